@@ -1,0 +1,2 @@
+namespace Tidemark;
+public class T { [Fact] public void A() => true.ShouldBeTrue(); }
