@@ -1,0 +1,188 @@
+using System.Data;
+using System.Data.Common;
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A command without a connection: each execution is routed anew, checked where it must be, and repeated on another node when its node fails
+/// before the first row. Commands for writing run on the primary, once.
+/// </summary>
+internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? consistency, bool isWrite) : DbCommand
+{
+    private readonly NpgsqlCommand _inner = new();
+
+    [AllowNull]
+    public override string CommandText { get => _inner.CommandText; set => _inner.CommandText = value; }
+
+    public override int CommandTimeout { get => _inner.CommandTimeout; set => _inner.CommandTimeout = value; }
+
+    public override CommandType CommandType { get => _inner.CommandType; set => _inner.CommandType = value; }
+
+    public override bool DesignTimeVisible { get => false; set { } }
+
+    public override UpdateRowSource UpdatedRowSource { get => _inner.UpdatedRowSource; set => _inner.UpdatedRowSource = value; }
+
+    protected override DbParameterCollection DbParameterCollection => _inner.Parameters;
+
+    protected override DbConnection? DbConnection { get => null; set => throw OwnConnection(); }
+
+    protected override DbTransaction? DbTransaction { get => null; set => throw OwnConnection(); }
+
+    public override void Cancel() => _inner.Cancel();
+
+    public override void Prepare() => throw new NotSupportedException(
+        "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings instead.");
+
+    public override int ExecuteNonQuery()
+    {
+        using var reader = ExecuteReader(CommandBehavior.Default);
+        while (reader.NextResult())
+        {
+        }
+
+        return reader.RecordsAffected;
+    }
+
+    public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
+    {
+        var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
+            {
+            }
+
+            return reader.RecordsAffected;
+        }
+    }
+
+    public override object? ExecuteScalar()
+    {
+        using var reader = ExecuteReader(CommandBehavior.Default);
+        return reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+    }
+
+    public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
+    {
+        var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+    }
+
+    protected override DbParameter CreateDbParameter() => _inner.CreateParameter();
+
+    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior)
+    {
+        if (isWrite)
+        {
+            _inner.Connection = source.OpenWriteConnection();
+            return ExecuteOrClose(behavior);
+        }
+
+        var attempts = source.BeginRead(consistency, out var session);
+        while (true)
+        {
+            var decision = attempts.Next();
+            using var activity = RouteActivity.Start(decision);
+            var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            try
+            {
+                connection.Open();
+                if (Send(connection, decision, behavior | CommandBehavior.CloseConnection) is { } reader) return reader;
+                connection.Dispose();
+                attempts.Exclude();
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                connection.Dispose();
+                if (!attempts.Absorb(failure)) throw;
+            }
+        }
+    }
+
+    protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
+    {
+        if (isWrite)
+        {
+            _inner.Connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return await ExecuteOrCloseAsync(behavior, cancellationToken).ConfigureAwait(false);
+        }
+
+        var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            var decision = attempts.Next();
+            using var activity = RouteActivity.Start(decision);
+            var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            try
+            {
+                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                if (await SendAsync(connection, decision, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false) is { } reader)
+                    return reader;
+                await connection.DisposeAsync().ConfigureAwait(false);
+                attempts.Exclude();
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                await connection.DisposeAsync().ConfigureAwait(false);
+                if (!attempts.Absorb(failure)) throw;
+            }
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _inner.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, CommandBehavior behavior)
+    {
+        if (source.Cluster.NeedsCheck(connection, decision)) return ReadCheck.Execute(connection, _inner, decision.MustInclude!.Value, behavior);
+        _inner.Connection = connection;
+        return _inner.ExecuteReader(behavior);
+    }
+
+    private ValueTask<NpgsqlDataReader?> SendAsync(
+        NpgsqlConnection connection, in RouteDecision decision, CommandBehavior behavior, CancellationToken cancellationToken)
+    {
+        if (source.Cluster.NeedsCheck(connection, decision))
+            return ReadCheck.ExecuteAsync(connection, _inner, decision.MustInclude!.Value, behavior, cancellationToken);
+        _inner.Connection = connection;
+        return new ValueTask<NpgsqlDataReader?>(_inner.ExecuteReaderAsync(behavior, cancellationToken)!);
+    }
+
+    private NpgsqlDataReader ExecuteOrClose(CommandBehavior behavior)
+    {
+        try
+        {
+            return _inner.ExecuteReader(behavior | CommandBehavior.CloseConnection);
+        }
+        catch
+        {
+            _inner.Connection!.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<NpgsqlDataReader> ExecuteOrCloseAsync(CommandBehavior behavior, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _inner.ExecuteReaderAsync(behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await _inner.Connection!.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static InvalidOperationException OwnConnection() => new(
+        "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and create the command there.");
+}

@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tidemark;
+
+/// <summary>All log messages of the core. 1xx: monitoring, 2xx: routing. They report changes of state, not states.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "{Node} is {Standing} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
+    public static partial void NodeUp(ILogger logger, string node, string standing, uint timeline, string position);
+
+    [LoggerMessage(101, LogLevel.Warning, "{Node} is unreachable: {Failure}", EventName = "NodeUnreachable")]
+    public static partial void NodeUnreachable(ILogger logger, string node, string? failure);
+
+    [LoggerMessage(102, LogLevel.Error, "{Node} gets nothing: it {Why}", EventName = "NodeRefused")]
+    public static partial void NodeRefused(ILogger logger, string node, string why);
+
+    [LoggerMessage(103, LogLevel.Information, "The primary is {Node}, timeline {Timeline}", EventName = "PrimaryFound")]
+    public static partial void PrimaryFound(ILogger logger, string node, uint timeline);
+
+    [LoggerMessage(104, LogLevel.Error, "There is no primary: writes fail, reads go on from replicas", EventName = "PrimaryLost")]
+    public static partial void PrimaryLost(ILogger logger);
+
+    [LoggerMessage(105, LogLevel.Warning,
+        "{Node}: this role cannot see which timeline the replica follows (GRANT pg_read_all_stats TO the role). A replica left behind on a dead timeline after a failover would not be recognised",
+        EventName = "TimelineHidden")]
+    public static partial void TimelineHidden(ILogger logger, string node);
+
+    [LoggerMessage(106, LogLevel.Error, "A round of probes failed; the next one follows", EventName = "MonitorRoundFailed")]
+    public static partial void MonitorRoundFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
+    public static partial void Routed(ILogger logger, string decision);
+
+    [LoggerMessage(201, LogLevel.Information, "{Node} failed during a read, which moves on: {Failure}", EventName = "ReadMoved")]
+    public static partial void ReadMoved(ILogger logger, string? node, string failure);
+
+    [LoggerMessage(202, LogLevel.Information, "{Node} answered that a statement sent as a read cannot run there ({SqlState}); repeated on the primary", EventName = "RepeatedOnPrimary")]
+    public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
+}

@@ -1,0 +1,29 @@
+using System.Diagnostics;
+
+namespace Tidemark;
+
+/// <summary>The spans of routed statements: source <c>Tidemark</c>, one span for each attempt, with the decision in its tags.</summary>
+internal static class RouteActivity
+{
+    public const string SourceName = "Tidemark";
+
+    private static readonly ActivitySource Source = new(SourceName);
+
+    /// <summary>Starts a span; nothing at all is done while nobody listens.</summary>
+    public static Activity? Start(in RouteDecision decision)
+    {
+        if (!Source.HasListeners()) return null;
+        var activity = Source.StartActivity($"route {decision.Node}", ActivityKind.Internal);
+        if (activity is { IsAllDataRequested: true })
+        {
+            activity.SetTag("tidemark.node", decision.Node);
+            activity.SetTag("tidemark.role", decision.Role == NodeRole.Primary ? "primary" : "replica");
+            activity.SetTag("tidemark.reason", decision.Reason.ToString());
+            activity.SetTag("tidemark.decision", decision.ToString());
+        }
+
+        return activity;
+    }
+
+    public static void Fail(Activity? activity, Exception failure) => activity?.SetStatus(ActivityStatusCode.Error, NodeProbe.Describe(failure));
+}

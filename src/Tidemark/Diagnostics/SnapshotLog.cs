@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tidemark;
+
+/// <summary>Says what changed from one snapshot to the next.</summary>
+internal static class SnapshotLog
+{
+    public static void Report(ILogger logger, ClusterSnapshot before, ClusterSnapshot after)
+    {
+        for (var index = 0; index < after.Nodes.Length; index++) ReportNode(logger, before.Nodes[index], after.Nodes[index], after);
+
+        if (after.Primary is { } primary && (before.Primary is not { } old || old.Index != primary.Index))
+            Log.PrimaryFound(logger, primary.Name, primary.Timeline);
+        else if (after.Primary is null && (before.Primary is not null || (after.IsComplete && !before.IsComplete)))
+            Log.PrimaryLost(logger);
+    }
+
+    private static void ReportNode(ILogger logger, NodeState before, NodeState after, ClusterSnapshot snapshot)
+    {
+        if (after.Standing == before.Standing && after.Timeline == before.Timeline) return;
+        switch (after.Standing)
+        {
+            case NodeStanding.NotProbed:
+                break;
+            case NodeStanding.Unreachable:
+                if (before.Standing != NodeStanding.Unreachable) Log.NodeUnreachable(logger, after.Name, after.Failure);
+                break;
+            case NodeStanding.Primary or NodeStanding.Replica:
+                if (logger.IsEnabled(LogLevel.Information))
+                    Log.NodeUp(logger, after.Name, after.Standing == NodeStanding.Primary ? "the primary" : "a replica", after.Timeline, after.Position.ToString());
+                if (after is { Standing: NodeStanding.Replica, SeesTimeline: false } && before.Standing is NodeStanding.NotProbed or NodeStanding.Unreachable)
+                    Log.TimelineHidden(logger, after.Name);
+                break;
+            default:
+                if (logger.IsEnabled(LogLevel.Error)) Log.NodeRefused(logger, after.Name, Router.WhyRefused(after, snapshot));
+                break;
+        }
+    }
+}

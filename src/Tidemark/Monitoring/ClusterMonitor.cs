@@ -1,0 +1,256 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+
+namespace Tidemark;
+
+/// <summary>Asks one node. A failure is an answer too: the task never faults, and ends soon after the token is cancelled.</summary>
+internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancellationToken);
+
+/// <summary>
+/// The one loop that probes all nodes and the only writer of snapshots. A node that hangs delays no other node, and no reader ever waits
+/// for the loop once it knows enough. Must never end before it is disposed of, and never throw into a user's query.
+/// </summary>
+internal sealed class ClusterMonitor : IAsyncDisposable
+{
+    private readonly AskNode _ask;
+    private readonly TimeSpan _interval;
+    private readonly TimeSpan _timeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Slot[] _slots;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ManualResetEventSlim _firstRound = new();
+    private readonly TaskCompletionSource _firstRoundTask = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _requests = new();
+    private TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ClusterSnapshot _snapshot;
+    private long _probesSent;
+    private Task _loop = Task.CompletedTask;
+
+    public ClusterMonitor(IReadOnlyList<string> names, AskNode ask, TimeSpan interval, TimeSpan timeout, TimeProvider time, ILogger logger)
+    {
+        _ask = ask;
+        _interval = interval;
+        _timeout = timeout;
+        _time = time;
+        _logger = logger;
+        _slots = [.. names.Select(_ => new Slot())];
+        _snapshot = ClusterSnapshot.Unprobed(names);
+    }
+
+    /// <summary>The latest picture; one volatile read.</summary>
+    public ClusterSnapshot Snapshot => Volatile.Read(ref _snapshot);
+
+    /// <summary>How many probes were sent so far. What was open at that count is older than any probe with a greater number.</summary>
+    public long ProbesSent => Volatile.Read(ref _probesSent);
+
+    public void Start() => _loop = RunAsync();
+
+    /// <summary>Waits until every node has been asked once; at most the probe time-out.</summary>
+    public Task FirstRoundAsync(CancellationToken cancellationToken) =>
+        _firstRoundTask.Task.IsCompleted ? Task.CompletedTask : _firstRoundTask.Task.WaitAsync(cancellationToken);
+
+    /// <inheritdoc cref="FirstRoundAsync"/>
+    public void FirstRound() => _firstRound.Wait(_stop.Token);
+
+    /// <summary>Something outside went wrong with the node: ask it now rather than at its turn.</summary>
+    public void Suspect(int index) => Request(index, waiter: null);
+
+    /// <summary>The state of a node by a probe that is sent after this call; one probe serves all who wait.</summary>
+    public Task<NodeState> SampleAsync(int index, CancellationToken cancellationToken)
+    {
+        var waiter = new TaskCompletionSource<NodeState>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Request(index, waiter);
+        return waiter.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Ends the loop without waiting for its last probes.</summary>
+    public void Stop() => _stop.Cancel();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(false);
+        _stop.Dispose();
+        _firstRound.Dispose();
+    }
+
+    private void Request(int index, TaskCompletionSource<NodeState>? waiter)
+    {
+        TaskCompletionSource wake;
+        lock (_requests)
+        {
+            _slots[index].IsWanted = true;
+            if (waiter is not null) _slots[index].Waiting = _slots[index].Waiting.Add(waiter);
+            wake = _wake;
+        }
+
+        wake.TrySetResult();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                var next = StartDueProbes();
+                await WaitAsync(next).ConfigureAwait(false);
+                await TakeAnswersAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+            }
+#pragma warning disable CA1031 // The loop is the cluster's eyes: an error in one round must not end it, and is logged.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Log.MonitorRoundFailed(_logger, e);
+                await Task.Delay(_interval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        ReleaseEveryone();
+        await Task.WhenAll(_slots.Select(s => (Task?)s.Probe ?? Task.CompletedTask)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Sends what is due and says how long until something else will be.</summary>
+    private TimeSpan StartDueProbes()
+    {
+        var wait = _interval;
+        for (var index = 0; index < _slots.Length; index++)
+        {
+            var slot = _slots[index];
+            var elapsed = _time.GetElapsedTime(slot.SentAt);
+            if (slot.Probe is not null)
+            {
+                // Being overdue is an answer. The probe itself goes on: a connection that takes long to open is open for the next one.
+                if (slot.IsOverdue) Serve(slot, Snapshot.Nodes[index]);
+                else wait = Min(wait, _timeout - elapsed);
+                continue;
+            }
+
+            var due = slot.Number == 0 ? TimeSpan.Zero : _interval - elapsed;
+            if (!slot.IsWanted && due > TimeSpan.Zero)
+            {
+                wait = Min(wait, due);
+                continue;
+            }
+
+            Send(index, slot);
+            wait = Min(wait, _timeout);
+        }
+
+        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+    }
+
+    private void Send(int index, Slot slot)
+    {
+        lock (_requests)
+        {
+            slot.IsWanted = false;
+            slot.Served = slot.Waiting;
+            slot.Waiting = [];
+        }
+
+        slot.Number = Interlocked.Increment(ref _probesSent);
+        slot.SentAt = _time.GetTimestamp();
+        slot.IsOverdue = false;
+        slot.Probe = _ask(index, _stop.Token);
+    }
+
+    private async Task WaitAsync(TimeSpan wait)
+    {
+        Task wake;
+        lock (_requests)
+        {
+            if (_wake.Task.IsCompleted) _wake = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_slots.Any(s => s.IsWanted && s.Probe is null)) return;
+            wake = _wake.Task;
+        }
+
+        using var cancelTimer = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var timer = Task.Delay(wait, _time, cancelTimer.Token);
+        await Task.WhenAny([wake, timer, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
+        await cancelTimer.CancelAsync().ConfigureAwait(false);
+    }
+
+    private async Task TakeAnswersAsync()
+    {
+        for (var index = 0; index < _slots.Length; index++)
+        {
+            var slot = _slots[index];
+            if (slot.Probe is null || _stop.IsCancellationRequested) continue;
+            if (slot.Probe.IsCompleted)
+            {
+                var answered = slot.Probe;
+                slot.Probe = null;
+                var answer = await answered.ConfigureAwait(false);
+
+                // What comes too late describes a moment long gone; the next probe is due at once.
+                if (!slot.IsOverdue) Publish(index, slot, answer);
+            }
+            else if (!slot.IsOverdue && _time.GetElapsedTime(slot.SentAt) >= _timeout)
+            {
+                slot.IsOverdue = true;
+                Publish(index, slot, ProbeAnswer.Failed($"no answer within {_timeout.TotalMilliseconds:0} ms"));
+            }
+        }
+    }
+
+    private void Publish(int index, Slot slot, ProbeAnswer answer)
+    {
+        var before = Snapshot;
+        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt);
+        Volatile.Write(ref _snapshot, after);
+        SnapshotLog.Report(_logger, before, after);
+
+        if (after.IsComplete && !_firstRound.IsSet)
+        {
+            _firstRound.Set();
+            _firstRoundTask.TrySetResult();
+        }
+
+        foreach (var waiter in slot.Served) waiter.TrySetResult(after.Nodes[index]);
+        slot.Served = [];
+    }
+
+    /// <summary>Nobody waits for a node that does not answer.</summary>
+    private void Serve(Slot slot, NodeState state)
+    {
+        ImmutableList<TaskCompletionSource<NodeState>> waiting;
+        lock (_requests)
+        {
+            waiting = slot.Waiting;
+            slot.Waiting = [];
+        }
+
+        foreach (var waiter in waiting) waiter.TrySetResult(state);
+    }
+
+    private void ReleaseEveryone()
+    {
+        _firstRound.Set();
+        _firstRoundTask.TrySetResult();
+        lock (_requests)
+        {
+            foreach (var slot in _slots)
+                foreach (var waiter in slot.Waiting.AddRange(slot.Served))
+                    waiter.TrySetException(new ObjectDisposedException(nameof(TidemarkDataSource)));
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    /// <summary>The one probe of a node that may be under way, and who waits for the next.</summary>
+    private sealed class Slot
+    {
+        public Task<ProbeAnswer>? Probe;
+        public long Number;
+        public long SentAt;
+        public bool IsOverdue;
+        public bool IsWanted;
+        public ImmutableList<TaskCompletionSource<NodeState>> Waiting = [];
+        public ImmutableList<TaskCompletionSource<NodeState>> Served = [];
+    }
+}

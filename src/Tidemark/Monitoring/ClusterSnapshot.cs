@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+
+namespace Tidemark;
+
+/// <summary>An immutable picture of all nodes at one moment: the only thing a routing decision reads.</summary>
+internal sealed class ClusterSnapshot
+{
+    public required ImmutableArray<NodeState> Nodes { get; init; }
+
+    /// <summary>Index of the one node that takes the writes; -1 when there is none.</summary>
+    public required int PrimaryIndex { get; init; }
+
+    /// <summary>Zero until the cluster's identity has been found.</summary>
+    public required ulong SystemIdentifier { get; init; }
+
+    /// <summary>The latest timeline ever seen: a primary of an earlier one is never written to.</summary>
+    public required uint LatestTimeline { get; init; }
+
+    public NodeState? Primary => PrimaryIndex < 0 ? null : Nodes[PrimaryIndex];
+
+    /// <summary>Every node has been asked at least once: what is missing now is missing, not merely late.</summary>
+    public bool IsComplete
+    {
+        get
+        {
+            foreach (var node in Nodes)
+                if (node.Standing == NodeStanding.NotProbed) return false;
+            return true;
+        }
+    }
+
+    public static ClusterSnapshot Unprobed(IReadOnlyList<string> names) => new()
+    {
+        Nodes = [.. names.Select((name, index) => new NodeState { Name = name, Index = index })],
+        PrimaryIndex = -1,
+        SystemIdentifier = 0,
+        LatestTimeline = 0,
+    };
+}

@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net.Sockets;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>
+/// Asks one node what it is, in one statement on a connection of its own that it keeps. Owns that connection; never used by two callers
+/// at once. The life of the connection is the node's epoch: a crash of the server ends it, even one that leaves the start time unchanged.
+/// </summary>
+internal sealed class NodeProbe(NpgsqlDataSource source) : IAsyncDisposable
+{
+    // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe tells.
+    // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
+    private const string Question = """
+        SELECT r.standby,
+               (SELECT system_identifier FROM pg_control_system()),
+               CASE WHEN r.standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
+               CASE WHEN r.standby THEN (SELECT received_tli FROM pg_stat_wal_receiver)
+                    ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
+               pg_postmaster_start_time(),
+               pg_has_role('pg_read_all_stats', 'usage')
+          FROM (SELECT pg_is_in_recovery() AS standby) r
+        """;
+
+    /// <summary>The place a primary has flushed; fails with 55000 on a standby.</summary>
+    public const string PlaceQuestion =
+        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn()";
+
+    private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
+
+    private NpgsqlConnection? _connection;
+#pragma warning disable CA2213 // Disposed of together with its connection, in CloseAsync.
+    private NpgsqlCommand? _command;
+#pragma warning restore CA2213
+    private long _epoch;
+
+    public async Task<ProbeAnswer> AskAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_connection is null)
+            {
+                _connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+                _epoch++;
+                if (await IsAuroraAsync(_connection, cancellationToken).ConfigureAwait(false))
+                {
+                    await CloseAsync().ConfigureAwait(false);
+                    return new ProbeAnswer { IsAurora = true };
+                }
+
+                _command = new NpgsqlCommand(Question, _connection);
+                await _command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            var reader = await _command!.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                return Read(reader);
+            }
+        }
+#pragma warning disable CA1031 // Whatever goes wrong with a probe is an answer about the node; it must never end the monitor.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            await CloseAsync().ConfigureAwait(false);
+            return ProbeAnswer.Failed(Describe(e));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync().ConfigureAwait(false);
+        await source.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The cause in one line. Driver messages carry no password; inner exceptions say the most.</summary>
+    internal static string Describe(Exception e) => e switch
+    {
+        OperationCanceledException => "no answer in time",
+        PostgresException p => string.Create(CultureInfo.InvariantCulture, $"{p.SqlState}: {p.MessageText}"),
+        { InnerException: SocketException s } => s.Message,
+        { InnerException: TimeoutException } => "no answer in time",
+        _ => e.Message,
+    };
+
+    private ProbeAnswer Read(NpgsqlDataReader reader) => new()
+    {
+        Epoch = _epoch,
+        IsInRecovery = reader.GetBoolean(0),
+        SystemIdentifier = (ulong)reader.GetInt64(1),
+        Position = reader.IsDBNull(2) ? default : reader.GetFieldValue<NpgsqlLogSequenceNumber>(2),
+        Timeline = reader.IsDBNull(3) ? 0 : (uint)reader.GetInt32(3),
+        StartedAt = reader.GetFieldValue<DateTimeOffset>(4),
+        SeesTimeline = reader.GetBoolean(5),
+        ServerVersion = _connection!.PostgreSqlVersion.Major,
+    };
+
+    private static async Task<bool> IsAuroraAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(AuroraQuestion, connection);
+        await using (command.ConfigureAwait(false))
+            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+    }
+
+    private async ValueTask CloseAsync()
+    {
+        var (connection, command) = (_connection, _command);
+        (_connection, _command) = (null, null);
+        if (command is not null) await command.DisposeAsync().ConfigureAwait(false);
+        if (connection is not null) await connection.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,89 @@
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>What is known of one node at one moment. Immutable; a snapshot holds one for each node.</summary>
+internal sealed record NodeState
+{
+    public required string Name { get; init; }
+
+    public required int Index { get; init; }
+
+    /// <summary>What the node said of itself, or that it said nothing.</summary>
+    public NodeClaim Claim { get; init; }
+
+    /// <summary>What follows from its claim once all nodes were compared.</summary>
+    public NodeStanding Standing { get; init; }
+
+    /// <summary>Why the node did not answer its last probe; <see langword="null"/> when it did.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>The number of the last probe that was answered. A connection first seen before it was sent shares its epoch.</summary>
+    public long ProbeNumber { get; init; }
+
+    public long Epoch { get; init; }
+
+    /// <summary>The timeline written to or followed; zero while unknown.</summary>
+    public uint Timeline { get; init; }
+
+    public bool SeesTimeline { get; init; }
+
+    /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
+    public NpgsqlLogSequenceNumber Position { get; init; }
+
+    /// <summary>The replica had replayed what the primary had flushed one probe earlier: it keeps up, and is worth a check.</summary>
+    public bool KeepsUp { get; init; }
+
+    public ulong SystemIdentifier { get; init; }
+
+    public DateTimeOffset StartedAt { get; init; }
+
+    public int ServerVersion { get; init; }
+
+    /// <summary>The monotonic time just before the probe was sent that gave this state.</summary>
+    public long SampledAt { get; init; }
+
+    public NodeRole Role => Claim switch
+    {
+        NodeClaim.Primary => NodeRole.Primary,
+        NodeClaim.Replica => NodeRole.Replica,
+        _ => NodeRole.Unknown,
+    };
+}
+
+/// <summary>What the last probe of a node brought.</summary>
+internal enum NodeClaim
+{
+    NotProbed,
+    NoAnswer,
+
+    /// <summary>Not in recovery.</summary>
+    Primary,
+
+    /// <summary>In recovery.</summary>
+    Replica,
+
+    /// <summary>Amazon Aurora, whose readers share storage and replay no WAL.</summary>
+    Aurora,
+}
+
+/// <summary>Where a node stands among the others. Only the first two serve anything.</summary>
+internal enum NodeStanding
+{
+    NotProbed,
+    Primary,
+    Replica,
+    Unreachable,
+
+    /// <summary>Its system identifier is not that of the cluster.</summary>
+    ForeignCluster,
+
+    /// <summary>It has no streaming replication: its positions mean nothing.</summary>
+    Aurora,
+
+    /// <summary>Two nodes claim to be the primary of one timeline: neither is believed.</summary>
+    RivalPrimary,
+
+    /// <summary>It claims to be the primary, but history went on without it on a later timeline.</summary>
+    SupersededPrimary,
+}

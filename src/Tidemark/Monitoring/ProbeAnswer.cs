@@ -1,0 +1,34 @@
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>What one node said of itself in one statement, or why it said nothing.</summary>
+internal sealed record ProbeAnswer
+{
+    /// <summary>Why there is no answer, without secrets; <see langword="null"/> when the node answered.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>Grows each time the monitor had to open its connection anew: what was known of positions before is void then.</summary>
+    public long Epoch { get; init; }
+
+    public bool IsInRecovery { get; init; }
+
+    public ulong SystemIdentifier { get; init; }
+
+    /// <summary>The timeline written to or followed. Zero: a standby that receives nothing now, or does not show it to this role.</summary>
+    public uint Timeline { get; init; }
+
+    /// <summary>The role has <c>pg_read_all_stats</c>, without which a standby does not show the timeline it follows.</summary>
+    public bool SeesTimeline { get; init; }
+
+    /// <summary>On a primary the flush position, on a standby the replay position.</summary>
+    public NpgsqlLogSequenceNumber Position { get; init; }
+
+    public DateTimeOffset StartedAt { get; init; }
+
+    public int ServerVersion { get; init; }
+
+    public bool IsAurora { get; init; }
+
+    public static ProbeAnswer Failed(string why) => new() { Failure = why };
+}

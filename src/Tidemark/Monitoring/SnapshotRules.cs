@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+
+namespace Tidemark;
+
+/// <summary>How a snapshot follows from the one before and an answer: who is the primary, who belongs to the cluster. Pure.</summary>
+internal static class SnapshotRules
+{
+    /// <summary>The snapshot after one node has answered, or has failed to.</summary>
+    public static ClusterSnapshot After(ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt)
+    {
+        var nodes = before.Nodes.SetItem(index, Observe(before, before.Nodes[index], answer, probeNumber, sentAt));
+        var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : FindCluster(nodes);
+        return Compare(nodes, identifier, before.LatestTimeline);
+    }
+
+    private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt)
+    {
+        // What was known is kept for the eye (last position, last start), but an unreachable node serves nothing.
+        if (answer.Failure is not null)
+            return node with { Claim = NodeClaim.NoAnswer, Failure = answer.Failure, KeepsUp = false };
+
+        return node with
+        {
+            Claim = answer.IsAurora ? NodeClaim.Aurora : answer.IsInRecovery ? NodeClaim.Replica : NodeClaim.Primary,
+            Failure = null,
+            ProbeNumber = probeNumber,
+            Epoch = answer.Epoch,
+            // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
+            Timeline = answer.Timeline != 0 || answer.Epoch != node.Epoch ? answer.Timeline : node.Timeline,
+            SeesTimeline = answer.SeesTimeline,
+            Position = answer.Position,
+            KeepsUp = answer.IsInRecovery && before.Primary is { } primary && answer.Position >= primary.Position,
+            SystemIdentifier = answer.SystemIdentifier,
+            StartedAt = answer.StartedAt,
+            ServerVersion = answer.ServerVersion,
+            SampledAt = sentAt,
+        };
+    }
+
+    /// <summary>
+    /// The identity of the cluster: that of most nodes, or of the only primary among nodes that disagree. Zero while it cannot be told,
+    /// and nodes that disagree are then all refused: writing to the wrong cluster cannot be undone.
+    /// </summary>
+    private static ulong FindCluster(ImmutableArray<NodeState> nodes)
+    {
+        if (nodes.Any(n => n.Claim == NodeClaim.NotProbed)) return 0;
+        var known = nodes.Where(Answered).ToArray();
+        var groups = known.GroupBy(n => n.SystemIdentifier).OrderByDescending(g => g.Count()).ToArray();
+        if (groups.Length == 0) return 0;
+        if (groups.Length == 1 || groups[0].Count() > groups[1].Count()) return groups[0].Key;
+
+        var primaries = known.Where(n => n.Claim == NodeClaim.Primary).ToArray();
+        return primaries.Length == 1 ? primaries[0].SystemIdentifier : 0;
+    }
+
+    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, uint latestTimeline)
+    {
+        // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
+        var disagree = identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any();
+        bool IsForeign(NodeState n) => Answered(n) && (disagree || (identifier != 0 && n.SystemIdentifier != identifier));
+
+        var claimants = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n)).ToArray();
+        var latest = claimants.Select(n => n.Timeline).Append(latestTimeline).Max();
+        var current = claimants.Where(n => n.Timeline == latest).ToArray();
+
+        NodeStanding Judge(NodeState node) => node.Claim switch
+        {
+            NodeClaim.NotProbed => NodeStanding.NotProbed,
+            NodeClaim.NoAnswer => NodeStanding.Unreachable,
+            NodeClaim.Aurora => NodeStanding.Aurora,
+            _ when IsForeign(node) => NodeStanding.ForeignCluster,
+            NodeClaim.Replica => NodeStanding.Replica,
+            _ when node.Timeline < latest => NodeStanding.SupersededPrimary,
+            _ when current.Length > 1 => NodeStanding.RivalPrimary,
+            _ => NodeStanding.Primary,
+        };
+
+        return new ClusterSnapshot
+        {
+            Nodes = [.. nodes.Select(n => n with { Standing = Judge(n) })],
+            PrimaryIndex = current.Length == 1 ? current[0].Index : -1,
+            SystemIdentifier = identifier,
+
+            // A timeline is remembered for good only once it is certain that it is this cluster's.
+            LatestTimeline = identifier == 0 ? 0 : latest,
+        };
+    }
+
+    private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;
+}

@@ -1,0 +1,101 @@
+namespace Tidemark;
+
+/// <summary>
+/// Where a statement goes, why, and why not elsewhere. The same object stands behind log, span, exception and <c>Explain</c>; its texts are
+/// made only when they are asked for.
+/// </summary>
+public readonly struct RouteDecision : IEquatable<RouteDecision>
+{
+    private readonly ClusterSnapshot _snapshot;
+    private readonly ReadRequirement _requirement;
+    private readonly RoutingRules _rules;
+    private readonly ulong _failed;
+
+    internal RouteDecision(
+        ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int nodeIndex, RouteReason reason)
+    {
+        _snapshot = snapshot;
+        _requirement = requirement;
+        _rules = rules;
+        _failed = failed;
+        NodeIndex = nodeIndex;
+        Reason = reason;
+    }
+
+    /// <summary>The name of the node; <see langword="null"/> when no node can take the statement.</summary>
+    public string? Node => NodeIndex < 0 ? null : _snapshot.Nodes[NodeIndex].Name;
+
+    /// <summary>What the node was at that moment.</summary>
+    public NodeRole Role => NodeIndex < 0 ? NodeRole.Unknown : _snapshot.Nodes[NodeIndex].Role;
+
+    /// <summary>Why this node.</summary>
+    public RouteReason Reason { get; }
+
+    /// <summary>Every other node with its reason, in the order of the configuration. Built at each call.</summary>
+    public IReadOnlyList<NodeRejection> Rejected
+    {
+        get
+        {
+            var rejections = new List<NodeRejection>();
+            foreach (var node in _snapshot?.Nodes ?? [])
+            {
+                if (node.Index != NodeIndex) rejections.Add(Router.Reject(node, _snapshot!, _requirement, _rules, _failed, NodeIndex));
+            }
+
+            return rejections;
+        }
+    }
+
+    /// <summary>Index of the node in the configuration; -1: none.</summary>
+    internal int NodeIndex { get; }
+
+    internal bool IsReplica => NodeIndex >= 0 && _snapshot.Nodes[NodeIndex].Standing == NodeStanding.Replica;
+
+    internal NodeState State => _snapshot.Nodes[NodeIndex];
+
+    internal Place? MustInclude => _requirement.MustInclude;
+
+    /// <summary>The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.</summary>
+    public string Summary => _snapshot is null ? "no decision"
+        : NodeIndex < 0 ? $"no node: {_requirement}"
+        : $"{Node} ({(Role == NodeRole.Primary ? "primary" : "replica")}): {RouteText.Of(Reason)}";
+
+    /// <summary>The summary, and a line for each rejected node.</summary>
+    public override string ToString() => Summary + RejectedText;
+
+    internal string RequirementText => _requirement.ToString();
+
+    /// <summary>A line for each rejected node, each with a line break before it.</summary>
+    internal string RejectedText
+    {
+        get
+        {
+            var rejected = Rejected;
+            var width = rejected.Count == 0 ? 0 : rejected.Max(r => r.Node.Length);
+            return string.Concat(rejected.Select(r => $"\n  {r.Node.PadRight(width)}  {r.Detail}"));
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(RouteDecision other) =>
+        ReferenceEquals(_snapshot, other._snapshot) && NodeIndex == other.NodeIndex && Reason == other.Reason
+        && _requirement == other._requirement && _failed == other._failed;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is RouteDecision other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(NodeIndex, Reason, _requirement);
+
+    /// <summary>Whether both are the same choice made on the same snapshot.</summary>
+    public static bool operator ==(RouteDecision left, RouteDecision right) => left.Equals(right);
+
+    /// <summary>Whether they differ in choice or snapshot.</summary>
+    public static bool operator !=(RouteDecision left, RouteDecision right) => !left.Equals(right);
+}
+
+/// <summary>A node that did not get a statement, and why.</summary>
+/// <param name="Node">The name of the node.</param>
+/// <param name="Reason">Why not.</param>
+/// <param name="Detail">Why not, in words and with figures.</param>
+public sealed record NodeRejection(string Node, RejectionReason Reason, string Detail);

@@ -1,0 +1,93 @@
+namespace Tidemark;
+
+/// <summary>Why a statement went to its node.</summary>
+public enum RouteReason
+{
+    /// <summary>No node could take it.</summary>
+    None,
+
+    /// <summary>A read that any replica may serve.</summary>
+    AnyReplica,
+
+    /// <summary>A replica that is known to have replayed what the read must include.</summary>
+    ReplicaHasPosition,
+
+    /// <summary>A replica that has probably caught up; it proves so before the read's rows are believed.</summary>
+    ReplicaToVerify,
+
+    /// <summary>The primary takes its share of reads (<see cref="TidemarkOptions.PrimaryReadWeight"/>).</summary>
+    PrimaryShare,
+
+    /// <summary>The primary, since no replica can serve the read.</summary>
+    NoReplicaCanServe,
+
+    /// <summary>The primary, since it is not known yet how far the session's own writes reach.</summary>
+    WrittenPositionUnknown,
+
+    /// <summary>The primary, by <see cref="Consistency.Strong"/>.</summary>
+    StrongConsistency,
+
+    /// <summary>The node that was asked for by name.</summary>
+    NamedNode,
+
+    /// <summary>The primary: a write, or a connection opened without saying what for.</summary>
+    Write,
+
+    /// <summary>The primary: a transaction or a connection of the caller's is open there.</summary>
+    Transaction,
+
+    /// <summary>The primary: the query tracks entities, which is a promise to write them.</summary>
+    TrackingQuery,
+
+    /// <summary>The primary: the text is the caller's own, and nobody knows whether it writes.</summary>
+    RawSql,
+
+    /// <summary>The primary: a replica answered that the statement writes (25006) or cannot run there.</summary>
+    RepeatedOnPrimary,
+}
+
+/// <summary>Why a node did not get a statement.</summary>
+public enum RejectionReason
+{
+    /// <summary>It could have served; another was picked.</summary>
+    NotPicked,
+
+    /// <summary>It has not answered a probe yet.</summary>
+    NotProbed,
+
+    /// <summary>It did not answer its last probe.</summary>
+    Unreachable,
+
+    /// <summary>It belongs to another cluster: its system identifier differs.</summary>
+    ForeignCluster,
+
+    /// <summary>It is Amazon Aurora, whose readers replay no WAL.</summary>
+    Aurora,
+
+    /// <summary>It claims to be the primary of the same timeline as another node.</summary>
+    RivalPrimary,
+
+    /// <summary>It claims to be the primary of an earlier timeline than the cluster's latest.</summary>
+    SupersededPrimary,
+
+    /// <summary>It is a replica, and the statement needs the primary.</summary>
+    IsReplica,
+
+    /// <summary>It is the primary, which serves reads only when no replica can.</summary>
+    IsPrimary,
+
+    /// <summary>It has not replayed what the read must include.</summary>
+    Behind,
+
+    /// <summary>It follows another timeline than the place the read must include.</summary>
+    OtherTimeline,
+
+    /// <summary>It stands in another zone than this process, and a nearer node can serve.</summary>
+    OtherZone,
+
+    /// <summary>It failed during this very read.</summary>
+    FailedDuringRead,
+
+    /// <summary>Another node was asked for by name.</summary>
+    NotNamed,
+}

@@ -1,0 +1,47 @@
+namespace Tidemark;
+
+/// <summary>The words for decisions; the same in logs, spans, errors and <c>Explain</c>.</summary>
+internal static class RouteText
+{
+    public static string Of(RouteReason reason) => reason switch
+    {
+        RouteReason.AnyReplica => "any replica may serve this read",
+        RouteReason.ReplicaHasPosition => "it has replayed what the read must include",
+        RouteReason.ReplicaToVerify => "it keeps up, and proves in the same round trip that it has what the read must include",
+        RouteReason.PrimaryShare => "the primary takes its share of reads",
+        RouteReason.NoReplicaCanServe => "no replica can serve this read",
+        RouteReason.WrittenPositionUnknown => "how far the session's own writes reach is not known yet",
+        RouteReason.StrongConsistency => "strong consistency was asked for",
+        RouteReason.NamedNode => "it was asked for by name",
+        RouteReason.Write => "writes go to the primary",
+        RouteReason.Transaction => "a transaction or connection of the caller's is open there",
+        RouteReason.TrackingQuery => "the query tracks entities",
+        RouteReason.RawSql => "SQL of the caller's own may write",
+        RouteReason.RepeatedOnPrimary => "a replica could not run the statement, so it was repeated on the primary",
+        _ => "no node can take it",
+    };
+
+    public static string Of(RejectionReason reason, NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement) => reason switch
+    {
+        RejectionReason.NotPicked => "could serve, but another was picked",
+        RejectionReason.NotProbed => "has not answered a probe yet",
+        RejectionReason.Unreachable => $"unreachable: {node.Failure}",
+        RejectionReason.ForeignCluster when snapshot.SystemIdentifier == 0 =>
+            $"its system identifier is {node.SystemIdentifier}; the nodes differ and none is trusted. Remove those that are no part of the cluster",
+        RejectionReason.ForeignCluster =>
+            $"belongs to another cluster: its system identifier is {node.SystemIdentifier}, the cluster's is {snapshot.SystemIdentifier}",
+        RejectionReason.Aurora =>
+            "is Amazon Aurora, whose readers share storage and replay no WAL: there are no positions to follow. Remove it, or use Aurora's own endpoints",
+        RejectionReason.RivalPrimary =>
+            $"claims to be the primary of timeline {node.Timeline}, and so does another node: neither gets writes until one is stopped",
+        RejectionReason.SupersededPrimary =>
+            $"claims to be the primary of timeline {node.Timeline}, but the cluster went on to timeline {snapshot.LatestTimeline}: it must be rebuilt as a replica",
+        RejectionReason.IsReplica => "is a replica",
+        RejectionReason.IsPrimary => "is the primary, which serves reads only when no replica can",
+        RejectionReason.Behind => $"has replayed {node.Position}, {requirement.MustInclude!.Value.Position - node.Position} bytes short",
+        RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, not {requirement.MustInclude!.Value.Timeline}",
+        RejectionReason.OtherZone => "stands in another zone",
+        RejectionReason.FailedDuringRead => "failed during this read",
+        _ => "was not asked for",
+    };
+}

@@ -1,0 +1,152 @@
+namespace Tidemark;
+
+/// <summary>The settings a routing decision depends on, by node index.</summary>
+internal sealed record RoutingRules(double[] Weights, bool[] IsNear, double PrimaryReadWeight);
+
+/// <summary>
+/// Decides which node takes a statement, from values alone: a snapshot, a requirement, the reads in flight and a seeded chance. Does no I/O and
+/// allocates nothing.
+/// </summary>
+internal sealed class Router(RoutingRules rules, Balancer balancer)
+{
+    public RoutingRules Rules => rules;
+
+    /// <param name="snapshot">The one picture the decision rests on.</param>
+    /// <param name="requirement">What the node must be or contain.</param>
+    /// <param name="readsInFlight">The load of each node, by index.</param>
+    /// <param name="failed">A bit for each node that failed during this very read.</param>
+    public RouteDecision Decide(ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0)
+    {
+        var (index, reason) = requirement switch
+        {
+            { IsWrite: true } => ThePrimary(snapshot, failed: 0, requirement.PrimaryBecause),
+            { OnNode: not null } => TheNamedNode(snapshot, requirement, failed),
+            { PrimaryBecause: not RouteReason.None } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
+            _ => AReplica(snapshot, requirement, readsInFlight, failed),
+        };
+        return new RouteDecision(snapshot, requirement, rules, failed, index, reason);
+    }
+
+    /// <summary>Says why a node did not get the statement.</summary>
+    internal static NodeRejection Reject(
+        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked)
+    {
+        var reason = ReasonAgainst(node, snapshot, requirement, rules, failed, picked);
+        return new NodeRejection(node.Name, reason, RouteText.Of(reason, node, snapshot, requirement));
+    }
+
+    /// <summary>Says why a node gets nothing at all, such as one of another cluster.</summary>
+    internal static string WhyRefused(NodeState node, ClusterSnapshot snapshot)
+    {
+        var anything = new ReadRequirement();
+        var reason = ReasonAgainst(node, snapshot, anything, NoRules, failed: 0, picked: -1);
+        return RouteText.Of(reason, node, snapshot, anything);
+    }
+
+    private static readonly RoutingRules NoRules = new([], [], 0);
+
+    private static (int Index, RouteReason Reason) ThePrimary(ClusterSnapshot snapshot, ulong failed, RouteReason because) =>
+        snapshot.PrimaryIndex >= 0 && !HasFailed(failed, snapshot.PrimaryIndex)
+            ? (snapshot.PrimaryIndex, because)
+            : (-1, RouteReason.None);
+
+    private static (int Index, RouteReason Reason) TheNamedNode(ClusterSnapshot snapshot, in ReadRequirement requirement, ulong failed)
+    {
+        foreach (var node in snapshot.Nodes)
+        {
+            if (!string.Equals(node.Name, requirement.OnNode, StringComparison.OrdinalIgnoreCase)) continue;
+            var serves = node.Index == snapshot.PrimaryIndex
+                || (requirement.PrimaryBecause == RouteReason.None && Judge(node, requirement) is Verdict.Eligible or Verdict.ToVerify);
+            return serves && !HasFailed(failed, node.Index) ? (node.Index, RouteReason.NamedNode) : (-1, RouteReason.None);
+        }
+
+        return (-1, RouteReason.None);
+    }
+
+    private (int Index, RouteReason Reason) AReplica(
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed)
+    {
+        Span<Candidate> candidates = stackalloc Candidate[TidemarkOptions.MaxNodes];
+
+        // What is proven first, since it costs nothing; then what probably has it and proves so in the same round trip.
+        for (var wanted = Verdict.Eligible; wanted <= Verdict.ToVerify; wanted++)
+        {
+            var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted);
+            if (count == 0) continue;
+            var index = candidates[balancer.Pick(candidates[..count])].Index;
+            return (index, index == snapshot.PrimaryIndex ? RouteReason.PrimaryShare
+                : wanted == Verdict.ToVerify ? RouteReason.ReplicaToVerify
+                : requirement.MustInclude is null ? RouteReason.AnyReplica
+                : RouteReason.ReplicaHasPosition);
+        }
+
+        return ThePrimary(snapshot, failed, RouteReason.NoReplicaCanServe);
+    }
+
+    /// <summary>Lists the nodes with this verdict; only the near ones where there is one.</summary>
+    private int Gather(
+        Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, Verdict wanted)
+    {
+        var count = 0;
+        var nearOnly = false;
+        var replicas = 0;
+        foreach (var node in snapshot.Nodes)
+        {
+            if (HasFailed(failed, node.Index)) continue;
+            var isPrimary = node.Index == snapshot.PrimaryIndex;
+            var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, requirement);
+            if (verdict != wanted) continue;
+
+            var isNear = rules.IsNear[node.Index];
+            if (nearOnly && !isNear) continue;
+            if (isNear && !nearOnly) (count, replicas, nearOnly) = (0, 0, true);
+            if (!isPrimary) replicas++;
+            var weight = isPrimary ? rules.PrimaryReadWeight : rules.Weights[node.Index];
+            candidates[count++] = new Candidate(node.Index, weight, readsInFlight[node.Index]);
+        }
+
+        // The primary alone is no share of reads but the last resort, and has that name.
+        return replicas == 0 ? 0 : count;
+    }
+
+    /// <summary>Says whether a node may serve a read as a replica.</summary>
+    private static Verdict Judge(NodeState node, in ReadRequirement requirement)
+    {
+        if (node.Standing != NodeStanding.Replica) return Verdict.Rejected;
+        if (requirement.MustInclude is not { } place) return Verdict.Eligible;
+
+        // A standby left behind on a dead timeline passes any number in time. One whose timeline may not be seen is asked nonetheless:
+        // docs/guarantees says what that leaves open and which grant closes it.
+        if (node.Timeline != 0 && node.Timeline != place.Timeline) return Verdict.Rejected;
+        if (node.Position >= place.Position) return Verdict.Eligible;
+        return node.KeepsUp ? Verdict.ToVerify : Verdict.Rejected;
+    }
+
+    private static RejectionReason ReasonAgainst(
+        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Standing switch
+    {
+        NodeStanding.NotProbed => RejectionReason.NotProbed,
+        NodeStanding.Unreachable => RejectionReason.Unreachable,
+        NodeStanding.ForeignCluster => RejectionReason.ForeignCluster,
+        NodeStanding.Aurora => RejectionReason.Aurora,
+        NodeStanding.RivalPrimary => RejectionReason.RivalPrimary,
+        NodeStanding.SupersededPrimary => RejectionReason.SupersededPrimary,
+        _ when HasFailed(failed, node.Index) => RejectionReason.FailedDuringRead,
+        _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
+        NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
+        _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
+        _ when requirement.MustInclude is { } place && node.Timeline != 0 && node.Timeline != place.Timeline => RejectionReason.OtherTimeline,
+        _ when requirement.MustInclude is { } place && node.Position < place.Position => RejectionReason.Behind,
+        _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,
+        _ => RejectionReason.NotPicked,
+    };
+
+    private static bool HasFailed(ulong failed, int index) => (failed & (1UL << index)) != 0;
+
+    private enum Verdict
+    {
+        Rejected,
+        Eligible,
+        ToVerify,
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>Builds a <see cref="TidemarkDataSource"/>: nodes and settings, and what every node's connections have in common.</summary>
+public sealed class TidemarkDataSourceBuilder
+{
+    /// <summary>A builder without nodes.</summary>
+    public TidemarkDataSourceBuilder()
+        : this(new TidemarkOptions())
+    {
+    }
+
+    /// <summary>A builder on settings that exist, such as those read from configuration.</summary>
+    public TidemarkDataSourceBuilder(TidemarkOptions options) => Options = options;
+
+    /// <summary>The nodes and settings; checked by <see cref="Build"/>.</summary>
+    public TidemarkOptions Options { get; }
+
+    /// <summary>Where the data source and Npgsql log. Nowhere by default.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>The clock of probes and time-outs. The system's by default.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    internal Action<NpgsqlDataSourceBuilder>? NodeCallback { get; private set; }
+
+    /// <summary>The seed of the balancers' chance; drawn from the clock by default.</summary>
+    internal long? Seed { get; set; }
+
+    /// <summary>Adds a node.</summary>
+    /// <inheritdoc cref="TidemarkOptions.AddNode(string, string)"/>
+    public TidemarkDataSourceBuilder AddNode(string name, string connectionString)
+    {
+        Options.AddNode(name, connectionString);
+        return this;
+    }
+
+    /// <summary>
+    /// Configures the Npgsql data sources of every node alike: enum and plugin types, periodic passwords, TLS. Called once for each of a node's
+    /// pools (reads, writes, monitor). Several callbacks run in the order they were given.
+    /// </summary>
+    public TidemarkDataSourceBuilder ConfigureNodes(Action<NpgsqlDataSourceBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        NodeCallback += configure;
+        return this;
+    }
+
+    /// <summary>Checks the settings and starts probing the nodes. Opens no connection for reads or writes yet.</summary>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Settings are wrong; names all of them.</exception>
+    public TidemarkDataSource Build()
+    {
+        TidemarkOptionsValidator.ThrowIfInvalid(Options);
+        var logger = (ILogger?)LoggerFactory?.CreateLogger("Tidemark") ?? NullLogger.Instance;
+        return new TidemarkDataSource(Options.DefaultConsistency, new ClusterConnections(this, logger));
+    }
+}

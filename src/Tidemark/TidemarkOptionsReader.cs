@@ -1,0 +1,106 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Tidemark;
+
+/// <summary>
+/// Reads options from configuration. By hand and not by a binder, for two reasons: a node is a string or an object, and everything that
+/// cannot be read, unknown names included, is reported at once.
+/// </summary>
+internal sealed class TidemarkOptionsReader(string path)
+{
+    private readonly List<string> _errors = [];
+
+    /// <exception cref="OptionsValidationException">Something cannot be read; lists all of it.</exception>
+    public static void Read(IConfiguration configuration, TidemarkOptions options)
+    {
+        var path = (configuration as IConfigurationSection)?.Path is { Length: > 0 } p ? p : "Tidemark";
+        var reader = new TidemarkOptionsReader(path);
+        foreach (var section in configuration.GetChildren()) reader.ReadSetting(section, options);
+
+        // What can be read is checked too, so that one start shows every error.
+        if (new TidemarkOptionsValidator { Path = path }.Validate(null, options) is { Failed: true } invalid)
+            reader._errors.AddRange(invalid.Failures);
+        if (reader._errors.Count > 0)
+            throw new OptionsValidationException(path, typeof(TidemarkOptions), reader._errors);
+    }
+
+    private void ReadSetting(IConfigurationSection section, TidemarkOptions options)
+    {
+        switch (section.Key.ToUpperInvariant())
+        {
+            case "NODES": foreach (var node in section.GetChildren()) ReadNode(node, options); break;
+            case "CONNECTIONSTRING": ReadHosts(section, options); break;
+            case "DEFAULTCONSISTENCY": options.DefaultConsistency = Value(section, options.DefaultConsistency, Consistency.Names); break;
+            case "PROBEINTERVAL": options.ProbeInterval = Time(section, options.ProbeInterval); break;
+            case "PROBETIMEOUT": options.ProbeTimeout = Time(section, options.ProbeTimeout); break;
+            case "BALANCING": options.Balancing = Choice(section, options.Balancing); break;
+            case "ZONE": options.Zone = section.Value; break;
+            case "PRIMARYREADWEIGHT": options.PrimaryReadWeight = Value(section, options.PrimaryReadWeight, "a number"); break;
+            default:
+                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight");
+                break;
+        }
+    }
+
+    private void ReadNode(IConfigurationSection section, TidemarkOptions options)
+    {
+        var node = new NodeOptions();
+        if (section.Value is { } text) node.ConnectionString = text;
+        foreach (var setting in section.GetChildren())
+        {
+            switch (setting.Key.ToUpperInvariant())
+            {
+                case "CONNECTIONSTRING": node.ConnectionString = setting.Value ?? ""; break;
+                case "WEIGHT": node.Weight = Value(setting, node.Weight, "a number"); break;
+                case "ZONE": node.Zone = setting.Value; break;
+                case "MAXPOOLSIZE": node.MaxPoolSize = Value(setting, 0, "a whole number"); break;
+                case "CONNECTIONLIFETIME": node.ConnectionLifetime = Time(setting, TimeSpan.FromHours(1)); break;
+                default: Unknown(setting, "ConnectionString, Weight, Zone, MaxPoolSize, ConnectionLifetime"); break;
+            }
+        }
+
+        if (!options.Nodes.TryAdd(section.Key, node))
+            _errors.Add($"{section.Path} is a second node of that name. Names are case-insensitive; give each node its own.");
+    }
+
+    private void ReadHosts(IConfigurationSection section, TidemarkOptions options)
+    {
+        try
+        {
+            options.AddNodes(section.Value ?? "");
+        }
+        catch (FormatException e)
+        {
+            _errors.Add($"{section.Path} cannot be read: {e.Message}.");
+        }
+        catch (ArgumentException e)
+        {
+            _errors.Add($"{section.Path}: {e.Message}");
+        }
+    }
+
+    private TimeSpan Time(IConfigurationSection section, TimeSpan otherwise) =>
+        Value(section, otherwise, "a time such as 00:00:00.100");
+
+    private T Choice<T>(IConfigurationSection section, T otherwise)
+        where T : struct, Enum
+    {
+        if (Enum.TryParse<T>(section.Value, ignoreCase: true, out var value) && Enum.IsDefined(value)) return value;
+        _errors.Add($"{section.Path} is '{section.Value}'. It takes one of {string.Join(", ", Enum.GetNames<T>())}.");
+        return otherwise;
+    }
+
+    private T Value<T>(IConfigurationSection section, T otherwise, string what)
+        where T : IParsable<T>
+    {
+        if (T.TryParse(section.Value, CultureInfo.InvariantCulture, out var value)) return value;
+        _errors.Add($"{section.Path} is '{section.Value}'. It takes {what}.");
+        return otherwise;
+    }
+
+    // A value is not quoted here: an unknown name may be a misspelt ConnectionString.
+    private void Unknown(IConfigurationSection section, string known) =>
+        _errors.Add($"{section.Path} is no setting of {path}. The settings there are {known}.");
+}

@@ -1,0 +1,67 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Tidemark;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers a cluster with an application.</summary>
+public static class TidemarkServiceCollectionExtensions
+{
+    /// <summary>
+    /// Registers a <see cref="TidemarkDataSource"/> on settings from configuration: <c>Nodes</c> by name, each a connection string or an object, or
+    /// <c>ConnectionString</c> for one string that names all hosts. Wrong settings stop the application at start-up, all at once.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configuration">The section, usually <c>Tidemark</c>; environment variables such as <c>Tidemark__Nodes__pg-1</c> are part of it.</param>
+    /// <param name="configureNodes">Applied to the Npgsql data sources of every node: types, plugins, passwords, TLS.</param>
+    public static IServiceCollection AddTidemark(
+        this IServiceCollection services, IConfiguration configuration, Action<NpgsqlDataSourceBuilder>? configureNodes = null)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return Add(services, options => TidemarkOptionsReader.Read(configuration, options), configureNodes);
+    }
+
+    /// <summary>Registers a <see cref="TidemarkDataSource"/> on settings from code.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Names the nodes and sets what else there is to set.</param>
+    /// <param name="configureNodes">Applied to the Npgsql data sources of every node: types, plugins, passwords, TLS.</param>
+    public static IServiceCollection AddTidemark(
+        this IServiceCollection services, Action<TidemarkOptions> configure, Action<NpgsqlDataSourceBuilder>? configureNodes = null)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Add(services, configure, configureNodes);
+    }
+
+    /// <summary>Registers a <see cref="TidemarkDataSource"/> on one connection string; several hosts in it are several nodes.</summary>
+    public static IServiceCollection AddTidemark(this IServiceCollection services, string connectionString) =>
+        Add(services, options => options.AddNodes(connectionString), configureNodes: null);
+
+    private static IServiceCollection Add(
+        IServiceCollection services, Action<TidemarkOptions> configure, Action<NpgsqlDataSourceBuilder>? configureNodes)
+    {
+        services.TryAddSingleton(provider =>
+        {
+            var builder = new TidemarkDataSourceBuilder
+            {
+                LoggerFactory = provider.GetService<ILoggerFactory>(),
+                TimeProvider = provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            };
+            configure(builder.Options);
+            if (configureNodes is not null) builder.ConfigureNodes(configureNodes);
+            return builder.Build();
+        });
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, StartUp>());
+        return services;
+    }
+
+    /// <summary>Builds the data source as the application starts: wrong settings stop it there, and the first request finds the nodes known.</summary>
+    private sealed class StartUp(TidemarkDataSource source) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => source.Cluster.Monitor.FirstRoundAsync(cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
