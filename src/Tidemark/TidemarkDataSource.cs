@@ -93,7 +93,8 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 RouteActivity.Fail(activity, failure);
                 connection.Dispose();
-                if (!attempts.Absorb(failure)) throw;
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
             }
         }
     }
@@ -210,7 +211,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>A connection that could not be opened, told as what it means: there is no primary. Null: it means something else.</summary>
     internal RoutingException? NoPrimary(in RouteDecision decision, Exception failure)
     {
-        if (ReadFailures.Classify(failure, onReplica: false) != ReadFailure.NodeLost) return null;
+        if (ReadFailures.Classify(failure, onReplica: false, isOpen: false) != ReadFailure.NodeLost) return null;
         Cluster.Monitor.Suspect(decision.NodeIndex);
         return RoutingException.NoNode(Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << decision.NodeIndex), failure);
     }
@@ -278,7 +279,8 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 RouteActivity.Fail(activity, failure);
                 await connection.DisposeAsync().ConfigureAwait(false);
-                if (!attempts.Absorb(failure)) throw;
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
             }
         }
     }
