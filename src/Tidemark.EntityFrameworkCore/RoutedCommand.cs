@@ -40,17 +40,27 @@ internal sealed class RoutedCommand(
         {
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
+            if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
+
+            var node = routing.ConnectTo(decision);
+            var isOpen = false;
             try
             {
-                if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
-                var node = routing.ConnectTo(decision);
-                if (Verify(node, routing, decision)) return base.ExecuteReader(Through(node, parameterObject));
+                node.Open();
+                isOpen = true;
+                if (!routing.Source.Cluster.NeedsCheck(node.DbConnection, decision) || ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value))
+                    return base.ExecuteReader(Through(node, parameterObject));
                 attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
-                if (!attempts.Absorb(failure)) throw;
+                if (!attempts.Absorb(failure, isOpen)) throw;
+            }
+            finally
+            {
+                // The reader has opened it once more for itself.
+                if (isOpen) node.Close();
             }
         }
     }
@@ -73,18 +83,31 @@ internal sealed class RoutedCommand(
         {
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
+            if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+
+            var node = routing.ConnectTo(decision);
+            var isOpen = false;
             try
             {
-                if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-                var node = routing.ConnectTo(decision);
-                if (await VerifyAsync(node, routing, decision, cancellationToken).ConfigureAwait(false))
+                await node.OpenAsync(cancellationToken).ConfigureAwait(false);
+                isOpen = true;
+                if (!routing.Source.Cluster.NeedsCheck(node.DbConnection, decision)
+                    || await ReadCheck.PassesAsync(node.DbConnection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false))
+                {
                     return await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
+                }
+
                 attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
-                if (!attempts.Absorb(failure)) throw;
+                if (!attempts.Absorb(failure, isOpen)) throw;
+            }
+            finally
+            {
+                // The reader has opened it once more for itself.
+                if (isOpen) await node.CloseAsync().ConfigureAwait(false);
             }
         }
     }
@@ -121,36 +144,6 @@ internal sealed class RoutedCommand(
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
-    }
-
-    private static bool Verify(NodeConnection node, ContextRouting routing, in RouteDecision decision)
-    {
-        if (decision is not { IsReplica: true, MustInclude: { } place }) return true;
-        node.Open();
-        try
-        {
-            return !routing.Source.Cluster.NeedsCheck(node.DbConnection, decision) || ReadCheck.Passes(node.DbConnection, place);
-        }
-        finally
-        {
-            node.Close();
-        }
-    }
-
-    private static async ValueTask<bool> VerifyAsync(
-        NodeConnection node, ContextRouting routing, RouteDecision decision, CancellationToken cancellationToken)
-    {
-        if (decision is not { IsReplica: true, MustInclude: { } place }) return true;
-        await node.OpenAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return !routing.Source.Cluster.NeedsCheck(node.DbConnection, decision)
-                || await ReadCheck.PassesAsync(node.DbConnection, place, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            await node.CloseAsync().ConfigureAwait(false);
-        }
     }
 
     private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>

@@ -207,7 +207,7 @@ public sealed class LocalNode
         + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot)", cancellationToken);
 
     internal void WriteSettings() => folder.WriteSettings(ServerSettings.Compose(
-        cluster.Options.Settings, new NodeRole(Name, Port, Follows?.Port, applyDelay, followers)));
+        cluster.Options.Settings, new ServerRole(Name, Port, Follows?.Port, applyDelay, followers)));
 
     internal void Launch()
     {

@@ -53,7 +53,7 @@ internal static partial class ServerSettings
             ? $"Settings has {name}, which belongs to the cluster."
             : $"Settings has \"{name}\", which is not the name of a setting.");
 
-    public static string Compose(IEnumerable<KeyValuePair<string, string>> chosen, NodeRole role)
+    public static string Compose(IEnumerable<KeyValuePair<string, string>> chosen, ServerRole role)
     {
         var text = new StringBuilder("# Written by Tidemark at every change; ALTER SYSTEM overrides it.\n");
         foreach (var (name, value) in Defaults)
@@ -65,7 +65,7 @@ internal static partial class ServerSettings
         return text.ToString();
     }
 
-    private static IEnumerable<(string Name, string Value)> OwnedBy(NodeRole role)
+    private static IEnumerable<(string Name, string Value)> OwnedBy(ServerRole role)
     {
         yield return ("listen_addresses", "127.0.0.1");
         yield return ("port", role.Port.ToString(CultureInfo.InvariantCulture));
@@ -102,4 +102,4 @@ internal static partial class ServerSettings
 /// <param name="PrimaryPort">Where the node listens that it streams from; null for a primary.</param>
 /// <param name="ApplyDelay">Shortest time between a commit and its replay.</param>
 /// <param name="Followers">The standbys that a synchronous commit on this node waits for.</param>
-internal sealed record NodeRole(string Name, int Port, int? PrimaryPort, TimeSpan ApplyDelay, IReadOnlyList<string> Followers);
+internal sealed record ServerRole(string Name, int Port, int? PrimaryPort, TimeSpan ApplyDelay, IReadOnlyList<string> Followers);

@@ -102,7 +102,8 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 RouteActivity.Fail(activity, failure);
                 connection.Dispose();
-                if (!attempts.Absorb(failure)) throw;
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
             }
         }
     }
@@ -213,7 +214,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>A connection that could not be opened, told as what it means: there is no primary. Null: it means something else.</summary>
     internal RoutingException? NoPrimary(int nodeIndex, Exception failure)
     {
-        if (ReadFailures.Classify(failure, onReplica: false) != ReadFailure.NodeLost) return null;
+        if (ReadFailures.Classify(failure, onReplica: false, isOpen: false) != ReadFailure.NodeLost) return null;
         Cluster.Monitor.Suspect(nodeIndex);
         return RoutingException.NoNode(Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << nodeIndex), failure);
     }
@@ -277,7 +278,8 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 RouteActivity.Fail(activity, failure);
                 await connection.DisposeAsync().ConfigureAwait(false);
-                if (!attempts.Absorb(failure)) throw;
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
             }
         }
     }

@@ -3,19 +3,17 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Not a test: the process that <see cref="LocalClusterEndTests"/> starts, and kills.</summary>
-public sealed class LocalClusterChild
+/// <summary>The process that <see cref="LocalClusterEndTests"/> starts, and kills.</summary>
+internal static class LocalClusterChild
 {
-    /// <summary>Names the folder for the cluster.</summary>
-    public const string Variable = "TIDEMARK_TEST_CLUSTER_PARENT";
+    public const string Command = "hold-a-cluster";
 
-    [Fact(Explicit = true)]
-    public async Task A_child_process_that_holds_a_cluster()
+    /// <summary>Starts a cluster in the folder, says which processes its servers are, and waits to be ended.</summary>
+    public static async Task<int> HoldAsync(string parent)
     {
-        var stop = TestContext.Current.CancellationToken;
-        await using var cluster = await LocalCluster.StartAsync(
-            new LocalClusterOptions { Replicas = 1, Directory = Environment.GetEnvironmentVariable(Variable) }, stop);
+        await using var cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, Directory = parent });
         Console.WriteLine("servers " + JsonSerializer.Serialize(cluster.Nodes.Select(node => node.ProcessId)));
-        await Task.Delay(Timeout.Infinite, stop);
+        await Task.Delay(Timeout.Infinite);
+        return 0;
     }
 }

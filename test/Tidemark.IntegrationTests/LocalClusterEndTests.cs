@@ -89,10 +89,8 @@ public sealed class LocalClusterEndTests : IDisposable
 
     private Process StartChild()
     {
-        var test = $"{typeof(LocalClusterChild).FullName}.{nameof(LocalClusterChild.A_child_process_that_holds_a_cluster)}";
         var program = Path.ChangeExtension(typeof(LocalClusterEndTests).Assembly.Location, null);
-        var description = new ProcessStartInfo(program, ["-noColor", "-explicit", "only", "-method", test]) { RedirectStandardOutput = true };
-        description.Environment[LocalClusterChild.Variable] = parent;
+        var description = new ProcessStartInfo(program, [LocalClusterChild.Command, parent]) { RedirectStandardOutput = true };
         return Process.Start(description)!;
     }
 

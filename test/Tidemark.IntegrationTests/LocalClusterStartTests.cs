@@ -88,7 +88,7 @@ public sealed class LocalClusterStartTests
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
     }
 
-    [Theory(Explicit = true)]
+    [Theory]
     [InlineData(16)]
     [InlineData(17)]
     public async Task Every_supported_version_runs_with_a_replica_that_can_be_promoted(int major)
@@ -101,7 +101,7 @@ public sealed class LocalClusterStartTests
         await cluster.WaitForReplayAsync(Stop);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public async Task Without_npm_a_Debian_package_is_unpacked_and_used_and_nothing_is_installed()
     {
         var cache = Directory.CreateTempSubdirectory("tidemark-cache-").FullName;

@@ -27,11 +27,11 @@ public sealed class LocalClusterOptionsTests
     [Fact]
     public void A_primary_waits_for_its_followers_and_a_standby_streams_through_its_slot()
     {
-        var primary = ServerSettings.Compose([], new NodeRole("pg-1", 5001, null, TimeSpan.Zero, ["pg-2", "pg-3"]));
+        var primary = ServerSettings.Compose([], new ServerRole("pg-1", 5001, null, TimeSpan.Zero, ["pg-2", "pg-3"]));
         primary.ShouldContain("synchronous_standby_names = 'FIRST 2 (\"pg-2\", \"pg-3\")'\n");
         primary.ShouldNotContain("primary_conninfo");
 
-        var standby = ServerSettings.Compose([], new NodeRole("pg-2", 5002, 5001, TimeSpan.FromMilliseconds(1500), []));
+        var standby = ServerSettings.Compose([], new ServerRole("pg-2", 5002, 5001, TimeSpan.FromMilliseconds(1500), []));
         standby.ShouldContain("synchronous_standby_names = ''\n");
         standby.ShouldContain("host=127.0.0.1 port=5001 user=postgres application_name=pg-2 ");
         standby.ShouldContain("primary_slot_name = 'pg_2'\n");
@@ -42,7 +42,7 @@ public sealed class LocalClusterOptionsTests
     public void A_chosen_setting_comes_after_the_default_so_that_it_wins()
     {
         var text = ServerSettings.Compose(
-            [new("fsync", "on"), new("my.note", @"it's a \")], new NodeRole("pg-1", 5001, null, TimeSpan.Zero, []));
+            [new("fsync", "on"), new("my.note", @"it's a \")], new ServerRole("pg-1", 5001, null, TimeSpan.Zero, []));
         text.IndexOf("fsync = 'on'", StringComparison.Ordinal).ShouldBeGreaterThan(text.IndexOf("fsync = 'off'", StringComparison.Ordinal));
         text.ShouldContain(@"my.note = 'it''s a \\'");
     }

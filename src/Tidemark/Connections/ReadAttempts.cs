@@ -42,12 +42,14 @@ internal struct ReadAttempts(
     }
 
     /// <summary>Takes note of a failure. True: make the next attempt; false: the failure is the caller's.</summary>
-    public bool Absorb(Exception failure)
+    /// <param name="failure">What went wrong.</param>
+    /// <param name="isOpen">It went wrong in the caller's own command, on a connection that had been opened.</param>
+    public bool Absorb(Exception failure, bool isOpen)
     {
         // No node was left: nothing to note about one.
         if (failure is RoutingException || Decision.Node is null) return false;
 
-        switch (ReadFailures.Classify(failure, Decision.IsReplica))
+        switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))
         {
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when !IsWrite:
                 Exclude();

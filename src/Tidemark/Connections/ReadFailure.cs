@@ -25,19 +25,20 @@ internal enum ReadFailure
 /// <summary>Sorts failures. Pure; what PostgreSQL answers on a standby was measured on PostgreSQL 15 and 18.</summary>
 internal static class ReadFailures
 {
-    public static ReadFailure Classify(Exception e, bool onReplica) => e switch
+    /// <param name="e">The failure.</param>
+    /// <param name="onReplica">The node is a replica.</param>
+    /// <param name="isOpen">The connection had been opened when it happened, so what ran was the caller's own command.</param>
+    public static ReadFailure Classify(Exception e, bool onReplica, bool isOpen) => e switch
     {
         PostgresException p => Classify(p.SqlState, onReplica),
 
-        // No connection was free in time, or the node did not accept one: inner TimeoutException both. A command that ran too long has it
-        // too, but its time belongs to the caller and is spent.
-        NpgsqlException { InnerException: TimeoutException } when !IsCommandTimeout(e) => ReadFailure.TryAnotherNode,
+        // No connection was free in time, or the node did not accept one, or it did and never greeted, as a paused server does. A command that
+        // ran too long has the same exception, down to the words; but its time belongs to the caller and is spent.
+        NpgsqlException { InnerException: TimeoutException } when !isOpen => ReadFailure.TryAnotherNode,
         NpgsqlException { InnerException: IOException or SocketException } => ReadFailure.NodeLost,
         SocketException or IOException => ReadFailure.NodeLost,
         _ => ReadFailure.CallersOwn,
     };
-
-    private static bool IsCommandTimeout(Exception e) => e.Message.StartsWith("Exception while", StringComparison.Ordinal);
 
     private static ReadFailure Classify(string sqlState, bool onReplica) => sqlState switch
     {

@@ -88,9 +88,11 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
             var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            var isOpen = false;
             try
             {
                 connection.Open();
+                isOpen = true;
                 if (Send(connection, decision, behavior | CommandBehavior.CloseConnection) is { } reader) return reader;
                 connection.Dispose();
                 attempts.Exclude();
@@ -99,7 +101,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             {
                 RouteActivity.Fail(activity, failure);
                 connection.Dispose();
-                if (!attempts.Absorb(failure)) throw;
+                if (!attempts.Absorb(failure, isOpen)) throw;
             }
         }
     }
@@ -118,9 +120,11 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
             var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            var isOpen = false;
             try
             {
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                isOpen = true;
                 if (await SendAsync(connection, decision, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false) is { } reader)
                     return reader;
                 await connection.DisposeAsync().ConfigureAwait(false);
@@ -130,7 +134,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             {
                 RouteActivity.Fail(activity, failure);
                 await connection.DisposeAsync().ConfigureAwait(false);
-                if (!attempts.Absorb(failure)) throw;
+                if (!attempts.Absorb(failure, isOpen)) throw;
             }
         }
     }

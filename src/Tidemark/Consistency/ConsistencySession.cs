@@ -97,8 +97,9 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            // A pending write of an earlier timeline may have been lost in the promotion since; no later sample can tell.
-            if (_pending > _resolved && _pendingTimeline != 0 && _pendingTimeline != timeline) _isInDoubt = true;
+            // A write of an earlier timeline whose place is not known may have been lost in the promotion since; no later sample can tell.
+            var hasUnplaced = _pending > _resolved || _writesUnderWay > 0;
+            if (hasUnplaced && _pendingTimeline != 0 && _pendingTimeline != timeline) _isInDoubt = true;
             _pendingTimeline = timeline;
             _writesUnderWay++;
             _hasMoved = true;

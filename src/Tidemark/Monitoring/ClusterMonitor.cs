@@ -18,13 +18,16 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Slot[] _slots;
+#pragma warning disable CA2213 // Neither has a timer or handle to free, and whoever comes after the end may still cancel the one and wait for the other.
     private readonly CancellationTokenSource _stop = new();
-    private readonly ManualResetEventSlim _firstRound = new();
-    private readonly TaskCompletionSource _firstRoundTask = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ManualResetEventSlim _firstRoundEvent = new();
+#pragma warning restore CA2213
+    private readonly TaskCompletionSource _firstRound = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _requests = new();
     private TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ClusterSnapshot _snapshot;
     private long _probesSent;
+    private bool _isOver;
     private Task _loop = Task.CompletedTask;
 
     public ClusterMonitor(IReadOnlyList<string> names, AskNode ask, TimeSpan interval, TimeSpan timeout, TimeProvider time, ILogger logger)
@@ -44,19 +47,25 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// <summary>How many probes were sent so far. What was open at that count is older than any probe with a greater number.</summary>
     public long ProbesSent => Volatile.Read(ref _probesSent);
 
-    public void Start() => _loop = RunAsync();
+    public void Start()
+    {
+        // The loop outlives whoever builds the data source: their trace and their session are none of its own.
+        using var noFlow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
+        _loop = RunAsync();
+    }
 
     /// <summary>Waits until every node has been asked once; at most the probe time-out.</summary>
     public Task FirstRoundAsync(CancellationToken cancellationToken) =>
-        _firstRoundTask.Task.IsCompleted ? Task.CompletedTask : _firstRoundTask.Task.WaitAsync(cancellationToken);
+        _firstRound.Task.IsCompleted ? Task.CompletedTask : _firstRound.Task.WaitAsync(cancellationToken);
 
     /// <inheritdoc cref="FirstRoundAsync"/>
-    public void FirstRound() => _firstRound.Wait(_stop.Token);
+    public void FirstRound() => _firstRoundEvent.Wait();
 
     /// <summary>Something outside went wrong with the node: ask it now rather than at its turn.</summary>
     public void Suspect(int index) => Request(index, waiter: null);
 
     /// <summary>The state of a node by a probe that is sent after this call; one probe serves all who wait.</summary>
+    /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
     public Task<NodeState> SampleAsync(int index, CancellationToken cancellationToken)
     {
         var waiter = new TaskCompletionSource<NodeState>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -71,8 +80,6 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
-        _stop.Dispose();
-        _firstRound.Dispose();
     }
 
     private void Request(int index, TaskCompletionSource<NodeState>? waiter)
@@ -80,6 +87,12 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         TaskCompletionSource wake;
         lock (_requests)
         {
+            if (_isOver)
+            {
+                waiter?.SetException(Ended());
+                return;
+            }
+
             _slots[index].IsWanted = true;
             if (waiter is not null) _slots[index].Waiting = _slots[index].Waiting.Add(waiter);
             wake = _wake;
@@ -105,7 +118,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                Log.MonitorRoundFailed(_logger, e);
+                Try(() => Log.MonitorRoundFailed(_logger, e));
                 await Task.Delay(_interval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -156,7 +169,21 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         slot.Number = Interlocked.Increment(ref _probesSent);
         slot.SentAt = _time.GetTimestamp();
         slot.IsOverdue = false;
-        slot.Probe = _ask(index, _stop.Token);
+        slot.Probe = AskAsync(index);
+    }
+
+    private async Task<ProbeAnswer> AskAsync(int index)
+    {
+        try
+        {
+            return await _ask(index, _stop.Token).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // Whatever escapes a probe is an answer too, or those who wait for it would wait for ever.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return ProbeAnswer.Failed(NodeProbe.Describe(e));
+        }
     }
 
     private async Task WaitAsync(TimeSpan wait)
@@ -170,7 +197,9 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         }
 
         using var cancelTimer = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        var timer = Task.Delay(wait, _time, cancelTimer.Token);
+
+        // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
+        var timer = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), _time, cancelTimer.Token);
         await Task.WhenAny([wake, timer, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
         await cancelTimer.CancelAsync().ConfigureAwait(false);
     }
@@ -203,16 +232,10 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         var before = Snapshot;
         var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt, _time.TimestampFrequency);
         Volatile.Write(ref _snapshot, after);
-        SnapshotLog.Report(_logger, before, after);
-
-        if (after.IsComplete && !_firstRound.IsSet)
-        {
-            _firstRound.Set();
-            _firstRoundTask.TrySetResult();
-        }
-
+        if (after.IsComplete) EndFirstRound();
         foreach (var waiter in slot.Served) waiter.TrySetResult(after.Nodes[index]);
         slot.Served = [];
+        Try(() => SnapshotLog.Report(_logger, before, after));
     }
 
     /// <summary>Nobody waits for a node that does not answer.</summary>
@@ -230,13 +253,35 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private void ReleaseEveryone()
     {
-        _firstRound.Set();
-        _firstRoundTask.TrySetResult();
+        EndFirstRound();
         lock (_requests)
         {
+            _isOver = true;
             foreach (var slot in _slots)
                 foreach (var waiter in slot.Waiting.AddRange(slot.Served))
-                    waiter.TrySetException(new ObjectDisposedException(nameof(TidemarkDataSource)));
+                    waiter.TrySetException(Ended());
+        }
+    }
+
+    private void EndFirstRound()
+    {
+        _firstRoundEvent.Set();
+        _firstRound.TrySetResult();
+    }
+
+    private static ObjectDisposedException Ended() => new(nameof(TidemarkDataSource));
+
+    /// <summary>Logs. A logger that throws costs its line; it must not cost the cluster its eyes.</summary>
+    private static void Try(Action log)
+    {
+        try
+        {
+            log();
+        }
+#pragma warning disable CA1031 // There is nowhere left to report it to.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class ClusterSnapshot
     /// <summary>Zero until the cluster's identity has been found.</summary>
     public required ulong SystemIdentifier { get; init; }
 
-    /// <summary>The latest timeline ever seen: a primary of an earlier one is never written to.</summary>
+    /// <summary>The latest timeline seen since the cluster's identity was found: a primary of an earlier one is never written to.</summary>
     public required uint LatestTimeline { get; init; }
 
     /// <summary>Where the primary was and when, as far as this process has seen it.</summary>

@@ -66,9 +66,12 @@ internal static class SnapshotRules
         var disagree = identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any();
         bool IsForeign(NodeState n) => Answered(n) && (disagree || (identifier != 0 && n.SystemIdentifier != identifier));
 
-        var claimants = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n)).ToArray();
-        var latest = claimants.Select(n => n.Timeline).Append(before.LatestTimeline).Max();
-        var current = claimants.Where(n => n.Timeline == latest).ToArray();
+        // A timeline is remembered only from where it was certain that it is this cluster's.
+        var remembered = before.SystemIdentifier == 0 ? 0 : before.LatestTimeline;
+
+        // A replica has a say too: that it follows a later timeline tells of a promotion, even while the new primary cannot be reached.
+        var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => n.Timeline).Append(remembered).Max();
+        var current = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
@@ -93,9 +96,7 @@ internal static class SnapshotRules
             Nodes = [.. nodes.Select(n => n with { Standing = Judge(n) })],
             PrimaryIndex = primary?.Index ?? -1,
             SystemIdentifier = identifier,
-
-            // A timeline is remembered for good only once it is certain that it is this cluster's.
-            LatestTimeline = identifier == 0 ? 0 : latest,
+            LatestTimeline = latest,
             History = history,
         };
     }

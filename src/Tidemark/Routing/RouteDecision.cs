@@ -23,10 +23,10 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     }
 
     /// <summary>The name of the node; <see langword="null"/> when no node can take the statement.</summary>
-    public string? Node => NodeIndex < 0 ? null : _snapshot.Nodes[NodeIndex].Name;
+    public string? Node => HasNode ? _snapshot.Nodes[NodeIndex].Name : null;
 
     /// <summary>What the node was at that moment.</summary>
-    public NodeRole Role => NodeIndex < 0 ? NodeRole.Unknown : _snapshot.Nodes[NodeIndex].Role;
+    public NodeRole Role => HasNode ? _snapshot.Nodes[NodeIndex].Role : NodeRole.Unknown;
 
     /// <summary>Why this node.</summary>
     public RouteReason Reason { get; }
@@ -49,7 +49,10 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>Index of the node in the configuration; -1: none.</summary>
     internal int NodeIndex { get; }
 
-    internal bool IsReplica => NodeIndex >= 0 && _snapshot.Nodes[NodeIndex].Standing == NodeStanding.Replica;
+    internal bool IsReplica => HasNode && _snapshot.Nodes[NodeIndex].Standing == NodeStanding.Replica;
+
+    // The default value, in an exception that somebody else made, stands for no decision at all.
+    private bool HasNode => _snapshot is not null && NodeIndex >= 0;
 
     internal NodeState State => _snapshot.Nodes[NodeIndex];
 

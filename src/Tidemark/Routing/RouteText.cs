@@ -41,6 +41,7 @@ internal static class RouteText
         RejectionReason.Behind => $"has replayed {node.Position}, {requirement.MustInclude!.Value.Position - node.Position} bytes short",
         RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, not {requirement.MustInclude!.Value.Timeline}",
         RejectionReason.OtherZone => "stands in another zone",
+        RejectionReason.FailedDuringRead when requirement.IsWrite => "failed a moment ago",
         RejectionReason.FailedDuringRead => "failed during this read",
         _ => "was not asked for",
     };

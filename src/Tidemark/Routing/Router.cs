@@ -97,18 +97,15 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, Verdict wanted)
     {
         var count = 0;
-        var nearOnly = false;
         var replicas = 0;
+        var nearOnly = HasNearReplica(snapshot, requirement, failed, wanted);
         foreach (var node in snapshot.Nodes)
         {
-            if (HasFailed(failed, node.Index)) continue;
+            if (HasFailed(failed, node.Index) || (nearOnly && !rules.IsNear[node.Index])) continue;
             var isPrimary = node.Index == snapshot.PrimaryIndex;
             var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, requirement);
             if (verdict != wanted) continue;
 
-            var isNear = rules.IsNear[node.Index];
-            if (nearOnly && !isNear) continue;
-            if (isNear && !nearOnly) (count, replicas, nearOnly) = (0, 0, true);
             if (!isPrimary) replicas++;
             var weight = isPrimary ? rules.PrimaryReadWeight : rules.Weights[node.Index];
             candidates[count++] = new Candidate(node.Index, weight, readsInFlight[node.Index]);
@@ -116,6 +113,14 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
 
         // The primary alone is no share of reads but the last resort, and has that name.
         return replicas == 0 ? 0 : count;
+    }
+
+    // A primary that stands near does not count: it would then serve all reads, and its share is a share of them.
+    private bool HasNearReplica(ClusterSnapshot snapshot, in ReadRequirement requirement, ulong failed, Verdict wanted)
+    {
+        foreach (var node in snapshot.Nodes)
+            if (rules.IsNear[node.Index] && !HasFailed(failed, node.Index) && Judge(node, requirement) == wanted) return true;
+        return false;
     }
 
     /// <summary>Says whether a node may serve a read as a replica.</summary>

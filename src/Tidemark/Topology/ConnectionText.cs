@@ -28,10 +28,11 @@ internal static class ConnectionText
         var hasPort = colon > 0 && !host.StartsWith('/') && (host.IndexOf(':', StringComparison.Ordinal) == colon || host[colon - 1] == ']');
         if (hasPort)
         {
-            one.Host = host[..colon].Trim('[', ']');
+            one.Host = host[..colon];
             one.Port = ReadPort(host[(colon + 1)..]);
         }
 
+        one.Host = one.Host.Trim('[', ']');
         return one;
     }
 
@@ -41,7 +42,7 @@ internal static class ConnectionText
         {
             return new NpgsqlConnectionStringBuilder(text);
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException)
+        catch (Exception e) when (IsRefusal(e))
         {
             // The driver's message may quote the value it could not read; only its name of the keyword is repeated here.
             throw new FormatException(KeywordProblem(text));
@@ -52,26 +53,21 @@ internal static class ConnectionText
     private static string KeywordProblem(string text)
     {
         var afterPassword = false;
+        var number = 0;
         foreach (var part in text.Split(';', StringSplitOptions.RemoveEmptyEntries))
         {
+            number++;
             var equals = part.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0) break;
             var keyword = part[..equals].Trim();
+            if (!IsKnown(keyword)) return UnknownKeyword(number, afterPassword);
             try
             {
                 new NpgsqlConnectionStringBuilder()[keyword] = part[(equals + 1)..].Trim();
             }
-            catch (KeyNotFoundException)
+            catch (Exception e) when (IsRefusal(e))
             {
-                return UnknownKeyword(keyword, afterPassword);
-            }
-            catch (ArgumentException e) when (e.InnerException is null && e.Message.Contains("Keyword", StringComparison.Ordinal))
-            {
-                return UnknownKeyword(keyword, afterPassword);
-            }
-            catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or InvalidCastException)
-            {
-                return $"its value for '{keyword}' cannot be read";
+                return afterPassword ? $"the value of its keyword {number} cannot be read" : $"its value for '{keyword}' cannot be read";
             }
 
             afterPassword |= keyword.StartsWith('P') || keyword.StartsWith('p');
@@ -80,10 +76,26 @@ internal static class ConnectionText
         return "it is neither a list of 'Keyword=value' parts nor a postgres:// URL";
     }
 
-    // What follows a password may be the rest of one that holds a semicolon.
-    private static string UnknownKeyword(string keyword, bool mayBeSecret) => mayBeSecret
-        ? "it has a keyword that Npgsql does not know, behind the password (quote a password that holds a semicolon)"
-        : $"it has a keyword that Npgsql does not know: '{keyword}'";
+    private static bool IsKnown(string keyword)
+    {
+        try
+        {
+            _ = new NpgsqlConnectionStringBuilder()[keyword];
+            return true;
+        }
+        catch (Exception e) when (IsRefusal(e))
+        {
+            return false;
+        }
+    }
+
+    // All that the driver throws at a text; an unknown keyword without a value, for one, is a KeyNotFoundException.
+    private static bool IsRefusal(Exception e) =>
+        e is ArgumentException or FormatException or KeyNotFoundException or OverflowException or InvalidCastException;
+
+    // By number and not by name: a password that holds a semicolon, or whose own keyword was left out, looks like a keyword.
+    private static string UnknownKeyword(int number, bool afterPassword) =>
+        $"its keyword {number} is none that Npgsql knows" + (afterPassword ? " (quote a password that holds a semicolon)" : "");
 
     private static NpgsqlConnectionStringBuilder ReadUrl(string text)
     {
@@ -92,7 +104,11 @@ internal static class ConnectionText
         var query = Cut(ref rest, '?');
         var path = Cut(ref rest, '/');
         var at = rest.LastIndexOf('@');
-        var settings = new NpgsqlConnectionStringBuilder { Host = at < 0 ? rest : rest[(at + 1)..] };
+
+        // The rest of a password would otherwise be read as database or parameter, and then appear in messages.
+        if (at < 0 && (path + query).Contains('@', StringComparison.Ordinal) && rest.Contains(':', StringComparison.Ordinal))
+            throw new FormatException("an '@' stands behind its first '/' or '?': write these two as %2F and %3F in a password, and '@' as %40 elsewhere");
+        var settings = new NpgsqlConnectionStringBuilder { Host = Uri.UnescapeDataString(rest[(at + 1)..]) };
 
         if (at >= 0)
         {
@@ -103,14 +119,15 @@ internal static class ConnectionText
         }
 
         if (!string.IsNullOrEmpty(path)) settings.Database = Uri.UnescapeDataString(path);
-        foreach (var pair in (query ?? "").Split('&', StringSplitOptions.RemoveEmptyEntries)) ReadParameter(settings, pair);
+        var number = 0;
+        foreach (var pair in (query ?? "").Split('&', StringSplitOptions.RemoveEmptyEntries)) ReadParameter(settings, pair, ++number);
         return settings;
     }
 
-    private static void ReadParameter(NpgsqlConnectionStringBuilder settings, string pair)
+    private static void ReadParameter(NpgsqlConnectionStringBuilder settings, string pair, int number)
     {
-        var name = pair;
-        var value = Uri.UnescapeDataString(Cut(ref name, '=') ?? "");
+        var name = Uri.UnescapeDataString(pair.Split('=')[0]);
+        var value = Uri.UnescapeDataString(Cut(ref pair, '=') ?? "");
         var keyword = name.ToUpperInvariant() switch
         {
             "SSLMODE" => "SSL Mode",
@@ -132,9 +149,12 @@ internal static class ConnectionText
         {
             settings[keyword] = value;
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or OverflowException or InvalidCastException)
+        catch (Exception e) when (IsRefusal(e))
         {
-            throw new FormatException($"its parameter '{name}' is unknown or has a value that cannot be read");
+            // An unknown name may be a part of a password; the known ones are not.
+            throw new FormatException(keyword == name
+                ? $"its parameter {number} is unknown or has a value that cannot be read"
+                : $"its parameter '{name}' has a value that cannot be read");
         }
     }
 

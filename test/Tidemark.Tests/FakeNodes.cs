@@ -1,0 +1,59 @@
+namespace Tidemark;
+
+/// <summary>Stands in for the probes: each question stays open until the test answers it, or is answered at once from now on.</summary>
+internal sealed class FakeNodes(int count)
+{
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource<ProbeAnswer>?[] _open = new TaskCompletionSource<ProbeAnswer>?[count];
+    private readonly ProbeAnswer?[] _standing = new ProbeAnswer?[count];
+    private readonly int[] _timesAsked = new int[count];
+
+    /// <summary>Runs within each question.</summary>
+    public Action? OnAsk { get; set; }
+
+    public Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    {
+        OnAsk?.Invoke();
+        lock (_gate)
+        {
+            _timesAsked[index]++;
+            if (_standing[index] is { } answer) return Task.FromResult(answer);
+            var question = new TaskCompletionSource<ProbeAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+            cancellationToken.Register(() => question.TrySetResult(ProbeAnswer.Failed("cancelled")));
+            _open[index] = question;
+            return question.Task;
+        }
+    }
+
+    public int TimesAsked(int index)
+    {
+        lock (_gate) return _timesAsked[index];
+    }
+
+    /// <summary>Answers the open question.</summary>
+    public void Answer(int index, ProbeAnswer answer) => TakeOpen(index).SetResult(answer);
+
+    /// <summary>Lets the open question fail as a probe never should.</summary>
+    public void Throw(int index, Exception failure) => TakeOpen(index).SetException(failure);
+
+    /// <summary>Answers the open question if there is one, and all that follow.</summary>
+    public void AnswerAlways(int index, ProbeAnswer answer)
+    {
+        lock (_gate)
+        {
+            _standing[index] = answer;
+            _open[index]?.TrySetResult(answer);
+            _open[index] = null;
+        }
+    }
+
+    private TaskCompletionSource<ProbeAnswer> TakeOpen(int index)
+    {
+        lock (_gate)
+        {
+            var question = _open[index] ?? throw new InvalidOperationException($"node {index} is not being asked");
+            _open[index] = null;
+            return question;
+        }
+    }
+}

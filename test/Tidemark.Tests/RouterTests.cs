@@ -1,0 +1,234 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class RouterTests
+{
+    private static readonly string[] Names = ["pg-1", "pg-2", "pg-3", "pg-4"];
+
+    /// <summary>A read by what it asks for and what the nodes are, and the node and reason it must get.</summary>
+    public static TheoryData<string, ReadOf, object?[], string?, RouteReason> Decisions => new()
+    {
+        { "any replica", new(), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
+        { "no replica is there", new(), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
+        { "the primary alone", new(), [Primary()], "pg-1", RouteReason.NoReplicaCanServe },
+        { "a replica reads on without a primary", new(), [Silence, Replica()], "pg-2", RouteReason.AnyReplica },
+        { "nobody was asked yet", new(), [null, null], null, RouteReason.None },
+        { "nobody is there", new(), [Silence, Silence], null, RouteReason.None },
+
+        { "exactly the position", new(Include: 100), [Primary(100), Replica(100)], "pg-2", RouteReason.ReplicaHasPosition },
+        { "one byte short, falling behind", new(Include: 100), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
+        { "short but keeping up", new(Include: 150), [Primary(100), Replica(120)], "pg-2", RouteReason.ReplicaToVerify },
+        { "proven before probable", new(Include: 150), [Primary(100), Replica(120), Replica(150)], "pg-3", RouteReason.ReplicaHasPosition },
+        { "another timeline, however far", new(Include: 100), [Primary(100), Replica(9_000, timeline: 0) with { Timeline = 7 }], null, RouteReason.None },
+        { "a timeline it does not show", new(Include: 100), [Primary(100), Replica(100, timeline: 0)], "pg-2", RouteReason.ReplicaHasPosition },
+        { "behind and no primary", new(Include: 100), [Silence, Replica(99)], null, RouteReason.None },
+
+        { "strong", new(Because: RouteReason.StrongConsistency), [Primary(), Replica()], "pg-1", RouteReason.StrongConsistency },
+        { "strong without a primary", new(Because: RouteReason.StrongConsistency), [Silence, Replica()], null, RouteReason.None },
+        { "own writes unknown", new(Because: RouteReason.WrittenPositionUnknown), [Primary(), Replica()], "pg-1", RouteReason.WrittenPositionUnknown },
+        { "a write", new(Because: RouteReason.Write), [Primary(), Replica()], "pg-1", RouteReason.Write },
+        { "a write without a primary", new(Because: RouteReason.Write), [Silence, Replica()], null, RouteReason.None },
+        { "a write with rivals", new(Because: RouteReason.Write), [Primary(), Primary()], null, RouteReason.None },
+        { "a write after the primary failed", new(Because: RouteReason.Write, Failed: 0b1), [Primary(), Replica()], null, RouteReason.None },
+        { "repeated", new(Because: RouteReason.RepeatedOnPrimary), [Primary(), Replica()], "pg-1", RouteReason.RepeatedOnPrimary },
+
+        { "named replica", new(OnNode: "PG-3"), [Primary(), Replica(), Replica()], "pg-3", RouteReason.NamedNode },
+        { "named primary", new(OnNode: "pg-1"), [Primary(), Replica()], "pg-1", RouteReason.NamedNode },
+        { "named and away", new(OnNode: "pg-2"), [Primary(), Silence, Replica()], null, RouteReason.None },
+        { "named and failed", new(OnNode: "pg-2", Failed: 0b10), [Primary(), Replica()], null, RouteReason.None },
+        { "named and behind", new(OnNode: "pg-2", Include: 100), [Primary(100), Replica(99)], null, RouteReason.None },
+        { "named and keeping up", new(OnNode: "pg-2", Include: 150), [Primary(100), Replica(100)], "pg-2", RouteReason.NamedNode },
+        { "named primary has all", new(OnNode: "pg-1", Include: 9_000), [Primary(100), Replica(100)], "pg-1", RouteReason.NamedNode },
+        { "named replica, strong", new(OnNode: "pg-2", Because: RouteReason.StrongConsistency), [Primary(), Replica()], null, RouteReason.None },
+        { "named primary, strong", new(OnNode: "pg-1", Because: RouteReason.StrongConsistency), [Primary(), Replica()], "pg-1", RouteReason.NamedNode },
+        { "named, but a write", new(OnNode: "pg-2", Because: RouteReason.Write), [Primary(), Replica()], "pg-1", RouteReason.Write },
+
+        { "a failed replica is left out", new(Failed: 0b010), [Primary(), Replica(), Replica()], "pg-3", RouteReason.AnyReplica },
+        { "all replicas failed", new(Failed: 0b110), [Primary(), Replica(), Replica()], "pg-1", RouteReason.NoReplicaCanServe },
+        { "everything failed", new(Failed: 0b111), [Primary(), Replica(), Replica()], null, RouteReason.None },
+
+        { "a foreign replica serves nothing", new(), [Primary(), Replica(), Replica(identifier: Theirs)], "pg-2", RouteReason.AnyReplica },
+        { "Aurora serves nothing", new(), [Primary(), OnAurora], "pg-1", RouteReason.NoReplicaCanServe },
+        { "an old primary serves nothing", new(), [Primary(timeline: 1), Primary(timeline: 2)], "pg-2", RouteReason.NoReplicaCanServe },
+
+        { "near", new(Near: 0b100), [Primary(), Replica(), Replica()], "pg-3", RouteReason.AnyReplica },
+        { "near and primary share", new(Near: 0b100, PrimaryWeight: 1e-9), [Primary(), Replica(), Replica()], "pg-3", RouteReason.AnyReplica },
+        { "near but behind", new(Near: 0b100, Include: 100), [Primary(100), Replica(100), Replica(99)], "pg-2", RouteReason.ReplicaHasPosition },
+        { "near but only probable", new(Near: 0b100, Include: 150), [Primary(100), Replica(150), Replica(120)], "pg-2", RouteReason.ReplicaHasPosition },
+        { "nobody is near", new(Near: 0b1000), [Primary(), Replica(), Silence, Silence], "pg-2", RouteReason.AnyReplica },
+        { "only the primary is near", new(Near: 0b1), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
+        { "only the primary is near, with a share", new(Near: 0b1, PrimaryWeight: 1e-9), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
+        { "share", new(PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica()], "pg-1", RouteReason.PrimaryShare },
+        { "share of the near", new(Near: 0b11, PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica(), Replica()], "pg-1", RouteReason.PrimaryShare },
+        { "the last resort is no share", new(PrimaryWeight: 1), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
+    };
+
+    [Theory]
+    [MemberData(nameof(Decisions))]
+    public void A_read_gets_the_node_it_asks_for_or_none(string of, ReadOf read, object?[] nodes, string? node, RouteReason reason)
+    {
+        var decision = read.Decide(Nodes(nodes));
+
+        (decision.Node, decision.Reason).ShouldBe((node, reason), of);
+        decision.Rejected.Select(r => r.Node).ShouldBe(Names.Take(nodes.Length).Where(n => n != node), of);
+    }
+
+    /// <summary>Why pg-2 did not get the read, and the words for it.</summary>
+    public static TheoryData<RejectionReason, string, ReadOf, object?[]> Rejections => new()
+    {
+        { RejectionReason.NotPicked, "could serve, but another was picked", new(Weight: 1e-9, PrimaryWeight: 1_000), [Primary(), Replica()] },
+        { RejectionReason.NotProbed, "has not answered a probe yet", new(), [Primary(), null] },
+        { RejectionReason.Unreachable, "unreachable: connection refused", new(), [Primary(), Silence] },
+        { RejectionReason.ForeignCluster, "belongs to another cluster: its system identifier is 9009, the cluster's is 7001", new(), [Primary(), Replica(identifier: Theirs)] },
+        { RejectionReason.ForeignCluster, "its system identifier is 9009; the nodes differ and none is trusted", new(), [Primary(), Primary(identifier: Theirs)] },
+        { RejectionReason.Aurora, "is Amazon Aurora", new(), [Primary(), OnAurora] },
+        { RejectionReason.RivalPrimary, "claims to be the primary of timeline 1, and so does another node", new(), [Primary(), Primary()] },
+        { RejectionReason.SupersededPrimary, "claims to be the primary of timeline 1, but the cluster went on to timeline 2", new(), [Primary(timeline: 2), Primary()] },
+        { RejectionReason.SupersededPrimary, "the cluster went on to timeline 2", new(), [Primary(timeline: 2), Primary(), null] },
+        { RejectionReason.IsReplica, "is a replica", new(Because: RouteReason.Write), [Primary(), Replica()] },
+        { RejectionReason.IsPrimary, "is the primary, which serves reads only when no replica can", new(), [Replica(), Primary()] },
+        { RejectionReason.Behind, "has replayed 0/63, 1 bytes short", new(Include: 100), [Primary(100), Replica(99)] },
+        { RejectionReason.OtherTimeline, "follows timeline 2, not 1", new(Include: 100), [Replica(100, timeline: 1), Replica(9_000, timeline: 2)] },
+        { RejectionReason.OtherZone, "stands in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
+        { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
+        { RejectionReason.NotNamed, "was not asked for", new(OnNode: "pg-1"), [Primary(), Replica()] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Rejections))]
+    public void A_node_that_does_not_get_a_read_has_a_reason_in_words(RejectionReason reason, string words, ReadOf read, object?[] nodes)
+    {
+        var rejection = read.Decide(Nodes(nodes)).Rejected.Single(r => r.Node == "pg-2");
+
+        rejection.Reason.ShouldBe(reason);
+        rejection.Detail.ShouldContain(words);
+    }
+
+    [Fact]
+    public void Every_reason_against_a_node_occurs() =>
+        Rejections.Select(row => row.Data.Item1).Distinct().Order().ShouldBe(Enum.GetValues<RejectionReason>().Order());
+
+    [Fact]
+    public void Every_reason_has_words_of_its_own()
+    {
+        var words = Enum.GetValues<RouteReason>().Select(RouteText.Of).ToArray();
+
+        words.Distinct().Count().ShouldBe(words.Length);
+    }
+
+    [Fact]
+    public void A_decision_says_where_why_and_why_not_elsewhere() =>
+        new ReadOf(Include: 120).Decide(Of(Primary(120), Replica(120), Replica(100), Silence)).ToString().ShouldBe(
+            """
+            pg-2 (replica): it has replayed what the read must include
+              pg-1  is the primary, which serves reads only when no replica can
+              pg-3  has replayed 0/64, 20 bytes short
+              pg-4  unreachable: connection refused
+            """.ReplaceLineEndings("\n"));
+
+    [Fact]
+    public void A_decision_for_no_node_says_what_was_asked_for() =>
+        new ReadOf(Include: 120).Decide(Of(Silence, Replica(100))).ToString().ShouldBe(
+            """
+            no node: this read must include position 0/78 on timeline 1
+              pg-1  unreachable: connection refused
+              pg-2  has replayed 0/64, 20 bytes short
+            """.ReplaceLineEndings("\n"));
+
+    [Fact]
+    public void An_error_without_a_node_says_what_was_asked_what_stood_in_the_way_and_what_to_do()
+    {
+        var error = RoutingException.NoNode(new ReadOf(Because: RouteReason.Write).Decide(Of(Silence, Replica(100))), last: null);
+
+        error.Message.ShouldBe(
+            """
+            No node can take the statement: this write needs the primary.
+              pg-1  unreachable: connection refused
+              pg-2  is a replica
+            Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval).
+            """.ReplaceLineEndings("\n"));
+        error.IsTransient.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_write_that_the_primary_just_refused_is_reported_with_it_and_as_transient()
+    {
+        // The snapshot still shows the primary; that it failed a moment ago is known to the caller only.
+        var error = RoutingException.NoNode(new ReadOf(Because: RouteReason.Write, Failed: 0b1).Decide(Of(Primary(), Replica())), last: null);
+
+        error.IsTransient.ShouldBeTrue();
+        error.Message.ShouldContain("pg-1  failed");
+    }
+
+    [Fact]
+    public void An_error_made_by_anybody_has_no_node_and_can_be_asked_everything()
+    {
+        var error = new RoutingException("made by a test");
+
+        error.Decision.Node.ShouldBeNull();
+        error.Decision.Role.ShouldBe(NodeRole.Unknown);
+        error.Decision.Rejected.ShouldBeEmpty();
+        error.Decision.ToString().ShouldBe("no decision");
+        error.IsTransient.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Decisions_are_equal_when_choice_and_snapshot_are()
+    {
+        var snapshot = Of(Primary(), Replica());
+
+        (new ReadOf().Decide(snapshot) == new ReadOf().Decide(snapshot)).ShouldBeTrue();
+        (new ReadOf().Decide(snapshot) != new ReadOf().Decide(Of(Primary(), Replica()))).ShouldBeTrue();
+        new ReadOf().Decide(snapshot).ShouldNotBe(new ReadOf(Because: RouteReason.Write).Decide(snapshot));
+    }
+
+    [Fact]
+    public void The_primary_takes_its_share_by_weight()
+    {
+        var router = new ReadOf(PrimaryWeight: 1).Router(nodes: 3);
+        var snapshot = Of(Primary(), Replica(), Replica());
+        var counts = new int[3];
+        for (var i = 0; i < 9_000; i++) counts[router.Decide(snapshot, default, [0, 0, 0]).NodeIndex]++;
+
+        foreach (var count in counts) count.ShouldBeInRange(2_700, 3_300);
+    }
+
+    [Fact]
+    public void Of_two_replicas_the_one_with_fewer_reads_in_flight_serves() =>
+        new ReadOf().Router(nodes: 3).Decide(Of(Primary(), Replica(), Replica()), default, [0, 3, 1]).Node.ShouldBe("pg-3");
+
+    [Fact]
+    public void The_last_of_sixty_four_nodes_can_fail_and_serve_like_any_other()
+    {
+        ProbeAnswer[] nodes = [Primary(), .. Enumerable.Repeat(Silence, 62), Replica()];
+
+        new ReadOf().Decide(Of(nodes)).NodeIndex.ShouldBe(63);
+        new ReadOf(Failed: 1UL << 63).Decide(Of(nodes)).NodeIndex.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData(BalancingPolicy.PowerOfTwoChoices)]
+    [InlineData(BalancingPolicy.RoundRobin)]
+    [InlineData(BalancingPolicy.Random)]
+    public void A_decision_allocates_nothing(BalancingPolicy policy)
+    {
+        var router = new ReadOf(Near: 0b110).Router(nodes: 4, policy);
+        var snapshot = Of(Primary(120), Replica(120), Replica(100), Replica(120));
+        var read = new ReadRequirement { MustInclude = Place(110) };
+        int[] load = [0, 1, 2, 3];
+
+        long Allocated()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1_000; i++) router.Decide(snapshot, read, load);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Allocated();
+        Allocated().ShouldBe(0);
+    }
+
+    // A theory's parameters are public, which the answers of nodes are not.
+    private static ClusterSnapshot Nodes(object?[] answers) => Of([.. answers.Cast<ProbeAnswer?>()]);
+}

@@ -1,0 +1,197 @@
+using static Tidemark.NodeStanding;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class SnapshotRulesTests
+{
+    [Fact]
+    public void The_one_node_that_is_not_in_recovery_is_the_primary()
+    {
+        var snapshot = Of(Replica(), Primary(), Replica());
+
+        snapshot.Standings().ShouldBe([NodeStanding.Replica, NodeStanding.Primary, NodeStanding.Replica]);
+        snapshot.Primary!.Name.ShouldBe("pg-2");
+        snapshot.IsComplete.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void The_primary_is_known_before_the_other_nodes_have_answered()
+    {
+        var snapshot = Of(Primary(), null, null);
+
+        snapshot.PrimaryIndex.ShouldBe(0);
+        snapshot.IsComplete.ShouldBeFalse();
+        snapshot.SystemIdentifier.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void Of_two_primaries_the_one_of_the_later_timeline_is_believed()
+    {
+        var snapshot = Of(Primary(position: 900, timeline: 1), Primary(position: 500, timeline: 2));
+
+        snapshot.Standings().ShouldBe([SupersededPrimary, NodeStanding.Primary]);
+        snapshot.LatestTimeline.ShouldBe(2u);
+    }
+
+    [Fact]
+    public void Of_two_primaries_of_one_timeline_neither_is_believed()
+    {
+        var rivals = Of(Primary(timeline: 2), Primary(timeline: 2), Replica(timeline: 2));
+
+        rivals.Standings().ShouldBe([RivalPrimary, RivalPrimary, NodeStanding.Replica]);
+        rivals.Primary.ShouldBeNull();
+        rivals.Then(1, Silence).Primary!.Name.ShouldBe("pg-1");
+    }
+
+    [Fact]
+    public void An_old_primary_that_comes_back_is_never_primary_again()
+    {
+        var promoted = Of(Primary(timeline: 1), Replica(timeline: 1)).Then(0, Silence).Then(1, Primary(timeline: 2));
+        promoted.Primary!.Name.ShouldBe("pg-2");
+
+        var bothThere = promoted.Then(0, Primary(timeline: 1));
+        bothThere.Primary!.Name.ShouldBe("pg-2");
+
+        var onlyTheOldOne = bothThere.Then(1, Silence);
+        onlyTheOldOne.Primary.ShouldBeNull();
+        onlyTheOldOne.Standings().ShouldBe([SupersededPrimary, Unreachable]);
+    }
+
+    [Fact]
+    public void A_primary_whose_replica_follows_a_later_timeline_is_superseded()
+    {
+        // pg-2 was promoted and is away for a moment; that pg-3 follows timeline 2 tells that pg-1 was left behind.
+        var snapshot = Of(Primary(timeline: 1), Silence, Replica(timeline: 2));
+
+        snapshot.Standings().ShouldBe([SupersededPrimary, Unreachable, NodeStanding.Replica]);
+        snapshot.Primary.ShouldBeNull();
+        snapshot.LatestTimeline.ShouldBe(2u);
+    }
+
+    [Fact]
+    public void A_replica_of_another_cluster_supersedes_nobody()
+    {
+        Of(Primary(), Replica(), Replica(timeline: 9, identifier: Theirs)).Standings()
+            .ShouldBe([NodeStanding.Primary, NodeStanding.Replica, ForeignCluster]);
+    }
+
+    [Fact]
+    public void A_demoted_primary_is_a_replica_at_once()
+    {
+        var snapshot = Of(Primary(), Replica()).Then(0, Replica());
+
+        snapshot.Primary.ShouldBeNull();
+        snapshot.Nodes[0].Standing.ShouldBe(NodeStanding.Replica);
+    }
+
+    [Fact]
+    public void The_cluster_is_that_of_most_nodes()
+    {
+        Of(Primary(identifier: Theirs), Primary(), Replica()).Standings()
+            .ShouldBe([ForeignCluster, NodeStanding.Primary, NodeStanding.Replica]);
+    }
+
+    [Fact]
+    public void Where_no_cluster_has_most_nodes_it_is_that_of_the_only_primary()
+    {
+        Of(Replica(identifier: Theirs), Primary()).Standings().ShouldBe([ForeignCluster, NodeStanding.Primary]);
+    }
+
+    [Fact]
+    public void Of_primaries_of_two_clusters_neither_is_believed()
+    {
+        var snapshot = Of(Primary(), Primary(identifier: Theirs));
+
+        snapshot.Standings().ShouldBe([ForeignCluster, ForeignCluster]);
+        snapshot.Primary.ShouldBeNull();
+        snapshot.SystemIdentifier.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void Nodes_that_differ_are_refused_even_before_all_have_answered()
+    {
+        var halfway = Of(Primary(identifier: Theirs), Replica(), null);
+        halfway.Standings().ShouldBe([ForeignCluster, ForeignCluster, NotProbed]);
+
+        halfway.Then(2, Replica()).Standings().ShouldBe([ForeignCluster, NodeStanding.Replica, NodeStanding.Replica]);
+    }
+
+    [Fact]
+    public void The_identity_once_found_stays_whoever_answers_later()
+    {
+        var found = Of(Primary(), Replica(), Silence).Then(0, Silence);
+        found.SystemIdentifier.ShouldBe(Ours);
+
+        found.Then(2, Primary(identifier: Theirs)).Then(1, Primary(identifier: Theirs)).Standings()
+            .ShouldBe([Unreachable, ForeignCluster, ForeignCluster]);
+    }
+
+    [Fact]
+    public void A_timeline_of_another_cluster_supersedes_nobody_once_the_identity_is_found()
+    {
+        var snapshot = Of(Primary(timeline: 40, identifier: Theirs), Primary(), Replica());
+
+        snapshot.Primary!.Name.ShouldBe("pg-2");
+        snapshot.LatestTimeline.ShouldBe(1u);
+    }
+
+    [Fact]
+    public void Aurora_serves_nothing_and_has_no_say_in_the_identity()
+    {
+        var snapshot = Of(OnAurora, Primary());
+
+        snapshot.Standings().ShouldBe([NodeStanding.Aurora, NodeStanding.Primary]);
+        snapshot.SystemIdentifier.ShouldBe(Ours);
+    }
+
+    [Fact]
+    public void A_failure_keeps_the_last_position_for_the_eye_and_the_node_from_serving()
+    {
+        var before = Of(Primary(position: 100), Replica(position: 100));
+        before.Nodes[1].KeepsUp.ShouldBeTrue();
+
+        var node = before.Then(1, Silence, probeNumber: 9).Nodes[1];
+        node.Standing.ShouldBe(Unreachable);
+        node.Failure.ShouldBe("connection refused");
+        node.Position.ShouldBe(At(100));
+        node.KeepsUp.ShouldBeFalse();
+        node.Role.ShouldBe(NodeRole.Unknown);
+        node.ProbeNumber.ShouldBe(1, "only an answered probe proves anything");
+    }
+
+    [Fact]
+    public void An_answer_clears_the_failure_and_carries_its_probe()
+    {
+        var node = Of(Primary(), Silence).Then(1, Replica(position: 70), probeNumber: 5, sentAt: 33).Nodes[1];
+
+        node.Failure.ShouldBeNull();
+        (node.Position, node.ProbeNumber, node.SampledAt).ShouldBe((At(70), 5L, 33L));
+    }
+
+    [Theory]
+    [InlineData(100, true)]
+    [InlineData(101, true)]
+    [InlineData(99, false)]
+    public void A_replica_keeps_up_that_has_what_the_primary_had_one_probe_earlier(ulong replayed, bool keepsUp) =>
+        Of(Primary(position: 100), Replica(replayed)).Nodes[1].KeepsUp.ShouldBe(keepsUp);
+
+    [Fact]
+    public void A_receiver_that_is_gone_for_a_moment_leaves_the_timeline_as_it_was()
+    {
+        var before = Of(Primary(timeline: 3), Replica(timeline: 3));
+
+        before.Then(1, Replica(timeline: 0)).Nodes[1].Timeline.ShouldBe(3u);
+        before.Then(1, Replica(timeline: 0) with { Epoch = 2 }).Nodes[1].Timeline.ShouldBe(0u, "another life of the server");
+    }
+
+    [Fact]
+    public void A_node_that_answers_changes_no_other_node()
+    {
+        var before = Of(Primary(), Replica(position: 50), Replica(position: 60));
+        var after = before.Then(1, Replica(position: 80));
+
+        after.Nodes[0].ShouldBe(before.Nodes[0]);
+        after.Nodes[2].ShouldBe(before.Nodes[2]);
+    }
+}

@@ -1,0 +1,45 @@
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>Snapshots of nodes named pg-1, pg-2 and so on, made of the answers they gave, in that order.</summary>
+internal static class Snapshots
+{
+    public const ulong Ours = 7001;
+    public const ulong Theirs = 9009;
+
+    public static ProbeAnswer Primary(ulong position = 100, uint timeline = 1, ulong identifier = Ours) => new()
+    {
+        Epoch = 1,
+        SystemIdentifier = identifier,
+        Timeline = timeline,
+        SeesTimeline = true,
+        Position = At(position),
+    };
+
+    public static ProbeAnswer Replica(ulong position = 100, uint timeline = 1, ulong identifier = Ours) =>
+        Primary(position, timeline, identifier) with { IsInRecovery = true };
+
+    public static ProbeAnswer OnAurora { get; } = new() { IsAurora = true };
+
+    public static ProbeAnswer Silence { get; } = ProbeAnswer.Failed("connection refused");
+
+    /// <summary>The nodes after these answers; null: the node has not been asked yet.</summary>
+    public static ClusterSnapshot Of(params ProbeAnswer?[] answers)
+    {
+        var snapshot = ClusterSnapshot.Unprobed([.. answers.Select((_, index) => $"pg-{index + 1}")]);
+        for (var index = 0; index < answers.Length; index++)
+            if (answers[index] is { } answer) snapshot = snapshot.Then(index, answer);
+        return snapshot;
+    }
+
+    /// <summary>The snapshot after one more answer.</summary>
+    public static ClusterSnapshot Then(this ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber = 1, long sentAt = 0) =>
+        SnapshotRules.After(before, index, answer, probeNumber, sentAt, TimeSpan.TicksPerSecond);
+
+    public static NpgsqlLogSequenceNumber At(ulong position) => new(position);
+
+    public static Place Place(ulong position, uint timeline = 1) => new(timeline, At(position));
+
+    public static NodeStanding[] Standings(this ClusterSnapshot snapshot) => [.. snapshot.Nodes.Select(n => n.Standing)];
+}

@@ -1,2 +1,0 @@
-namespace Tidemark;
-public class T { [Fact] public void A() => true.ShouldBeTrue(); }
