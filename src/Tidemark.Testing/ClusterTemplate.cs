@@ -1,0 +1,69 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// The data directory that every node begins with: made once with <c>initdb</c> for each version and database, kept in the cache,
+/// and copied. A cold copy of it plus <c>standby.signal</c> is a standby.
+/// </summary>
+internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBinaries binaries, ServerUser user, string database)
+{
+    private static readonly string[] Arguments =
+        ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--wal-segsize=1", "--data-checksums", "--no-instructions"];
+
+    // What ClusterTemplate does to the result of initdb; a change of it needs another number, or old templates stay in use.
+    private const int Recipe = 1;
+
+    private string Name
+    {
+        get
+        {
+            var ingredients = string.Join('\n', [binaries.Folder, binaries.Version, user.Name, database, Recipe, .. Arguments]);
+            return $"{binaries.Major}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ingredients)))[..16]}";
+        }
+    }
+
+    /// <summary>The path of the template, which is made if it is not there.</summary>
+    public async Task<string> EnsureAsync(Action<string> report, CancellationToken cancellationToken)
+    {
+        var folder = Path.Combine(environment.Cache, "templates");
+        var target = Path.Combine(folder, Name);
+        if (Directory.Exists(target))
+            return target;
+
+        report("Making a template with initdb (once)");
+        UnixFolder.MakeReadable(environment.Cache);
+        UnixFolder.MakeReadable(folder);
+        var partial = Path.Combine(folder, $".{Name}-{Guid.NewGuid():N}");
+        try
+        {
+            await user.MakePrivateFolderAsync(partial, cancellationToken).ConfigureAwait(false);
+            await RunAsync(["initdb", "-D", partial, .. Arguments], "", cancellationToken).ConfigureAwait(false);
+            await RunAsync(["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"], $"CREATE DATABASE \"{database}\"\n", cancellationToken)
+                .ConfigureAwait(false);
+            await File.AppendAllTextAsync(Path.Combine(partial, "postgresql.conf"), $"\ninclude '{NodeFolder.SettingsFile}'\n", cancellationToken)
+                .ConfigureAwait(false);
+            if (!Directory.Exists(target))
+                Directory.Move(partial, target);
+        }
+        catch (IOException) when (Directory.Exists(target))
+        {
+            // Another process made the same template first.
+        }
+        finally
+        {
+            if (Directory.Exists(partial))
+                Directory.Delete(partial, recursive: true);
+        }
+
+        return target;
+    }
+
+    private async Task RunAsync(IReadOnlyList<string> command, string input, CancellationToken cancellationToken)
+    {
+        var outcome = await Command.RunAsync(binaries.Describe(command, user), input, cancellationToken).ConfigureAwait(false);
+        if (!outcome.Succeeded)
+            throw new LocalClusterException($"{string.Join(' ', command)}, run as {user.Name} from {binaries.Folder}, failed:\n{outcome.Text}");
+    }
+}

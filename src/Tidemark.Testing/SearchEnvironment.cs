@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace Tidemark.Testing;
+
+/// <summary>All that decides where PostgreSQL is looked for and kept, as a value, so that a test can say what a machine holds.</summary>
+internal sealed record SearchEnvironment
+{
+    /// <summary>Names the folder with <c>initdb</c> and <c>postgres</c>, and ends the search.</summary>
+    public const string BinVariable = "TIDEMARK_PG_BIN";
+
+    /// <summary>Names the folder for downloads and templates.</summary>
+    public const string CacheVariable = "TIDEMARK_CACHE";
+
+    /// <summary>The value of <see cref="BinVariable"/>.</summary>
+    public string? ChosenBin { get; init; }
+
+    /// <summary>The folders of <c>PATH</c>.</summary>
+    public required IReadOnlyList<string> Path { get; init; }
+
+    /// <summary>Where installers put PostgreSQL; a star stands for any part of one name.</summary>
+    public required IReadOnlyList<string> UsualPlaces { get; init; }
+
+    /// <summary>Downloads and templates.</summary>
+    public required string Cache { get; init; }
+
+    /// <summary>The platform in the words of npm, such as <c>linux-x64</c>.</summary>
+    public required string Platform { get; init; }
+
+    public required bool IsRoot { get; init; }
+
+    public required string UserName { get; init; }
+
+    public static SearchEnvironment Current()
+    {
+        var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        var caches = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg : System.IO.Path.Combine(home, ".cache");
+        return new SearchEnvironment
+        {
+            ChosenBin = Environment.GetEnvironmentVariable(BinVariable) is { Length: > 0 } bin ? bin : null,
+            Path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries),
+            UsualPlaces =
+            [
+                "/usr/lib/postgresql/*/bin",                                    // Debian, Ubuntu
+                "/usr/pgsql-*/bin",                                             // RHEL and Fedora, packages of postgresql.org
+                "/usr/lib/postgresql*/bin",                                     // SUSE
+                "/usr/libexec/postgresql*",                                     // Alpine
+                "/opt/homebrew/opt/postgresql@*/bin",
+                "/usr/local/opt/postgresql@*/bin",
+                "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+                "/Applications/Postgres.app/Contents/Versions/*/bin",
+                "/usr/local/pgsql/bin",                                         // built from source
+            ],
+            // Root's own home is closed to the user that servers run as.
+            Cache = Environment.GetEnvironmentVariable(CacheVariable) is { Length: > 0 } cache ? cache
+                : Environment.IsPrivilegedProcess ? "/var/cache/tidemark"
+                : System.IO.Path.Combine(caches, "tidemark"),
+            Platform = (OperatingSystem.IsMacOS() ? "darwin-" : "linux-")
+                + (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "x64"),
+            IsRoot = Environment.IsPrivilegedProcess,
+            UserName = Environment.UserName,
+        };
+    }
+
+    /// <summary>The full path of a program in <c>PATH</c>; null without it.</summary>
+    public string? FindProgram(string name) =>
+        Path.Select(folder => System.IO.Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Tidemark.Testing;
+
+/// <summary>Composes the configuration file of one node: defaults, then what the user chose, then what ties nodes together. Pure.</summary>
+internal static partial class ServerSettings
+{
+    // Quick and exact: nothing is synced to a disk that is thrown away, and nothing writes WAL on its own,
+    // so an idle cluster stays at one position.
+    private static readonly (string Name, string Value)[] Defaults =
+    [
+        ("fsync", "off"),
+        ("full_page_writes", "on"),              // a crash of a server must recover, though not one of the machine
+        ("autovacuum", "off"),
+        ("checkpoint_timeout", "1h"),
+        ("shared_buffers", "32MB"),
+        ("max_connections", "200"),
+        ("jit", "off"),
+        ("wal_level", "replica"),
+        ("wal_log_hints", "on"),                 // rewinding
+        ("wal_keep_size", "64MB"),               // followers of a promoted node may be a little behind its checkpoint
+        ("max_slot_wal_keep_size", "1GB"),       // a stopped replica must not fill the RAM disk
+        ("max_wal_senders", "20"),
+        ("max_replication_slots", "20"),
+        ("synchronous_commit", "local"),         // a stopped replica holds up nothing; remote_apply is asked for per transaction
+        ("wal_sender_timeout", "10s"),
+        ("hot_standby", "on"),
+        ("hot_standby_feedback", "on"),
+        ("max_standby_streaming_delay", "5s"),
+        ("wal_receiver_status_interval", "1s"),
+        ("wal_retrieve_retry_interval", "100ms"),
+        ("timezone", "UTC"),
+        ("log_timezone", "UTC"),
+        ("lc_messages", "C"),                    // messages are quoted, and some are recognised
+        ("log_line_prefix", "%m %b[%p] "),
+    ];
+
+    private static readonly HashSet<string> Owned = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "listen_addresses", "port", "unix_socket_directories", "cluster_name", "logging_collector", "log_destination",
+        "dynamic_shared_memory_type", "data_directory", "hba_file", "external_pid_file", "primary_conninfo", "primary_slot_name",
+        "recovery_min_apply_delay", "synchronous_standby_names",
+    };
+
+    /// <summary>Name of the replication slot of a node: slots know no hyphen.</summary>
+    public static string SlotOf(string node) => node.Replace('-', '_');
+
+    public static IEnumerable<string> FindErrors(IEnumerable<string> names) => names
+        .Where(name => !SettingName().IsMatch(name) || Owned.Contains(name))
+        .Select(name => Owned.Contains(name)
+            ? $"Settings has {name}, which belongs to the cluster."
+            : $"Settings has \"{name}\", which is not the name of a setting.");
+
+    public static string Compose(IEnumerable<KeyValuePair<string, string>> chosen, NodeRole role)
+    {
+        var text = new StringBuilder("# Written by Tidemark at every change; ALTER SYSTEM overrides it.\n");
+        foreach (var (name, value) in Defaults)
+            Append(text, name, value);
+        foreach (var (name, value) in chosen)
+            Append(text, name, value);
+        foreach (var (name, value) in OwnedBy(role))
+            Append(text, name, value);
+        return text.ToString();
+    }
+
+    private static IEnumerable<(string Name, string Value)> OwnedBy(NodeRole role)
+    {
+        yield return ("listen_addresses", "127.0.0.1");
+        yield return ("port", role.Port.ToString(CultureInfo.InvariantCulture));
+        yield return ("cluster_name", role.Name);
+        yield return ("unix_socket_directories", "");               // a path of a socket may have 107 bytes, and folders are long
+        yield return ("logging_collector", "off");
+        yield return ("log_destination", "stderr");
+        yield return ("dynamic_shared_memory_type", "mmap");        // lives in the data directory, so it goes with it
+        yield return ("recovery_min_apply_delay", $"{role.ApplyDelay.TotalMilliseconds:F0}ms");
+        yield return ("synchronous_standby_names", SynchronousNames(role.Followers));
+        if (role.PrimaryPort is not { } primaryPort)
+            yield break;
+        yield return ("primary_conninfo", $"host=127.0.0.1 port={primaryPort} user=postgres application_name={role.Name} "
+            + "sslmode=disable gssencmode=disable connect_timeout=5");
+        yield return ("primary_slot_name", SlotOf(role.Name));
+    }
+
+    private static string SynchronousNames(IReadOnlyList<string> followers) => followers.Count == 0
+        ? ""
+        : $"FIRST {followers.Count} ({string.Join(", ", followers.Select(name => $"\"{name}\""))})";
+
+    private static void Append(StringBuilder text, string name, string value) => text
+        .Append(name).Append(" = '")
+        .Append(value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal))
+        .Append("'\n");
+
+    [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_.]*$")]
+    private static partial Regex SettingName();
+}
+
+/// <summary>What one node's configuration is made of.</summary>
+/// <param name="Name">The node.</param>
+/// <param name="Port">Where it listens.</param>
+/// <param name="PrimaryPort">Where the node listens that it streams from; null for a primary.</param>
+/// <param name="ApplyDelay">Shortest time between a commit and its replay.</param>
+/// <param name="Followers">The standbys that a synchronous commit on this node waits for.</param>
+internal sealed record NodeRole(string Name, int Port, int? PrimaryPort, TimeSpan ApplyDelay, IReadOnlyList<string> Followers);

@@ -1,0 +1,61 @@
+namespace Tidemark.Testing;
+
+/// <summary>A timer of <see cref="VirtualTime"/>. Its schedule belongs to that time, which writes it under its lock.</summary>
+internal sealed class VirtualTimer(VirtualTime time, TimerCallback callback, object? state) : ITimer
+{
+    // What System.Threading.Timer refuses is refused here too: code must not run in a test and throw in production.
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
+    // A real timer runs its callback with the async-locals of whoever created it.
+    private readonly ExecutionContext? context = ExecutionContext.Capture();
+
+    public static IComparer<VirtualTimer> FiringOrder { get; } = Comparer<VirtualTimer>.Create(static (a, b) =>
+        a.DueTicks.CompareTo(b.DueTicks) is var byDue and not 0 ? byDue : a.Sequence.CompareTo(b.Sequence));
+
+    public long DueTicks { get; private set; }
+
+    public long Sequence { get; private set; }
+
+    public TimeSpan Period { get; private set; }
+
+    public bool IsRetired { get; private set; }
+
+    public bool Change(TimeSpan dueTime, TimeSpan period)
+    {
+        Check(dueTime, nameof(dueTime));
+        Check(period, nameof(period));
+        return time.Arm(this, dueTime, period);
+    }
+
+    public void Schedule(long dueTicks, long sequence, TimeSpan period) => (DueTicks, Sequence, Period) = (dueTicks, sequence, period);
+
+    public void Retire() => IsRetired = true;
+
+    public void Fire()
+    {
+        if (context is null)
+            callback(state);
+        else
+            ExecutionContext.Run(context, callback.Invoke, state);
+    }
+
+    public void Dispose()
+    {
+        time.Retire(this);
+        context?.Dispose();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static void Check(TimeSpan value, string name)
+    {
+        if (value == Timeout.InfiniteTimeSpan)
+            return;
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, Longest, name);
+    }
+}

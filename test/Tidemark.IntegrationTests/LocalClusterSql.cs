@@ -1,0 +1,28 @@
+using Npgsql;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>SQL on one node, each statement on a connection of its own.</summary>
+internal static class LocalClusterSql
+{
+    private static int tables;
+
+    public static async Task<T> AskAsync<T>(this LocalNode node, string sql)
+    {
+        await using var connection = new NpgsqlConnection(node.ConnectionString + ";Pooling=false");
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
+    }
+
+    public static Task RunAsync(this LocalNode node, string sql) => node.AskAsync<object?>(sql);
+
+    /// <summary>A table that no other test knows, with one column: id.</summary>
+    public static async Task<string> MakeTableAsync(this LocalNode node)
+    {
+        var name = $"rows_{Interlocked.Increment(ref tables)}";
+        await node.RunAsync($"CREATE TABLE {name} (id int)");
+        return name;
+    }
+}
