@@ -86,18 +86,22 @@ internal sealed class ClusterLauncher : IDisposable
         report("Ready");
     }
 
-    // As the user of the servers, who must own the files.
     private async Task CopyAsync(LocalCluster cluster, string template, CancellationToken cancellationToken)
     {
-        const string script = """
-            template=$1; primary=$2; shift 2
-            cp -Rp "$template" "$primary"
-            for standby; do cp -Rp "$template" "$standby" && : >"$standby/standby.signal"; done
-            """;
-        var command = user.Run(["/bin/sh", "-e", "-c", script, "sh", template, .. cluster.Nodes.Select(node => node.DataDirectory)]);
-        var outcome = await Command.RunAsync(command, cancellationToken).ConfigureAwait(false);
+        var primary = cluster.Primary.DataDirectory;
+        await RunAsUserAsync("cp -Rp \"$1\" \"$2\"", [template, primary], cancellationToken).ConfigureAwait(false);
+        SystemIdentity.Renew(primary);
+        await RunAsUserAsync(
+            "from=$1; shift; for standby; do cp -Rp \"$from\" \"$standby\"; : >\"$standby/standby.signal\"; done",
+            [primary, .. cluster.Replicas.Select(replica => replica.DataDirectory)], cancellationToken).ConfigureAwait(false);
+    }
+
+    // As the user of the servers, who must own the files.
+    private async Task RunAsUserAsync(string script, string[] arguments, CancellationToken cancellationToken)
+    {
+        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
-            throw new LocalClusterException($"The template {template} could not be copied to {Folder.Path} as {user.Name}: {outcome.Text}\n"
+            throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {user.Name}: {outcome.Text}\n"
                 + "LocalClusterOptions.Directory decides where clusters are made.");
     }
 

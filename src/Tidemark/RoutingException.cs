@@ -1,9 +1,10 @@
-using System.Data.Common;
+using Npgsql;
 
 namespace Tidemark;
 
 /// <summary>No node could take a statement, or the one that was asked for cannot run it. Says what was seen of every node.</summary>
-public sealed class RoutingException : DbException
+/// <remarks>It is an <see cref="NpgsqlException"/>, so that error handling and retry policies written for a single server cover it.</remarks>
+public sealed class RoutingException : NpgsqlException
 {
     /// <summary>An exception without a decision.</summary>
     public RoutingException()
@@ -22,26 +23,38 @@ public sealed class RoutingException : DbException
     {
     }
 
-    internal RoutingException(string message, RouteDecision decision, Exception? innerException = null)
-        : base(message, innerException) => Decision = decision;
+    private RoutingException(string message, RouteDecision decision, bool isTransient, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        Decision = decision;
+        IsTransient = isTransient;
+    }
 
     /// <summary>The decision behind the failure: each node and why it did not serve.</summary>
     public RouteDecision Decision { get; }
 
     /// <summary>True when no node was there: the same call can succeed once one is. False when the statement is aimed at the wrong node.</summary>
-    public override bool IsTransient => Decision.Node is null;
+    public override bool IsTransient { get; }
 
     internal static RoutingException NoNode(in RouteDecision decision, Exception? last)
     {
-        var advice = decision.RequirementText.Contains("primary", StringComparison.Ordinal)
+        var advice = decision.NeedsPrimary
             ? "Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval)."
             : "Start one of the nodes; Tidemark finds it within a probe interval (ProbeInterval).";
-        return new RoutingException($"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, last);
+        return new RoutingException(
+            $"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, isTransient: true, last);
     }
 
+    internal static RoutingException NoLongerPrimary(in RouteDecision decision, string node) => new(
+        $"'{node}' was the primary when it was last probed, but answers as a standby now. Nothing was sent. " +
+        "Repeat the call: Tidemark follows the new primary within a probe interval (ProbeInterval).",
+        decision,
+        isTransient: true);
+
     internal static RoutingException WriteOnReplica(in RouteDecision decision, Exception cause) => new(
-        $"The statement writes, but was aimed at '{decision.Node}', which is a {(decision.IsReplica ? "replica" : "node opened for reading")} and takes no writes. " +
+        $"The statement writes, but was aimed at '{decision.Node}' for reading{(decision.IsReplica ? ", which is a replica and takes no writes" : "")}. " +
         "Leave out the node, or send it through OpenWriteConnection, SaveChanges or ExecuteSql, which go to the primary.",
         decision,
+        isTransient: false,
         cause);
 }

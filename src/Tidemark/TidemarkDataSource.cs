@@ -18,8 +18,8 @@ public sealed class TidemarkDataSource : DbDataSource
         Cluster = cluster;
     }
 
-    /// <summary>Empty: a cluster has a connection string for each node, and they may hold secrets.</summary>
-    public override string ConnectionString => "";
+    /// <summary>The connection string of the primary as it is known at this moment, or of the first node, without its password.</summary>
+    public override string ConnectionString => Cluster.ConnectionString(PrimaryOrFirst);
 
     /// <summary>What is known of each node right now, in the order of the configuration. No I/O.</summary>
     public IReadOnlyList<NodeStatus> Nodes
@@ -81,7 +81,7 @@ public sealed class TidemarkDataSource : DbDataSource
         {
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.Create(decision, forWriting: false, session);
+            var connection = Cluster.CreateRead(decision);
             try
             {
                 connection.Open();
@@ -105,7 +105,7 @@ public sealed class TidemarkDataSource : DbDataSource
         await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         var decision = DecideWrite();
         using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.Create(decision, forWriting: true, CurrentSession);
+        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
         try
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -126,7 +126,7 @@ public sealed class TidemarkDataSource : DbDataSource
         Cluster.Monitor.FirstRound();
         var decision = DecideWrite();
         using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.Create(decision, forWriting: true, CurrentSession);
+        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
         try
         {
             connection.Open();
@@ -161,6 +161,9 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default.</summary>
     internal Consistency Effective(Consistency? consistency) => consistency ?? _ambient.Value?.Consistency ?? _defaultConsistency;
+
+    /// <summary>Creating a connection must not fail for want of a primary; opening it then does.</summary>
+    private int PrimaryOrFirst => Math.Max(Cluster.Monitor.Snapshot.PrimaryIndex, 0);
 
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
@@ -223,11 +226,7 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>A connection to the primary as it is known at this moment; checked again when it is opened.</summary>
-    protected override DbConnection CreateDbConnection()
-    {
-        Cluster.Monitor.FirstRound();
-        return Cluster.Create(DecideWrite(), forWriting: true, CurrentSession);
-    }
+    protected override DbConnection CreateDbConnection() => Cluster.CreateWrite(PrimaryOrFirst, CurrentSession);
 
     /// <inheritdoc/>
     protected override DbConnection OpenDbConnection() => OpenWriteConnection();
@@ -261,7 +260,7 @@ public sealed class TidemarkDataSource : DbDataSource
         {
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.Create(decision, forWriting: false, session);
+            var connection = Cluster.CreateRead(decision);
             try
             {
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);

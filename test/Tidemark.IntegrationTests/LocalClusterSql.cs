@@ -25,4 +25,6 @@ internal static class LocalClusterSql
         await node.RunAsync($"CREATE TABLE {name} (id int)");
         return name;
     }
+
+    public static Task<long> CountAsync(this LocalNode node, string table) => node.AskAsync<long>($"SELECT count(*) FROM {table}");
 }

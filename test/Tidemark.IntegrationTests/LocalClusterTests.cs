@@ -1,8 +1,10 @@
+using System.Globalization;
+using NpgsqlTypes;
 using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>One cluster for the tests that leave it as they found it.</summary>
+/// <summary>What a running cluster does, on one cluster that every test leaves as it found it.</summary>
 public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixture<LocalClusterOfThree>
 {
     private readonly LocalCluster cluster = shared.Cluster;
@@ -19,8 +21,116 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
         cluster.Replicas.Select(replica => replica.Name).ShouldBe(["pg-2", "pg-3"]);
         foreach (var replica in cluster.Replicas)
         {
-            (await replica.AskAsync<long>($"SELECT count(*) FROM {table}")).ShouldBe(1);
+            (await replica.CountAsync(table)).ShouldBe(1);
             (await replica.AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
+            (await replica.AskAsync<string>("SELECT slot_name::text FROM pg_stat_wal_receiver")).ShouldBe(ServerSettings.SlotOf(replica.Name));
         }
+    }
+
+    [Fact]
+    public async Task A_remote_apply_commit_is_on_every_replica_when_it_returns()
+    {
+        var table = await cluster.Primary.MakeTableAsync();
+        for (var rows = 1; rows <= 20; rows++)
+        {
+            await cluster.Primary.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; INSERT INTO {table} VALUES (1); COMMIT");
+            foreach (var replica in cluster.Replicas)
+                (await replica.CountAsync(table)).ShouldBe(rows);
+        }
+    }
+
+    [Fact]
+    public async Task A_paused_replica_shows_nothing_committed_after_the_pause_until_it_resumes()
+    {
+        var table = await cluster.Primary.MakeTableAsync();
+        var (paused, other) = (cluster["pg-2"], cluster["pg-3"]);
+        await cluster.WaitForReplayAsync(Stop);
+        for (var round = 0; round < 10; round++)
+        {
+            await paused.PauseReplayAsync(Stop);
+            var before = await paused.CountAsync(table);
+            await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+            await cluster.WaitForReplayAsync(Stop);     // of the other one: a paused replica is not waited for
+
+            (await other.CountAsync(table)).ShouldBe(before + 1);
+            (await paused.CountAsync(table)).ShouldBe(before);
+
+            await paused.ResumeReplayAsync(Stop);
+            await paused.WaitForReplayAsync(Stop);
+            (await paused.CountAsync(table)).ShouldBe(before + 1);
+        }
+    }
+
+    [Fact]
+    public async Task A_delayed_replica_shows_a_commit_after_the_delay_and_without_it_at_once()
+    {
+        var table = await cluster.Primary.MakeTableAsync();
+        var (delayed, time) = (cluster["pg-3"], TimeProvider.System);
+        await delayed.DelayReplayAsync(TimeSpan.FromMilliseconds(300), Stop);
+        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+        var committed = time.GetTimestamp();
+        await cluster["pg-2"].WaitForReplayAsync(Stop);
+        await delayed.WaitForReplayAsync(Stop);
+        time.GetElapsedTime(committed).ShouldBeGreaterThan(TimeSpan.FromMilliseconds(280));
+
+        await delayed.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
+        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
+        await delayed.DelayReplayAsync(TimeSpan.Zero, Stop);
+        await delayed.WaitForReplayAsync(Stop);
+        (await delayed.CountAsync(table)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_delay_is_in_force_when_the_call_returns()
+    {
+        var table = await cluster.Primary.MakeTableAsync();
+        var delayed = cluster["pg-3"];
+        for (var round = 0; round < 10; round++)
+        {
+            await delayed.WaitForReplayAsync(Stop);
+            await delayed.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
+            await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+            await cluster["pg-2"].WaitForReplayAsync(Stop);
+            (await cluster["pg-2"].CountAsync(table)).ShouldBe(round + 1);
+            (await delayed.CountAsync(table)).ShouldBe(round);
+            await delayed.DelayReplayAsync(TimeSpan.Zero, Stop);
+        }
+    }
+
+    [Fact]
+    public async Task An_idle_cluster_stays_at_one_position()
+    {
+        await cluster.WaitForReplayAsync(Stop);
+        var position = await cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
+        await cluster.WaitForReplayAsync(Stop);
+        (await cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(position);
+    }
+
+    [Fact]
+    public async Task A_node_is_what_its_properties_say()
+    {
+        foreach (var node in cluster.Nodes)
+        {
+            var file = await node.AskAsync<string>("SELECT pg_read_file('postmaster.pid')");
+            file.Split('\n')[0].ShouldBe(node.ProcessId?.ToString(CultureInfo.InvariantCulture));
+            (await node.AskAsync<string>("SHOW cluster_name")).ShouldBe(node.Name);
+            (await node.AskAsync<string>("SHOW data_directory")).ShouldBe(node.DataDirectory);
+            (await node.AskAsync<string>("SELECT current_database()::text")).ShouldBe("store");
+            (await node.AskAsync<string>("SHOW fsync")).ShouldBe("off");
+            node.ReadLog(5).Count.ShouldBeInRange(1, 5);
+            node.ReadLog(int.MaxValue).ShouldContain(line => line.Contains("ready to accept", StringComparison.Ordinal));
+        }
+
+        cluster["pg-2"].Follows.ShouldBe(cluster.Primary);
+        Should.Throw<KeyNotFoundException>(() => cluster["pg-9"]).Message.ShouldContain("it has pg-1, pg-2, pg-3");
+    }
+
+    [Fact]
+    public void Progress_tells_what_is_done_and_ends_with_ready()
+    {
+        shared.Progress[0].Stage.ShouldStartWith("Looking for PostgreSQL");
+        shared.Progress[^1].Stage.ShouldBe("Ready");
+        shared.Progress.Select(step => step.Elapsed).ShouldBeInOrder();
+        shared.Progress[^1].Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
     }
 }

@@ -45,18 +45,34 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     public ILogger Logger { get; }
 
-    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0) =>
-        _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed);
+    /// <param name="requirement">What the node must be or contain.</param>
+    /// <param name="failed">A bit for each node that failed during this very read.</param>
+    /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
+    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1) =>
+        _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred);
 
-    /// <summary>The unopened connection of a decision. Counted as a read in flight, or as a write of the session, while it is open.</summary>
-    public NpgsqlConnection Create(in RouteDecision decision, bool forWriting, ConsistencySession? session)
+    /// <summary>The unopened connection of a read. Counted as a read in flight while it is open.</summary>
+    public NpgsqlConnection CreateRead(in RouteDecision decision)
     {
-        var pools = _pools[decision.NodeIndex];
-        var connection = (forWriting ? pools.Writes : pools.Reads).CreateConnection();
-        if (forWriting) WriteLease.Follow(connection, this, decision, session);
-        else connection.StateChange += new ReadLease(this, decision.NodeIndex).OnStateChange;
+        var connection = _pools[decision.NodeIndex].Reads.CreateConnection();
+        connection.StateChange += new ReadLease(this, decision.NodeIndex).OnStateChange;
         return connection;
     }
+
+    /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
+    public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
+    {
+        var connection = _pools[nodeIndex].Writes.CreateConnection();
+        WriteLease.Follow(connection, this, Monitor.Snapshot.Nodes[nodeIndex], session);
+        return connection;
+    }
+
+    /// <summary>The connection of one attempt.</summary>
+    public NpgsqlConnection Create(in RouteDecision decision, bool forWriting, ConsistencySession? session) =>
+        forWriting ? CreateWrite(decision.NodeIndex, session) : CreateRead(decision);
+
+    /// <summary>The connection string of a node's writes, without its password.</summary>
+    public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
 
     /// <summary>Whether the connection must show that it has what the decision promised before its rows are believed.</summary>
     public bool NeedsCheck(NpgsqlConnection connection, in RouteDecision decision) =>

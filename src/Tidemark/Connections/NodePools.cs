@@ -12,7 +12,10 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
 
         // With one node there is nothing to keep apart: reads share the pool, and the node costs no more connections than without Tidemark.
         Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
-        Probe = new NodeProbe(Build($"{name}/monitor", builder, ForProbing(Settings(options), builder.Options.ProbeTimeout)));
+
+        var probing = ForProbing(Settings(options), builder.Options.ProbeTimeout);
+        var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
+        Probe = new NodeProbe(Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance));
     }
 
     public string Name { get; }

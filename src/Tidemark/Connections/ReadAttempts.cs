@@ -7,7 +7,8 @@ namespace Tidemark;
 /// The attempts of one read: derives the node anew before each, and says after a failure whether another is worth it. Holds no connection and
 /// does no I/O, so that the synchronous and the asynchronous caller share it. A read is repeated before its first row only.
 /// </summary>
-internal struct ReadAttempts(ClusterConnections cluster, ConsistencySession? session, Consistency consistency, string? onNode)
+internal struct ReadAttempts(
+    ClusterConnections cluster, ConsistencySession? session, Consistency consistency, string? onNode, int preferred = -1)
 {
     private ulong _failed;
     private bool _isMoved;
@@ -27,7 +28,7 @@ internal struct ReadAttempts(ClusterConnections cluster, ConsistencySession? ses
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
     public RouteDecision Next()
     {
-        Decision = cluster.Decide(Requirement, _failed);
+        Decision = cluster.Decide(Requirement, _failed, preferred);
         if (Decision.NodeIndex < 0) throw RoutingException.NoNode(Decision, _last);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
         return Decision;

@@ -51,7 +51,7 @@ internal static class ReadFailures
         PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DatabaseDropped => ReadFailure.TryAnotherNode,
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.ObjectNotInPrerequisiteState => ReadFailure.NeedsPrimary,
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction
-            or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedObject => ReadFailure.NeedsPrimary,
+            or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.UndefinedObject => ReadFailure.NeedsPrimary,
         _ => ReadFailure.CallersOwn,
     };
 }

@@ -1,65 +1,88 @@
 using System.Data;
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tidemark;
 
 /// <summary>
-/// Follows a connection to the primary that was handed out: what is done on it cannot be seen, so from opening to closing it counts as a write
-/// of the session whose position is pending.
+/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session. Its
+/// position is pending at the end, unless a commit brought one along.
 /// </summary>
 internal sealed class WriteLease
 {
+    private static readonly ConditionalWeakTable<NpgsqlConnection, WriteLease> Leases = [];
+
     private readonly ClusterConnections _owner;
-    private readonly RouteDecision _decision;
-    private readonly ConsistencySession? _session;
+    private readonly NodeState _node;
+    private ConsistencySession? _counted;
     private bool _isOpen;
 
-    private WriteLease(ClusterConnections owner, in RouteDecision decision, ConsistencySession? session)
+    private WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
         _owner = owner;
-        _decision = decision;
-        _session = session;
+        _node = node;
+        Session = session;
     }
 
-    public static void Follow(NpgsqlConnection connection, ClusterConnections owner, in RouteDecision decision, ConsistencySession? session) =>
-        connection.StateChange += new WriteLease(owner, decision, session).OnStateChange;
+    /// <summary>The node the connection leads to.</summary>
+    public int NodeIndex => _node.Index;
 
-    /// <summary>The server says with every connection whether it is a standby: a node demoted since the last probe must not be taken for the primary.</summary>
-    internal static void ThrowIfStandby(NpgsqlConnection connection, ClusterConnections owner, in RouteDecision decision)
+    /// <summary>The session that what is done between opening and closing belongs to.</summary>
+    public ConsistencySession? Session { get; set; }
+
+    /// <summary>The connection is about to be opened for nothing but reading: nothing becomes pending.</summary>
+    public bool IsForReading { get; set; }
+
+    /// <summary>Set while a commit ends that brought its position along, or a rollback: closing then leaves nothing pending.</summary>
+    public WriteOutcome? Outcome { get; set; }
+
+    /// <summary>Follows a connection from its next opening on.</summary>
+    public static WriteLease Follow(NpgsqlConnection connection, ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
-        if (!connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) || standby != "on") return;
-        owner.Monitor.Suspect(decision.NodeIndex);
-        throw new RoutingException(
-            $"'{decision.Node}' was the primary when it was last probed, but answers as a standby now. " +
-            "The write was not sent. Repeat it: Tidemark follows the new primary within a probe interval (ProbeInterval).",
-            decision);
+        var lease = new WriteLease(owner, node, session);
+        Leases.Add(connection, lease);
+        connection.StateChange += lease.OnStateChange;
+        return lease;
     }
+
+    /// <summary>The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary.</summary>
+    public static WriteLease? Of(NpgsqlConnection connection) => Leases.TryGetValue(connection, out var lease) ? lease : null;
 
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
-        var connection = (NpgsqlConnection)sender;
-        if (change.CurrentState == ConnectionState.Open && !_isOpen)
-        {
-            try
-            {
-                ThrowIfStandby(connection, _owner, _decision);
-            }
-            catch
-            {
-                connection.Close();
-                throw;
-            }
+        if (change.CurrentState == ConnectionState.Open && !_isOpen) Opened((NpgsqlConnection)sender);
+        else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken && _isOpen) Closed(change);
+    }
 
-            _isOpen = true;
-            _session?.BeginWrite(_decision.State.Timeline);
-        }
-        else if (change.CurrentState != ConnectionState.Open && _isOpen)
+    private void Opened(NpgsqlConnection connection)
+    {
+        // The server says with every connection whether it is a standby: a node demoted since the last probe must not be taken for the primary.
+        if (connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on")
         {
-            _isOpen = false;
-
-            // A broken connection may have broken during a commit, which the server may or may not finish.
-            var isBroken = change.OriginalState == ConnectionState.Broken || change.CurrentState == ConnectionState.Broken;
-            _session?.EndWrite(at: null, isBroken);
+            _owner.Monitor.Suspect(NodeIndex);
+            connection.Close();
+            throw RoutingException.NoLongerPrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), _node.Name);
         }
+
+        _isOpen = true;
+        Outcome = null;
+        _counted = IsForReading ? null : Session;
+        _counted?.BeginWrite(_node.Timeline);
+    }
+
+    private void Closed(StateChangeEventArgs change)
+    {
+        _isOpen = false;
+        var session = _counted;
+        _counted = null;
+        if (session is null) return;
+
+        // A broken connection may have broken during a commit, which the server may or may not finish.
+        if (change.CurrentState == ConnectionState.Broken || change.OriginalState == ConnectionState.Broken) session.EndWrite(at: null, isInDoubt: true);
+        else if (Outcome is { At: null }) session.AbandonWrite();
+        else session.EndWrite(Outcome?.At);
     }
 }
+
+/// <summary>How a transaction ended: committed at a known place, or rolled back (no place).</summary>
+internal sealed record WriteOutcome(Place? At);

@@ -9,7 +9,9 @@ namespace Tidemark;
 /// Asks one node what it is, in one statement on a connection of its own that it keeps. Owns that connection; never used by two callers
 /// at once. The life of the connection is the node's epoch: a crash of the server ends it, even one that leaves the start time unchanged.
 /// </summary>
-internal sealed class NodeProbe(NpgsqlDataSource source) : IAsyncDisposable
+/// <param name="source">The node's database.</param>
+/// <param name="maintenance">The database <c>postgres</c> there: role and positions are the server's, also before the database is created.</param>
+internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance) : IAsyncDisposable
 {
     // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe tells.
     // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
@@ -42,7 +44,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source) : IAsyncDisposable
         {
             if (_connection is null)
             {
-                _connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+                _connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
                 _epoch++;
                 if (await IsAuroraAsync(_connection, cancellationToken).ConfigureAwait(false))
                 {
@@ -74,6 +76,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source) : IAsyncDisposable
     {
         await CloseAsync().ConfigureAwait(false);
         await source.DisposeAsync().ConfigureAwait(false);
+        await maintenance.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>The cause in one line. Driver messages carry no password; inner exceptions say the most.</summary>
@@ -97,6 +100,18 @@ internal sealed class NodeProbe(NpgsqlDataSource source) : IAsyncDisposable
         SeesTimeline = reader.GetBoolean(5),
         ServerVersion = _connection!.PostgreSqlVersion.Major,
     };
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        {
+            return await maintenance.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     private static async Task<bool> IsAuroraAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -63,6 +63,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>The summary, and a line for each rejected node.</summary>
     public override string ToString() => Summary + RejectedText;
 
+    /// <summary>Only the primary would have done.</summary>
+    internal bool NeedsPrimary => _requirement.IsWrite || _requirement.PrimaryBecause != RouteReason.None;
+
     internal string RequirementText => _requirement.ToString();
 
     /// <summary>A line for each rejected node, each with a line break before it.</summary>

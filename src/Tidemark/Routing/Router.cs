@@ -15,14 +15,16 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// <param name="requirement">What the node must be or contain.</param>
     /// <param name="readsInFlight">The load of each node, by index.</param>
     /// <param name="failed">A bit for each node that failed during this very read.</param>
-    public RouteDecision Decide(ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0)
+    /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
+    public RouteDecision Decide(
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1)
     {
         var (index, reason) = requirement switch
         {
             { IsWrite: true } => ThePrimary(snapshot, failed: 0, requirement.PrimaryBecause),
             { OnNode: not null } => TheNamedNode(snapshot, requirement, failed),
             { PrimaryBecause: not RouteReason.None } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
-            _ => AReplica(snapshot, requirement, readsInFlight, failed),
+            _ => AReplica(snapshot, requirement, readsInFlight, failed, preferred),
         };
         return new RouteDecision(snapshot, requirement, rules, failed, index, reason);
     }
@@ -64,7 +66,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     }
 
     private (int Index, RouteReason Reason) AReplica(
-        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed)
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred)
     {
         Span<Candidate> candidates = stackalloc Candidate[TidemarkOptions.MaxNodes];
 
@@ -73,7 +75,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted);
             if (count == 0) continue;
-            var index = candidates[balancer.Pick(candidates[..count])].Index;
+            var index = Choose(candidates[..count], preferred);
             return (index, index == snapshot.PrimaryIndex ? RouteReason.PrimaryShare
                 : wanted == Verdict.ToVerify ? RouteReason.ReplicaToVerify
                 : requirement.MustInclude is null ? RouteReason.AnyReplica
@@ -81,6 +83,13 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         }
 
         return ThePrimary(snapshot, failed, RouteReason.NoReplicaCanServe);
+    }
+
+    private int Choose(ReadOnlySpan<Candidate> candidates, int preferred)
+    {
+        foreach (var candidate in candidates)
+            if (candidate.Index == preferred) return preferred;
+        return candidates[balancer.Pick(candidates)].Index;
     }
 
     /// <summary>Lists the nodes with this verdict; only the near ones where there is one.</summary>

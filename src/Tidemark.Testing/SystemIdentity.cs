@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Security.Cryptography;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// Gives a copy of a template a system identifier of its own, as <c>initdb</c> would have: otherwise all clusters made from one
+/// template would be the same cluster to everything that tells clusters apart by it. Only for a server that was stopped cleanly.
+/// </summary>
+internal static class SystemIdentity
+{
+    // pg_control begins with the identifier. Its checksum stands at an offset that depends on the version, and covers all before it.
+    private const int IdentifierBytes = sizeof(ulong);
+    private const int LargestControlBytes = 512;
+
+    // In the long header at the beginning of every WAL segment: magic, flags, timeline, address, remaining length, padding.
+    private const int OffsetInSegment = 24;
+    private const int SegmentNameLength = 24;
+
+    public static void Renew(string dataDirectory)
+    {
+        var identifier = new byte[IdentifierBytes];
+        RandomNumberGenerator.Fill(identifier);
+        identifier[^1] &= 0x7F;     // SQL shows it as a bigint; bytes are in the order of little-endian machines, the supported ones
+
+        var path = Path.Combine(dataDirectory, "global", "pg_control");
+        var control = File.ReadAllBytes(path);
+        SetControl(control, identifier);
+        File.WriteAllBytes(path, control);
+
+        foreach (var segment in Directory.EnumerateFiles(Path.Combine(dataDirectory, "pg_wal")))
+        {
+            if (Path.GetFileName(segment).Length != SegmentNameLength)
+                continue;
+            using var file = File.OpenHandle(segment, FileMode.Open, FileAccess.Write);
+            RandomAccess.Write(file, identifier, OffsetInSegment);
+        }
+    }
+
+    /// <summary>Writes the identifier, and the checksum that then is right.</summary>
+    internal static void SetControl(Span<byte> control, ReadOnlySpan<byte> identifier)
+    {
+        var checksumOffset = FindChecksum(control);
+        identifier.CopyTo(control);
+        BinaryPrimitives.WriteUInt32LittleEndian(control[checksumOffset..], Checksum(control[..checksumOffset]));
+    }
+
+    private static int FindChecksum(ReadOnlySpan<byte> control)
+    {
+        for (var offset = IdentifierBytes; offset < LargestControlBytes; offset += sizeof(uint))
+        {
+            if (BinaryPrimitives.ReadUInt32LittleEndian(control[offset..]) == Checksum(control[..offset]))
+                return offset;
+        }
+
+        throw new LocalClusterException("pg_control of the template has no valid checksum: the cached template is damaged. "
+            + $"Delete the folder templates in the cache ({SearchEnvironment.CacheVariable}, or its default).");
+    }
+
+    // CRC-32C, as in PostgreSQL's pg_crc32c.h.
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+            crc = BitOperations.Crc32C(crc, value);
+        return ~crc;
+    }
+}

@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>What is left of a cluster when it, or its process, ends: nothing.</summary>
+public sealed class LocalClusterEndTests : IDisposable
+{
+    private readonly string parent = Directory.CreateTempSubdirectory("tidemark-end-").FullName;
+
+    public LocalClusterEndTests() => UnixFolder.MakeReadable(parent);
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(parent, recursive: true);
+
+    [Fact]
+    public async Task A_disposed_cluster_leaves_no_process_and_no_file()
+    {
+        var cluster = await StartAsync();
+        var servers = Servers(cluster);
+        await cluster.Primary.KillAsync(Stop);
+        await cluster.DisposeAsync();
+        await cluster.DisposeAsync();
+
+        servers.ShouldAllBe(server => !IsAlive(server));
+        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_quotes_the_log_and_leaves_nothing()
+    {
+        var options = new LocalClusterOptions { Directory = parent, Settings = { ["shared_buffers"] = "lots" } };
+        var error = await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.StartAsync(options, Stop));
+        error.Message.ShouldContain("pg-1 ended while it started");
+        error.Message.ShouldContain("invalid value for parameter \"shared_buffers\": \"lots\"");
+        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_start_that_is_cancelled_leaves_nothing()
+    {
+        using var cancel = new CancellationTokenSource();
+        var options = new LocalClusterOptions { Directory = parent, Progress = new CancelWhen("Waiting", cancel) };
+        await Should.ThrowAsync<OperationCanceledException>(() => LocalCluster.StartAsync(options, cancel.Token));
+        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_process_that_is_killed_leaves_no_server_and_no_file()
+    {
+        using var child = StartChild();
+        var servers = await ReadServersAsync(child);
+        servers.Length.ShouldBe(2);
+        servers.ShouldAllBe(server => IsAlive(server));
+        await using var ours = await StartAsync();      // two processes, two clusters
+
+        child.Kill();
+        await child.WaitForExitAsync(Stop);
+        (await Poll.UntilAsync(() => ValueTask.FromResult(Directory.GetDirectories(parent).Length == 1 && !servers.Any(IsAlive)),
+            TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
+        (await ours.Primary.AskAsync<int>("SELECT 1")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_next_start_removes_what_a_killed_process_left_when_its_watchdog_was_killed_too()
+    {
+        using var child = StartChild();
+        var servers = await ReadServersAsync(child);
+        var left = Directory.GetDirectories(parent).Single();
+        foreach (var watchdog in Process.GetProcessesByName("sh").Where(shell => CommandLine(shell.Id).EndsWith(left + '\0', StringComparison.Ordinal)))
+            watchdog.Kill();
+        child.Kill();
+        await child.WaitForExitAsync(Stop);
+        servers.ShouldAllBe(server => IsAlive(server));
+
+        await using var next = await StartAsync();
+        Directory.Exists(left).ShouldBeFalse();
+        servers.ShouldAllBe(server => !IsAlive(server));
+        Directory.GetDirectories(parent).Length.ShouldBe(1);
+    }
+
+    private Task<LocalCluster> StartAsync() => LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, Directory = parent }, Stop);
+
+    private Process StartChild()
+    {
+        var test = $"{typeof(LocalClusterChild).FullName}.{nameof(LocalClusterChild.A_child_process_that_holds_a_cluster)}";
+        var program = Path.ChangeExtension(typeof(LocalClusterEndTests).Assembly.Location, null);
+        var description = new ProcessStartInfo(program, ["-noColor", "-explicit", "only", "-method", test]) { RedirectStandardOutput = true };
+        description.Environment[LocalClusterChild.Variable] = parent;
+        return Process.Start(description)!;
+    }
+
+    private static async Task<int[]> ReadServersAsync(Process child)
+    {
+        var said = new List<string>();
+        while (await child.StandardOutput.ReadLineAsync(Stop) is { } line)
+        {
+            said.Add(line);
+            if (line.StartsWith("servers ", StringComparison.Ordinal))
+                return JsonSerializer.Deserialize<int[]>(line["servers ".Length..])!;
+        }
+
+        throw new InvalidOperationException("The child ended: " + string.Join('\n', said));
+    }
+
+    private static int[] Servers(LocalCluster cluster) => [.. cluster.Nodes.Select(node => node.ProcessId!.Value)];
+
+    // A process that ended and that nobody has waited for has no command line.
+    private static bool IsAlive(int process) => CommandLine(process).Length > 0;
+
+    private static string CommandLine(int process)
+    {
+        try
+        {
+            return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/cmdline"));
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private sealed class CancelWhen(string stage, CancellationTokenSource cancel) : IProgress<LocalClusterProgress>
+    {
+        public void Report(LocalClusterProgress value)
+        {
+            if (value.Stage.StartsWith(stage, StringComparison.Ordinal))
+                cancel.Cancel();
+        }
+    }
+}
