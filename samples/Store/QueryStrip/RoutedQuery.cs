@@ -1,0 +1,29 @@
+using System.Diagnostics;
+
+namespace Store.QueryStrip;
+
+/// <summary>One query as the strip shows it.</summary>
+/// <param name="Sql">The text as it was sent.</param>
+/// <param name="Node">The name of the node that got it.</param>
+/// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
+/// <param name="Reason">Why that node, in words.</param>
+/// <param name="Decision">The same with every other node and why not that one.</param>
+/// <param name="Duration">From the decision to the first row.</param>
+/// <param name="Failure">What went wrong; null when nothing did.</param>
+public sealed record RoutedQuery(string Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
+{
+    /// <summary>The text in one line.</summary>
+    public string Line => string.Join(' ', Sql.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    public static RoutedQuery Of(Activity span, string sql)
+    {
+        string Tag(string name) => span.GetTagItem(name) as string ?? "";
+
+        // "pg-2 (replica): it has replayed what the read must include", and a line for every other node.
+        var decision = Tag("tidemark.decision");
+        var reason = decision.Split('\n')[0].Split("): ", 2)[^1];
+        return new RoutedQuery(
+            sql, Tag("tidemark.node"), Tag("tidemark.role"), reason, decision, span.Duration,
+            span.Status == ActivityStatusCode.Error ? span.StatusDescription ?? "failed" : null);
+    }
+}
