@@ -26,6 +26,7 @@ try
     builder.Services.AddDbContext<StoreContext>((services, db) => db.UseTidemark(services));
     builder.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie(cookie => cookie.LoginPath = "/signin");
     builder.Services.AddRazorPages(pages => pages.Conventions.AuthorizePage("/Wishlist").AuthorizePage("/Messages"));
+    builder.Services.AddRouting(routes => routes.LowercaseUrls = true);
     builder.Services.AddQueryStrip();
 
     await using var app = builder.Build();
