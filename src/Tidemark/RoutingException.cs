@@ -46,7 +46,7 @@ public sealed class RoutingException : NpgsqlException
     }
 
     internal static RoutingException NoLongerPrimary(in RouteDecision decision, string node) => new(
-        $"'{node}' was the primary when it was last probed, but answers as a standby now. Nothing was sent. " +
+        $"'{node}' was to take this write, but answers as a standby. Nothing was sent. " +
         "Repeat the call: Tidemark follows the new primary within a probe interval (ProbeInterval).",
         decision,
         isTransient: true);

@@ -48,7 +48,13 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Begins a session that surrounds what the caller does until it is disposed of: reads include the writes before them.</summary>
     /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone.</remarks>
-    public ConsistencySession BeginSession() => Enter(written: null);
+    public ConsistencySession BeginSession()
+    {
+        var outer = _ambient.Value;
+        var session = new ConsistencySession(() => _ambient.Value = outer);
+        _ambient.Value = (outer ?? new Ambient()) with { Session = session };
+        return session;
+    }
 
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
     public IDisposable Require(Consistency consistency) => Enter((_ambient.Value ?? new Ambient()) with { Consistency = consistency });
@@ -115,7 +121,7 @@ public sealed class TidemarkDataSource : DbDataSource
         {
             RouteActivity.Fail(activity, failure);
             await connection.DisposeAsync().ConfigureAwait(false);
-            if (NoPrimary(decision, failure) is { } explained) throw explained;
+            if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
             throw;
         }
     }
@@ -136,7 +142,7 @@ public sealed class TidemarkDataSource : DbDataSource
         {
             RouteActivity.Fail(activity, failure);
             connection.Dispose();
-            if (NoPrimary(decision, failure) is { } explained) throw explained;
+            if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
             throw;
         }
     }
@@ -149,15 +155,6 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     public DbCommand CreateReadCommand(string? commandText = null, Consistency? consistency = null) =>
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
-
-    /// <summary>Begins a session that goes on where another left off.</summary>
-    internal ConsistencySession Enter(Place? written)
-    {
-        var outer = _ambient.Value;
-        var session = new ConsistencySession(written, () => _ambient.Value = outer);
-        _ambient.Value = (outer ?? new Ambient()) with { Session = session };
-        return session;
-    }
 
     /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default.</summary>
     internal Consistency Effective(Consistency? consistency) => consistency ?? _ambient.Value?.Consistency ?? _defaultConsistency;
@@ -211,11 +208,11 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>A connection that could not be opened, told as what it means: there is no primary. Null: it means something else.</summary>
-    internal RoutingException? NoPrimary(in RouteDecision decision, Exception failure)
+    internal RoutingException? NoPrimary(int nodeIndex, Exception failure)
     {
         if (ReadFailures.Classify(failure, onReplica: false) != ReadFailure.NodeLost) return null;
-        Cluster.Monitor.Suspect(decision.NodeIndex);
-        return RoutingException.NoNode(Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << decision.NodeIndex), failure);
+        Cluster.Monitor.Suspect(nodeIndex);
+        return RoutingException.NoNode(Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << nodeIndex), failure);
     }
 
     internal void ThrowIfUnknown(string node)

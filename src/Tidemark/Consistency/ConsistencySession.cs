@@ -21,11 +21,7 @@ public sealed class ConsistencySession : IDisposable
     private bool _isEnded;
     private bool _hasMoved;
 
-    internal ConsistencySession(Place? written = null, Action? onDispose = null)
-    {
-        _written = written;
-        _onDispose = onDispose;
-    }
+    internal ConsistencySession(Action? onDispose = null) => _onDispose = onDispose;
 
     /// <summary>
     /// The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.
@@ -81,6 +77,16 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock)
         {
             return IsUnknown ? ReadRequirement.Primary(RouteReason.WrittenPositionUnknown) : new ReadRequirement { MustInclude = _written };
+        }
+    }
+
+    /// <summary>The session goes on where another left off: at a place, or somewhere unknown (pending).</summary>
+    internal void Resume(Place? written)
+    {
+        lock (_lock)
+        {
+            if (written is not { } place) _pending++;
+            else _written = _written is { } w ? Place.Later(w, place) : place;
         }
     }
 

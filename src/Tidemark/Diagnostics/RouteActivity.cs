@@ -9,6 +9,9 @@ internal static class RouteActivity
 
     private static readonly ActivitySource Source = new(SourceName);
 
+    /// <summary>Somebody listens: only then is a decision worth making for the span alone.</summary>
+    public static bool IsWanted => Source.HasListeners();
+
     /// <summary>Starts a span; nothing at all is done while nobody listens.</summary>
     public static Activity? Start(in RouteDecision decision)
     {

@@ -21,7 +21,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     {
         var (index, reason) = requirement switch
         {
-            { IsWrite: true } => ThePrimary(snapshot, failed: 0, requirement.PrimaryBecause),
+            { IsWrite: true } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
             { OnNode: not null } => TheNamedNode(snapshot, requirement, failed),
             { PrimaryBecause: not RouteReason.None } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
             _ => AReplica(snapshot, requirement, readsInFlight, failed, preferred),

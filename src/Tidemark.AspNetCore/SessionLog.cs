@@ -1,0 +1,13 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tidemark;
+
+/// <summary>All log messages of the ASP.NET Core integration. 3xx: sessions across requests.</summary>
+internal static partial class SessionLog
+{
+    [LoggerMessage(300, LogLevel.Warning, "A session cookie was not believed: {Problem}. The request's reads ask the primary how far its writes reach", EventName = "CookieNotBelieved")]
+    public static partial void CookieNotBelieved(ILogger logger, string problem);
+
+    [LoggerMessage(301, LogLevel.Information, "The position of a request's writes was not learned in time; the next request asks for it", EventName = "PositionNotLearned")]
+    public static partial void PositionNotLearned(ILogger logger, Exception exception);
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.DependencyInjection;
+using Tidemark;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Puts Tidemark into an application's pipeline.</summary>
+public static class TidemarkApplicationBuilderExtensions
+{
+    /// <summary>
+    /// Surrounds each request with a <see cref="ConsistencySession"/>, and carries what it wrote to the same browser's next request in a small
+    /// cookie, so that a redirect after a write always shows the write. Requests that write nothing set no cookie. Place it before everything
+    /// that uses the database, authentication included.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No <see cref="TidemarkDataSource"/> is registered.</exception>
+    public static IApplicationBuilder UseTidemark(this IApplicationBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        if (app.ApplicationServices.GetService<TidemarkDataSource>() is null)
+            throw new InvalidOperationException("UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
+        return app.UseMiddleware<SessionMiddleware>();
+    }
+}

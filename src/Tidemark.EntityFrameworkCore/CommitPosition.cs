@@ -1,0 +1,32 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// Commits with the position in the same round trip, so that the session knows at once what its reads must include. A commit that another
+/// interceptor has taken over is left alone; its position stays pending.
+/// </summary>
+internal sealed class CommitPosition : DbTransactionInterceptor
+{
+    public static CommitPosition Instance { get; } = new();
+
+    public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
+    {
+        if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
+        lease.Outcome = new WriteOutcome(PositionedCommit.Execute(connection));
+        return InterceptionResult.Suppress();
+    }
+
+    public override async ValueTask<InterceptionResult> TransactionCommittingAsync(
+        DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    {
+        if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
+        lease.Outcome = new WriteOutcome(await PositionedCommit.ExecuteAsync(connection, cancellationToken).ConfigureAwait(false));
+        return InterceptionResult.Suppress();
+    }
+
+    private static (NpgsqlConnection Connection, WriteLease Lease)? Lease(DbTransaction transaction) =>
+        transaction.Connection is NpgsqlConnection connection && WriteLease.Of(connection) is { } lease ? (connection, lease) : null;
+}

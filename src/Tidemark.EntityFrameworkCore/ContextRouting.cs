@@ -1,0 +1,110 @@
+using System.Data;
+using System.Transactions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Tidemark;
+
+/// <summary>
+/// The routing state of one context: its session where none surrounds it, and its connections to the nodes it read from. Reset when a pooled
+/// context goes back to its pool.
+/// </summary>
+internal sealed class ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies)
+    : IResettableService, IDisposable, IAsyncDisposable
+{
+    private readonly List<NodeConnection> _connections = [];
+    private ConsistencySession _own = new();
+
+    // A context keeps to one replica, so that split queries and lazy loads do not jump between states of the data.
+    private int _lastNode = -1;
+
+    public TidemarkDataSource Source { get; } = options.FindExtension<TidemarkOptionsExtension>()!.Source;
+
+    /// <summary>The session that surrounds the caller, or else the context's own.</summary>
+    public ConsistencySession Session => Source.CurrentSession ?? _own;
+
+    /// <summary>The main connection is about to be opened for a query that only reads.</summary>
+    public bool NextOpeningReads { get; set; }
+
+    /// <summary>The routing of a context; <see langword="null"/> when it does not use Tidemark.</summary>
+    public static ContextRouting? Of(DbContext? context) =>
+        context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
+
+    /// <summary>Why a command must run on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
+    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out Consistency consistency)
+    {
+        consistency = Source.Effective(route.Consistency);
+        if (command.CommandSource == Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.FromSqlQuery) return RouteReason.RawSql;
+        if (command.CommandSource != Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.LinqQuery) return RouteReason.Write;
+
+        var main = command.Connection;
+        if (main.CurrentTransaction is not null || (main as ITransactionEnlistmentManager)?.EnlistedTransaction is not null || Transaction.Current is not null
+            || main.DbConnection.State != ConnectionState.Closed)
+        {
+            return RouteReason.Transaction;
+        }
+
+        if (route.Node is not null || Source.CurrentNode is not null) return RouteReason.None;
+        if (route.IsRaw) return RouteReason.RawSql;
+        return route.Tracks ? RouteReason.TrackingQuery : RouteReason.None;
+    }
+
+    public ReadAttempts BeginRead(QueryRoute route, Consistency consistency)
+    {
+        if (route.Node is { } node) Source.ThrowIfUnknown(node);
+        return new ReadAttempts(Source.Cluster, Session, consistency, route.Node ?? Source.CurrentNode, _lastNode);
+    }
+
+    /// <summary>The context's connection to the node of the decision.</summary>
+    public NodeConnection ConnectTo(in RouteDecision decision)
+    {
+        _lastNode = decision.NodeIndex;
+        var found = default(NodeConnection);
+        foreach (var connection in _connections)
+            if (connection.NodeIndex == decision.NodeIndex) found = connection;
+
+        if (found is null)
+        {
+            found = new NodeConnection(dependencies, Source);
+            _connections.Add(found);
+        }
+
+        found.LeadTo(decision);
+        return found;
+    }
+
+    public void ResetState()
+    {
+        foreach (var connection in _connections) ((IResettableService)connection).ResetState();
+        Forget();
+    }
+
+    public async Task ResetStateAsync(CancellationToken cancellationToken = default)
+    {
+        foreach (var connection in _connections)
+            await ((IResettableService)connection).ResetStateAsync(cancellationToken).ConfigureAwait(false);
+        Forget();
+    }
+
+    public void Dispose()
+    {
+        foreach (var connection in _connections) connection.Dispose();
+        _own.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connection in _connections) await connection.DisposeAsync().ConfigureAwait(false);
+        _own.Dispose();
+    }
+
+    /// <summary>The next user of a pooled context is somebody else.</summary>
+    private void Forget()
+    {
+        _lastNode = -1;
+        NextOpeningReads = false;
+        _own.Dispose();
+        _own = new ConsistencySession();
+    }
+}

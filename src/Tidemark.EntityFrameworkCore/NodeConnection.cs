@@ -1,0 +1,39 @@
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A context's own connection to the node that serves its reads. EF Core opens and closes it like the main one, so that connection interceptors
+/// (a tenant's <c>set_config</c>) run on it too.
+/// </summary>
+internal sealed class NodeConnection(RelationalConnectionDependencies dependencies, TidemarkDataSource source) : RelationalConnection(dependencies)
+{
+    private RouteDecision _decision;
+
+    /// <summary>The node it leads to; -1 before the first.</summary>
+    public int NodeIndex { get; private set; } = -1;
+
+    public new NpgsqlConnection DbConnection => (NpgsqlConnection)base.DbConnection;
+
+    // There is no string: connections come from the node's pool.
+    [AllowNull]
+    public override string ConnectionString
+    {
+        get => source.Cluster.ConnectionString(Math.Max(NodeIndex, 0));
+        set => throw new NotSupportedException("A read connection belongs to its node; its connection string cannot be set.");
+    }
+
+    /// <summary>Leads to the node of the decision from its next opening on.</summary>
+    public void LeadTo(in RouteDecision decision)
+    {
+        _decision = decision;
+        if (decision.NodeIndex == NodeIndex) return;
+        if (NodeIndex >= 0) SetDbConnection(null, contextOwnsConnection: true);
+        NodeIndex = decision.NodeIndex;
+    }
+
+    protected override DbConnection CreateDbConnection() => source.Cluster.CreateRead(_decision);
+}

@@ -1,0 +1,67 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Leaves connections
+/// alone that the user gave to the context.
+/// </summary>
+internal sealed class PrimaryFollower : DbConnectionInterceptor
+{
+    public static PrimaryFollower Instance { get; } = new();
+
+    public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
+    {
+        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return result;
+        routing.Source.Cluster.Monitor.FirstRound();
+        Follow(lease, routing, eventData.Context!);
+        return result;
+    }
+
+    public override async ValueTask<InterceptionResult> ConnectionOpeningAsync(
+        DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    {
+        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return result;
+        await routing.Source.Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        Follow(lease, routing, eventData.Context!);
+        return result;
+    }
+
+    public override void ConnectionFailed(DbConnection connection, ConnectionErrorEventData eventData) => Explain(connection, eventData);
+
+    public override Task ConnectionFailedAsync(
+        DbConnection connection, ConnectionErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Explain(connection, eventData);
+        return Task.CompletedTask;
+    }
+
+    private static WriteLease? Lease(DbConnection connection) => connection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
+
+    private static void Follow(WriteLease lease, ContextRouting routing, DbContext context)
+    {
+        var decision = routing.Source.DecideWrite();
+        if (decision.NodeIndex != lease.NodeIndex)
+        {
+            var moved = routing.Source.Cluster.CreateWrite(decision.NodeIndex, session: null);
+            context.GetService<IRelationalConnection>().SetDbConnection(moved, contextOwnsConnection: true);
+            lease = WriteLease.Of(moved)!;
+        }
+
+        lease.Session = routing.Session;
+        lease.IsForReading = routing.NextOpeningReads;
+        routing.NextOpeningReads = false;
+    }
+
+    /// <summary>A main connection that cannot be opened is told as what it means: there is no primary, and what was seen instead.</summary>
+    private static void Explain(DbConnection connection, ConnectionErrorEventData eventData)
+    {
+        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return;
+        if (routing.Source.NoPrimary(lease.NodeIndex, eventData.Exception) is { } explained) throw explained;
+    }
+}
