@@ -43,7 +43,7 @@ public sealed class MessagesModel(StoreContext db) : PageModel
         return RedirectToPage(null, null, null, fragment: $"message-{message}");
     }
 
-    public async Task<IActionResult> OnPostSendAsync(int to, [Required, StringLength(Message.MaxLength)] string text)
+    public async Task<IActionResult> OnPostSendAsync([Range(1, int.MaxValue)] int to, [Required, StringLength(Message.MaxLength)] string text)
     {
         if (ModelState.IsValid)
         {
@@ -53,7 +53,7 @@ public sealed class MessagesModel(StoreContext db) : PageModel
         }
         else
         {
-            Notice = $"A message has 1 to {Message.MaxLength} characters.";
+            Notice = $"Choose someone, and write them 1 to {Message.MaxLength} characters.";
         }
 
         return RedirectToPage();

@@ -22,7 +22,7 @@ public sealed class RequestQueries
             .ToLookup(span => span.ParentSpanId, span => (string)span.GetTagItem("db.query.text")!);
         return [.. _spans
             .Where(span => span.Source.Name == QuerySpans.Tidemark)
-            .Select(span => RoutedQuery.Of(span, string.Join(";\n", texts[span.SpanId])))
-            .Where(query => query.Sql.Length > 0)];
+            .Where(span => texts.Contains(span.SpanId))
+            .Select(span => RoutedQuery.Of(span, [.. texts[span.SpanId]]))];
     }
 }

@@ -3,19 +3,20 @@ using System.Diagnostics;
 namespace Store.QueryStrip;
 
 /// <summary>One query as the strip shows it.</summary>
-/// <param name="Sql">The text as it was sent.</param>
+/// <param name="Sql">What was sent. Before a read that must include something, that is also the question whether the replica has it.</param>
 /// <param name="Node">The name of the node that got it.</param>
 /// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
 /// <param name="Reason">Why that node, in words.</param>
 /// <param name="Decision">The same with every other node and why not that one.</param>
 /// <param name="Duration">From the decision to the first row.</param>
 /// <param name="Failure">What went wrong; null when nothing did.</param>
-public sealed record RoutedQuery(string Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
+public sealed record RoutedQuery(
+    IReadOnlyList<string> Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
 {
-    /// <summary>The text in one line.</summary>
-    public string Line => string.Join(' ', Sql.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    /// <summary>The query itself in one line.</summary>
+    public string Line => string.Join(' ', Sql[^1].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
-    public static RoutedQuery Of(Activity span, string sql)
+    public static RoutedQuery Of(Activity span, IReadOnlyList<string> sql)
     {
         string Tag(string name) => span.GetTagItem(name) as string ?? "";
 
