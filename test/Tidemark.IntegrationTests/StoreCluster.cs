@@ -1,0 +1,93 @@
+using Microsoft.EntityFrameworkCore;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>A primary with two replicas, a table of items on them, and a data source over all three. One for each test class that breaks nothing.</summary>
+public class StoreCluster : IAsyncLifetime
+{
+    public LocalCluster Cluster { get; private set; } = null!;
+
+    public TidemarkDataSource Source { get; private set; } = null!;
+
+    protected virtual int Replicas => 2;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        Cluster = await LocalCluster.StartAsync(Replicas, Stop);
+        await Cluster.Primary.RunAsync(
+            "CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL); CREATE SEQUENCE tickets; " +
+            "INSERT INTO items (name) SELECT 'item ' || i FROM generate_series(1, 10) i");
+        await Cluster.WaitForReplayAsync(Stop);
+        Source = await ConnectAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Source.DisposeAsync();
+        await Cluster.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>A data source of its own over the cluster, with every node probed.</summary>
+    public async Task<TidemarkDataSource> ConnectAsync(Action<TidemarkDataSourceBuilder>? configure = null)
+    {
+        var builder = new TidemarkDataSourceBuilder();
+        foreach (var node in Cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString);
+        configure?.Invoke(builder);
+        var source = builder.Build();
+        await source.Cluster.Monitor.FirstRoundAsync(Stop);
+        return source;
+    }
+
+    /// <summary>The name of the node that listens on the port a server gave as its own.</summary>
+    public string NodeAt(int port) => Cluster.Nodes.Single(n => n.Port == port).Name;
+
+    /// <summary>Waits until the data source's picture of the cluster is as described; the test's own time-out ends a wait in vain.</summary>
+    public static async Task UntilAsync(TidemarkDataSource source, Func<ClusterSnapshotView, bool> isSo)
+    {
+        while (!isSo(new ClusterSnapshotView(source)))
+            await source.Cluster.Monitor.SampleAsync(0, Stop);
+    }
+
+    public StoreContext CreateContext(TidemarkDataSource? source = null) =>
+        new(new DbContextOptionsBuilder<StoreContext>().UseTidemark(source ?? Source).Options);
+}
+
+/// <summary>What a data source knows of its nodes, by name.</summary>
+public sealed class ClusterSnapshotView(TidemarkDataSource source)
+{
+    private readonly IReadOnlyList<NodeStatus> _nodes = source.Nodes;
+
+    public NodeStatus this[string name] => _nodes.Single(n => n.Name == name);
+
+    public string? Primary => _nodes.SingleOrDefault(n => n is { Role: NodeRole.Primary, IsServing: true })?.Name;
+}
+
+public sealed class Item
+{
+    public int Id { get; init; }
+
+    public required string Name { get; set; }
+}
+
+public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbContext(options)
+{
+    public DbSet<Item> Items => Set<Item>();
+
+    /// <summary>The port of the server that answers: where a query really ran.</summary>
+    public static int ServerPort() => throw new NotSupportedException("Runs in the database only.");
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<Item>(item =>
+        {
+            item.ToTable("items");
+            item.Property(i => i.Id).HasColumnName("id").UseIdentityAlwaysColumn();
+            item.Property(i => i.Name).HasColumnName("name");
+        });
+        modelBuilder.HasDbFunction(() => ServerPort()).HasName("inet_server_port").IsBuiltIn();
+    }
+}
