@@ -22,9 +22,10 @@ internal sealed class QueryStripMiddleware(RequestDelegate next, IMemoryCache ca
         {
             if (context.Response.StatusCode == StatusCodes.Status302Found)
             {
-                var kept = Guid.NewGuid().ToString("N");
-                cache.Set(kept, (IReadOnlyList<RoutedQuery>)[.. queries.Before, .. queries.Read()], KeptFor);
-                context.Response.Cookies.Append(Cookie, kept, new CookieOptions { MaxAge = KeptFor, HttpOnly = true });
+                IReadOnlyList<RoutedQuery> kept = [.. queries.Before, .. queries.Read()];
+                var id = Guid.NewGuid().ToString("N");
+                cache.Set(id, kept, KeptFor);
+                context.Response.Cookies.Append(Cookie, id, new CookieOptions { MaxAge = KeptFor, HttpOnly = true });
             }
             else if (key is not null)
             {

@@ -22,7 +22,7 @@ public sealed class RequestQueries
             .ToLookup(span => span.ParentSpanId, span => (string)span.GetTagItem("db.query.text")!);
         return [.. _spans
             .Where(span => span.Source.Name == QuerySpans.Tidemark)
-            .Where(span => texts.Contains(span.SpanId))
+            .Where(span => texts.Contains(span.SpanId) || span.Status == ActivityStatusCode.Error)
             .Select(span => RoutedQuery.Of(span, [.. texts[span.SpanId]]))];
     }
 }

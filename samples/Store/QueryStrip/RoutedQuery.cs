@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace Store.QueryStrip;
 
-/// <summary>One query as the strip shows it.</summary>
-/// <param name="Sql">What was sent. Before a read that must include something, that is also the question whether the replica has it.</param>
+/// <summary>One query, or one attempt at it, as the strip shows it.</summary>
+/// <param name="Sql">What was sent: the query, perhaps after the question whether the replica has what it must include. Empty when no connection could be opened.</param>
 /// <param name="Node">The name of the node that got it.</param>
 /// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
 /// <param name="Reason">Why that node, in words.</param>
@@ -14,7 +14,7 @@ public sealed record RoutedQuery(
     IReadOnlyList<string> Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
 {
     /// <summary>The query itself in one line.</summary>
-    public string Line => string.Join(' ', Sql[^1].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    public string Line => string.Join(' ', Sql.LastOrDefault("").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     public static RoutedQuery Of(Activity span, IReadOnlyList<string> sql)
     {
