@@ -41,6 +41,14 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         return Task.CompletedTask;
     }
 
+    public override void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData) => ForgetDropped(connection, eventData);
+
+    public override Task ConnectionClosedAsync(DbConnection connection, ConnectionEndEventData eventData)
+    {
+        ForgetDropped(connection, eventData);
+        return Task.CompletedTask;
+    }
+
     private static WriteLease? Lease(DbConnection connection) => connection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
 
     private static void Follow(WriteLease lease, ContextRouting routing, DbContext context)
@@ -63,5 +71,15 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     {
         if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return;
         if (routing.Source.NoPrimary(lease.NodeIndex, eventData.Exception) is { } explained) throw explained;
+    }
+
+    /// <summary>
+    /// The provider creates and drops the database over a connection of its own to another one. The server ends the connections to a database that
+    /// is dropped; the pools must not hand them out again.
+    /// </summary>
+    private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)
+    {
+        if (Lease(connection) is not null || ContextRouting.Of(eventData.Context) is not { } routing) return;
+        if (connection.Database != routing.Source.Database) routing.Source.Cluster.Clear();
     }
 }

@@ -145,7 +145,7 @@ public sealed class LocalNode
         ArgumentNullException.ThrowIfNull(primary);
         if (Follows is null)
             throw new InvalidOperationException($"{Name} is no replica; to follow {primary.Name}, its history would have to be rewound.");
-        await primary.ReserveSlotAsync(this, cancellationToken).ConfigureAwait(false);
+        await primary.AcceptFollowerAsync(this, cancellationToken).ConfigureAwait(false);
         Follows = primary;
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -187,6 +187,16 @@ public sealed class LocalNode
             !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         Follows = null;
         followers = [.. next.Select(node => node.Name)];
+        await ConfigureAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // A slot, and a place among those that a remote_apply commit waits for.
+    private async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
+    {
+        await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
+        if (followers.Contains(follower.Name))
+            return;
+        followers = [.. followers, follower.Name];
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -36,6 +36,9 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal ClusterConnections Cluster { get; }
 
+    /// <summary>The database that every node is connected to.</summary>
+    internal string Database => Cluster.Database;
+
     /// <summary>A data source on one connection string; several hosts in it are several nodes.</summary>
     /// <exception cref="FormatException">The text is no connection string.</exception>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">It sets what a node must not; names all of it.</exception>

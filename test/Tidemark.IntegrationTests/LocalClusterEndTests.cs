@@ -21,11 +21,14 @@ public sealed class LocalClusterEndTests : IDisposable
     {
         var cluster = await StartAsync();
         var servers = Servers(cluster);
-        await cluster.Primary.KillAsync(Stop);
+        var memory = SharedMemoryOf(cluster.Primary);
+        SharedMemory().ShouldContain(memory);
+        await cluster.Primary.KillAsync(Stop);          // which leaves its shared memory behind
         await cluster.DisposeAsync();
         await cluster.DisposeAsync();
 
         servers.ShouldAllBe(server => !IsAlive(server));
+        SharedMemory().ShouldNotContain(memory);
         Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
     }
 
@@ -107,6 +110,14 @@ public sealed class LocalClusterEndTests : IDisposable
     }
 
     private static int[] Servers(LocalCluster cluster) => [.. cluster.Nodes.Select(node => node.ProcessId!.Value)];
+
+    // In postmaster.pid, line 7: key, id.
+    private static string SharedMemoryOf(LocalNode node) =>
+        File.ReadLines(Path.Combine(node.DataDirectory, "postmaster.pid")).ElementAt(6).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+
+    // Key, id, …
+    private static IEnumerable<string> SharedMemory() =>
+        File.ReadLines("/proc/sysvipc/shm").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
 
     // A process that ended and that nobody has waited for has no command line.
     private static bool IsAlive(int process) => CommandLine(process).Length > 0;

@@ -5,6 +5,9 @@ namespace Tidemark;
 /// <summary>Nodes that stop, start, die and take over: each test has a cluster of its own.</summary>
 public sealed class LocalClusterLifeTests
 {
+    private const string SynchronousStandbys =
+        "SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication WHERE sync_state = 'sync'";
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -85,12 +88,15 @@ public sealed class LocalClusterLifeTests
         cluster.Replicas.ShouldBe([cluster["pg-2"], cluster["pg-4"]]);
         await next.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; INSERT INTO {table} VALUES (1); COMMIT");
         (await cluster["pg-2"].CountAsync(table)).ShouldBe(1);
+        (await next.AskAsync<string>(SynchronousStandbys)).ShouldBe("pg-2");
 
         // The stopped one still belongs to the old primary, until it is told.
         await cluster["pg-4"].FollowAsync(next, Stop);
         await cluster["pg-4"].StartAsync(Stop);
         await cluster.WaitForReplayAsync(Stop);
         (await cluster["pg-4"].CountAsync(table)).ShouldBe(1);
+        await next.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); COMMIT");
+        (await next.AskAsync<string>(SynchronousStandbys)).ShouldBe("pg-2 pg-4");
 
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");

@@ -87,4 +87,37 @@ public sealed class LocalClusterStartTests
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
     }
+
+    [Theory(Explicit = true)]
+    [InlineData(16)]
+    [InlineData(17)]
+    public async Task Every_supported_version_runs_with_a_replica_that_can_be_promoted(int major)
+    {
+        await using var cluster = await LocalCluster.StartAsync(new LocalClusterOptions { PostgresVersion = major }, Stop);
+        cluster.PostgresVersion.ShouldBe(major);
+        await cluster.Primary.KillAsync(Stop);
+        await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
+        await cluster.Primary.MakeTableAsync();
+        await cluster.WaitForReplayAsync(Stop);
+    }
+
+    [Fact(Explicit = true)]
+    public async Task Without_npm_a_Debian_package_is_unpacked_and_used_and_nothing_is_installed()
+    {
+        var cache = Directory.CreateTempSubdirectory("tidemark-cache-").FullName;
+        var programs = Directory.CreateDirectory(cache + "/programs").FullName;
+        var here = SearchEnvironment.Current();
+        foreach (var program in new[] { "apt-get", "dpkg", "setpriv", "setsid" })
+            File.CreateSymbolicLink(Path.Combine(programs, program), here.FindProgram(program) ?? throw new InvalidOperationException(program));
+
+        await using (var cluster = await ClusterLauncher.StartAsync(new LocalClusterOptions { Replicas = 1 },
+            here with { ChosenBin = null, Path = [programs], UsualPlaces = [], Cache = cache }, PortBlock.Claim, Stop))
+        {
+            (await cluster.Primary.AskAsync<string>("SELECT setting FROM pg_config WHERE name = 'BINDIR'")).ShouldStartWith(cache);
+            await cluster.WaitForReplayAsync(Stop);
+        }
+
+        Directory.GetFileSystemEntries(cache + "/postgres").ShouldHaveSingleItem();
+        Directory.Delete(cache, recursive: true);
+    }
 }

@@ -62,6 +62,26 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     }
 
     [Fact]
+    public async Task A_pause_under_load_is_exact_when_the_call_returns()
+    {
+        const string position = "SELECT pg_last_wal_replay_lsn()";
+        var table = await cluster.Primary.MakeTableAsync();
+        var (paused, other) = (cluster["pg-2"], cluster["pg-3"]);
+        for (var round = 0; round < 10; round++)
+        {
+            // The pause comes while this is written, sent and replayed.
+            var written = cluster.Primary.RunAsync($"INSERT INTO {table} SELECT generate_series(1, 50000)");
+            await paused.PauseReplayAsync(Stop);
+            var stoppedAt = await paused.AskAsync<NpgsqlLogSequenceNumber>(position);
+            await written;
+            await cluster.WaitForReplayAsync(Stop);
+            (await paused.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBe(stoppedAt);
+            (await other.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBeGreaterThan(stoppedAt);
+            await paused.ResumeReplayAsync(Stop);
+        }
+    }
+
+    [Fact]
     public async Task A_delayed_replica_shows_a_commit_after_the_delay_and_without_it_at_once()
     {
         var table = await cluster.Primary.MakeTableAsync();

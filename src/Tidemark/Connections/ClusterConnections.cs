@@ -27,6 +27,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         Names = [.. nodes.Select(n => n.Key)];
         _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, builder, isAlone))];
         _readsInFlight = new int[nodes.Length];
+        using (var connection = _pools[0].Writes.CreateConnection()) Database = connection.Database;
 
         var rules = new RoutingRules(
             [.. nodes.Select(n => n.Value.Weight)],
@@ -40,6 +41,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     public IReadOnlyList<string> Names { get; }
+
+    public string Database { get; }
 
     public ClusterMonitor Monitor { get; }
 
@@ -73,6 +76,12 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     /// <summary>The connection string of a node's writes, without its password.</summary>
     public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
+
+    /// <summary>Drops idle connections to every node: the database behind them was dropped.</summary>
+    public void Clear()
+    {
+        foreach (var pools in _pools) pools.Clear();
+    }
 
     /// <summary>Whether the connection must show that it has what the decision promised before its rows are believed.</summary>
     public bool NeedsCheck(NpgsqlConnection connection, in RouteDecision decision) =>

@@ -201,7 +201,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private void Publish(int index, Slot slot, ProbeAnswer answer)
     {
         var before = Snapshot;
-        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt);
+        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt, _time.TimestampFrequency);
         Volatile.Write(ref _snapshot, after);
         SnapshotLog.Report(_logger, before, after);
 

@@ -16,6 +16,9 @@ internal sealed class ClusterSnapshot
     /// <summary>The latest timeline ever seen: a primary of an earlier one is never written to.</summary>
     public required uint LatestTimeline { get; init; }
 
+    /// <summary>Where the primary was and when, as far as this process has seen it.</summary>
+    public required PrimaryHistory History { get; init; }
+
     public NodeState? Primary => PrimaryIndex < 0 ? null : Nodes[PrimaryIndex];
 
     /// <summary>Every node has been asked at least once: what is missing now is missing, not merely late.</summary>
@@ -35,5 +38,6 @@ internal sealed class ClusterSnapshot
         PrimaryIndex = -1,
         SystemIdentifier = 0,
         LatestTimeline = 0,
+        History = PrimaryHistory.Empty,
     };
 }

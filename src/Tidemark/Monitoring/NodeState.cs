@@ -31,7 +31,12 @@ internal sealed record NodeState
     /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
     public NpgsqlLogSequenceNumber Position { get; init; }
 
-    /// <summary>The replica had replayed what the primary had flushed one probe earlier: it keeps up, and is worth a check.</summary>
+    /// <summary>
+    /// Monotonic time of the latest sample of the primary that this replica has reached: it misses nothing committed before. Null: unknown.
+    /// </summary>
+    public long? CompleteAsOf { get; init; }
+
+    /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
     public bool KeepsUp { get; init; }
 
     public ulong SystemIdentifier { get; init; }

@@ -5,19 +5,26 @@ namespace Tidemark;
 /// <summary>How a snapshot follows from the one before and an answer: who is the primary, who belongs to the cluster. Pure.</summary>
 internal static class SnapshotRules
 {
+    /// <summary>How far behind a replica may be and still be asked, in the read's own round trip, whether it has caught up.</summary>
+    private static readonly TimeSpan KeepUpWindow = TimeSpan.FromMilliseconds(250);
+
     /// <summary>The snapshot after one node has answered, or has failed to.</summary>
-    public static ClusterSnapshot After(ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt)
+    public static ClusterSnapshot After(ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
     {
-        var nodes = before.Nodes.SetItem(index, Observe(before, before.Nodes[index], answer, probeNumber, sentAt));
+        var nodes = before.Nodes.SetItem(index, Observe(before, before.Nodes[index], answer, probeNumber, sentAt, ticksPerSecond));
         var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : FindCluster(nodes);
-        return Compare(nodes, identifier, before.LatestTimeline);
+        return Compare(nodes, identifier, before, index);
     }
 
-    private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt)
+    private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
     {
         // What was known is kept for the eye (last position, last start), but an unreachable node serves nothing.
         if (answer.Failure is not null)
             return node with { Claim = NodeClaim.NoAnswer, Failure = answer.Failure, KeepsUp = false };
+
+        // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
+        var timeline = answer.Timeline != 0 || answer.Epoch != node.Epoch ? answer.Timeline : node.Timeline;
+        var asOf = answer.IsInRecovery ? before.History.ReachedAt(timeline != 0 ? timeline : before.LatestTimeline, answer.Position) : null;
 
         return node with
         {
@@ -25,11 +32,11 @@ internal static class SnapshotRules
             Failure = null,
             ProbeNumber = probeNumber,
             Epoch = answer.Epoch,
-            // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
-            Timeline = answer.Timeline != 0 || answer.Epoch != node.Epoch ? answer.Timeline : node.Timeline,
+            Timeline = timeline,
             SeesTimeline = answer.SeesTimeline,
             Position = answer.Position,
-            KeepsUp = answer.IsInRecovery && before.Primary is { } primary && answer.Position >= primary.Position,
+            CompleteAsOf = asOf,
+            KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
             SystemIdentifier = answer.SystemIdentifier,
             StartedAt = answer.StartedAt,
             ServerVersion = answer.ServerVersion,
@@ -53,14 +60,14 @@ internal static class SnapshotRules
         return primaries.Length == 1 ? primaries[0].SystemIdentifier : 0;
     }
 
-    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, uint latestTimeline)
+    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, ClusterSnapshot before, int answered)
     {
         // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
         var disagree = identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any();
         bool IsForeign(NodeState n) => Answered(n) && (disagree || (identifier != 0 && n.SystemIdentifier != identifier));
 
         var claimants = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n)).ToArray();
-        var latest = claimants.Select(n => n.Timeline).Append(latestTimeline).Max();
+        var latest = claimants.Select(n => n.Timeline).Append(before.LatestTimeline).Max();
         var current = claimants.Where(n => n.Timeline == latest).ToArray();
 
         NodeStanding Judge(NodeState node) => node.Claim switch
@@ -75,14 +82,21 @@ internal static class SnapshotRules
             _ => NodeStanding.Primary,
         };
 
+        // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
+        var primary = current.Length == 1 ? current[0] : null;
+        var history = primary?.Index == answered
+            ? before.History.Add(primary.SampledAt, primary.Timeline, primary.Position)
+            : before.History;
+
         return new ClusterSnapshot
         {
             Nodes = [.. nodes.Select(n => n with { Standing = Judge(n) })],
-            PrimaryIndex = current.Length == 1 ? current[0].Index : -1,
+            PrimaryIndex = primary?.Index ?? -1,
             SystemIdentifier = identifier,
 
             // A timeline is remembered for good only once it is certain that it is this cluster's.
             LatestTimeline = identifier == 0 ? 0 : latest,
+            History = history,
         };
     }
 
