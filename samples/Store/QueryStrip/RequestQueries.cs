@@ -17,12 +17,12 @@ public sealed class RequestQueries
     public IReadOnlyList<RoutedQuery> Read()
     {
         // Tidemark has a span for where a statement went and why; within it is Npgsql's, which has the SQL.
-        var texts = _spans
-            .Where(span => span.GetTagItem("db.query.text") is not null)
-            .ToLookup(span => span.ParentSpanId, span => (string)span.GetTagItem("db.query.text")!);
+        var statements = _spans
+            .Where(span => span.GetTagItem(RoutedQuery.TextTag) is not null)
+            .ToLookup(span => span.ParentSpanId);
         return [.. _spans
             .Where(span => span.Source.Name == QuerySpans.Tidemark)
-            .Where(span => texts.Contains(span.SpanId) || span.Status == ActivityStatusCode.Error)
-            .Select(span => RoutedQuery.Of(span, [.. texts[span.SpanId]]))];
+            .Where(span => statements.Contains(span.SpanId) || span.Status == ActivityStatusCode.Error)
+            .Select(span => RoutedQuery.Of(span, [.. statements[span.SpanId]]))];
     }
 }

@@ -13,18 +13,25 @@ namespace Store.QueryStrip;
 public sealed record RoutedQuery(
     IReadOnlyList<string> Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
 {
+    /// <summary>Where Npgsql puts the SQL.</summary>
+    public const string TextTag = "db.query.text";
+
     /// <summary>The query itself in one line.</summary>
     public string Line => string.Join(' ', Sql.LastOrDefault("").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
-    public static RoutedQuery Of(Activity span, IReadOnlyList<string> sql)
+    /// <param name="route">Tidemark's span.</param>
+    /// <param name="statements">Npgsql's spans within it.</param>
+    public static RoutedQuery Of(Activity route, IReadOnlyList<Activity> statements)
     {
-        string Tag(string name) => span.GetTagItem(name) as string ?? "";
+        string Tag(string name) => route.GetTagItem(name) as string ?? "";
 
         // "pg-2 (replica): it has replayed what the read must include", and a line for every other node.
         var decision = Tag("tidemark.decision");
         var reason = decision.Split('\n')[0].Split("): ", 2)[^1];
+        var failed = statements.Prepend(route).FirstOrDefault(span => span.Status == ActivityStatusCode.Error);
         return new RoutedQuery(
-            sql, Tag("tidemark.node"), Tag("tidemark.role"), reason, decision, span.Duration,
-            span.Status == ActivityStatusCode.Error ? span.StatusDescription ?? "failed" : null);
+            [.. statements.Select(span => (string)span.GetTagItem(TextTag)!)],
+            Tag("tidemark.node"), Tag("tidemark.role"), reason, decision, route.Duration,
+            failed is null ? null : $"failed: {failed.StatusDescription}");
     }
 }
