@@ -1,0 +1,20 @@
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Store.Data;
+
+namespace Store.Pages.Shared;
+
+/// <summary>What the header counts for the user who is signed in.</summary>
+public sealed record Counts(int Wishes, int Unread);
+
+/// <summary>The header: where to go, and what waits there.</summary>
+public sealed class NavigationViewComponent(StoreContext db) : ViewComponent
+{
+    public async Task<IViewComponentResult> InvokeAsync() =>
+        View(UserClaimsPrincipal.Id is { } me ? await CountAsync(me) : null);
+
+    private Task<Counts?> CountAsync(int me) => db.Users
+        .Where(user => user.Id == me)
+        .Select(user => new Counts(user.Wishes.Count, user.Inbox.Count(message => !message.IsRead)))
+        .SingleOrDefaultAsync();
+}

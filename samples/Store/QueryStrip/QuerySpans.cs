@@ -1,0 +1,34 @@
+using System.Diagnostics;
+
+namespace Store.QueryStrip;
+
+/// <summary>Hands each span of Tidemark and Npgsql to the request under which it was started; spans outside any request go nowhere.</summary>
+internal sealed class QuerySpans : IDisposable
+{
+    public const string Tidemark = "Tidemark";
+
+    private readonly ActivityListener _listener = new()
+    {
+        // The request's own span comes from Microsoft.AspNetCore; it ties the others together.
+        ShouldListenTo = source => source.Name is Tidemark or "Npgsql" or "Microsoft.AspNetCore",
+        Sample = (ref _) => ActivitySamplingResult.AllData,
+        ActivityStarted = Collect,
+    };
+
+    public QuerySpans() => ActivitySource.AddActivityListener(_listener);
+
+    /// <summary>From now on the spans within <paramref name="request"/> are collected.</summary>
+    public void Follow(Activity request, RequestQueries queries) => request.SetCustomProperty(nameof(RequestQueries), queries);
+
+    public void Dispose() => _listener.Dispose();
+
+    private static void Collect(Activity span)
+    {
+        for (var outer = span.Parent; outer is not null; outer = outer.Parent)
+        {
+            if (outer.GetCustomProperty(nameof(RequestQueries)) is not RequestQueries queries) continue;
+            queries.Add(span);
+            return;
+        }
+    }
+}
