@@ -170,7 +170,7 @@ public sealed class RouterTests
         error.Decision.Role.ShouldBe(NodeRole.Unknown);
         error.Decision.Rejected.ShouldBeEmpty();
         error.Decision.ToString().ShouldBe("no decision");
-        error.IsTransient.ShouldBeTrue();
+        error.IsTransient.ShouldBeFalse();
     }
 
     [Fact]
