@@ -57,9 +57,9 @@ internal sealed class WriteLease
         {
             _isOpen = false;
 
-            // A broken connection may have broken during a commit, which the server may or may not finish.
-            var isBroken = change.OriginalState == ConnectionState.Broken || change.CurrentState == ConnectionState.Broken;
-            _session?.EndWrite(at: null, isBroken);
+            // A broken connection may have broken during a commit, which the server may or may not finish. The event says "from open to closed"
+            // even then; only the connection itself tells.
+            _session?.EndWrite(at: null, isInDoubt: connection.FullState.HasFlag(ConnectionState.Broken));
         }
     }
 }
