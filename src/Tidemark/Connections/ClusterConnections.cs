@@ -36,7 +36,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
-        Monitor = new ClusterMonitor(Names, AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger);
+        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger);
         Monitor.Start();
     }
 
