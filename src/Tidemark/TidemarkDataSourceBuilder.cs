@@ -57,7 +57,7 @@ public sealed class TidemarkDataSourceBuilder
     public TidemarkDataSource Build()
     {
         TidemarkOptionsValidator.ThrowIfInvalid(Options);
-        var logger = (ILogger?)LoggerFactory?.CreateLogger("Tidemark") ?? NullLogger.Instance;
+        var logger = LoggerFactory is null ? NullLogger.Instance : (ILogger)new QuietLogger(LoggerFactory.CreateLogger("Tidemark"));
         return new TidemarkDataSource(Options.DefaultConsistency, new ClusterConnections(this, logger));
     }
 }
