@@ -85,7 +85,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         var attempts = Begin(onNode: "pg-3");
         attempts.Next().Node.ShouldBe("pg-3");
         attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse();
-        Should.Throw<RoutingException>(() => Begin("pg-3").AbsorbFirst(Writes)).Message.ShouldContain("aimed at 'pg-3', which is a replica");
+        Should.Throw<RoutingException>(() => Begin("pg-3").AbsorbFirst(Writes)).Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
 
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
         ErrorOfNext(attempts).Message.ShouldContain("this read asks for node 'pg-3'");

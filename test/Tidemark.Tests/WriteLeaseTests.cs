@@ -43,7 +43,7 @@ public sealed class WriteLeaseTests
         await using var source = SourceOn(server);
 
         var error = await Should.ThrowAsync<RoutingException>(OpenAsync(source));
-        error.Message.ShouldStartWith("'pg-1' was the primary when it was last probed, but answers as a standby now.");
+        error.Message.ShouldStartWith("'pg-1' was to take this write, but answers as a standby. Nothing was sent.");
         _session.HasMoved.ShouldBeFalse();
     }
 
