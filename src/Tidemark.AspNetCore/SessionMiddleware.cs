@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -19,35 +20,48 @@ internal sealed class SessionMiddleware(
         // The headers may go out after this method has returned, so the session lives as long as the response.
         var session = source.BeginSession();
         context.Response.RegisterForDispose(session);
-        var received = Resume(context, session);
-
-        // A cookie that says "unknown" is replaced as soon as the position is known, or every request would ask the primary anew.
-        var replaces = received is { IsPresent: true, Written: null };
-        context.Response.OnStarting(() => CarryAsync(context, session, replaces));
+        var isUnknown = Resume(context, session);
+        context.Response.OnStarting(() => CarryAsync(context, session, isUnknown));
         await next(context).ConfigureAwait(false);
     }
 
-    private SessionCookie.Received Resume(HttpContext context, ConsistencySession session)
+    /// <summary>Goes on where the browser's last request left off. True: where that was is not known.</summary>
+    private bool Resume(HttpContext context, ConsistencySession session)
     {
-        var received = _cookie.Read(context.Request, source.Cluster.Monitor.Snapshot.SystemIdentifier);
-        if (received.Problem is { } problem) SessionLog.CookieNotBelieved(logger, problem);
-        if (received.IsPresent) session.Resume(received.Written);
-        return received;
+        var received = _cookie.Read(context.Request);
+        var problem = received.Problem;
+        if (received.Token is { } token)
+        {
+            try
+            {
+                source.Continue(session, token);
+            }
+            catch (ArgumentException e)
+            {
+                problem = e.Message;
+            }
+        }
+
+        if (problem is not null) SessionLog.CookieNotBelieved(logger, problem);
+        if (received.IsPresent && (problem is not null || received.Token is null)) session.Resume(written: null, isUnknown: true);
+        return session.IsUnknown;
     }
 
-    /// <summary>Sets the cookie when the request wrote, or learned what its cookie did not know. A failure to learn the position must not fail the response: the cookie then says "unknown".</summary>
-    private async Task CarryAsync(HttpContext context, ConsistencySession session, bool replaces)
+    /// <summary>
+    /// Sets the cookie when the request wrote, or learned what its cookie did not know: or every request would ask the primary anew. A failure to
+    /// learn the position must not fail the response; the cookie then says "unknown".
+    /// </summary>
+    private async Task CarryAsync(HttpContext context, ConsistencySession session, bool wasUnknown)
     {
-        if (!session.HasMoved && !(replaces && session.Written is not null)) return;
+        if (!session.HasMoved && (!wasUnknown || session.IsUnknown)) return;
         try
         {
-            await source.PrepareAsync(session, Consistency.ReadYourWrites, context.RequestAborted).ConfigureAwait(false);
+            _cookie.Write(context, await source.CaptureTokenAsync(session, ConsistencyDemands.Written, context.RequestAborted).ConfigureAwait(false));
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
             SessionLog.PositionNotLearned(logger, e);
+            if (session.HasMoved) _cookie.Write(context, source.UnknownToken());
         }
-
-        _cookie.Write(context, source.Cluster.Monitor.Snapshot.SystemIdentifier, session.Written);
     }
 }

@@ -14,12 +14,12 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
     : IResettableService, IDisposable, IAsyncDisposable
 {
     private readonly List<NodeConnection> _connections = [];
-    private ConsistencySession _own = new();
+    private ConsistencySession _own = NewSession(options);
 
     // A context keeps to one replica, so that split queries and lazy loads do not jump between states of the data.
     private int _lastNode = -1;
 
-    public TidemarkDataSource Source { get; } = options.FindExtension<TidemarkOptionsExtension>()!.Source;
+    public TidemarkDataSource Source { get; } = SourceOf(options);
 
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
@@ -70,7 +70,7 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
             _connections.Add(found);
         }
 
-        found.LeadTo(decision);
+        found.LeadTo(decision, Session);
         return found;
     }
 
@@ -99,12 +99,16 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         _own.Dispose();
     }
 
+    private static TidemarkDataSource SourceOf(IDbContextOptions options) => options.FindExtension<TidemarkOptionsExtension>()!.Source;
+
+    private static ConsistencySession NewSession(IDbContextOptions options) => new(SourceOf(options).Cluster.Monitor);
+
     /// <summary>The next user of a pooled context is somebody else.</summary>
     private void Forget()
     {
         _lastNode = -1;
         NextOpeningReads = false;
         _own.Dispose();
-        _own = new ConsistencySession();
+        _own = new ConsistencySession(Source.Cluster.Monitor);
     }
 }

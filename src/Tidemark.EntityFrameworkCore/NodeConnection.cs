@@ -12,6 +12,8 @@ namespace Tidemark;
 internal sealed class NodeConnection(RelationalConnectionDependencies dependencies, TidemarkDataSource source) : RelationalConnection(dependencies)
 {
     private RouteDecision _decision;
+    private ConsistencySession? _session;
+    private ReadLease? _lease;
 
     /// <summary>The node it leads to; -1 before the first.</summary>
     public int NodeIndex { get; private set; } = -1;
@@ -27,13 +29,16 @@ internal sealed class NodeConnection(RelationalConnectionDependencies dependenci
     }
 
     /// <summary>Leads to the node of the decision from its next opening on.</summary>
-    public void LeadTo(in RouteDecision decision)
+    public void LeadTo(in RouteDecision decision, ConsistencySession session)
     {
         _decision = decision;
-        if (decision.NodeIndex == NodeIndex) return;
-        if (NodeIndex >= 0) SetDbConnection(null, contextOwnsConnection: true);
+        _session = session;
         NodeIndex = decision.NodeIndex;
+        _lease?.Renew(decision.State, session);
     }
 
-    protected override DbConnection CreateDbConnection() => source.Cluster.CreateRead(_decision);
+    /// <summary>The rows of the read under way, or its error, reach the caller.</summary>
+    public void Deliver() => _lease?.Deliver();
+
+    protected override DbConnection CreateDbConnection() => source.Cluster.CreateRead(_decision, _session, out _lease);
 }

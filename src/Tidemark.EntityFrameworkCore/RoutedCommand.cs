@@ -41,10 +41,12 @@ internal sealed class RoutedCommand(
             }
         }
 
-        routing.Source.Prepare(routing.Session, consistency);
+        var session = routing.Session;
+        routing.Source.Horizons.Prepare(session);
         var attempts = routing.BeginRead(_route, consistency);
         while (true)
         {
+            routing.Source.Horizons.Resolve(attempts, session);
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
             if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
@@ -55,15 +57,23 @@ internal sealed class RoutedCommand(
             {
                 node.Open();
                 isOpen = true;
-                if (!routing.Source.Cluster.NeedsCheck(node.DbConnection, decision) || ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value))
-                    return base.ExecuteReader(Through(node, parameterObject));
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
+                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value)))
+                {
+                    var reader = base.ExecuteReader(Through(node, parameterObject));
+                    node.Deliver();
+                    return reader;
+                }
+
+                attempts.GiveUp(check, activity);
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
-                if (!attempts.Absorb(failure, isOpen)) throw;
+                var isAbsorbed = attempts.Absorb(failure, isOpen);
+                if (!isAbsorbed) node.Deliver();
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
             }
             finally
             {
@@ -92,11 +102,19 @@ internal sealed class RoutedCommand(
             }
         }
 
-        await routing.Source.PrepareAsync(routing.Session, consistency, cancellationToken).ConfigureAwait(false);
+        var session = routing.Session;
+        await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         var attempts = routing.BeginRead(_route, consistency);
         while (true)
         {
+            await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
             var decision = attempts.Next();
+            if (attempts.WaitsFor is { } place)
+            {
+                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                continue;
+            }
+
             using var activity = RouteActivity.Start(decision);
             if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
 
@@ -106,19 +124,24 @@ internal sealed class RoutedCommand(
             {
                 await node.OpenAsync(cancellationToken).ConfigureAwait(false);
                 isOpen = true;
-                if (!routing.Source.Cluster.NeedsCheck(node.DbConnection, decision)
-                    || await ReadCheck.PassesAsync(node.DbConnection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false))
+                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
+                    && await ReadCheck.PassesAsync(node.DbConnection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
                 {
-                    return await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
+                    var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
+                    node.Deliver();
+                    return reader;
                 }
 
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
+                attempts.GiveUp(check, activity);
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
-                if (!attempts.Absorb(failure, isOpen)) throw;
+                var isAbsorbed = attempts.Absorb(failure, isOpen);
+                if (!isAbsorbed) node.Deliver();
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
             }
             finally
             {

@@ -46,14 +46,14 @@ internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDepen
 
         public override void Rollback()
         {
-            _lease?.Outcome = new WriteOutcome(At: null);
+            _lease?.Outcome = WriteOutcome.RolledBack;
             base.Rollback();
             _lease?.Outcome = null;
         }
 
         public override async Task RollbackAsync(CancellationToken cancellationToken = default)
         {
-            _lease?.Outcome = new WriteOutcome(At: null);
+            _lease?.Outcome = WriteOutcome.RolledBack;
             await base.RollbackAsync(cancellationToken).ConfigureAwait(false);
             _lease?.Outcome = null;
         }

@@ -9,14 +9,23 @@ namespace Tidemark;
 /// </summary>
 public sealed class TidemarkDataSource : DbDataSource
 {
-    private readonly Consistency _defaultConsistency;
+    private readonly TidemarkOptions _options;
+    private readonly TimeProvider _time;
+    private readonly byte[]? _tokenKey;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
-    internal TidemarkDataSource(Consistency defaultConsistency, ClusterConnections cluster)
+    internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time)
     {
-        _defaultConsistency = defaultConsistency;
+        (_options, _time, _tokenKey) = (options, time, CausalToken.KeyOf(options.TokenKey));
         Cluster = cluster;
+        Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
     }
+
+    /// <summary>
+    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of the read
+    /// that found out, which is answered from the present.
+    /// </summary>
+    public event EventHandler<WriteLostEventArgs>? WriteLost;
 
     /// <summary>The connection string of the primary as it is known at this moment, or of the first node, without its password.</summary>
     public override string ConnectionString => Cluster.ConnectionString(PrimaryOrFirst);
@@ -36,6 +45,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal ClusterConnections Cluster { get; }
 
+    internal HorizonResolver Horizons { get; }
+
     /// <summary>The database that every node is connected to.</summary>
     internal string Database => Cluster.Database;
 
@@ -49,18 +60,31 @@ public sealed class TidemarkDataSource : DbDataSource
         return builder.Build();
     }
 
-    /// <summary>Begins a session that surrounds what the caller does until it is disposed of: reads include the writes before them.</summary>
+    /// <summary>Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.</summary>
+    /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
     /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone.</remarks>
-    public ConsistencySession BeginSession()
+    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
+    public ConsistencySession BeginSession(CausalToken? after = null)
     {
         var outer = _ambient.Value;
-        var session = new ConsistencySession(() => _ambient.Value = outer);
+        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer);
+        if (after is not null) Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
         return session;
     }
 
+    /// <summary>
+    /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is pending.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => CaptureTokenAsync(
+        CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
+        ConsistencyDemands.Written | ConsistencyDemands.Seen,
+        cancellationToken);
+
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
-    public IDisposable Require(Consistency consistency) => Enter((_ambient.Value ?? new Ambient()) with { Consistency = consistency });
+    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    public IDisposable Require(Consistency consistency) => Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
 
     /// <summary>Sends reads to one node until the returned scope is disposed of. They never move elsewhere.</summary>
     /// <exception cref="ArgumentException">There is no node of that name.</exception>
@@ -88,21 +112,28 @@ public sealed class TidemarkDataSource : DbDataSource
         var attempts = BeginRead(consistency, out var session);
         while (true)
         {
+            Horizons.Resolve(attempts, session);
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision);
+            var connection = Cluster.CreateRead(decision, session, out var lease);
             try
             {
                 connection.Open();
-                if (!Cluster.NeedsCheck(connection, decision) || ReadCheck.Passes(connection, decision.MustInclude!.Value)) return connection;
+                var check = Cluster.CheckOf(connection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustInclude!.Value)))
+                {
+                    lease.Deliver();
+                    return connection;
+                }
+
+                attempts.GiveUp(check, activity);
                 connection.Dispose();
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
                 connection.Dispose();
+
                 // Opening and checking are not the caller's commands, whatever takes too long in them.
                 if (!attempts.Absorb(failure, isOpen: false)) throw;
             }
@@ -161,21 +192,71 @@ public sealed class TidemarkDataSource : DbDataSource
     public DbCommand CreateReadCommand(string? commandText = null, Consistency? consistency = null) =>
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
 
-    /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default.</summary>
-    internal Consistency Effective(Consistency? consistency) => consistency ?? _ambient.Value?.Consistency ?? _defaultConsistency;
+    /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.</summary>
+    internal Consistency Effective(Consistency? consistency)
+    {
+        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? _options.DefaultConsistency;
+        return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
+    }
+
+    /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
+    internal async ValueTask<CausalToken> CaptureTokenAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
+    {
+        await Horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
+        var snapshot = Cluster.Monitor.Snapshot;
+        return new CausalToken(
+            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknown, _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey);
+    }
+
+    /// <summary>A token that says only that something was written.</summary>
+    internal CausalToken UnknownToken() => new(
+        Cluster.Monitor.Snapshot.SystemIdentifier, null, null, isUnknown: true, _time.GetUtcNow() + _options.TokenLifetime, TimelineChain.Empty, _tokenKey);
+
+    /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
+    internal void Continue(ConsistencySession session, CausalToken token)
+    {
+        var snapshot = Cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+            throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
+
+        if (token.Written is { } written && token.BeginOf(written: true) is { } begun && snapshot.Chain.BeginOf(written.Timeline) is { } begins && begun != begins)
+        {
+            Horizons.Report(LostWrite.Of(written, isCertain: true, wasWritten: true, $"it was on a timeline {written.Timeline} that began at {begun}, and this one began at {begins}"));
+            session.Resume(null, null, isUnknown: true);
+            return;
+        }
+
+        var problem = _tokenKey is not null && !token.IsSignedBy(_tokenKey) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
+            : token.ExpiresAt < _time.GetUtcNow() ? "it has expired"
+            : null;
+        if (problem is not null) Log.TokenNotBelieved(Cluster.Logger, problem);
+        if (problem is null && !token.IsUnknown) session.Resume(token.Written, token.Seen);
+        else session.Resume(null, null, isUnknown: true);
+    }
+
+    private Consistency Checked(Consistency consistency) =>
+        consistency.MaxStaleness is { } bound && bound < _options.ProbeInterval
+            ? throw new ArgumentOutOfRangeException(
+                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.ProbeInterval} (ProbeInterval): ask for at least that, or probe more often.")
+            : consistency;
+
+    private void ReportLoss(LostWrite lost)
+    {
+        WriteLost?.Invoke(this, new WriteLostEventArgs(lost));
+        if (_options.ThrowOnLostWrite) throw new LostWriteException(lost);
+    }
 
     /// <summary>Creating a connection must not fail for want of a primary; opening it then does.</summary>
     private int PrimaryOrFirst => Math.Max(Cluster.Monitor.Snapshot.PrimaryIndex, 0);
 
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
-    /// <summary>Makes sure a read can be decided: every node was asked once, and what the session wrote is known where that can be learned.</summary>
     internal async ValueTask<(ReadAttempts Attempts, ConsistencySession? Session)> BeginReadAsync(
         Consistency? consistency, CancellationToken cancellationToken)
     {
         var session = CurrentSession;
         var level = Effective(consistency);
-        await PrepareAsync(session, level, cancellationToken).ConfigureAwait(false);
+        await Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         return (new ReadAttempts(Cluster, session, level, CurrentNode), session);
     }
 
@@ -183,27 +264,8 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         session = CurrentSession;
         var level = Effective(consistency);
-        Prepare(session, level);
+        Horizons.Prepare(session);
         return new ReadAttempts(Cluster, session, level, CurrentNode);
-    }
-
-    /// <summary>Waits for the first probes if need be, and asks the primary how far the session's pending writes reach.</summary>
-    internal async ValueTask PrepareAsync(ConsistencySession? session, Consistency level, CancellationToken cancellationToken)
-    {
-        await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        if (level.Level != ConsistencyLevel.ReadYourWrites || session?.PendingMark is not { } mark) return;
-        if (Cluster.Monitor.Snapshot.Primary is not { } primary) return;
-
-        var sampled = await Cluster.Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-        if (sampled.Standing == NodeStanding.Primary) session.Resolve(mark, new Place(sampled.Timeline, sampled.Position));
-    }
-
-    /// <inheritdoc cref="PrepareAsync"/>
-    internal void Prepare(ConsistencySession? session, Consistency level)
-    {
-        Cluster.Monitor.FirstRound();
-        if (level.Level != ConsistencyLevel.ReadYourWrites || session?.PendingMark is not { } mark) return;
-        if (Cluster.SamplePrimary() is { } sampled) session.Resolve(mark, sampled);
     }
 
     internal RouteDecision DecideWrite(RouteReason because = RouteReason.Write)
@@ -261,26 +323,35 @@ public sealed class TidemarkDataSource : DbDataSource
         var (attempts, session) = await BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
         while (true)
         {
+            await Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
             var decision = attempts.Next();
+            if (attempts.WaitsFor is { } place)
+            {
+                attempts.Waited(await Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                continue;
+            }
+
             using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision);
+            var connection = Cluster.CreateRead(decision, session, out var lease);
             try
             {
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                if (!Cluster.NeedsCheck(connection, decision)
-                    || await ReadCheck.PassesAsync(connection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false))
+                var check = Cluster.CheckOf(connection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
+                    && await ReadCheck.PassesAsync(connection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
                 {
+                    lease.Deliver();
                     return connection;
                 }
 
+                attempts.GiveUp(check, activity);
                 await connection.DisposeAsync().ConfigureAwait(false);
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
                 await connection.DisposeAsync().ConfigureAwait(false);
+
                 // Opening and checking are not the caller's commands, whatever takes too long in them.
                 if (!attempts.Absorb(failure, isOpen: false)) throw;
             }

@@ -58,6 +58,6 @@ public sealed class TidemarkDataSourceBuilder
     {
         TidemarkOptionsValidator.ThrowIfInvalid(Options);
         var logger = LoggerFactory is null ? NullLogger.Instance : (ILogger)new QuietLogger(LoggerFactory.CreateLogger("Tidemark"));
-        return new TidemarkDataSource(Options.DefaultConsistency, new ClusterConnections(this, logger));
+        return new TidemarkDataSource(Options, new ClusterConnections(this, logger), TimeProvider);
     }
 }

@@ -9,8 +9,38 @@ public sealed class TidemarkOptions
     /// <summary>The nodes by name, 1 to 64 of them. Names are case-insensitive and appear in logs, spans and errors.</summary>
     public IDictionary<string, NodeOptions> Nodes { get; } = new Dictionary<string, NodeOptions>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What a read asks for where nothing else was said. <see cref="Consistency.ReadYourWrites"/> by default.</summary>
-    public Consistency DefaultConsistency { get; set; } = Consistency.ReadYourWrites;
+    /// <summary>What a read asks for where nothing else was said. <see cref="Consistency.Session"/> by default.</summary>
+    public Consistency DefaultConsistency { get; set; } = Consistency.Session;
+
+    /// <summary>
+    /// How old what a read shows may be at most, whatever its level. At least <see cref="ProbeInterval"/>; no bound by default. A replica that may be
+    /// older is passed over.
+    /// </summary>
+    public TimeSpan? MaxStaleness { get; set; }
+
+    /// <summary>
+    /// How long an asynchronous read waits for a replica to replay what it must include before it goes to the primary. From 0 (never) to 10 s; 10 ms by
+    /// default. Synchronous reads do not wait.
+    /// </summary>
+    public TimeSpan ReadWait { get; set; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Reads at most that wait at the same time; any more go to the primary at once. From 0 to 1,000,000; 1,000 by default.</summary>
+    public int MaxWaitingReads { get; set; } = 1000;
+
+    /// <summary>
+    /// A read of a session that lost something (<see cref="LostWrite"/>) throws a <see cref="LostWriteException"/>, once for each loss. False by
+    /// default: the loss is logged and reported by <see cref="TidemarkDataSource.WriteLost"/>, and the read is answered from the present.
+    /// </summary>
+    public bool ThrowOnLostWrite { get; set; }
+
+    /// <summary>
+    /// The secret that signs tokens, the same in every process that hands them on; at least 32 characters. None by default: tokens are unsigned, and only
+    /// for inside the application. A token whose signature is not good is never believed: the primary is asked instead.
+    /// </summary>
+    public string? TokenKey { get; set; }
+
+    /// <summary>How long the places in a token are worth anything. From 1 second to 30 days; 1 hour by default.</summary>
+    public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How often each node is probed. From 10 ms to 1 minute; 100 ms by default. A lone node is probed at most once a second.</summary>
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromMilliseconds(100);

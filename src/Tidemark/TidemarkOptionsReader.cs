@@ -33,13 +33,19 @@ internal sealed class TidemarkOptionsReader(string path)
             case "NODES": foreach (var node in section.GetChildren()) ReadNode(node, options); break;
             case "CONNECTIONSTRING": ReadHosts(section, options); break;
             case "DEFAULTCONSISTENCY": options.DefaultConsistency = Value(section, options.DefaultConsistency, Consistency.Names); break;
+            case "MAXSTALENESS": options.MaxStaleness = Time(section, TimeSpan.FromMinutes(1)); break;
+            case "TOKENKEY": options.TokenKey = section.Value; break;
+            case "TOKENLIFETIME": options.TokenLifetime = Time(section, options.TokenLifetime); break;
+            case "READWAIT": options.ReadWait = Time(section, options.ReadWait); break;
+            case "MAXWAITINGREADS": options.MaxWaitingReads = Value(section, options.MaxWaitingReads, "a whole number"); break;
+            case "THROWONLOSTWRITE": options.ThrowOnLostWrite = Value(section, options.ThrowOnLostWrite, "true or false"); break;
             case "PROBEINTERVAL": options.ProbeInterval = Time(section, options.ProbeInterval); break;
             case "PROBETIMEOUT": options.ProbeTimeout = Time(section, options.ProbeTimeout); break;
             case "BALANCING": options.Balancing = Choice(section, options.Balancing); break;
             case "ZONE": options.Zone = section.Value; break;
             case "PRIMARYREADWEIGHT": options.PrimaryReadWeight = Value(section, options.PrimaryReadWeight, "a number"); break;
             default:
-                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight");
+                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight");
                 break;
         }
     }

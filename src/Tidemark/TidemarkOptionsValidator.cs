@@ -41,6 +41,16 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         CheckSameDatabase(options, errors);
         CheckRange("ProbeInterval", options.ProbeInterval, errors);
         CheckRange("ProbeTimeout", options.ProbeTimeout, errors);
+        CheckBound("MaxStaleness", options.MaxStaleness, options, errors);
+        CheckBound("DefaultConsistency", options.DefaultConsistency.MaxStaleness, options, errors);
+        if (options.ReadWait < TimeSpan.Zero || options.ReadWait > TimeSpan.FromSeconds(10))
+            errors.Add(Error("ReadWait", options.ReadWait, "Give a time from 0 (never wait) to 10 seconds, such as 00:00:00.010."));
+        if (options.TokenKey is { Length: < 32 })
+            errors.Add($"{Path}:TokenKey has {options.TokenKey.Length} characters. Give at least 32 that nobody can guess, or leave it out: tokens are then unsigned.");
+        if (options.TokenLifetime < TimeSpan.FromSeconds(1) || options.TokenLifetime > TimeSpan.FromDays(30))
+            errors.Add(Error("TokenLifetime", options.TokenLifetime, "Give a time from 1 second to 30 days, such as 01:00:00."));
+        if (options.MaxWaitingReads is < 0 or > 1_000_000)
+            errors.Add(Error("MaxWaitingReads", options.MaxWaitingReads, "Give a number from 0 to 1,000,000."));
         if (!(options.PrimaryReadWeight is >= 0 and <= MaxWeight))
             errors.Add(Error("PrimaryReadWeight", options.PrimaryReadWeight, "Give a number from 0 (only when no replica can serve) to 1,000."));
         if (!Enum.IsDefined(options.Balancing))
@@ -113,6 +123,12 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
 
         if (databases.Count > 1)
             errors.Add($"{Path}:Nodes name several databases: {string.Join(", ", databases)}. Replicas hold the primary's databases: name the same one on each node.");
+    }
+
+    private void CheckBound(string path, TimeSpan? bound, TidemarkOptions options, List<string> errors)
+    {
+        if (bound < options.ProbeInterval)
+            errors.Add(Error(path, bound, $"Staleness is measured by probes: give at least ProbeInterval ({options.ProbeInterval}), or probe more often."));
     }
 
     private void CheckRange(string path, TimeSpan value, List<string> errors)

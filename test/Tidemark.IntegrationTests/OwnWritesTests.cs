@@ -199,7 +199,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
         }
 
         session.Written.ShouldBeNull();
-        session.PendingMark.ShouldBeNull();
+        session.IsUnknown.ShouldBeFalse();
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
         await transaction.CommitAsync(Stop);
 
         (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'never'")).ShouldBe(0);
-        session.PendingMark.ShouldBeNull();
+        session.IsUnknown.ShouldBeFalse();
         await context.Items.AsNoTracking().CountAsync(Stop);
     }
 

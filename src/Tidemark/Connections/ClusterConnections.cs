@@ -17,6 +17,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly int[] _readsInFlight;
     private readonly Router _router;
     private readonly ConnectionLives _lives = new();
+    private readonly TimeProvider _time;
 
     public ClusterConnections(TidemarkDataSourceBuilder builder, ILogger logger)
     {
@@ -24,6 +25,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var nodes = options.Nodes.ToArray();
         var isAlone = nodes.Length == 1;
         Logger = logger;
+        _time = builder.TimeProvider;
         Names = [.. nodes.Select(n => n.Key)];
         _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, builder, isAlone))];
         _readsInFlight = new int[nodes.Length];
@@ -48,17 +50,21 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     public ILogger Logger { get; }
 
+    /// <summary>The monotonic time since which everything committed must be there, for a bound; <see langword="null"/>: no bound.</summary>
+    public long? CompleteSince(TimeSpan? maxStaleness) =>
+        maxStaleness is { } bound ? _time.GetTimestamp() - (long)(bound.TotalSeconds * _time.TimestampFrequency) : null;
+
     /// <param name="requirement">What the node must be or contain.</param>
     /// <param name="failed">A bit for each node that failed during this very read.</param>
     /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
     public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1) =>
         _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred);
 
-    /// <summary>The unopened connection of a read. Counted as a read in flight while it is open.</summary>
-    public NpgsqlConnection CreateRead(in RouteDecision decision)
+    /// <summary>The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.</summary>
+    public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)
     {
         var connection = _pools[decision.NodeIndex].Reads.CreateConnection();
-        connection.StateChange += new ReadLease(this, decision.NodeIndex).OnStateChange;
+        lease = ReadLease.Follow(connection, _readsInFlight, decision.State, session);
         return connection;
     }
 
@@ -71,8 +77,15 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>The connection of one attempt.</summary>
-    public NpgsqlConnection Create(in RouteDecision decision, bool forWriting, ConsistencySession? session) =>
-        forWriting ? CreateWrite(decision.NodeIndex, session) : CreateRead(decision);
+    /// <param name="decision">Where to.</param>
+    /// <param name="forWriting">The statement turned out to write.</param>
+    /// <param name="session">The session that the statement belongs to.</param>
+    /// <param name="lease">Takes note when the answer reaches the caller; none for writing, where everything counts.</param>
+    public NpgsqlConnection Create(in RouteDecision decision, bool forWriting, ConsistencySession? session, out ReadLease? lease)
+    {
+        lease = null;
+        return forWriting ? CreateWrite(decision.NodeIndex, session) : CreateRead(decision, session, out lease);
+    }
 
     /// <summary>The connection string of a node's writes, without its password.</summary>
     public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
@@ -83,18 +96,24 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         foreach (var pools in _pools) pools.Clear();
     }
 
-    /// <summary>Whether the connection must show that it has what the decision promised before its rows are believed.</summary>
-    public bool NeedsCheck(NpgsqlConnection connection, in RouteDecision decision) =>
-        decision is { IsReplica: true, MustInclude: not null }
-        && (decision.Reason == RouteReason.ReplicaToVerify
-            || decision.State.Position < decision.MustInclude.Value.Position
-            || !_lives.IsProven(connection, decision.State, Monitor.ProbesSent));
+    /// <summary>What an open connection must show before its rows are believed.</summary>
+    public ConnectionCheck CheckOf(NpgsqlConnection connection, in RouteDecision decision)
+    {
+        if (!decision.IsReplica) return ConnectionCheck.None;
+        var (must, node) = (decision.MustInclude, decision.State);
+        var stays = decision.Reason == RouteReason.StaysOnReplica;
+        if (must is null && !stays) return ConnectionCheck.None;
+
+        var isProven = _lives.IsProven(connection, node, Monitor.ProbesSent);
+        if (stays && !isProven && !ReferenceEquals(decision.StayConnection, connection.PostgresParameters)) return ConnectionCheck.TooYoung;
+        return must is { } place && (!isProven || node.Position < place.Position) ? ConnectionCheck.Position : ConnectionCheck.None;
+    }
 
     /// <summary>
-    /// The primary's place now, for callers that cannot await the monitor's sample. Null: there is no primary, or it does not answer; what was
+    /// The primary's positions now, for callers that cannot await the monitor's sample. Null: there is no primary, or it does not answer; what was
     /// pending stays so, and reads keep to the primary.
     /// </summary>
-    public Place? SamplePrimary()
+    public NodeState? SamplePrimary()
     {
         if (Monitor.Snapshot.Primary is not { } primary) return null;
         try
@@ -102,7 +121,13 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             using var connection = _pools[primary.Index].Reads.OpenConnection();
             using var command = new NpgsqlCommand(NodeProbe.PlaceQuestion, connection);
             using var reader = command.ExecuteReader();
-            return reader.Read() ? new Place((uint)reader.GetInt32(0), reader.GetFieldValue<NpgsqlLogSequenceNumber>(1)) : null;
+            reader.Read();
+            return primary with
+            {
+                Timeline = (uint)reader.GetInt32(0),
+                Position = reader.GetFieldValue<NpgsqlLogSequenceNumber>(1),
+                InsertPosition = WalPages.Usual.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)),
+            };
         }
         catch (NpgsqlException)
         {
@@ -132,17 +157,17 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is var known && known != 0 && known != answer.Epoch) _pools[index].Clear();
         return answer;
     }
+}
 
-    /// <summary>Counts a read while its connection is open.</summary>
-    private sealed class ReadLease(ClusterConnections owner, int node)
-    {
-        private int _isCounted;
+/// <summary>What stands between an open connection and its rows.</summary>
+internal enum ConnectionCheck
+{
+    /// <summary>Nothing: what the read must include is proven for it.</summary>
+    None,
 
-        public void OnStateChange(object sender, StateChangeEventArgs change)
-        {
-            var isOpen = change.CurrentState == ConnectionState.Open;
-            if (isOpen == (Interlocked.Exchange(ref _isCounted, isOpen ? 1 : 0) == 1)) return;
-            Interlocked.Add(ref owner._readsInFlight[node], isOpen ? 1 : -1);
-        }
-    }
+    /// <summary>It must show that it has replayed the position.</summary>
+    Position,
+
+    /// <summary>It may lead to a later life of the server than the session has read from: the session's position must be learned first.</summary>
+    TooYoung,
 }

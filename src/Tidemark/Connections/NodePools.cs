@@ -15,7 +15,7 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
 
         var probing = ForProbing(Settings(options), builder.Options.ProbeTimeout);
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
-        Probe = new NodeProbe(Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance));
+        Probe = new NodeProbe(Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance), probing.ConnectionString);
     }
 
     public string Name { get; }

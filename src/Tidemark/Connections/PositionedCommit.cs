@@ -14,8 +14,8 @@ internal static class PositionedCommit
     private const string Place =
         "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), pg_current_wal_insert_lsn()";
 
-    /// <summary>The place of the commit; <see langword="null"/> when the transaction had failed before, so that the commit rolled it back.</summary>
-    public static async ValueTask<Place?> ExecuteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Commits. A transaction that had failed before is rolled back by that, as PostgreSQL does.</summary>
+    public static async ValueTask<WriteOutcome> ExecuteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         using var batch = Batch(connection);
         try
@@ -32,12 +32,12 @@ internal static class PositionedCommit
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
         {
-            return null;
+            return WriteOutcome.RolledBack;
         }
     }
 
     /// <inheritdoc cref="ExecuteAsync"/>
-    public static Place? Execute(NpgsqlConnection connection)
+    public static WriteOutcome Execute(NpgsqlConnection connection)
     {
         using var batch = Batch(connection);
         try
@@ -51,7 +51,7 @@ internal static class PositionedCommit
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
         {
-            return null;
+            return WriteOutcome.RolledBack;
         }
     }
 
@@ -67,7 +67,11 @@ internal static class PositionedCommit
 
     // Replicas receive only what is flushed, so a commit that waited for the flush lies at or before the flush position. One that did not wait
     // lies at or before the insert position, which may lie in others' unflushed tail: right, but later than need be.
-    private static Place Read(DbDataReader reader, string setting) => new(
-        (uint)reader.GetInt32(0),
-        setting == "off" ? WalPage.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)) : reader.GetFieldValue<NpgsqlLogSequenceNumber>(1));
+    private static WriteOutcome Read(DbDataReader reader, string setting)
+    {
+        var timeline = (uint)reader.GetInt32(0);
+        var insert = new Place(timeline, WalPages.Usual.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)));
+        var flush = new Place(timeline, reader.GetFieldValue<NpgsqlLogSequenceNumber>(1));
+        return new WriteOutcome(setting == "off" ? insert : flush, insert);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -11,35 +12,65 @@ internal struct ReadAttempts(
     ClusterConnections cluster, ConsistencySession? session, Consistency consistency, string? onNode, int preferred = -1)
 {
     private ulong _failed;
+    private ulong _behind;
     private bool _isMoved;
+    private bool _hasWaited;
+    private bool _mayNotStay;
     private Exception? _last;
 
     public RouteDecision Decision { get; private set; }
+
+    /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
+    public RoutingException? Refusal { get; private set; }
 
     /// <summary>The statement turned out to write, so it needs a connection that may, and counts as a write of the session.</summary>
     public bool IsWrite { get; private set; }
 
     /// <summary>What the read asks for now.</summary>
-    public readonly ReadRequirement Requirement => _isMoved
-        ? ReadRequirement.Primary(RouteReason.RepeatedOnPrimary)
-        : (session?.Require(consistency) ?? Outside(consistency)) with { OnNode = onNode };
+    public readonly ReadRequirement Requirement
+    {
+        get
+        {
+            if (_isMoved) return ReadRequirement.Primary(RouteReason.RepeatedOnPrimary);
+            var requirement = session?.Require(consistency.Demands, !_mayNotStay) ?? Outside(consistency);
+            return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
+        }
+    }
+
+    /// <summary>The mark up to which a sample of the primary is wanted before the next attempt; <see langword="null"/>: none is.</summary>
+    public readonly long? NeedsSample =>
+        _isMoved || cluster.Monitor.Snapshot is not { Primary: not null } snapshot ? null : session?.NeedsSample(consistency.Demands, snapshot, !_mayNotStay);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
     public RouteDecision Next()
     {
-        Decision = cluster.Decide(Requirement, _failed, preferred);
+        Decision = cluster.Decide(Requirement, _failed | _behind, preferred);
         if (Decision.NodeIndex < 0) throw RoutingException.NoNode(Decision, _last);
+        if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
         return Decision;
     }
 
-    /// <summary>The node did not have what it must include after all.</summary>
-    public void Exclude()
+    /// <summary>
+    /// The attempt is given up without a failure: the node has not replayed what the read must include, though it may yet if the read waits; or the
+    /// session cannot stay there without knowing its position.
+    /// </summary>
+    public void GiveUp(ConnectionCheck check, Activity? activity)
     {
-        _failed |= 1UL << Decision.NodeIndex;
-        cluster.Monitor.Suspect(Decision.NodeIndex);
+        RouteActivity.GiveUp(activity, check);
+        _mayNotStay |= Decision.Reason == RouteReason.StaysOnReplica;
+        if (check == ConnectionCheck.Position) _behind |= 1UL << Decision.NodeIndex;
     }
+
+    /// <summary>
+    /// The read is about to go to the primary for want of a replica, and has not waited yet: the place to wait for, and which nodes did not have it
+    /// when they were asked. Null: there is nothing to wait for.
+    /// </summary>
+    public readonly Place? WaitsFor => _hasWaited || Decision.Reason != RouteReason.NoReplicaCanServe ? null : Decision.MustInclude;
+
+    /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
+    public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);
 
     /// <summary>Takes note of a failure. True: make the next attempt; false: the failure is the caller's.</summary>
     /// <param name="failure">What went wrong.</param>
@@ -58,7 +89,12 @@ internal struct ReadAttempts(
                 return true;
 
             case ReadFailure.Writes when !IsWrite:
-                if (onNode is not null) throw RoutingException.WriteOnReplica(Decision, failure);
+                if (onNode is not null)
+                {
+                    Refusal = RoutingException.WriteOnReplica(Decision, failure);
+                    return false;
+                }
+
                 MoveToPrimary(failure);
                 IsWrite = true;
                 return true;
@@ -74,7 +110,14 @@ internal struct ReadAttempts(
 
     /// <summary>What a level asks for where there is no session: nothing was written that a read could miss.</summary>
     public static ReadRequirement Outside(Consistency consistency) =>
-        consistency.Level == ConsistencyLevel.Strong ? ReadRequirement.Primary(RouteReason.StrongConsistency) : default;
+        consistency.Demands.HasFlag(ConsistencyDemands.Primary) ? ReadRequirement.Primary(RouteReason.StrongConsistency) : default;
+
+    private void Exclude()
+    {
+        _mayNotStay |= Decision.Reason == RouteReason.StaysOnReplica;
+        _failed |= 1UL << Decision.NodeIndex;
+        cluster.Monitor.Suspect(Decision.NodeIndex);
+    }
 
     private void MoveToPrimary(Exception failure)
     {

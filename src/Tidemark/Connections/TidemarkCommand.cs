@@ -85,24 +85,34 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         var attempts = source.BeginRead(consistency, out var session);
         while (true)
         {
+            source.Horizons.Resolve(attempts, session);
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            var connection = source.Cluster.Create(decision, attempts.IsWrite, session, out var lease);
             var isOpen = false;
             try
             {
                 connection.Open();
                 isOpen = true;
-                if (Send(connection, decision, behavior | CommandBehavior.CloseConnection) is { } reader) return reader;
+                var check = source.Cluster.CheckOf(connection, decision);
+                var reader = check == ConnectionCheck.TooYoung ? null : Send(connection, decision, check, behavior | CommandBehavior.CloseConnection);
+                if (reader is not null)
+                {
+                    lease?.Deliver();
+                    return reader;
+                }
+
+                attempts.GiveUp(check, activity);
                 connection.Dispose();
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
+                var isAbsorbed = attempts.Absorb(failure, isOpen);
+                if (!isAbsorbed) lease?.Deliver();
                 connection.Dispose();
-                if (!attempts.Absorb(failure, isOpen)) throw;
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
             }
         }
     }
@@ -118,25 +128,42 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
         while (true)
         {
+            await source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
             var decision = attempts.Next();
+            if (attempts.WaitsFor is { } place)
+            {
+                attempts.Waited(await source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                continue;
+            }
+
             using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.Create(decision, attempts.IsWrite, session);
+            var connection = source.Cluster.Create(decision, attempts.IsWrite, session, out var lease);
             var isOpen = false;
             try
             {
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                 isOpen = true;
-                if (await SendAsync(connection, decision, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false) is { } reader)
+                var check = source.Cluster.CheckOf(connection, decision);
+                var reader = check == ConnectionCheck.TooYoung
+                    ? null
+                    : await SendAsync(connection, decision, check, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+                if (reader is not null)
+                {
+                    lease?.Deliver();
                     return reader;
+                }
+
+                attempts.GiveUp(check, activity);
                 await connection.DisposeAsync().ConfigureAwait(false);
-                RouteActivity.Behind(activity);
-                attempts.Exclude();
             }
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
+                var isAbsorbed = attempts.Absorb(failure, isOpen);
+                if (!isAbsorbed) lease?.Deliver();
                 await connection.DisposeAsync().ConfigureAwait(false);
-                if (!attempts.Absorb(failure, isOpen)) throw;
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
             }
         }
     }
@@ -147,17 +174,17 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         base.Dispose(disposing);
     }
 
-    private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, CommandBehavior behavior)
+    private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior)
     {
-        if (source.Cluster.NeedsCheck(connection, decision)) return ReadCheck.Execute(connection, _inner, decision.MustInclude!.Value, behavior);
+        if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustInclude!.Value, behavior);
         _inner.Connection = connection;
         return _inner.ExecuteReader(behavior);
     }
 
     private ValueTask<NpgsqlDataReader?> SendAsync(
-        NpgsqlConnection connection, in RouteDecision decision, CommandBehavior behavior, CancellationToken cancellationToken)
+        NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior, CancellationToken cancellationToken)
     {
-        if (source.Cluster.NeedsCheck(connection, decision))
+        if (check == ConnectionCheck.Position)
             return ReadCheck.ExecuteAsync(connection, _inner, decision.MustInclude!.Value, behavior, cancellationToken);
         _inner.Connection = connection;
         return new ValueTask<NpgsqlDataReader?>(_inner.ExecuteReaderAsync(behavior, cancellationToken)!);

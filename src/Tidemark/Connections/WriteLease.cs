@@ -15,6 +15,8 @@ internal sealed class WriteLease
     private readonly ClusterConnections _owner;
     private readonly NodeState _node;
     private ConsistencySession? _counted;
+    private ConsistencySession? _watching;
+    private int _incarnation;
     private bool _isOpen;
 
     private WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
@@ -66,24 +68,37 @@ internal sealed class WriteLease
 
         _isOpen = true;
         Outcome = null;
-        _counted = IsForReading ? null : Session;
-        _counted?.BeginWrite(_node.Timeline);
+        _incarnation = _owner.Monitor.Snapshot.Chain.Incarnation;
+        var follows = IsForReading || Session?.BeginWrite() == true;
+        _counted = IsForReading || !follows ? null : Session;
+        _watching = follows ? Session : null;
     }
 
     private void Closed(NpgsqlConnection connection)
     {
         _isOpen = false;
-        var session = _counted;
-        _counted = null;
+        var (session, watching) = (_counted, _watching);
+        (_counted, _watching) = (null, null);
+
+        // Whatever the primary answered, an error included, told of what it has.
+        watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
         if (session is null) return;
 
         // A broken connection may have broken during a commit, which the server may or may not finish. The event says "from open to closed"
         // even then; only the connection itself tells.
-        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(at: null, isInDoubt: true);
-        else if (Outcome is { At: null }) session.AbandonWrite();
-        else session.EndWrite(Outcome?.At);
+        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(_node, at: null, isInDoubt: true);
+        else if (Outcome is { Written: null }) session.AbandonWrite();
+        else session.EndWrite(_node, StampOf(Outcome?.Written));
     }
+
+    // An open connection never outlives the primary's life that it was opened in.
+    private Stamp? StampOf(Place? place) => place is { } p ? new Stamp(p, _incarnation) : null;
 }
 
-/// <summary>How a transaction ended: committed at a known place, or rolled back (no place).</summary>
-internal sealed record WriteOutcome(Place? At);
+/// <summary>How what was done on a connection ended, where the end itself told.</summary>
+/// <param name="Written">The place of the commit; <see langword="null"/>: it was rolled back.</param>
+/// <param name="Seen">A bound of what was visible on the primary then; <see langword="null"/>: unknown.</param>
+internal sealed record WriteOutcome(Place? Written, Place? Seen)
+{
+    public static WriteOutcome RolledBack { get; } = new(null, null);
+}

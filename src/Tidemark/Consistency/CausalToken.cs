@@ -1,55 +1,202 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
 using NpgsqlTypes;
 
 namespace Tidemark;
 
 /// <summary>
-/// What one process hands to the next so that a session goes on: the cluster, the place written to, and until when that is worth anything.
-/// Binary, 33 bytes; it carries no secret, but whoever can write one can send reads to the primary, so outside the process it is signed.
+/// What one process hands to the next so that a session goes on there: the cluster, what was written and seen, and until when that is worth anything.
+/// Its text is at most 160 characters, safe in URLs, headers and messages.
 /// </summary>
-/// <param name="Cluster">The system identifier of the cluster.</param>
-/// <param name="Written">The place the session's writes reach; <see langword="null"/>: somewhere unknown, and the primary must be asked.</param>
-/// <param name="ExpiresAt">After this the place counts as unknown.</param>
-internal sealed record CausalToken(ulong Cluster, Place? Written, DateTimeOffset ExpiresAt)
+/// <remarks>
+/// It holds no secret, but whoever can write one decides which node reads go to: one that leaves the application is signed
+/// (<see cref="TidemarkOptions.TokenKey"/>).
+/// </remarks>
+public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken>
 {
-    public const int Size = 33;
+    /// <summary>Characters at most in the text of a token.</summary>
+    public const int MaxLength = 160;
 
     private const byte Version = 1;
+    private const int HeadSize = 14;
+    private const int PlaceSize = 20;
+    private const int SignatureSize = 16;
 
-    public byte[] ToBytes()
+    private readonly byte[] _content;
+    private readonly byte[] _signature;
+
+    private CausalToken(byte[] content, byte[] signature)
     {
-        var bytes = new byte[Size];
-        bytes[0] = Version;
-        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(1), Cluster);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(9), Written?.Timeline ?? 0);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(13), (ulong)(Written?.Position ?? default));
-        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(21), ExpiresAt.ToUnixTimeSeconds());
-
-        // A sum over the rest, so that a token cut short or spoilt on the way is not half believed.
-        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(29), Sum(bytes.AsSpan(0, 29)));
-        return bytes;
+        _content = content;
+        _signature = signature;
+        var flags = (Flags)content[1];
+        Cluster = BinaryPrimitives.ReadUInt64BigEndian(content.AsSpan(2));
+        ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(10)));
+        IsUnknown = flags.HasFlag(Flags.Unknown);
+        Written = flags.HasFlag(Flags.Written) ? ReadPlace(content, 0) : null;
+        Seen = flags.HasFlag(Flags.Seen) ? ReadPlace(content, flags.HasFlag(Flags.Written) ? 1 : 0) : null;
     }
 
-    /// <summary>Reads a token. Null: it is none, or of another version.</summary>
-    public static CausalToken? TryRead(ReadOnlySpan<byte> bytes)
+    internal CausalToken(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key)
+        : this(Write(cluster, written, seen, isUnknown, expiresAt, chain), [])
     {
-        if (bytes.Length != Size || bytes[0] != Version || BinaryPrimitives.ReadUInt32BigEndian(bytes[29..]) != Sum(bytes[..29])) return null;
-        var seconds = BinaryPrimitives.ReadInt64BigEndian(bytes[21..]);
-        if (seconds < 0 || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds()) return null;
+        if (key is not null) _signature = Sign(_content, key);
+    }
 
-        var timeline = BinaryPrimitives.ReadUInt32BigEndian(bytes[9..]);
-        var position = new NpgsqlLogSequenceNumber(BinaryPrimitives.ReadUInt64BigEndian(bytes[13..]));
+    [Flags]
+    private enum Flags : byte
+    {
+        None = 0,
+        Written = 1,
+        Seen = 2,
+
+        /// <summary>Something was written, and nobody knows how far it reaches: the primary must be asked.</summary>
+        Unknown = 4,
+    }
+
+    /// <summary>The system identifier of the cluster it is of.</summary>
+    public ulong Cluster { get; }
+
+    /// <summary>The place the session's writes reach; <see langword="null"/>: it wrote nothing, or <see cref="IsUnknown"/>.</summary>
+    public Place? Written { get; }
+
+    /// <summary>The place up to which the session's reads may have shown history; <see langword="null"/>: they showed nothing.</summary>
+    public Place? Seen { get; }
+
+    /// <summary>The session wrote something, and how far it reaches was not learned: the reader asks the primary once.</summary>
+    public bool IsUnknown { get; }
+
+    /// <summary>From then on its places count as unknown.</summary>
+    public DateTimeOffset ExpiresAt { get; }
+
+    /// <summary>It carries a signature; whether that is good is found when a session begins after it.</summary>
+    public bool IsSigned => _signature.Length > 0;
+
+    /// <summary>Reads the text of a token.</summary>
+    /// <exception cref="FormatException">It is none: too long, cut short, spoilt, or of another format version.</exception>
+    public static CausalToken Parse(string s, IFormatProvider? provider = null)
+    {
+        ArgumentNullException.ThrowIfNull(s);
+        return TryParse(s, provider, out var token, out var problem) ? token : throw new FormatException($"This is no causal token: {problem}.");
+    }
+
+    /// <summary>Reads the text of a token, and says whether it is one. Never throws, whatever the text.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, [MaybeNullWhen(false)] out CausalToken result) =>
+        TryParse(s, provider, out result, out _);
+
+    /// <summary>
+    /// What both tokens demand: the later of their places. Both must be of one cluster.
+    /// </summary>
+    /// <exception cref="ArgumentException">They are of different clusters.</exception>
+    /// <remarks>The result is unsigned; pass it on within the process, or capture a token of the session that it is given to.</remarks>
+    public CausalToken Merge(CausalToken other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        if (other.Cluster != Cluster)
+            throw new ArgumentException($"The tokens are of clusters {Cluster} and {other.Cluster}; their positions have nothing to do with one another.", nameof(other));
         return new CausalToken(
-            BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]),
-            timeline == 0 ? null : new Place(timeline, position),
-            DateTimeOffset.FromUnixTimeSeconds(seconds));
+            Cluster, Later(Written, other.Written), Later(Seen, other.Seen), IsUnknown || other.IsUnknown,
+            ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null);
     }
 
-    // FNV-1a.
-    private static uint Sum(ReadOnlySpan<byte> bytes)
+    /// <summary>The text of the token, URL-safe.</summary>
+    public override string ToString() => Base64Url.EncodeToString([.. _content, .. _signature]);
+
+    /// <summary>The token as bytes, for transports that carry them.</summary>
+    internal byte[] ToBytes() => [.. _content, .. _signature];
+
+    /// <inheritdoc/>
+    public bool Equals(CausalToken? other) => other is not null && _content.AsSpan().SequenceEqual(other._content);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as CausalToken);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
     {
-        var sum = 2166136261u;
-        foreach (var b in bytes) sum = unchecked((sum ^ b) * 16777619u);
-        return sum;
+        var hash = default(HashCode);
+        hash.AddBytes(_content);
+        return hash.ToHashCode();
     }
+
+    /// <summary>Whether the signature is of the key.</summary>
+    internal bool IsSignedBy(byte[] key) => IsSigned && CryptographicOperations.FixedTimeEquals(_signature, Sign(_content, key));
+
+    /// <summary>The key that signs, from the text in the options.</summary>
+    internal static byte[]? KeyOf(string? text) => string.IsNullOrEmpty(text) ? null : SHA256.HashData(Encoding.UTF8.GetBytes(text));
+
+    internal static bool TryRead(ReadOnlySpan<byte> bytes, [MaybeNullWhen(false)] out CausalToken token, out string problem)
+    {
+        token = null;
+        problem = "it is cut short";
+        if (bytes.Length < HeadSize) return false;
+        problem = $"it is of format version {bytes[0]}, and this is version {Version}";
+        if (bytes[0] != Version) return false;
+        var flags = (Flags)bytes[1];
+        problem = "it is spoilt";
+        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown)) != 0) return false;
+        var places = (flags.HasFlag(Flags.Written) ? 1 : 0) + (flags.HasFlag(Flags.Seen) ? 1 : 0);
+        var size = HeadSize + (places * PlaceSize);
+        if (bytes.Length != size && bytes.Length != size + SignatureSize) return false;
+        token = new CausalToken(bytes[..size].ToArray(), bytes[size..].ToArray());
+        problem = "";
+        return true;
+    }
+
+    private static bool TryParse(string? s, IFormatProvider? provider, [MaybeNullWhen(false)] out CausalToken result, out string problem)
+    {
+        _ = provider;
+        result = null;
+        problem = "it is empty";
+        if (string.IsNullOrEmpty(s)) return false;
+        problem = $"it is {s.Length} characters long, and a token has at most {MaxLength}";
+        if (s.Length > MaxLength) return false;
+        problem = "it is not URL-safe Base64";
+        Span<byte> bytes = stackalloc byte[MaxLength];
+        return Base64Url.TryDecodeFromChars(s, bytes, out var written) && TryRead(bytes[..written], out result, out problem);
+    }
+
+    private static byte[] Write(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain)
+    {
+        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isUnknown ? Flags.Unknown : 0);
+        var content = new byte[HeadSize + (PlaceSize * ((written is null ? 0 : 1) + (seen is null ? 0 : 1)))];
+        content[0] = Version;
+        content[1] = (byte)flags;
+        BinaryPrimitives.WriteUInt64BigEndian(content.AsSpan(2), cluster);
+        BinaryPrimitives.WriteUInt32BigEndian(content.AsSpan(10), (uint)Math.Clamp(expiresAt.ToUnixTimeSeconds(), 0, uint.MaxValue));
+        var index = 0;
+        if (written is { } w) WritePlace(content, index++, w, chain);
+        if (seen is { } s) WritePlace(content, index, s, chain);
+        return content;
+    }
+
+    // Timeline, where it began, position. Where it began tells two timelines apart that two promotions gave the same number.
+    private static void WritePlace(byte[] content, int index, Place place, TimelineChain chain)
+    {
+        var at = content.AsSpan(HeadSize + (index * PlaceSize));
+        BinaryPrimitives.WriteUInt32BigEndian(at, place.Timeline);
+        BinaryPrimitives.WriteUInt64BigEndian(at[4..], (ulong)(chain.BeginOf(place.Timeline) ?? default));
+        BinaryPrimitives.WriteUInt64BigEndian(at[12..], (ulong)place.Position);
+    }
+
+    private static Place ReadPlace(byte[] content, int index)
+    {
+        var at = content.AsSpan(HeadSize + (index * PlaceSize));
+        return new Place(BinaryPrimitives.ReadUInt32BigEndian(at), new NpgsqlLogSequenceNumber(BinaryPrimitives.ReadUInt64BigEndian(at[12..])));
+    }
+
+    /// <summary>Where the timeline of a place began, as the token's writer knew; <see langword="null"/>: it did not.</summary>
+    internal NpgsqlLogSequenceNumber? BeginOf(bool written)
+    {
+        var index = written || !((Flags)_content[1]).HasFlag(Flags.Written) ? 0 : 1;
+        var begin = BinaryPrimitives.ReadUInt64BigEndian(_content.AsSpan(HeadSize + (index * PlaceSize) + 4));
+        return begin == 0 ? null : new NpgsqlLogSequenceNumber(begin);
+    }
+
+    private static byte[] Sign(byte[] content, byte[] key) => HMACSHA256.HashData(key, content)[..SignatureSize];
+
+    private static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Place.Later(a, b);
 }

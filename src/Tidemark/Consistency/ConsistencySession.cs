@@ -1,36 +1,58 @@
+using System.Runtime.InteropServices;
+using NpgsqlTypes;
+
 namespace Tidemark;
 
 /// <summary>
-/// One user's unit of work (a request, a job) in which reads must include the writes before them. Safe for concurrent use; one session may
+/// One user's unit of work (a request, a job) in which reads must not miss what came before them. Safe for concurrent use; one session may
 /// span several connections and contexts. <see cref="Dispose"/> ends it.
 /// </summary>
 /// <remarks>
-/// The session keeps what it has written as a place in history: known, pending (the write went through something whose position was not
-/// seen; the next read asks the primary once), or in doubt (the connection broke during a commit; reads then keep to the primary).
+/// It keeps two horizons: what it wrote, and what its reads may have shown, on whichever node. Each is a place in history, or pending (the end of
+/// something whose position was not seen: one sample of the primary resolves it), or in doubt (a connection broke during a commit).
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Action? _onDispose;
-    private Place? _written;
-    private uint _pendingTimeline;
-    private long _pending;
-    private long _resolved;
+    private readonly List<Stamp> _written = [];
+    private readonly List<Stamp> _seen = [];
+    private readonly List<PendingWrite> _pendingWrites = [];
+    private readonly List<PendingSight> _pendingSights = [];
+    private static readonly AsyncLocal<ConsistencySession?> Unmoved = new();
+
+    private readonly ClusterMonitor? _monitor;
+    private long _marks;
     private int _writesUnderWay;
-    private bool _isInDoubt;
     private bool _isEnded;
     private bool _hasMoved;
 
-    internal ConsistencySession(Action? onDispose = null) => _onDispose = onDispose;
+    internal ConsistencySession(ClusterMonitor? monitor = null, Action? onDispose = null) => (_monitor, _onDispose) = (monitor, onDispose);
 
-    /// <summary>
-    /// The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.
-    /// </summary>
+    /// <summary>The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.</summary>
     public Place? Written
     {
         get
         {
-            lock (_lock) return IsUnknown ? null : _written;
+            lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 ? null : Latest(_written);
+        }
+    }
+
+    /// <summary>The place up to which the session's reads may have shown history; <see langword="null"/> when they showed nothing or that is not known.</summary>
+    public Place? Seen
+    {
+        get
+        {
+            lock (_lock) return _pendingSights.Count > 0 ? null : Latest(_seen);
+        }
+    }
+
+    /// <summary>It wrote something, and how far that reaches is not known.</summary>
+    internal bool IsUnknown
+    {
+        get
+        {
+            lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0;
         }
     }
 
@@ -43,21 +65,33 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    private bool IsUnknown => _isInDoubt || _writesUnderWay > 0 || _pending > _resolved;
-
-    /// <summary>Notes a write that went past Tidemark, such as one on a connection of another library: the next read includes it.</summary>
+    /// <summary>Notes a write that went past Tidemark, such as one by another library: the next read includes it.</summary>
     /// <exception cref="ObjectDisposedException">The session has ended.</exception>
     public void MarkWritten()
     {
-        ObjectDisposedException.ThrowIf(_isEnded, this);
         lock (_lock)
         {
-            _pending++;
+            ObjectDisposedException.ThrowIf(_isEnded, this);
+            AddUnknownWrite();
             _hasMoved = true;
         }
     }
 
-    /// <summary>Ends the session. Connections it opened stay usable; they belong to no session then.</summary>
+    /// <summary>
+    /// Until the returned scope is disposed of, writes do not move the session: for what its reads need not include, such as a last-seen time or
+    /// an audit record.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The session has ended.</exception>
+    /// <remarks>It flows with <see langword="await"/> and concerns nobody else who uses the session at the same time.</remarks>
+    public IDisposable IgnoreWrites()
+    {
+        ObjectDisposedException.ThrowIf(_isEnded, this);
+        var outer = Unmoved.Value;
+        Unmoved.Value = this;
+        return new Ignoring(outer);
+    }
+
+    /// <summary>Ends the session. Connections it opened stay usable; what is done on them belongs to no session then.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -69,52 +103,164 @@ public sealed class ConsistencySession : IDisposable
         _onDispose?.Invoke();
     }
 
-    /// <summary>What a read at this level must include. Pure but for the lock.</summary>
-    internal ReadRequirement Require(Consistency consistency)
+    /// <summary>What a read must include. Derived from values alone; asked anew for each attempt.</summary>
+    /// <param name="demands">What the level asks for.</param>
+    /// <param name="mayStay">A node whose reads are pending may serve again without a number; false when it is known that it cannot.</param>
+    internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true)
     {
-        if (consistency.Level == ConsistencyLevel.Strong) return ReadRequirement.Primary(RouteReason.StrongConsistency);
-        if (consistency.Level == ConsistencyLevel.Eventual) return default;
+        if (demands.HasFlag(ConsistencyDemands.Primary)) return ReadRequirement.Primary(RouteReason.StrongConsistency);
         lock (_lock)
         {
-            return IsUnknown ? ReadRequirement.Primary(RouteReason.WrittenPositionUnknown) : new ReadRequirement { MustInclude = _written };
-        }
-    }
+            ObjectDisposedException.ThrowIf(_isEnded, this);
+            Place? must = null;
+            if (demands.HasFlag(ConsistencyDemands.Written))
+            {
+                if (_pendingWrites.Count > 0 || _writesUnderWay > 0) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
+                must = Latest(_written);
+            }
 
-    /// <summary>The session goes on where another left off: at a place, or somewhere unknown (pending).</summary>
-    internal void Resume(Place? written)
-    {
-        lock (_lock)
-        {
-            if (written is not { } place) _pending++;
-            else _written = _written is { } w ? Place.Later(w, place) : place;
+            if (!demands.HasFlag(ConsistencyDemands.Seen)) return new ReadRequirement { MustInclude = must };
+            must = Later(must, Latest(_seen));
+            if (_pendingSights.Count == 0) return new ReadRequirement { MustInclude = must };
+            return mayStay && OnlySight() is { OnPrimary: false } sight
+                ? new ReadRequirement { MustInclude = must, StayOn = sight.Node, StayConnection = sight.Connection }
+                : ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
         }
     }
 
     /// <summary>
-    /// Something that may write is about to be sent to the primary of this timeline. Until <see cref="EndWrite"/> reads keep to the primary.
+    /// What a sample of the primary, taken after this call, would resolve of what the read must include. Null: nothing, or the read can stay where
+    /// it is without.
     /// </summary>
-    internal void BeginWrite(uint timeline)
+    internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay)
     {
         lock (_lock)
         {
-            // A write of an earlier timeline whose place is not known may have been lost in the promotion since; no later sample can tell.
-            var hasUnplaced = _pending > _resolved || _writesUnderWay > 0;
-            if (hasUnplaced && _pendingTimeline != 0 && _pendingTimeline != timeline) _isInDoubt = true;
-            _pendingTimeline = timeline;
+            if (demands.HasFlag(ConsistencyDemands.Written) && _writesUnderWay == 0)
+            {
+                // What is in doubt is settled once the backend that may still commit is known to be gone, with its server's life or its timeline.
+                foreach (var write in _pendingWrites)
+                    if (!write.IsInDoubt || IsOver(write, snapshot)) return _marks;
+            }
+
+            if (!demands.HasFlag(ConsistencyDemands.Seen) || _pendingSights.Count == 0) return null;
+            if (!mayStay || OnlySight() is not { OnPrimary: false } sight) return _marks;
+            var node = snapshot.Nodes[sight.Node.Index];
+            return node.Standing == NodeStanding.Replica && node.Epoch == sight.Node.Epoch ? null : _marks;
+        }
+    }
+
+    /// <summary>
+    /// Resolves what was pending at the mark, by a sample of the primary that was started after it. Gives what was lost, if history was broken in
+    /// between: a sample of another timeline says nothing about a position on the one before.
+    /// </summary>
+    internal LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot)
+    {
+        LostWrite? lost = null;
+        lock (_lock)
+        {
+            var incarnation = snapshot.Chain.Incarnation;
+            foreach (var write in CollectionsMarshal.AsSpan(_pendingWrites))
+            {
+                if (write.Mark > mark || (write.IsInDoubt && !IsOver(write, snapshot))) continue;
+                if (write.Timeline != 0 && write.Timeline != primary.Timeline)
+                    lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
+                Add(_written, new Stamp(new Place(primary.Timeline, primary.Position), incarnation));
+            }
+
+            _pendingWrites.RemoveAll(w => w.Mark <= mark && (!w.IsInDoubt || IsOver(w, snapshot)));
+            foreach (var sight in _pendingSights)
+            {
+                if (sight.Mark > mark) continue;
+
+                // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
+                var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
+                Add(_seen, new Stamp(new Place(primary.Timeline, bound), incarnation));
+                if (sight.Timeline != 0 && sight.Timeline != primary.Timeline) lost ??= LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline);
+            }
+
+            _pendingSights.RemoveAll(s => s.Mark <= mark);
+        }
+
+        return lost;
+    }
+
+    /// <summary>
+    /// Compares the session's places with the history that the cluster went on with. A place that is not part of it, or may not be, gives way to the
+    /// present of the primary, which has whatever survived. Gives the worst of what was lost.
+    /// </summary>
+    internal LostWrite? Validate(ClusterSnapshot snapshot)
+    {
+        lock (_lock)
+        {
+            if (snapshot.Primary is not { } primary) return null;
+            return Later(Validate(_written, primary, snapshot, wasWritten: true), Validate(_seen, primary, snapshot, wasWritten: false));
+        }
+    }
+
+    /// <summary>A place from another process lies beyond what the primary is known to have: only a sample taken after it came can tell whether it exists.</summary>
+    internal bool NeedsVerification(NodeState primary)
+    {
+        lock (_lock) return IsBeyond(_written, primary) || IsBeyond(_seen, primary);
+    }
+
+    /// <summary>
+    /// Compares places from another process with a sample of the primary taken after they came. One beyond it is forged, or of a write lost in a crash:
+    /// it gives way to the present.
+    /// </summary>
+    internal LostWrite? Verify(NodeState primary, int incarnation)
+    {
+        lock (_lock)
+        {
+            var lost = default(LostWrite);
+            foreach (var stamps in (List<Stamp>[])[_written, _seen])
+            {
+                for (var i = stamps.Count - 1; i >= 0; i--)
+                {
+                    var stamp = stamps[i];
+                    if (stamp.Incarnation != Stamp.Unknown || stamp.Place.Timeline != primary.Timeline || stamp.Place.Position <= primary.InsertPosition) continue;
+                    lost = LostWrite.Of(stamp.Place, isCertain: false, wasWritten: stamps == _written,
+                        $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash");
+                    stamps.RemoveAt(i);
+                    Add(stamps, new Stamp(new Place(primary.Timeline, primary.Position), incarnation));
+                }
+            }
+
+            return lost;
+        }
+    }
+
+    /// <summary>The session goes on where another left off: at places, or somewhere unknown (pending).</summary>
+    internal void Resume(Place? written, Place? seen = null, bool isUnknown = false)
+    {
+        lock (_lock)
+        {
+            if (isUnknown) AddUnknownWrite();
+            if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown));
+            if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown));
+        }
+    }
+
+    /// <summary>Something that may write is about to be sent to the primary. Until <see cref="EndWrite"/> reads keep to it. False: the session does not follow it.</summary>
+    internal bool BeginWrite()
+    {
+        lock (_lock)
+        {
+            if (_isEnded || Unmoved.Value == this) return false;
             _writesUnderWay++;
             _hasMoved = true;
+            return true;
         }
     }
 
     /// <summary>The write has ended: at a known place, or somewhere (pending), or nobody knows whether it happened (in doubt).</summary>
-    internal void EndWrite(Place? at, bool isInDoubt = false)
+    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false)
     {
         lock (_lock)
         {
             _writesUnderWay--;
-            if (isInDoubt) _isInDoubt = true;
-            else if (at is { } place) _written = _written is { } w ? Place.Later(w, place) : place;
-            else _pending++;
+            if (at is { } stamp && !isInDoubt) Add(_written, stamp);
+            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Index, isInDoubt, node.StartedAt));
         }
     }
 
@@ -124,28 +270,95 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) _writesUnderWay--;
     }
 
-    /// <summary>A mark for <see cref="Resolve"/>; <see langword="null"/> when a sample would resolve nothing.</summary>
-    internal long? PendingMark
-    {
-        get
-        {
-            lock (_lock) return !_isInDoubt && _pending > _resolved ? _pending : null;
-        }
-    }
-
-    /// <summary>Resolves the writes that were pending at the mark, by the primary's flush position sampled after it.</summary>
-    internal void Resolve(long mark, Place flushed)
+    /// <summary>
+    /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the answer
+    /// brought its insert position along; pending otherwise.
+    /// </summary>
+    internal void Saw(NodeState node, bool onPrimary, Stamp? at = null, object? connection = null)
     {
         lock (_lock)
         {
-            if (_pendingTimeline != 0 && _pendingTimeline != flushed.Timeline)
+            if (_isEnded) return;
+            if (at is { } stamp)
             {
-                _isInDoubt = true;
+                Add(_seen, stamp);
                 return;
             }
 
-            _resolved = Math.Max(_resolved, mark);
-            _written = _written is { } w ? Place.Later(w, flushed) : flushed;
+            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, onPrimary, connection);
+            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline);
+            _pendingSights.Add(sight);
         }
     }
+
+    private static bool IsOver(PendingWrite write, ClusterSnapshot snapshot) =>
+        snapshot.LatestTimeline != write.Timeline
+        || (snapshot.Nodes[write.Node] is { Standing: NodeStanding.Primary } node && node.StartedAt != write.StartedAt);
+
+    private static bool IsBeyond(List<Stamp> stamps, NodeState primary)
+    {
+        foreach (var stamp in stamps)
+            if (stamp.Incarnation == Stamp.Unknown && stamp.Place.Timeline == primary.Timeline && stamp.Place.Position > primary.InsertPosition) return true;
+        return false;
+    }
+
+    private static Place? Latest(List<Stamp> stamps)
+    {
+        Place? latest = null;
+        foreach (var stamp in stamps) latest = Later(latest, stamp.Place);
+        return latest;
+    }
+
+    private static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Place.Later(a, b);
+
+    private static LostWrite? Later(LostWrite? one, LostWrite? other) => one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
+
+    /// <summary>One stamp for each life of history, the latest in it: places of different lives are compared only through the chain.</summary>
+    private static void Add(List<Stamp> stamps, Stamp added)
+    {
+        for (var i = 0; i < stamps.Count; i++)
+        {
+            if (stamps[i].Incarnation != added.Incarnation || stamps[i].Place.Timeline != added.Place.Timeline) continue;
+            stamps[i] = added with { Place = Place.Later(stamps[i].Place, added.Place) };
+            return;
+        }
+
+        stamps.Add(added);
+    }
+
+    private static LostWrite? Validate(List<Stamp> stamps, NodeState primary, ClusterSnapshot snapshot, bool wasWritten)
+    {
+        LostWrite? lost = null;
+        for (var i = stamps.Count - 1; i >= 0; i--)
+        {
+            var stamp = stamps[i];
+            if (stamp.Place.Timeline == primary.Timeline && stamp.Incarnation == snapshot.Chain.Incarnation) continue;
+            var fate = snapshot.Chain.Judge(stamp, primary.Timeline);
+            if (fate == PlaceFate.Holds) continue;
+            lost = Later(lost, LostWrite.Of(stamp.Place, fate == PlaceFate.Lost, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
+            stamps.RemoveAt(i);
+            Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), snapshot.Chain.Incarnation));
+        }
+
+        return lost;
+    }
+
+    private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
+
+    private void AddUnknownWrite() => _pendingWrites.Add(
+        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, Node: -1, IsInDoubt: false, StartedAt: default));
+
+    private sealed class Ignoring(ConsistencySession? outer) : IDisposable
+    {
+        public void Dispose() => Unmoved.Value = outer;
+    }
+
+    /// <summary>A write that has ended somewhere on the timeline (0: on whichever is current).</summary>
+    private readonly record struct PendingWrite(long Mark, uint Timeline, int Node, bool IsInDoubt, DateTimeOffset StartedAt);
+
+    /// <summary>An answer of a node whose position is not known.</summary>
+    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, bool OnPrimary, object? Connection);
 }
+
+/// <summary>A node in one of its lives.</summary>
+internal readonly record struct NodeEpoch(int Index, long Epoch);

@@ -28,6 +28,12 @@ internal static partial class Log
     [LoggerMessage(106, LogLevel.Error, "A round of probes failed; the next one follows", EventName = "MonitorRoundFailed")]
     public static partial void MonitorRoundFailed(ILogger logger, Exception exception);
 
+    [LoggerMessage(107, LogLevel.Error, "{Lost}", EventName = "WriteLost", SkipEnabledCheck = true)]
+    public static partial void WriteLost(ILogger logger, string lost);
+
+    [LoggerMessage(108, LogLevel.Warning, "A token was not believed: {Problem}. The session's reads ask the primary how far its writes reach", EventName = "TokenNotBelieved")]
+    public static partial void TokenNotBelieved(ILogger logger, string problem);
+
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);
 

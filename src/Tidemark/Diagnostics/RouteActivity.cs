@@ -36,6 +36,7 @@ internal static class RouteActivity
         return false;
     }
 
-    /// <summary>The attempt was given up: the replica turned out not to have what the read must include.</summary>
-    public static void Behind(Activity? activity) => activity?.SetTag("tidemark.outcome", "behind");
+    /// <summary>The attempt was given up: the replica turned out not to have what the read must include, or its connection proved nothing.</summary>
+    public static void GiveUp(Activity? activity, ConnectionCheck check) =>
+        activity?.SetTag("tidemark.outcome", check == ConnectionCheck.Position ? "behind" : "unproven");
 }

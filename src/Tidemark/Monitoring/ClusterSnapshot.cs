@@ -19,6 +19,9 @@ internal sealed class ClusterSnapshot
     /// <summary>Where the primary was and when, as far as this process has seen it.</summary>
     public required PrimaryHistory History { get; init; }
 
+    /// <summary>How earlier timelines, and earlier lives of the primary, lead to the current one.</summary>
+    public required TimelineChain Chain { get; init; }
+
     public NodeState? Primary => PrimaryIndex < 0 ? null : Nodes[PrimaryIndex];
 
     /// <summary>Every node has been asked at least once: what is missing now is missing, not merely late.</summary>
@@ -39,5 +42,6 @@ internal sealed class ClusterSnapshot
         SystemIdentifier = 0,
         LatestTimeline = 0,
         History = PrimaryHistory.Empty,
+        Chain = TimelineChain.Empty,
     };
 }

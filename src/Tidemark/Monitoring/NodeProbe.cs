@@ -11,7 +11,8 @@ namespace Tidemark;
 /// </summary>
 /// <param name="source">The node's database.</param>
 /// <param name="maintenance">The database <c>postgres</c> there: role and positions are the server's, also before the database is created.</param>
-internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance) : IAsyncDisposable
+/// <param name="replication">How a replication connection reaches the server: it tells where timelines were left, to roles with REPLICATION.</param>
+internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance, string replication) : IAsyncDisposable
 {
     // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe tells.
     // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
@@ -21,21 +22,31 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                CASE WHEN r.standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
                CASE WHEN r.standby THEN (SELECT received_tli FROM pg_stat_wal_receiver)
                     ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
+               CASE WHEN r.standby THEN NULL ELSE pg_current_wal_insert_lsn() END,
                pg_postmaster_start_time(),
                pg_has_role('pg_read_all_stats', 'usage')
           FROM (SELECT pg_is_in_recovery() AS standby) r
         """;
 
-    /// <summary>The place a primary has flushed; fails with 55000 on a standby.</summary>
+    /// <summary>A primary's timeline, flush and insert position; fails with 55000 on a standby.</summary>
     public const string PlaceQuestion =
-        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn()";
+        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), pg_current_wal_insert_lsn()";
 
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
+
+    // Recovery from a crash ends with a checkpoint, so its position tells whether there was one since the last probe.
+    private const string LayoutQuestion = """
+        SELECT current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size')),
+               (SELECT checkpoint_lsn FROM pg_control_checkpoint())
+        """;
 
     private NpgsqlConnection? _connection;
 #pragma warning disable CA2213 // Disposed of together with its connection, in CloseAsync.
     private NpgsqlCommand? _command;
 #pragma warning restore CA2213
+    private WalPages _pages = WalPages.Usual;
+    private NpgsqlLogSequenceNumber? _checkpoint;
+    private uint _historyRead = 1;
     private long _epoch;
 
     public async Task<ProbeAnswer> AskAsync(CancellationToken cancellationToken)
@@ -52,6 +63,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                     return new ProbeAnswer { IsAurora = true };
                 }
 
+                await ReadLayoutAsync(_connection, cancellationToken).ConfigureAwait(false);
                 _command = new NpgsqlCommand(Question, _connection);
                 await _command.PrepareAsync(cancellationToken).ConfigureAwait(false);
             }
@@ -60,7 +72,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             await using (reader.ConfigureAwait(false))
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return Read(reader);
+                var answer = Read(reader);
+                return answer with { Forks = await ReadForksAsync(answer, cancellationToken).ConfigureAwait(false) };
             }
         }
 #pragma warning disable CA1031 // Whatever goes wrong with a probe is an answer about the node; it must never end the monitor.
@@ -98,8 +111,10 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         SystemIdentifier = (ulong)reader.GetInt64(1),
         Position = reader.IsDBNull(2) ? default : reader.GetFieldValue<NpgsqlLogSequenceNumber>(2),
         Timeline = reader.IsDBNull(3) ? 0 : (uint)reader.GetInt32(3),
-        StartedAt = reader.GetFieldValue<DateTimeOffset>(4),
-        SeesTimeline = reader.GetBoolean(5),
+        InsertPosition = reader.IsDBNull(4) ? default : _pages.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(4)),
+        StartedAt = reader.GetFieldValue<DateTimeOffset>(5),
+        SeesTimeline = reader.GetBoolean(6),
+        Checkpoint = _checkpoint,
         ServerVersion = _connection!.PostgreSqlVersion.Major,
     };
 
@@ -112,6 +127,29 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidCatalogName)
         {
             return await maintenance.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Where the primary's timeline left its ancestors: asked once for each timeline, since it never changes.</summary>
+    private async Task<IReadOnlyList<Fork>?> ReadForksAsync(ProbeAnswer answer, CancellationToken cancellationToken)
+    {
+        if (answer.IsInRecovery || answer.Timeline == _historyRead) return null;
+        _historyRead = answer.Timeline;
+        return await TimelineHistory.ReadAsync(replication, answer.Timeline, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task ReadLayoutAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(LayoutQuestion, connection);
+        await using (command.ConfigureAwait(false))
+        {
+            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                _pages = new WalPages((ulong)reader.GetInt64(0), (ulong)reader.GetInt64(1));
+                _checkpoint = await reader.GetFieldValueAsync<NpgsqlLogSequenceNumber>(2, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 

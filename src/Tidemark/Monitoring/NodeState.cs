@@ -31,6 +31,9 @@ internal sealed record NodeState
     /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
     public NpgsqlLogSequenceNumber Position { get; init; }
 
+    /// <summary>On a primary the insert position, before any page header: a bound of all that is visible there.</summary>
+    public NpgsqlLogSequenceNumber InsertPosition { get; init; }
+
     /// <summary>
     /// Monotonic time of the latest sample of the primary that this replica has reached: it misses nothing committed before. Null: unknown.
     /// </summary>

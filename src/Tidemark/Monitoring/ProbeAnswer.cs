@@ -24,6 +24,15 @@ internal sealed record ProbeAnswer
     /// <summary>On a primary the flush position, on a standby the replay position.</summary>
     public NpgsqlLogSequenceNumber Position { get; init; }
 
+    /// <summary>On a primary the insert position, moved before a page header that it stands behind: a bound of all that is visible there.</summary>
+    public NpgsqlLogSequenceNumber InsertPosition { get; init; }
+
+    /// <summary>Where the last checkpoint stood when the monitor's connection was opened.</summary>
+    public NpgsqlLogSequenceNumber? Checkpoint { get; init; }
+
+    /// <summary>Where the primary's timeline left its ancestors, from its own history file; <see langword="null"/> when it could not be read.</summary>
+    public IReadOnlyList<Fork>? Forks { get; init; }
+
     public DateTimeOffset StartedAt { get; init; }
 
     public int ServerVersion { get; init; }

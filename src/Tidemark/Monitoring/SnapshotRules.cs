@@ -13,7 +13,7 @@ internal static class SnapshotRules
     {
         var nodes = before.Nodes.SetItem(index, Observe(before, before.Nodes[index], answer, probeNumber, sentAt, ticksPerSecond));
         var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : FindCluster(nodes);
-        return Compare(nodes, identifier, before, index);
+        return Compare(nodes, identifier, before, index, answer);
     }
 
     private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
@@ -39,6 +39,7 @@ internal static class SnapshotRules
             Timeline = timeline,
             SeesTimeline = answer.SeesTimeline,
             Position = answer.Position,
+            InsertPosition = answer.InsertPosition,
             CompleteAsOf = asOf,
             KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
             SystemIdentifier = answer.SystemIdentifier,
@@ -64,7 +65,7 @@ internal static class SnapshotRules
         return primaries.Length == 1 ? primaries[0].SystemIdentifier : 0;
     }
 
-    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, ClusterSnapshot before, int answered)
+    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, ClusterSnapshot before, int answered, ProbeAnswer answer)
     {
         // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
         var disagree = identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any();
@@ -102,7 +103,29 @@ internal static class SnapshotRules
             SystemIdentifier = identifier,
             LatestTimeline = latest,
             History = history,
+            Chain = primary is null ? before.Chain : Extend(before, primary, answer),
         };
+    }
+
+    /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
+    private static TimelineChain Extend(ClusterSnapshot before, NodeState primary, ProbeAnswer answer)
+    {
+        var chain = before.Chain;
+        var was = before.Nodes[primary.Index];
+        if (before.LatestTimeline != 0 && primary.Timeline > before.LatestTimeline)
+        {
+            // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
+            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == before.LatestTimeline ? was.Position : default;
+            chain = chain.With(new Fork(before.LatestTimeline, primary.Timeline, atLeast, primary.Position));
+        }
+        else if (was.Epoch != 0 && was.Epoch != primary.Epoch && was.Timeline == primary.Timeline && answer.Checkpoint >= was.Position)
+        {
+            // The monitor's connection was lost, and there was a checkpoint since: perhaps the one that ends the recovery from a crash, of which
+            // nothing else would tell (the start time stays when a single backend crashes). What was flushed has survived it.
+            chain = chain.WithCrash(primary.Timeline, was.Position, primary.InsertPosition);
+        }
+
+        return answer.Forks is null ? chain : chain.With(answer.Forks);
     }
 
     private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;

@@ -9,6 +9,18 @@ internal readonly record struct ReadRequirement
     /// <summary>What the node must contain; <see langword="null"/>: anything will do.</summary>
     public Place? MustInclude { get; init; }
 
+    /// <summary>What the session's reads have shown is known only as "what this node had": it may serve again, and no other replica.</summary>
+    public NodeEpoch? StayOn { get; init; }
+
+    /// <summary>The physical connection on which the node served the session last: it is of the same life of the server, however young.</summary>
+    public object? StayConnection { get; init; }
+
+    /// <summary>Monotonic time: everything committed before it must be there; <see langword="null"/>: no bound.</summary>
+    public long? CompleteSince { get; init; }
+
+    /// <summary>The bound behind <see cref="CompleteSince"/>, for words.</summary>
+    public TimeSpan? MaxStaleness { get; init; }
+
     /// <summary>The name of the node the caller asked for; <see langword="null"/>: any.</summary>
     public string? OnNode { get; init; }
 
@@ -20,9 +32,17 @@ internal readonly record struct ReadRequirement
     public override string ToString()
     {
         var what = IsWrite ? "write" : "read";
-        if (OnNode is not null) return $"this {what} asks for node '{OnNode}'";
+        if (OnNode is not null) return $"this {what} asks for node '{OnNode}'{Conditions(" that ", "")}";
         if (IsWrite) return "this write needs the primary";
         if (PrimaryBecause != RouteReason.None) return $"this read needs the primary ({RouteText.Of(PrimaryBecause)})";
-        return MustInclude is { } place ? $"this read must include position {place}" : "this read may go to any node";
+        return $"this read {Conditions("", "may go to any node")}";
     }
+
+    private string Conditions(string before, string otherwise) => (MustInclude, MaxStaleness) switch
+    {
+        ({ } place, { } bound) => $"{before}must include position {place} and be at most {bound} old",
+        ({ } place, null) => $"{before}must include position {place}",
+        (null, { } bound) => $"{before}must be at most {bound} old",
+        _ => otherwise,
+    };
 }

@@ -46,6 +46,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         }
     }
 
+    /// <summary>The same choice for a reason that was not known when it was made.</summary>
+    internal RouteDecision Because(RouteReason reason) => new(_snapshot, _requirement, _rules, _failed, NodeIndex, reason);
+
     /// <summary>Index of the node in the configuration; -1: none.</summary>
     internal int NodeIndex { get; }
 
@@ -57,6 +60,10 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     internal NodeState State => _snapshot.Nodes[NodeIndex];
 
     internal Place? MustInclude => _requirement.MustInclude;
+
+    internal object? StayConnection => _requirement.StayConnection;
+
+    internal TimeSpan? AskedStaleness => _requirement.MaxStaleness;
 
     /// <summary>The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.</summary>
     public string Summary => _snapshot is null ? "no decision"

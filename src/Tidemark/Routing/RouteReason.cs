@@ -15,6 +15,12 @@ public enum RouteReason
     /// <summary>A replica that has probably caught up; it proves so before the read's rows are believed.</summary>
     ReplicaToVerify,
 
+    /// <summary>A replica that caught up while the read waited for it (<see cref="TidemarkOptions.ReadWait"/>).</summary>
+    ReplicaCaughtUp,
+
+    /// <summary>The replica that has served the session's reads so far: what they showed, it still has.</summary>
+    StaysOnReplica,
+
     /// <summary>The primary takes its share of reads (<see cref="TidemarkOptions.PrimaryReadWeight"/>).</summary>
     PrimaryShare,
 
@@ -23,6 +29,9 @@ public enum RouteReason
 
     /// <summary>The primary, since it is not known yet how far the session's own writes reach.</summary>
     WrittenPositionUnknown,
+
+    /// <summary>The primary, since it is not known how far the session's reads have shown history.</summary>
+    SeenPositionUnknown,
 
     /// <summary>The primary, by <see cref="Consistency.Strong"/>.</summary>
     StrongConsistency,
@@ -81,6 +90,12 @@ public enum RejectionReason
 
     /// <summary>It follows another timeline than the place the read must include.</summary>
     OtherTimeline,
+
+    /// <summary>It may miss what was committed longer ago than the read allows.</summary>
+    TooStale,
+
+    /// <summary>It may lack what the session's reads have shown on another node.</summary>
+    SeenElsewhere,
 
     /// <summary>It stands in another zone than this process, and a nearer node can serve.</summary>
     OtherZone,

@@ -24,6 +24,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
             { IsWrite: true } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
             { OnNode: not null } => TheNamedNode(snapshot, requirement, failed),
             { PrimaryBecause: not RouteReason.None } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
+            { StayOn: { } stay } => TheSameNode(snapshot, requirement, stay, failed),
             _ => AReplica(snapshot, requirement, readsInFlight, failed, preferred),
         };
         return new RouteDecision(snapshot, requirement, rules, failed, index, reason);
@@ -58,11 +59,18 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (!string.Equals(node.Name, requirement.OnNode, StringComparison.OrdinalIgnoreCase)) continue;
             var serves = node.Index == snapshot.PrimaryIndex
-                || (requirement.PrimaryBecause == RouteReason.None && Judge(node, requirement) is Verdict.Eligible or Verdict.ToVerify);
+                || (requirement.PrimaryBecause == RouteReason.None && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
             return serves && !HasFailed(failed, node.Index) ? (node.Index, RouteReason.NamedNode) : (-1, RouteReason.None);
         }
 
         return (-1, RouteReason.None);
+    }
+
+    private static (int Index, RouteReason Reason) TheSameNode(ClusterSnapshot snapshot, in ReadRequirement requirement, NodeEpoch stay, ulong failed)
+    {
+        var node = snapshot.Nodes[stay.Index];
+        var serves = node.Epoch == stay.Epoch && !HasFailed(failed, stay.Index) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
+        return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.SeenPositionUnknown);
     }
 
     private (int Index, RouteReason Reason) AReplica(
@@ -103,7 +111,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (HasFailed(failed, node.Index) || (nearOnly && !rules.IsNear[node.Index])) continue;
             var isPrimary = node.Index == snapshot.PrimaryIndex;
-            var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, requirement);
+            var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, snapshot, requirement);
             if (verdict != wanted) continue;
 
             if (!isPrimary) replicas++;
@@ -119,22 +127,29 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     private bool HasNearReplica(ClusterSnapshot snapshot, in ReadRequirement requirement, ulong failed, Verdict wanted)
     {
         foreach (var node in snapshot.Nodes)
-            if (rules.IsNear[node.Index] && !HasFailed(failed, node.Index) && Judge(node, requirement) == wanted) return true;
+            if (rules.IsNear[node.Index] && !HasFailed(failed, node.Index) && Judge(node, snapshot, requirement) == wanted) return true;
         return false;
     }
 
     /// <summary>Says whether a node may serve a read as a replica.</summary>
-    private static Verdict Judge(NodeState node, in ReadRequirement requirement)
+    private static Verdict Judge(NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement)
     {
-        if (node.Standing != NodeStanding.Replica) return Verdict.Rejected;
+        if (node.Standing != NodeStanding.Replica || IsTooStale(node, requirement)) return Verdict.Rejected;
         if (requirement.MustInclude is not { } place) return Verdict.Eligible;
-
-        // A standby left behind on a dead timeline passes any number in time. One whose timeline may not be seen is asked nonetheless:
-        // docs/guarantees says what that leaves open and which grant closes it.
-        if (node.Timeline != 0 && node.Timeline != place.Timeline) return Verdict.Rejected;
+        if (!Leads(node, snapshot, place)) return Verdict.Rejected;
         if (node.Position >= place.Position) return Verdict.Eligible;
         return node.KeepsUp ? Verdict.ToVerify : Verdict.Rejected;
     }
+
+    private static bool IsTooStale(NodeState node, in ReadRequirement requirement) =>
+        requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
+
+    /// <summary>
+    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose timeline
+    /// may not be seen is believed nonetheless: docs/guarantees.md says what that leaves open, and which grant closes it.
+    /// </summary>
+    private static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
+        node.Timeline == 0 || node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
         NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Standing switch
@@ -149,7 +164,9 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
         NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
         _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
-        _ when requirement.MustInclude is { } place && node.Timeline != 0 && node.Timeline != place.Timeline => RejectionReason.OtherTimeline,
+        _ when IsTooStale(node, requirement) => RejectionReason.TooStale,
+        _ when requirement.StayOn is { } stay && stay != new NodeEpoch(node.Index, node.Epoch) => RejectionReason.SeenElsewhere,
+        _ when requirement.MustInclude is { } place && !Leads(node, snapshot, place) => RejectionReason.OtherTimeline,
         _ when requirement.MustInclude is { } place && node.Position < place.Position => RejectionReason.Behind,
         _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,
         _ => RejectionReason.NotPicked,

@@ -1,0 +1,124 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+
+namespace Tidemark;
+
+/// <summary>
+/// Learns what a session's reads must include, where that takes asking: samples the primary for what is pending, compares places with the history that
+/// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
+/// </summary>
+internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time, Action<LostWrite> report)
+{
+    private static readonly Meter Meter = new("Tidemark");
+    private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
+        "tidemark.lost_writes", "{write}", "Sessions that wrote or read something which the cluster's history went on without");
+
+    private int _waiting;
+
+    private ClusterMonitor Monitor => cluster.Monitor;
+
+    /// <summary>Before the first attempt: every node was asked once, and the session's places are part of the current history.</summary>
+    public async ValueTask PrepareAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    {
+        await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
+        if (session.NeedsVerification(primary))
+        {
+            var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
+            if (sampled.Standing == NodeStanding.Primary) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
+        }
+
+        Report(session.Validate(snapshot));
+    }
+
+    /// <inheritdoc cref="PrepareAsync"/>
+    public void Prepare(ConsistencySession? session)
+    {
+        Monitor.FirstRound();
+        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
+        if (session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
+        Report(session.Validate(snapshot));
+    }
+
+    /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
+    public async ValueTask ResolveAsync(ReadAttempts attempts, ConsistencySession? session, CancellationToken cancellationToken)
+    {
+        if (attempts.NeedsSample is { } mark) await ResolveAsync(session!, mark, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="ResolveAsync(ReadAttempts, ConsistencySession?, CancellationToken)"/>
+    public void Resolve(ReadAttempts attempts, ConsistencySession? session)
+    {
+        if (attempts.NeedsSample is { } mark && cluster.SamplePrimary() is { } sampled) Report(session!.Resolve(mark, sampled, Monitor.Snapshot));
+    }
+
+    /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
+    public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(session, cancellationToken).ConfigureAwait(false);
+        if (session.NeedsSample(what, Monitor.Snapshot, mayStay: false) is { } mark)
+            await ResolveAsync(session, mark, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False: none has,
+    /// or it was not worth waiting.
+    /// </summary>
+    public async ValueTask<bool> WaitAsync(Place place, CancellationToken cancellationToken)
+    {
+        if (readWait == TimeSpan.Zero) return false;
+        if (Interlocked.Increment(ref _waiting) > maxWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            return false;
+        }
+
+        try
+        {
+            var start = time.GetTimestamp();
+            while (true)
+            {
+                var snapshot = Monitor.Snapshot;
+                var candidates = Candidates(snapshot, place);
+                if (candidates.Count == 0) return false;
+                if (candidates.Exists(node => node.Position >= place.Position)) return true;
+                if (time.GetElapsedTime(start) >= readWait) return false;
+                await Task.WhenAny(candidates.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    /// <summary>The replicas that lead through the place and were hardly behind when last asked; one that is paused or far behind is not waited for.</summary>
+    private static List<NodeState> Candidates(ClusterSnapshot snapshot, Place place)
+    {
+        var candidates = new List<NodeState>();
+        foreach (var node in snapshot.Nodes)
+        {
+            var leads = node.Timeline == 0 || snapshot.Chain.Leads(place, node.Timeline);
+            if (node.Standing == NodeStanding.Replica && leads && (node.KeepsUp || node.Position >= place.Position)) candidates.Add(node);
+        }
+
+        return candidates;
+    }
+
+    private async ValueTask ResolveAsync(ConsistencySession session, long mark, CancellationToken cancellationToken)
+    {
+        if (Monitor.Snapshot.Primary is not { } primary) return;
+        var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
+        if (sampled.Standing == NodeStanding.Primary) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+    }
+
+    /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
+    public void Report(LostWrite? lost)
+    {
+        if (lost is null) return;
+        LostWrites.Add(1, new KeyValuePair<string, object?>("tidemark.certain", lost.IsCertain));
+        Log.WriteLost(cluster.Logger, lost.ToString());
+        report(lost);
+    }
+}

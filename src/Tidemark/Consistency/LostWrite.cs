@@ -1,0 +1,60 @@
+namespace Tidemark;
+
+/// <summary>
+/// Something a session wrote or saw, and that the cluster's history went on without: an acknowledged write lost in a failover or crash. Its reads
+/// are answered from the present.
+/// </summary>
+/// <param name="Place">The place that was lost; <see langword="null"/> when it was not known.</param>
+/// <param name="IsCertain">History is known not to contain the place. False: where it was left is known too roughly to tell.</param>
+/// <param name="WasWritten">The session wrote it. False: it read it.</param>
+/// <param name="Reason">Where history left the place behind, in words.</param>
+public sealed record LostWrite(Place? Place, bool IsCertain, bool WasWritten, string Reason)
+{
+    /// <summary>What was lost and why, in one sentence.</summary>
+    public override string ToString() =>
+        $"What this session {(WasWritten ? "wrote" : "read")}{(Place is { } p ? $" up to position {p}" : "")} {(IsCertain ? "was lost" : "may have been lost")}: {Reason}.";
+
+    internal static LostWrite Of(Place place, bool isCertain, bool wasWritten, string reason) => new(place, isCertain, wasWritten, reason);
+
+    internal static LostWrite OfUnknownPlace(uint from, uint to) => new(null, IsCertain: false, WasWritten: true, Between(from, to));
+
+    internal static LostWrite OfUnknownSight(uint from, uint to) => new(null, IsCertain: false, WasWritten: false, Between(from, to));
+
+    private static string Between(uint from, uint to) =>
+        $"history went on from timeline {from} to {to} before its position was learned";
+}
+
+/// <summary>Says that a session lost something; see <see cref="TidemarkDataSource.WriteLost"/>.</summary>
+/// <param name="lost">What was lost.</param>
+public sealed class WriteLostEventArgs(LostWrite lost) : EventArgs
+{
+    /// <summary>What was lost.</summary>
+    public LostWrite Lost { get; } = lost;
+}
+
+/// <summary>Thrown in place of an answer, where <see cref="TidemarkOptions.ThrowOnLostWrite"/> asks for it, once for each loss.</summary>
+public sealed class LostWriteException : Exception
+{
+    /// <summary>An exception without a loss.</summary>
+    public LostWriteException()
+    {
+    }
+
+    /// <summary>An exception without a loss.</summary>
+    public LostWriteException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>An exception without a loss.</summary>
+    public LostWriteException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    internal LostWriteException(LostWrite lost)
+        : base(lost.ToString()) => Lost = lost;
+
+    /// <summary>What was lost.</summary>
+    public LostWrite? Lost { get; }
+}

@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>Where one timeline was left for the next. Known exactly, or bracketed by what probes saw before and after.</summary>
+/// <param name="Parent">The timeline that was left.</param>
+/// <param name="Child">The timeline that history went on with.</param>
+/// <param name="AtLeast">Everything on the parent up to here is part of the child's history.</param>
+/// <param name="AtMost">Nothing on the parent beyond here is.</param>
+internal readonly record struct Fork(uint Parent, uint Child, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost);
+
+/// <summary>
+/// A crash of the primary on its timeline: acknowledged commits that were not flushed are gone, and later WAL passes their positions.
+/// </summary>
+/// <param name="Timeline">The timeline it happened on.</param>
+/// <param name="AtLeast">Everything up to here was flushed, and survived.</param>
+/// <param name="AtMost">Where the primary stood when it was first seen again.</param>
+/// <param name="Incarnation">The number of the primary's life that began with it, as this process counts.</param>
+internal readonly record struct Crash(uint Timeline, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost, int Incarnation);
+
+/// <summary>What became of a place in history.</summary>
+internal enum PlaceFate
+{
+    /// <summary>It is part of the current history.</summary>
+    Holds,
+
+    /// <summary>It lies where it cannot be told whether history contains it.</summary>
+    MayBeLost,
+
+    /// <summary>History went on without it.</summary>
+    Lost,
+}
+
+/// <summary>The way from the timelines of the past to the current one. Immutable; judging is pure.</summary>
+internal sealed class TimelineChain
+{
+    private readonly ImmutableArray<Fork> _forks;
+    private readonly ImmutableArray<Crash> _crashes;
+
+    private TimelineChain(ImmutableArray<Fork> forks, ImmutableArray<Crash> crashes) => (_forks, _crashes) = (forks, crashes);
+
+    public static TimelineChain Empty { get; } = new([], []);
+
+    /// <summary>The primary's life on its timeline, as this process counts crashes.</summary>
+    public int Incarnation => _crashes.Length;
+
+    /// <summary>With a fork that probes bracketed. What is known exactly stays.</summary>
+    public TimelineChain With(Fork fork) =>
+        _forks.Any(f => f.Child == fork.Child && f.AtLeast == f.AtMost) ? this : new(_forks.RemoveAll(f => f.Child == fork.Child).Add(fork), _crashes);
+
+    /// <summary>With the forks that a server's own history file tells, which are exact.</summary>
+    public TimelineChain With(IReadOnlyList<Fork> exact) =>
+        new(_forks.RemoveAll(f => exact.Any(e => e.Child == f.Child)).AddRange(exact), _crashes);
+
+    public TimelineChain WithCrash(uint timeline, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost) =>
+        new(_forks, _crashes.Add(new Crash(timeline, atLeast, atMost, _crashes.Length + 1)));
+
+    /// <summary>Whether the history that leads to the current timeline contains the place.</summary>
+    /// <param name="stamp">The place, and the primary's life in which it was taken.</param>
+    /// <param name="current">The timeline that history is on now.</param>
+    public PlaceFate Judge(Stamp stamp, uint current)
+    {
+        var fate = SurvivedCrashes(stamp);
+        var timeline = current;
+        while (timeline != stamp.Place.Timeline && fate != PlaceFate.Lost)
+        {
+            if (timeline < stamp.Place.Timeline) return PlaceFate.Lost;
+            if (Find(timeline) is not { } fork) return PlaceFate.MayBeLost;
+            fate = Worse(fate, Before(stamp.Place.Position, fork.AtLeast, fork.AtMost));
+            timeline = fork.Parent;
+        }
+
+        return fate;
+    }
+
+    /// <summary>Whether a node on the timeline contains the place once it has reached the position.</summary>
+    public bool Leads(Place place, uint timeline)
+    {
+        while (timeline != place.Timeline)
+        {
+            if (timeline < place.Timeline || Find(timeline) is not { } fork || place.Position > fork.AtLeast) return false;
+            timeline = fork.Parent;
+        }
+
+        return true;
+    }
+
+    /// <summary>Where a timeline began, when that is known exactly.</summary>
+    public NpgsqlLogSequenceNumber? BeginOf(uint timeline) => Find(timeline) is { } fork && fork.AtLeast == fork.AtMost ? fork.AtMost : null;
+
+    /// <summary>Where the place's timeline was left, in words.</summary>
+    public string DescribeEnd(Place place)
+    {
+        foreach (var fork in _forks)
+        {
+            if (fork.Parent == place.Timeline)
+                return fork.AtLeast == fork.AtMost
+                    ? $"timeline {fork.Child} left it at {fork.AtMost}"
+                    : $"timeline {fork.Child} left it between {fork.AtLeast} and {fork.AtMost}";
+        }
+
+        foreach (var crash in _crashes.Reverse())
+        {
+            if (crash.Timeline == place.Timeline)
+                return $"the primary crashed and kept everything to {crash.AtLeast}, perhaps as much as {crash.AtMost}";
+        }
+
+        return "where it was left is not known";
+    }
+
+    private Fork? Find(uint child)
+    {
+        foreach (var fork in _forks)
+            if (fork.Child == child) return fork;
+        return null;
+    }
+
+    private PlaceFate SurvivedCrashes(Stamp stamp)
+    {
+        var fate = PlaceFate.Holds;
+        foreach (var crash in _crashes)
+        {
+            if (crash.Timeline != stamp.Place.Timeline || stamp.Incarnation >= crash.Incarnation) continue;
+            var survived = Before(stamp.Place.Position, crash.AtLeast, crash.AtMost);
+
+            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of the next.
+            if (survived == PlaceFate.Lost && stamp.Incarnation == Stamp.Unknown) survived = PlaceFate.Holds;
+            fate = Worse(fate, survived);
+        }
+
+        return fate;
+    }
+
+    private static PlaceFate Before(NpgsqlLogSequenceNumber position, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost) =>
+        position <= atLeast ? PlaceFate.Holds : position > atMost ? PlaceFate.Lost : PlaceFate.MayBeLost;
+
+    private static PlaceFate Worse(PlaceFate one, PlaceFate other) => one > other ? one : other;
+}
+
+/// <summary>A place, and the primary's life in which this process learned it.</summary>
+internal readonly record struct Stamp(Place Place, int Incarnation)
+{
+    /// <summary>The place came from another process.</summary>
+    public const int Unknown = -1;
+}
