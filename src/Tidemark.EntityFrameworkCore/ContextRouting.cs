@@ -38,17 +38,17 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         if (command.CommandSource == Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.FromSqlQuery) return RouteReason.RawSql;
         if (command.CommandSource != Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.LinqQuery) return RouteReason.Write;
 
-        var main = command.Connection;
-        if (main.CurrentTransaction is not null || (main as ITransactionEnlistmentManager)?.EnlistedTransaction is not null || Transaction.Current is not null
-            || main.DbConnection.State != ConnectionState.Closed)
-        {
-            return RouteReason.Transaction;
-        }
-
+        if (!IsIdle(command.Connection)) return RouteReason.Transaction;
         if (route.Node is not null || Source.CurrentNode is not null) return RouteReason.None;
         if (route.IsRaw) return RouteReason.RawSql;
         return route.Tracks ? RouteReason.TrackingQuery : RouteReason.None;
     }
+
+    /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
+    public static bool IsIdle(IRelationalConnection connection) =>
+        connection.CurrentTransaction is null
+        && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null
+        && connection.DbConnection.State == ConnectionState.Closed;
 
     public ReadAttempts BeginRead(QueryRoute route, Consistency consistency)
     {

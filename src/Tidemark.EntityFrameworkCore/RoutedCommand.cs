@@ -1,6 +1,9 @@
+using System.Data.Common;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -15,7 +18,9 @@ internal sealed class RoutedCommand(
     string logCommandText,
     IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
 {
+    private readonly StrongBox<WriteLease?> _riding = new();
     private QueryRoute _route = route;
+    private bool _rides;
 
     /// <inheritdoc/>
     public override void PopulateFrom(IRelationalCommandTemplate commandTemplate)
@@ -24,13 +29,27 @@ internal sealed class RoutedCommand(
         _route = (commandTemplate as RoutedCommand)?._route ?? QueryRoute.Plain;
     }
 
+    /// <summary>The command EF Core is about to run, with the position behind it where it is a write that commits by itself.</summary>
+    public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId, DbCommandMethod commandMethod)
+    {
+        var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
+        _riding.Value = null;
+        if (!_rides || command is not NpgsqlCommand { Connection: { } connection } plain) return command;
+        if (WriteLease.Of(connection) is not { } lease || !BatchText.CanRide(plain)) return command;
+
+        if (commandMethod == DbCommandMethod.ExecuteReader) _riding.Value = lease;
+        var positioned = new PositionedCommand(plain, connection, lease);
+        plain.Dispose();
+        return positioned;
+    }
+
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
         if (because != RouteReason.None)
         {
-            using var activity = OnMain(routing, because);
+            using var activity = OnMain(routing, because, parameterObject);
             try
             {
                 return base.ExecuteReader(parameterObject);
@@ -41,6 +60,7 @@ internal sealed class RoutedCommand(
             }
         }
 
+        _rides = false;
         var session = routing.Session;
         routing.Source.Horizons.Prepare(session);
         var attempts = routing.BeginRead(_route, consistency);
@@ -91,7 +111,7 @@ internal sealed class RoutedCommand(
         var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
         if (because != RouteReason.None)
         {
-            using var activity = OnMain(routing, because);
+            using var activity = OnMain(routing, because, parameterObject);
             try
             {
                 return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
@@ -102,6 +122,7 @@ internal sealed class RoutedCommand(
             }
         }
 
+        _rides = false;
         var session = routing.Session;
         await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         var attempts = routing.BeginRead(_route, consistency);
@@ -153,35 +174,41 @@ internal sealed class RoutedCommand(
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
         return base.ExecuteNonQuery(parameterObject);
     }
 
     public override async Task<int> ExecuteNonQueryAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
         return await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
     public override object? ExecuteScalar(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
         return base.ExecuteScalar(parameterObject);
     }
 
     public override async Task<object?> ExecuteScalarAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The command runs on the main connection. A query that only tracks does not count as a write of the session.</summary>
-    private static Activity? OnMain(ContextRouting? routing, RouteReason because)
+    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_riding);
+
+    /// <summary>
+    /// The command runs on the main connection. A query that only tracks does not count as a write of the session; a write that commits by itself takes
+    /// its position along.
+    /// </summary>
+    private Activity? OnMain(ContextRouting? routing, RouteReason because, in RelationalCommandParameterObject command)
     {
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
+        _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,9 @@ public static class TidemarkDbContextOptionsExtensions
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
         options.AddInterceptors(QueryMarker.Instance, PrimaryFollower.Instance, CommitPosition.Instance);
+
+        // The position that rides behind a write is such a result set; it is read, and no mistake.
+        options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new TidemarkOptionsExtension(source));
         return options;
     }

@@ -1,6 +1,4 @@
-using System.Data.Common;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tidemark;
 
@@ -11,8 +9,6 @@ namespace Tidemark;
 internal static class PositionedCommit
 {
     private const string Setting = "SELECT current_setting('synchronous_commit')";
-    private const string Place =
-        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), pg_current_wal_insert_lsn()";
 
     /// <summary>Commits. A transaction that had failed before is rolled back by that, as PostgreSQL does.</summary>
     public static async ValueTask<WriteOutcome> ExecuteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -27,7 +23,7 @@ internal static class PositionedCommit
                 var setting = reader.GetString(0);
                 await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return Read(reader, setting);
+                return PositionRide.Read(reader, setting);
             }
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
@@ -47,7 +43,7 @@ internal static class PositionedCommit
             var setting = reader.GetString(0);
             reader.NextResult();
             reader.Read();
-            return Read(reader, setting);
+            return PositionRide.Read(reader, setting);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
         {
@@ -61,17 +57,7 @@ internal static class PositionedCommit
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true };
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Setting));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Place));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PositionRide.Question));
         return batch;
-    }
-
-    // Replicas receive only what is flushed, so a commit that waited for the flush lies at or before the flush position. One that did not wait
-    // lies at or before the insert position, which may lie in others' unflushed tail: right, but later than need be.
-    private static WriteOutcome Read(DbDataReader reader, string setting)
-    {
-        var timeline = (uint)reader.GetInt32(0);
-        var insert = new Place(timeline, WalPages.Usual.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)));
-        var flush = new Place(timeline, reader.GetFieldValue<NpgsqlLogSequenceNumber>(1));
-        return new WriteOutcome(setting == "off" ? insert : flush, insert);
     }
 }

@@ -49,7 +49,7 @@ internal static class ReadCheck
             return await command.ExecuteReaderAsync(behavior, cancellationToken).ConfigureAwait(false);
         }
 
-        using var batch = Combine(connection, command);
+        using var batch = BatchText.Before(connection, Question, command);
         var reader = await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -80,7 +80,7 @@ internal static class ReadCheck
             return command.ExecuteReader(behavior);
         }
 
-        using var batch = Combine(connection, command);
+        using var batch = BatchText.Before(connection, Question, command);
         var reader = batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
         try
         {
@@ -106,23 +106,9 @@ internal static class ReadCheck
         && !answer.IsDBNull(1) && answer.GetFieldValue<NpgsqlLogSequenceNumber>(1) >= place.Position
         && (answer.IsDBNull(2) || answer.GetInt32(2) == place.Timeline);
 
-    /// <summary>A batch takes one statement to a command, and readers that describe instead of running cannot follow another.</summary>
+    /// <summary>Readers that describe instead of running cannot follow another statement.</summary>
     private static bool CanRide(NpgsqlCommand command, CommandBehavior behavior) =>
-        command.CommandType == CommandType.Text
-        && (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0
-        && !command.CommandText.AsSpan().TrimEnd().TrimEnd(';').Contains(';');
-
-    private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command)
-    {
-        // A command takes its time-out from the connection string when it has none of its own.
-        command.Connection = connection;
-        var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true, Timeout = command.CommandTimeout };
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Question));
-        var statement = new NpgsqlBatchCommand(command.CommandText);
-        foreach (NpgsqlParameter parameter in command.Parameters) statement.Parameters.Add(parameter.Clone());
-        batch.BatchCommands.Add(statement);
-        return batch;
-    }
+        (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0 && BatchText.CanRide(command);
 
     // The command's own error is void with its rows: on a replica that lacks the place it may be about a table that is not there yet.
     private static async ValueTask DropAsync(NpgsqlDataReader reader)

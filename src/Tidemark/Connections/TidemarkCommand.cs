@@ -38,6 +38,13 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     public override int ExecuteNonQuery()
     {
+        if (isWrite)
+        {
+            using var connection = source.OpenWriteConnection();
+            using var command = ForWriting(connection);
+            return command.ExecuteNonQuery();
+        }
+
         using var reader = ExecuteReader(CommandBehavior.Default);
         while (reader.NextResult())
         {
@@ -48,6 +55,16 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
     {
+        if (isWrite)
+        {
+            var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                using var command = ForWriting(connection);
+                return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+
         var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
@@ -61,12 +78,29 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     public override object? ExecuteScalar()
     {
+        if (isWrite)
+        {
+            using var connection = source.OpenWriteConnection();
+            using var command = ForWriting(connection);
+            return command.ExecuteScalar();
+        }
+
         using var reader = ExecuteReader(CommandBehavior.Default);
         return reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
     }
 
     public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
     {
+        if (isWrite)
+        {
+            var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                using var command = ForWriting(connection);
+                return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+
         var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
             return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
@@ -188,6 +222,14 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return ReadCheck.ExecuteAsync(connection, _inner, decision.MustInclude!.Value, behavior, cancellationToken);
         _inner.Connection = connection;
         return new ValueTask<NpgsqlDataReader?>(_inner.ExecuteReaderAsync(behavior, cancellationToken)!);
+    }
+
+    /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
+    private NpgsqlCommand ForWriting(NpgsqlConnection connection)
+    {
+        var copy = _inner.Clone();
+        copy.Connection = connection;
+        return BatchText.CanRide(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
     }
 
     private NpgsqlDataReader ExecuteOrClose(CommandBehavior behavior)

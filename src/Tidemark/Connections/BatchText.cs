@@ -1,0 +1,36 @@
+using System.Data;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>Puts a command into a batch with a question of Tidemark's own, each behind a Sync of its own.</summary>
+internal static class BatchText
+{
+    /// <summary>A batch takes one statement to a command: text with several cannot ride, and what only looks like several does not either.</summary>
+    public static bool CanRide(NpgsqlCommand command) =>
+        command.CommandType == CommandType.Text && !command.CommandText.AsSpan().TrimEnd().TrimEnd(';').Contains(';');
+
+    public static NpgsqlBatch Before(NpgsqlConnection connection, string question, NpgsqlCommand command) =>
+        Combine(connection, command, new NpgsqlBatchCommand(question), Copy(command));
+
+    public static NpgsqlBatch Behind(NpgsqlConnection connection, NpgsqlCommand command, string question) =>
+        Combine(connection, command, Copy(command), new NpgsqlBatchCommand(question));
+
+    private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatchCommand first, NpgsqlBatchCommand second)
+    {
+        // A command takes its time-out from the connection string when it has none of its own.
+        command.Connection = connection;
+        var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true, Timeout = command.CommandTimeout };
+        batch.BatchCommands.Add(first);
+        batch.BatchCommands.Add(second);
+        return batch;
+    }
+
+    // Copies, since a parameter belongs to one collection, and the command's own are still logged afterwards.
+    private static NpgsqlBatchCommand Copy(NpgsqlCommand command)
+    {
+        var copy = new NpgsqlBatchCommand(command.CommandText);
+        foreach (NpgsqlParameter parameter in command.Parameters) copy.Parameters.Add(parameter.Clone());
+        return copy;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Data;
+using System.Data.Common;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; whoever reads rows
+/// harvests it when the reader closes (<see cref="PositionRide"/>).
+/// </summary>
+internal sealed class PositionedCommand : NpgsqlCommand
+{
+    private readonly WriteLease _lease;
+
+    /// <param name="plain">The command; its text and parameters move here.</param>
+    /// <param name="connection">An open connection.</param>
+    /// <param name="lease">Learns the outcome.</param>
+    public PositionedCommand(NpgsqlCommand plain, NpgsqlConnection connection, WriteLease lease)
+        : base(plain.CommandText, connection)
+    {
+        _lease = lease;
+        CommandTimeout = plain.CommandTimeout;
+        var parameters = plain.Parameters.ToArray();
+        plain.Parameters.Clear();
+        foreach (var parameter in parameters) Parameters.Add(parameter);
+    }
+
+    public override int ExecuteNonQuery()
+    {
+        using var batch = Batch();
+        using var reader = batch.ExecuteReader();
+        _lease.Outcome = PositionRide.Harvest(reader);
+        return Affected(batch);
+    }
+
+    public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
+    {
+        using var batch = Batch();
+        var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            return Affected(batch);
+        }
+    }
+
+    public override object? ExecuteScalar()
+    {
+        using var batch = Batch();
+        using var reader = batch.ExecuteReader();
+        var value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+        _lease.Outcome = PositionRide.Harvest(reader);
+        return value;
+    }
+
+    public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
+    {
+        using var batch = Batch();
+        var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            return value;
+        }
+    }
+
+    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior)
+    {
+        using var batch = Batch();
+        return batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
+    }
+
+    protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
+    {
+        using var batch = Batch();
+        return await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+    }
+
+    private NpgsqlBatch Batch() => BatchText.Behind(Connection!, this, PositionRide.Question);
+
+    private static int Affected(NpgsqlBatch batch) => batch.BatchCommands[0].RecordsAffected;
+}
