@@ -21,6 +21,7 @@ internal sealed class RoutedCommand(
     private readonly StrongBox<WriteLease?> _riding = new();
     private QueryRoute _route = route;
     private bool _rides;
+    private Place? _mustShow;
 
     /// <inheritdoc/>
     public override void PopulateFrom(IRelationalCommandTemplate commandTemplate)
@@ -34,6 +35,7 @@ internal sealed class RoutedCommand(
     {
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
         _riding.Value = null;
+        if (_mustShow is { } place && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, place);
         if (!_rides || command is not NpgsqlCommand { Connection: { } connection } plain) return command;
         if (WriteLease.Of(connection) is not { } lease || !BatchText.CanRide(plain)) return command;
 
@@ -69,6 +71,7 @@ internal sealed class RoutedCommand(
             routing.Source.Horizons.Resolve(attempts, session);
             var decision = attempts.Next();
             using var activity = RouteActivity.Start(decision);
+            _mustShow = null;
             if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
 
             var node = routing.ConnectTo(decision);
@@ -78,14 +81,19 @@ internal sealed class RoutedCommand(
                 node.Open();
                 isOpen = true;
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value)))
+                if (check != ConnectionCheck.TooYoung)
                 {
+                    _mustShow = check == ConnectionCheck.Position ? decision.MustInclude : null;
                     var reader = base.ExecuteReader(Through(node, parameterObject));
                     node.Deliver();
                     return reader;
                 }
 
                 attempts.GiveUp(check, activity);
+            }
+            catch (ReplicaBehindException)
+            {
+                attempts.GiveUp(ConnectionCheck.Position, activity);
             }
             catch (Exception failure)
             {
@@ -137,6 +145,7 @@ internal sealed class RoutedCommand(
             }
 
             using var activity = RouteActivity.Start(decision);
+            _mustShow = null;
             if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
 
             var node = routing.ConnectTo(decision);
@@ -146,15 +155,19 @@ internal sealed class RoutedCommand(
                 await node.OpenAsync(cancellationToken).ConfigureAwait(false);
                 isOpen = true;
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(node.DbConnection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
+                if (check != ConnectionCheck.TooYoung)
                 {
+                    _mustShow = check == ConnectionCheck.Position ? decision.MustInclude : null;
                     var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
                     node.Deliver();
                     return reader;
                 }
 
                 attempts.GiveUp(check, activity);
+            }
+            catch (ReplicaBehindException)
+            {
+                attempts.GiveUp(ConnectionCheck.Position, activity);
             }
             catch (Exception failure)
             {
@@ -208,6 +221,7 @@ internal sealed class RoutedCommand(
     {
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
+        _mustShow = null;
         _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
     }

@@ -19,10 +19,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         : base(plain.CommandText, connection)
     {
         _lease = lease;
-        CommandTimeout = plain.CommandTimeout;
-        var parameters = plain.Parameters.ToArray();
-        plain.Parameters.Clear();
-        foreach (var parameter in parameters) Parameters.Add(parameter);
+        BatchText.Move(plain, this);
     }
 
     public override int ExecuteNonQuery()

@@ -12,6 +12,9 @@ internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancell
 /// </summary>
 internal sealed class ClusterMonitor : IAsyncDisposable
 {
+    private const int MaxGraces = 4;
+    private static readonly TimeSpan MinLateness = TimeSpan.FromMilliseconds(20);
+
     private readonly AskNode _ask;
     private readonly TimeSpan _interval;
     private readonly TimeSpan _timeout;
@@ -139,7 +142,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             {
                 // Being overdue is an answer. The probe itself goes on: a connection that takes long to open is open for the next one.
                 if (slot.IsOverdue) Serve(slot, Snapshot.Nodes[index]);
-                else wait = Min(wait, _timeout - elapsed);
+                else wait = Min(wait, _timeout + slot.Grace - elapsed);
                 continue;
             }
 
@@ -168,6 +171,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
         slot.Number = Interlocked.Increment(ref _probesSent);
         slot.SentAt = _time.GetTimestamp();
+        slot.Grace = TimeSpan.Zero;
         slot.IsOverdue = false;
         slot.Probe = AskAsync(index);
     }
@@ -196,12 +200,24 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             wake = _wake.Task;
         }
 
+        var start = _time.GetTimestamp();
         using var cancelTimer = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
 
         // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
         var timer = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), _time, cancelTimer.Token);
         await Task.WhenAny([wake, timer, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
         await cancelTimer.CancelAsync().ConfigureAwait(false);
+        GrantLateness(_time.GetElapsedTime(start) - wait);
+    }
+
+    /// <summary>
+    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that the loop came
+    /// late, up to a limit. Otherwise every node at once would look dead for a moment.
+    /// </summary>
+    private void GrantLateness(TimeSpan lateness)
+    {
+        if (lateness < MinLateness) return;
+        foreach (var slot in _slots) slot.Grace = Min(slot.Grace + lateness, _timeout * MaxGraces);
     }
 
     private async Task TakeAnswersAsync()
@@ -219,7 +235,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
                 // What comes too late describes a moment long gone; the next probe is due at once.
                 if (!slot.IsOverdue) Publish(index, slot, answer);
             }
-            else if (!slot.IsOverdue && _time.GetElapsedTime(slot.SentAt) >= _timeout)
+            else if (!slot.IsOverdue && _time.GetElapsedTime(slot.SentAt) >= _timeout + slot.Grace)
             {
                 slot.IsOverdue = true;
                 Publish(index, slot, ProbeAnswer.Failed($"no answer within {_timeout.TotalMilliseconds:0} ms"));
@@ -293,6 +309,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public Task<ProbeAnswer>? Probe;
         public long Number;
         public long SentAt;
+        public TimeSpan Grace;
         public bool IsOverdue;
         public bool IsWanted;
         public ImmutableList<TaskCompletionSource<NodeState>> Waiting = [];
