@@ -1,4 +1,6 @@
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Tidemark;
 
 namespace Microsoft.AspNetCore.Builder;
@@ -17,6 +19,11 @@ public static class TidemarkApplicationBuilderExtensions
         ArgumentNullException.ThrowIfNull(app);
         if (app.ApplicationServices.GetService<TidemarkDataSource>() is null)
             throw new InvalidOperationException("UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
-        return app.UseMiddleware<SessionMiddleware>();
+        return app.UseMiddleware<SessionMiddleware>(Protection(app.ApplicationServices));
     }
+
+    // Pages, sign-in and antiforgery register Data Protection. An application without any of these keeps its keys where it would by default.
+    private static IDataProtectionProvider Protection(IServiceProvider services) =>
+        services.GetService<IDataProtectionProvider>()
+        ?? DataProtectionProvider.Create(services.GetRequiredService<IHostEnvironment>().ApplicationName);
 }

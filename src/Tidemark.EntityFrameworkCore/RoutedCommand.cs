@@ -31,7 +31,14 @@ internal sealed class RoutedCommand(
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because);
-            return base.ExecuteReader(parameterObject);
+            try
+            {
+                return base.ExecuteReader(parameterObject);
+            }
+            catch (Exception failure) when (RouteActivity.Fail(activity, failure))
+            {
+                throw;
+            }
         }
 
         routing.Source.Prepare(routing.Session, consistency);
@@ -50,6 +57,7 @@ internal sealed class RoutedCommand(
                 isOpen = true;
                 if (!routing.Source.Cluster.NeedsCheck(node.DbConnection, decision) || ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value))
                     return base.ExecuteReader(Through(node, parameterObject));
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)
@@ -74,7 +82,14 @@ internal sealed class RoutedCommand(
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because);
-            return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception failure) when (RouteActivity.Fail(activity, failure))
+            {
+                throw;
+            }
         }
 
         await routing.Source.PrepareAsync(routing.Session, consistency, cancellationToken).ConfigureAwait(false);
@@ -97,6 +112,7 @@ internal sealed class RoutedCommand(
                     return await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
                 }
 
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)

@@ -12,11 +12,11 @@ internal sealed class ClusterFolder : IAsyncDisposable
     private const string LockFile = "owner.lock";
     private const long RoomPerNodeBytes = 128L << 20;
 
-    private readonly FileStream ownership;
-    private readonly Watchdog watchdog;
+    private readonly FileStream _ownership;
+    private readonly Watchdog _watchdog;
 
     private ClusterFolder(string path, FileStream ownership, Watchdog watchdog) =>
-        (Path, this.ownership, this.watchdog) = (path, ownership, watchdog);
+        (Path, _ownership, _watchdog) = (path, ownership, watchdog);
 
     public string Path { get; }
 
@@ -42,11 +42,11 @@ internal sealed class ClusterFolder : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await watchdog.FinishAsync().ConfigureAwait(false);
+        await _watchdog.FinishAsync().ConfigureAwait(false);
         if (Directory.Exists(Path))
             await Watchdog.CleanAsync(Path).ConfigureAwait(false);  // somebody ended the watchdog
-        watchdog.Dispose();
-        await ownership.DisposeAsync().ConfigureAwait(false);
+        _watchdog.Dispose();
+        await _ownership.DisposeAsync().ConfigureAwait(false);
     }
 
     // What is left when even the watchdog was killed, or the machine went down.

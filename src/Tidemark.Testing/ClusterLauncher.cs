@@ -10,13 +10,13 @@ internal sealed class ClusterLauncher : IDisposable
     // A port can be taken between our look and the server's; twice is bad luck, five times is something else.
     private const int MostPortBlocks = 5;
 
-    private readonly SearchEnvironment environment;
-    private readonly ServerUser user;
-    private PortBlock? ports;
+    private readonly SearchEnvironment _environment;
+    private readonly ServerUser _user;
+    private PortBlock? _ports;
 
     private ClusterLauncher(
         LocalClusterOptions options, SearchEnvironment environment, ServerUser user, PostgresBinaries binaries, ClusterFolder folder) =>
-        (Options, this.environment, this.user, Binaries, Folder) = (options, environment, user, binaries, folder);
+        (Options, _environment, _user, Binaries, Folder) = (options, environment, user, binaries, folder);
 
     public LocalClusterOptions Options { get; }
 
@@ -52,9 +52,9 @@ internal sealed class ClusterLauncher : IDisposable
         }
     }
 
-    public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, user, environment.FindProgram("setsid"));
+    public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, _user, _environment.FindProgram("setsid"));
 
-    public void Dispose() => ports?.Dispose();
+    public void Dispose() => _ports?.Dispose();
 
     private async Task RaiseAsync(
         LocalCluster cluster, string template, Func<PortBlock> claimPorts, Action<string> report, CancellationToken cancellationToken)
@@ -63,10 +63,10 @@ internal sealed class ClusterLauncher : IDisposable
         await CopyAsync(cluster, template, cancellationToken).ConfigureAwait(false);
         for (var attempt = 1; ; attempt++)
         {
-            ports?.Dispose();
-            ports = claimPorts();
+            _ports?.Dispose();
+            _ports = claimPorts();
             foreach (var (index, node) in cluster.Nodes.Index())
-                node.Port = ports.PortOf(index);
+                node.Port = _ports.PortOf(index);
             report($"Starting {string.Join(", ", cluster.Nodes.Select(node => node.ToString()))}");
             try
             {
@@ -99,9 +99,9 @@ internal sealed class ClusterLauncher : IDisposable
     // As the user of the servers, who must own the files.
     private async Task RunAsUserAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
-        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken).ConfigureAwait(false);
+        var outcome = await Command.RunAsync(_user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
-            throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {user.Name}: {outcome.Text}\n"
+            throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {_user.Name}: {outcome.Text}\n"
                 + "LocalClusterOptions.Directory decides where clusters are made.");
     }
 

@@ -15,28 +15,28 @@ namespace Tidemark.Testing;
 /// </remarks>
 public sealed class LocalCluster : IAsyncDisposable
 {
-    private readonly LocalNode[] nodes;
-    private LocalNode primary;
-    private int isDisposed;
+    private readonly LocalNode[] _nodes;
+    private LocalNode _primary;
+    private int _isDisposed;
 
     internal LocalCluster(ClusterLauncher launcher)
     {
         Launcher = launcher;
-        nodes = [.. Enumerable.Range(1, Options.Replicas + 1)
+        _nodes = [.. Enumerable.Range(1, Options.Replicas + 1)
             .Select(number => new LocalNode(this, string.Create(CultureInfo.InvariantCulture, $"pg-{number}")))];
-        primary = nodes[0];
-        foreach (var replica in nodes.Skip(1))
-            replica.Follows = primary;
+        _primary = _nodes[0];
+        foreach (var replica in _nodes.Skip(1))
+            replica.Follows = _primary;
     }
 
     /// <summary>All nodes, in the order of their names: <c>pg-1</c>, the first primary, then <c>pg-2</c> and so on.</summary>
-    public IReadOnlyList<LocalNode> Nodes => nodes;
+    public IReadOnlyList<LocalNode> Nodes => _nodes;
 
     /// <summary>The node that was promoted last, or else the first one.</summary>
-    public LocalNode Primary => primary;
+    public LocalNode Primary => _primary;
 
     /// <summary>The nodes that are replicas, running or not. An old primary is none.</summary>
-    public IReadOnlyList<LocalNode> Replicas => [.. nodes.Where(node => node.Follows is not null)];
+    public IReadOnlyList<LocalNode> Replicas => [.. _nodes.Where(node => node.Follows is not null)];
 
     /// <summary>The major version of the servers.</summary>
     public int PostgresVersion => Launcher.Binaries.Major;
@@ -50,8 +50,8 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>A node by its name.</summary>
     /// <param name="name">Such as <c>pg-2</c>.</param>
     /// <exception cref="KeyNotFoundException">No node has that name.</exception>
-    public LocalNode this[string name] => Array.Find(nodes, node => node.Name == name)
-        ?? throw new KeyNotFoundException($"The cluster has no node {name}; it has {string.Join(", ", nodes.Select(node => node.Name))}.");
+    public LocalNode this[string name] => Array.Find(_nodes, node => node.Name == name)
+        ?? throw new KeyNotFoundException($"The cluster has no node {name}; it has {string.Join(", ", _nodes.Select(node => node.Name))}.");
 
     /// <summary>Starts a primary and its replicas with the default options.</summary>
     /// <param name="replicas">Hot standbys, 0 to 14. Default 2.</param>
@@ -79,7 +79,7 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <exception cref="LocalClusterException">One has not after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
     {
-        var position = await primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
+        var position = await _primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var replica in RunningFollowers())
         {
             if (!await replica.IsPausedAsync(cancellationToken).ConfigureAwait(false))
@@ -90,10 +90,10 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Ends all servers at once and deletes their data.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref isDisposed, 1) != 0)
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
             return;
         await Launcher.Folder.DisposeAsync().ConfigureAwait(false);
-        foreach (var node in nodes)
+        foreach (var node in _nodes)
             await node.EndAsync().ConfigureAwait(false);
         Launcher.Dispose();
     }
@@ -104,10 +104,10 @@ public sealed class LocalCluster : IAsyncDisposable
     {
         IReadOnlyList<LocalNode> followers = follow ? [.. RunningFollowers().Where(node => node != next)] : [];
         await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
-        primary = next;
+        _primary = next;
         foreach (var node in followers)
             await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);
     }
 
-    private IEnumerable<LocalNode> RunningFollowers() => nodes.Where(node => node.IsRunning && node.Follows == primary);
+    private IEnumerable<LocalNode> RunningFollowers() => _nodes.Where(node => node.IsRunning && node.Follows == _primary);
 }

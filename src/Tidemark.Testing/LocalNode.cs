@@ -13,17 +13,17 @@ public sealed class LocalNode
 {
     private const int QuotedLogLines = 20;
 
-    private readonly LocalCluster cluster;
-    private readonly NodeFolder folder;
-    private ServerProcess? server;
-    private TimeSpan applyDelay;
-    private IReadOnlyList<string> followers = [];
+    private readonly LocalCluster _cluster;
+    private readonly NodeFolder _folder;
+    private ServerProcess? _server;
+    private TimeSpan _applyDelay;
+    private IReadOnlyList<string> _followers = [];
 
     internal LocalNode(LocalCluster cluster, string name)
     {
-        this.cluster = cluster;
+        _cluster = cluster;
         Name = name;
-        folder = new NodeFolder(cluster.Folder, name);
+        _folder = new NodeFolder(cluster.Folder, name);
     }
 
     /// <summary>The name, such as <c>pg-2</c>; also the server's <c>cluster_name</c> and <c>application_name</c>.</summary>
@@ -33,23 +33,23 @@ public sealed class LocalNode
     public int Port { get; internal set; }
 
     /// <summary>How the superuser <c>postgres</c> reaches the cluster's database, in the keywords of Npgsql. No password.</summary>
-    public string ConnectionString => ConnectionStringTo(cluster.Options.Database);
+    public string ConnectionString => ConnectionStringTo(_cluster.Options.Database);
 
     /// <summary>The data directory of the server.</summary>
-    public string DataDirectory => folder.Data;
+    public string DataDirectory => _folder.Data;
 
     /// <summary>The node this one streams from; null for a primary, and for one that was a primary before another was promoted.</summary>
     public LocalNode? Follows { get; internal set; }
 
     /// <summary>The id of the postmaster's process; null while the server is down.</summary>
-    public int? ProcessId => IsRunning ? server?.Id : null;
+    public int? ProcessId => IsRunning ? _server?.Id : null;
 
     /// <summary>Whether the postmaster runs.</summary>
-    public bool IsRunning => server is { IsRunning: true };
+    public bool IsRunning => _server is { IsRunning: true };
 
     /// <summary>The last lines of the server's log, over all its lives, oldest first.</summary>
     /// <param name="lines">How many at most. Default 20.</param>
-    public IReadOnlyList<string> ReadLog(int lines = QuotedLogLines) => folder.ReadLog(lines);
+    public IReadOnlyList<string> ReadLog(int lines = QuotedLogLines) => _folder.ReadLog(lines);
 
     /// <summary>
     /// Stops replay at once (<c>pg_wal_replay_pause</c>): the node goes on receiving, and shows no commit made after this returns.
@@ -81,7 +81,7 @@ public sealed class LocalNode
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, TimeSpan.FromMilliseconds(int.MaxValue));
-        applyDelay = delay;
+        _applyDelay = delay;
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -91,9 +91,9 @@ public sealed class LocalNode
     /// <exception cref="LocalClusterException">It still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
     {
-        if (server is null)
+        if (_server is null)
             return;
-        await server.SignalAsync(mode == StopMode.Fast ? "INT" : "QUIT").ConfigureAwait(false);
+        await _server.SignalAsync(mode == StopMode.Fast ? "INT" : "QUIT").ConfigureAwait(false);
         await WaitUntilGoneAsync($"stop ({mode})", cancellationToken).ConfigureAwait(false);
     }
 
@@ -107,7 +107,7 @@ public sealed class LocalNode
     {
         if (!IsRunning)
             return;
-        server!.Kill();
+        _server!.Kill();
         await WaitUntilGoneAsync("end after SIGKILL", cancellationToken).ConfigureAwait(false);
     }
 
@@ -134,7 +134,7 @@ public sealed class LocalNode
     /// <exception cref="InvalidOperationException">This node is no replica.</exception>
     /// <exception cref="LocalClusterException">It refuses writes after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public Task PromoteAsync(bool follow = true, CancellationToken cancellationToken = default) =>
-        cluster.PromoteAsync(this, follow, cancellationToken);
+        _cluster.PromoteAsync(this, follow, cancellationToken);
 
     /// <summary>Points this replica to another primary, of the same history, and makes its slot there. A stopped one follows when it starts.</summary>
     /// <param name="primary">A running primary.</param>
@@ -154,14 +154,14 @@ public sealed class LocalNode
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="LocalClusterException">It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.</exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default) =>
-        await WaitForReplayAsync(await cluster.Primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await WaitForReplayAsync(await _cluster.Primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} at 127.0.0.1:{Port}";
 
     internal async Task WaitForReplayAsync(NpgsqlLogSequenceNumber position, CancellationToken cancellationToken)
     {
-        if (this == cluster.Primary)
+        if (this == _cluster.Primary)
             return;
         await WaitAsync($"replay {position}", async () =>
             await AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken).ConfigureAwait(false) >= position, cancellationToken)
@@ -186,7 +186,7 @@ public sealed class LocalNode
         await WaitAsync("accept writes after its promotion", async () =>
             !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         Follows = null;
-        followers = [.. next.Select(node => node.Name)];
+        _followers = [.. next.Select(node => node.Name)];
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -194,33 +194,33 @@ public sealed class LocalNode
     private async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
     {
         await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
-        if (followers.Contains(follower.Name))
+        if (_followers.Contains(follower.Name))
             return;
-        followers = [.. followers, follower.Name];
+        _followers = [.. _followers, follower.Name];
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    internal void ExpectFollowers(IReadOnlyList<LocalNode> nodes) => followers = [.. nodes.Select(node => node.Name)];
+    internal void ExpectFollowers(IReadOnlyList<LocalNode> nodes) => _followers = [.. nodes.Select(node => node.Name)];
 
     internal Task ReserveSlotAsync(LocalNode follower, CancellationToken cancellationToken) => AskAsync<object>(
         $"SELECT pg_create_physical_replication_slot(slot, true) FROM (VALUES ('{ServerSettings.SlotOf(follower.Name)}')) AS wanted (slot) "
         + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot)", cancellationToken);
 
-    internal void WriteSettings() => folder.WriteSettings(ServerSettings.Compose(
-        cluster.Options.Settings, new ServerRole(Name, Port, Follows?.Port, applyDelay, followers)));
+    internal void WriteSettings() => _folder.WriteSettings(ServerSettings.Compose(
+        _cluster.Options.Settings, new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)));
 
     internal void Launch()
     {
-        server?.Dispose();
-        server = cluster.Launch(folder);
+        _server?.Dispose();
+        _server = _cluster.Launch(_folder);
     }
 
     internal Task WaitUntilAcceptingAsync(CancellationToken cancellationToken)
     {
-        var started = server!;
+        var started = _server!;
         return WaitAsync("accept connections", () => !started.IsRunning
             ? throw new LocalClusterException($"{Name} ended while it started.\n{QuoteLog()}")
-            : ValueTask.FromResult(folder.IsAccepting(started.Id)), cancellationToken);
+            : ValueTask.FromResult(_folder.IsAccepting(started.Id)), cancellationToken);
     }
 
     /// <summary>One value of one statement, on a connection of its own, so that nothing of it stays open on the server.</summary>
@@ -237,16 +237,16 @@ public sealed class LocalNode
         }
     }
 
-    internal string QuoteLog() => $"Last lines of {folder.Log}:\n  "
-        + string.Join("\n  ", folder.ReadLog(QuotedLogLines, server?.LogOffset ?? 0).DefaultIfEmpty("(empty)"));
+    internal string QuoteLog() => $"Last lines of {_folder.Log}:\n  "
+        + string.Join("\n  ", _folder.ReadLog(QuotedLogLines, _server?.LogOffset ?? 0).DefaultIfEmpty("(empty)"));
 
     /// <summary>Lets go of a server that the watchdog has stopped.</summary>
     internal async Task EndAsync()
     {
-        if (server is null)
+        if (_server is null)
             return;
-        await server.WhenGone.ConfigureAwait(false);
-        server.Dispose();
+        await _server.WhenGone.ConfigureAwait(false);
+        _server.Dispose();
     }
 
     private async Task ConfigureAsync(CancellationToken cancellationToken)
@@ -259,7 +259,7 @@ public sealed class LocalNode
         // that knows a newer load time proves that replay has been told.
         const string loaded = "SELECT pg_conf_load_time()";
         var before = await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false);
-        await server!.SignalAsync("HUP").ConfigureAwait(false);
+        await _server!.SignalAsync("HUP").ConfigureAwait(false);
         await WaitAsync("read its settings again", async () =>
             await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false) != before, cancellationToken).ConfigureAwait(false);
     }
@@ -268,7 +268,7 @@ public sealed class LocalNode
     {
         try
         {
-            await server!.WhenGone.WaitAsync(cluster.Options.Timeout, cluster.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            await _server!.WhenGone.WaitAsync(_cluster.Options.Timeout, _cluster.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -278,13 +278,13 @@ public sealed class LocalNode
 
     private async Task WaitAsync(string what, Func<ValueTask<bool>> isDone, CancellationToken cancellationToken)
     {
-        var options = cluster.Options;
+        var options = _cluster.Options;
         if (!await Poll.UntilAsync(isDone, options.Timeout, options.TimeProvider, cancellationToken).ConfigureAwait(false))
             throw TooLate(what);
     }
 
     private LocalClusterException TooLate(string what) =>
-        new($"{Name} did not {what} within {cluster.Options.Timeout.TotalSeconds} s (LocalClusterOptions.Timeout).\n{QuoteLog()}");
+        new($"{Name} did not {what} within {_cluster.Options.Timeout.TotalSeconds} s (LocalClusterOptions.Timeout).\n{QuoteLog()}");
 
     private string ConnectionStringTo(string database) => string.Create(CultureInfo.InvariantCulture,
         $"Host=127.0.0.1;Port={Port};Database={database};Username=postgres;SSL Mode=Disable;GSS Encryption Mode=Disable");

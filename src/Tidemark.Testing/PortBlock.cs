@@ -19,11 +19,11 @@ internal sealed class PortBlock : IDisposable
     private const int Blocks = 750;
 
     // Moves on and never back: pools of clients keep dead connections to the ports of a cluster that is gone.
-    private static int next = Environment.ProcessId * 7;
+    private static int _next = Environment.ProcessId * 7;
 
-    private readonly TcpListener claim;
+    private readonly TcpListener _claim;
 
-    private PortBlock(TcpListener claim, int basePort) => (this.claim, BasePort) = (claim, basePort);
+    private PortBlock(TcpListener claim, int basePort) => (_claim, BasePort) = (claim, basePort);
 
     public int BasePort { get; }
 
@@ -34,7 +34,7 @@ internal sealed class PortBlock : IDisposable
     {
         for (var tried = 0; tried < Blocks; tried++)
         {
-            var number = (uint)Interlocked.Increment(ref next) % Blocks;
+            var number = (uint)Interlocked.Increment(ref _next) % Blocks;
             if (TryClaim(First + (int)number * (MostNodes + 1)) is { } block)
                 return block;
         }
@@ -45,7 +45,7 @@ internal sealed class PortBlock : IDisposable
 
     public int PortOf(int node) => BasePort + 1 + node;
 
-    public void Dispose() => claim.Dispose();
+    public void Dispose() => _claim.Dispose();
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The block that is returned owns its claim.")]
     private static PortBlock? TryClaim(int basePort)

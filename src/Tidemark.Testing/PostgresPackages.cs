@@ -14,7 +14,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
     /// <summary>The list of symbolic links in npm's package.</summary>
     public const string LinkList = "pg-symlinks.json";
 
-    private readonly List<string> tried = [];
+    private readonly List<string> _tried = [];
 
     private string Folder => Path.Combine(environment.Cache, "postgres");
 
@@ -28,7 +28,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
     {
         var wanted = major is { } number ? string.Create(CultureInfo.InvariantCulture, $"PostgreSQL {number}") : "PostgreSQL";
         report($"Looking for {wanted}");
-        if (await PostgresBinaries.FindAsync(environment, major, tried, cancellationToken).ConfigureAwait(false) is { } found)
+        if (await PostgresBinaries.FindAsync(environment, major, _tried, cancellationToken).ConfigureAwait(false) is { } found)
             return found;
 
         report($"{wanted} is not installed; fetching it");
@@ -114,7 +114,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
                 Directory.Delete(partial, recursive: true);
         }
 
-        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, tried, cancellationToken).ConfigureAwait(false);
+        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task UnpackAsync(string folder, CancellationToken cancellationToken)
@@ -145,7 +145,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
     private PostgresBinaries? Failed(string way, string reason)
     {
-        tried.Add($"{way}: {reason}");
+        _tried.Add($"{way}: {reason}");
         report($"{way} cannot provide it: {reason}");
         return null;
     }
@@ -155,7 +155,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         var number = (major ?? LocalClusterOptions.NewestVersion).ToString(CultureInfo.InvariantCulture);
         return $"""
             {wanted} is not on this machine and could not be fetched. Tried:
-              {string.Join("\n  ", tried)}
+              {string.Join("\n  ", _tried)}
             Any one of these provides it:
               set {SearchEnvironment.BinVariable} to the folder that holds initdb and postgres
               Debian, Ubuntu     apt-get install postgresql-{number}      (or only apt-get, with package lists: apt-get update)

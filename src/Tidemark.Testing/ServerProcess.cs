@@ -10,11 +10,11 @@ internal sealed class ServerProcess : IDisposable
     // that was started becomes the postmaster.
     private const string Script = "log=$1; shift; exec \"$@\" </dev/null 2>>\"$log\"";
 
-    private readonly Process process;
+    private readonly Process _process;
 
     private ServerProcess(Process process, long logOffset)
     {
-        this.process = process;
+        _process = process;
         Id = process.Id;
         LogOffset = logOffset;
         WhenGone = WaitUntilGoneAsync();
@@ -28,7 +28,7 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Completes when the postmaster and every one of its children have ended, so that its memory can be used again.</summary>
     public Task WhenGone { get; }
 
-    public bool IsRunning => !WhenGone.IsCompleted && !process.HasExited;
+    public bool IsRunning => !WhenGone.IsCompleted && !_process.HasExited;
 
     public static ServerProcess Launch(NodeFolder folder, PostgresBinaries binaries, ServerUser user, string? setsid)
     {
@@ -50,15 +50,15 @@ internal sealed class ServerProcess : IDisposable
     }
 
     /// <summary>SIGKILL to the postmaster alone; its children notice and leave.</summary>
-    public void Kill() => process.Kill();
+    public void Kill() => _process.Kill();
 
-    public void Dispose() => process.Dispose();
+    public void Dispose() => _process.Dispose();
 
     // PostgreSQL writes nothing to its standard output, but every process of a server inherits it:
     // its end is the end of the last of them, the one that a new server's shared memory has to wait for.
     private async Task WaitUntilGoneAsync()
     {
-        await process.StandardOutput.BaseStream.CopyToAsync(Stream.Null).ConfigureAwait(false);
-        await process.WaitForExitAsync().ConfigureAwait(false);
+        await _process.StandardOutput.BaseStream.CopyToAsync(Stream.Null).ConfigureAwait(false);
+        await _process.WaitForExitAsync().ConfigureAwait(false);
     }
 }

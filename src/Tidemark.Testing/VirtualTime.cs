@@ -11,11 +11,11 @@ namespace Tidemark.Testing;
 /// </remarks>
 public sealed class VirtualTime : TimeProvider
 {
-    private readonly Lock gate = new();
-    private readonly SortedSet<VirtualTimer> armed = new(VirtualTimer.FiringOrder);
-    private readonly DateTimeOffset start;
-    private long elapsedTicks;
-    private long armings;
+    private readonly Lock _gate = new();
+    private readonly SortedSet<VirtualTimer> _armed = new(VirtualTimer.FiringOrder);
+    private readonly DateTimeOffset _start;
+    private long _elapsedTicks;
+    private long _armings;
 
     /// <summary>Time that begins at 2000-01-01 00:00 UTC.</summary>
     public VirtualTime() : this(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero))
@@ -24,7 +24,7 @@ public sealed class VirtualTime : TimeProvider
 
     /// <summary>Time that begins at a given instant.</summary>
     /// <param name="start">The first answer of <see cref="GetUtcNow"/>, in UTC.</param>
-    public VirtualTime(DateTimeOffset start) => this.start = start.ToUniversalTime();
+    public VirtualTime(DateTimeOffset start) => _start = start.ToUniversalTime();
 
     /// <summary>Ticks of <see cref="GetTimestamp"/> in a second: those of <see cref="TimeSpan"/>, so nothing is rounded.</summary>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
@@ -37,19 +37,19 @@ public sealed class VirtualTime : TimeProvider
     {
         get
         {
-            lock (gate)
-                return armed.Min is { } next ? TimeSpan.FromTicks(long.Max(0, next.DueTicks - elapsedTicks)) : null;
+            lock (_gate)
+                return _armed.Min is { } next ? TimeSpan.FromTicks(long.Max(0, next.DueTicks - _elapsedTicks)) : null;
         }
     }
 
     /// <inheritdoc/>
-    public override DateTimeOffset GetUtcNow() => start.AddTicks(GetTimestamp());
+    public override DateTimeOffset GetUtcNow() => _start.AddTicks(GetTimestamp());
 
     /// <inheritdoc/>
     public override long GetTimestamp()
     {
-        lock (gate)
-            return elapsedTicks;
+        lock (_gate)
+            return _elapsedTicks;
     }
 
     /// <inheritdoc/>
@@ -79,45 +79,45 @@ public sealed class VirtualTime : TimeProvider
     /// <summary>Arms a timer, or disarms it when <paramref name="dueTime"/> is infinite; false once it is disposed.</summary>
     internal bool Arm(VirtualTimer timer, TimeSpan dueTime, TimeSpan period)
     {
-        lock (gate)
+        lock (_gate)
         {
             // The place in the set depends on the due time, so a timer must leave it before that changes.
-            armed.Remove(timer);
+            _armed.Remove(timer);
             if (timer.IsRetired)
                 return false;
             if (dueTime == Timeout.InfiniteTimeSpan)
                 return true;
-            timer.Schedule(elapsedTicks + dueTime.Ticks, ++armings, period);
-            return armed.Add(timer);
+            timer.Schedule(_elapsedTicks + dueTime.Ticks, ++_armings, period);
+            return _armed.Add(timer);
         }
     }
 
     internal void Retire(VirtualTimer timer)
     {
-        lock (gate)
+        lock (_gate)
         {
             timer.Retire();
-            armed.Remove(timer);
+            _armed.Remove(timer);
         }
     }
 
     // Time only ever grows: a callback may itself have advanced past the target of the call that fired it.
     private VirtualTimer? TakeDue(long targetTicks)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (armed.Min is not { } next || next.DueTicks > targetTicks)
+            if (_armed.Min is not { } next || next.DueTicks > targetTicks)
             {
-                elapsedTicks = long.Max(elapsedTicks, targetTicks);
+                _elapsedTicks = long.Max(_elapsedTicks, targetTicks);
                 return null;
             }
 
-            armed.Remove(next);
-            elapsedTicks = long.Max(elapsedTicks, next.DueTicks);
+            _armed.Remove(next);
+            _elapsedTicks = long.Max(_elapsedTicks, next.DueTicks);
             if (next.Period > TimeSpan.Zero)
             {
-                next.Schedule(next.DueTicks + next.Period.Ticks, ++armings, next.Period);
-                armed.Add(next);
+                next.Schedule(next.DueTicks + next.Period.Ticks, ++_armings, next.Period);
+                _armed.Add(next);
             }
 
             return next;

@@ -7,7 +7,7 @@ internal sealed class VirtualTimer(VirtualTime time, TimerCallback callback, obj
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
     // A real timer runs its callback with the async-locals of whoever created it.
-    private readonly ExecutionContext? context = ExecutionContext.Capture();
+    private readonly ExecutionContext? _context = ExecutionContext.Capture();
 
     public static IComparer<VirtualTimer> FiringOrder { get; } = Comparer<VirtualTimer>.Create(static (a, b) =>
         a.DueTicks.CompareTo(b.DueTicks) is var byDue and not 0 ? byDue : a.Sequence.CompareTo(b.Sequence));
@@ -33,16 +33,16 @@ internal sealed class VirtualTimer(VirtualTime time, TimerCallback callback, obj
 
     public void Fire()
     {
-        if (context is null)
+        if (_context is null)
             callback(state);
         else
-            ExecutionContext.Run(context, callback.Invoke, state);
+            ExecutionContext.Run(_context, callback.Invoke, state);
     }
 
     public void Dispose()
     {
         time.Retire(this);
-        context?.Dispose();
+        _context?.Dispose();
     }
 
     public ValueTask DisposeAsync()

@@ -50,9 +50,9 @@ internal sealed class Watchdog : IDisposable
         done
         """;
 
-    private readonly Process process;
+    private readonly Process _process;
 
-    private Watchdog(Process process) => this.process = process;
+    private Watchdog(Process process) => _process = process;
 
     /// <summary>Starts one that waits for our end.</summary>
     public static Watchdog Start(string folder, string? setsid)
@@ -70,11 +70,11 @@ internal sealed class Watchdog : IDisposable
     /// <summary>Tells it that the time has come, and waits until it is done.</summary>
     public async Task FinishAsync()
     {
-        process.StandardInput.Close();
-        await process.WaitForExitAsync().ConfigureAwait(false);
+        _process.StandardInput.Close();
+        await _process.WaitForExitAsync().ConfigureAwait(false);
     }
 
-    public void Dispose() => process.Dispose();
+    public void Dispose() => _process.Dispose();
 
     private static string[] Cleaning(string folder) => ["/bin/sh", "-c", Script, "tidemark-watchdog", folder];
 }

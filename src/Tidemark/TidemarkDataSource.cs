@@ -96,6 +96,7 @@ public sealed class TidemarkDataSource : DbDataSource
                 connection.Open();
                 if (!Cluster.NeedsCheck(connection, decision) || ReadCheck.Passes(connection, decision.MustInclude!.Value)) return connection;
                 connection.Dispose();
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)
@@ -214,8 +215,9 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>A connection that could not be opened, told as what it means: there is no primary. Null: it means something else.</summary>
     internal RoutingException? NoPrimary(int nodeIndex, Exception failure)
     {
-        if (ReadFailures.Classify(failure, onReplica: false, isOpen: false) != ReadFailure.NodeLost) return null;
-        Cluster.Monitor.Suspect(nodeIndex);
+        var kind = ReadFailures.Classify(failure, onReplica: false, isOpen: false);
+        if (kind is ReadFailure.NodeLost or ReadFailure.TryAnotherNode) Cluster.Monitor.Suspect(nodeIndex);
+        if (kind != ReadFailure.NodeLost) return null;
         return RoutingException.NoNode(Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << nodeIndex), failure);
     }
 
@@ -272,6 +274,7 @@ public sealed class TidemarkDataSource : DbDataSource
                 }
 
                 await connection.DisposeAsync().ConfigureAwait(false);
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)

@@ -30,6 +30,9 @@ public sealed class TidemarkDataSourceBuilder
     /// <summary>The seed of the balancers' chance; drawn from the clock by default.</summary>
     internal long? Seed { get; set; }
 
+    /// <summary>Stands in for the probes, so that a test or simulation needs no server to have a cluster; the probes by default.</summary>
+    internal AskNode? AskNodes { get; set; }
+
     /// <summary>Adds a node.</summary>
     /// <inheritdoc cref="TidemarkOptions.AddNode(string, string)"/>
     public TidemarkDataSourceBuilder AddNode(string name, string connectionString)
@@ -54,7 +57,7 @@ public sealed class TidemarkDataSourceBuilder
     public TidemarkDataSource Build()
     {
         TidemarkOptionsValidator.ThrowIfInvalid(Options);
-        var logger = (ILogger?)LoggerFactory?.CreateLogger("Tidemark") ?? NullLogger.Instance;
+        var logger = LoggerFactory is null ? NullLogger.Instance : (ILogger)new QuietLogger(LoggerFactory.CreateLogger("Tidemark"));
         return new TidemarkDataSource(Options.DefaultConsistency, new ClusterConnections(this, logger));
     }
 }

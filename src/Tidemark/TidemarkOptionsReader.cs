@@ -55,7 +55,7 @@ internal sealed class TidemarkOptionsReader(string path)
                 case "CONNECTIONSTRING": node.ConnectionString = setting.Value ?? ""; break;
                 case "WEIGHT": node.Weight = Value(setting, node.Weight, "a number"); break;
                 case "ZONE": node.Zone = setting.Value; break;
-                case "MAXPOOLSIZE": node.MaxPoolSize = Value(setting, 0, "a whole number"); break;
+                case "MAXPOOLSIZE": node.MaxPoolSize = Value(setting, 1, "a whole number"); break;
                 case "CONNECTIONLIFETIME": node.ConnectionLifetime = Time(setting, TimeSpan.FromHours(1)); break;
                 default: Unknown(setting, "ConnectionString, Weight, Zone, MaxPoolSize, ConnectionLifetime"); break;
             }

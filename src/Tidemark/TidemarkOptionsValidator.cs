@@ -101,7 +101,9 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         {
             try
             {
-                if (ConnectionText.Parse(node.ConnectionString)[0].Database is { Length: > 0 } database) databases.Add(database);
+                // Without a database the server takes the one named like the user.
+                var settings = ConnectionText.Parse(node.ConnectionString)[0];
+                if ((settings.Database ?? settings.Username) is { Length: > 0 } database) databases.Add(database);
             }
             catch (FormatException)
             {

@@ -42,7 +42,9 @@ public static class TidemarkServiceCollectionExtensions
     private static IServiceCollection Add(
         IServiceCollection services, Action<TidemarkOptions> configure, Action<NpgsqlDataSourceBuilder>? configureNodes)
     {
-        services.TryAddSingleton(provider =>
+        if (services.Any(s => s.ServiceType == typeof(TidemarkDataSource)))
+            throw new InvalidOperationException("AddTidemark was called before on these services, and an application has one cluster. Name all nodes in one call.");
+        services.AddSingleton(provider =>
         {
             var builder = new TidemarkDataSourceBuilder
             {

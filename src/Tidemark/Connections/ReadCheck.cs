@@ -114,6 +114,8 @@ internal static class ReadCheck
 
     private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command)
     {
+        // A command takes its time-out from the connection string when it has none of its own.
+        command.Connection = connection;
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true, Timeout = command.CommandTimeout };
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Question));
         var statement = new NpgsqlBatchCommand(command.CommandText);

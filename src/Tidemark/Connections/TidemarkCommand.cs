@@ -95,6 +95,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
                 isOpen = true;
                 if (Send(connection, decision, behavior | CommandBehavior.CloseConnection) is { } reader) return reader;
                 connection.Dispose();
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)
@@ -128,6 +129,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
                 if (await SendAsync(connection, decision, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false) is { } reader)
                     return reader;
                 await connection.DisposeAsync().ConfigureAwait(false);
+                RouteActivity.Behind(activity);
                 attempts.Exclude();
             }
             catch (Exception failure)

@@ -51,7 +51,7 @@ internal sealed class WriteLease
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
         if (change.CurrentState == ConnectionState.Open && !_isOpen) Opened((NpgsqlConnection)sender);
-        else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken && _isOpen) Closed(change);
+        else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken && _isOpen) Closed((NpgsqlConnection)sender);
     }
 
     private void Opened(NpgsqlConnection connection)
@@ -70,15 +70,16 @@ internal sealed class WriteLease
         _counted?.BeginWrite(_node.Timeline);
     }
 
-    private void Closed(StateChangeEventArgs change)
+    private void Closed(NpgsqlConnection connection)
     {
         _isOpen = false;
         var session = _counted;
         _counted = null;
         if (session is null) return;
 
-        // A broken connection may have broken during a commit, which the server may or may not finish.
-        if (change.CurrentState == ConnectionState.Broken || change.OriginalState == ConnectionState.Broken) session.EndWrite(at: null, isInDoubt: true);
+        // A broken connection may have broken during a commit, which the server may or may not finish. The event says "from open to closed"
+        // even then; only the connection itself tells.
+        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(at: null, isInDoubt: true);
         else if (Outcome is { At: null }) session.AbandonWrite();
         else session.EndWrite(Outcome?.At);
     }

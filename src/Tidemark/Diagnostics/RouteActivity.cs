@@ -22,11 +22,20 @@ internal static class RouteActivity
             activity.SetTag("tidemark.node", decision.Node);
             activity.SetTag("tidemark.role", decision.Role == NodeRole.Primary ? "primary" : "replica");
             activity.SetTag("tidemark.reason", decision.Reason.ToString());
+            activity.SetTag("tidemark.summary", decision.Summary);
             activity.SetTag("tidemark.decision", decision.ToString());
         }
 
         return activity;
     }
 
-    public static void Fail(Activity? activity, Exception failure) => activity?.SetStatus(ActivityStatusCode.Error, NodeProbe.Describe(failure));
+    /// <summary>The attempt failed. Says false, so that it can stand in an exception filter and let the exception pass.</summary>
+    public static bool Fail(Activity? activity, Exception failure)
+    {
+        activity?.SetStatus(ActivityStatusCode.Error, NodeProbe.Describe(failure));
+        return false;
+    }
+
+    /// <summary>The attempt was given up: the replica turned out not to have what the read must include.</summary>
+    public static void Behind(Activity? activity) => activity?.SetTag("tidemark.outcome", "behind");
 }

@@ -68,7 +68,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 #pragma warning restore CA1031
         {
             await CloseAsync().ConfigureAwait(false);
-            return ProbeAnswer.Failed(Describe(e));
+            return ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) };
         }
     }
 
@@ -88,6 +88,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         { InnerException: TimeoutException } => "no answer in time",
         _ => e.Message,
     };
+
+    private static bool IsRefusal(Exception e) => e is PostgresException { SqlState: PostgresErrorCodes.TooManyConnections };
 
     private ProbeAnswer Read(NpgsqlDataReader reader) => new()
     {

@@ -30,5 +30,8 @@ internal sealed record ProbeAnswer
 
     public bool IsAurora { get; init; }
 
+    /// <summary>The server itself refused the probe, for want of a connection slot for example: it is there, and may well serve others.</summary>
+    public bool IsRefusal { get; init; }
+
     public static ProbeAnswer Failed(string why) => new() { Failure = why };
 }

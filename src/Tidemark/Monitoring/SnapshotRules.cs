@@ -18,6 +18,10 @@ internal static class SnapshotRules
 
     private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
     {
+        // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each write
+        // connection says for itself whether its server is a standby.
+        if (answer is { IsRefusal: true } && node.Claim == NodeClaim.Primary) return node with { Failure = answer.Failure };
+
         // What was known is kept for the eye (last position, last start), but an unreachable node serves nothing.
         if (answer.Failure is not null)
             return node with { Claim = NodeClaim.NoAnswer, Failure = answer.Failure, KeepsUp = false };

@@ -7,7 +7,7 @@ internal static class RouteText
     {
         RouteReason.AnyReplica => "any replica may serve this read",
         RouteReason.ReplicaHasPosition => "it has replayed what the read must include",
-        RouteReason.ReplicaToVerify => "it keeps up, and proves in the same round trip that it has what the read must include",
+        RouteReason.ReplicaToVerify => "it keeps up, and proves that it has what the read must include before its rows are believed",
         RouteReason.PrimaryShare => "the primary takes its share of reads",
         RouteReason.NoReplicaCanServe => "no replica can serve this read",
         RouteReason.WrittenPositionUnknown => "how far the session's own writes reach is not known yet",

@@ -1,0 +1,156 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Tidemark;
+
+public sealed class TidemarkOptionsTests
+{
+    [Fact]
+    public void Nodes_are_read_as_strings_and_as_objects()
+    {
+        var options = Read(
+            ("Nodes:pg-1", "Host=pg-1;Database=store"),
+            ("Nodes:pg-2:ConnectionString", "postgres://pg-2/store"),
+            ("Nodes:pg-2:Weight", "2.5"),
+            ("Nodes:pg-2:Zone", "eu-1b"),
+            ("Nodes:pg-2:MaxPoolSize", "20"),
+            ("Nodes:pg-2:ConnectionLifetime", "00:05:00"));
+
+        options.Nodes.Keys.ShouldBe(["pg-1", "pg-2"]);
+        options.Nodes["pg-1"].ConnectionString.ShouldBe("Host=pg-1;Database=store");
+        var node = options.Nodes["PG-2"];
+        (node.ConnectionString, node.Weight, node.Zone, node.MaxPoolSize, node.ConnectionLifetime)
+            .ShouldBe(("postgres://pg-2/store", 2.5, "eu-1b", 20, TimeSpan.FromMinutes(5)));
+    }
+
+    [Fact]
+    public void Settings_are_read_whatever_their_case()
+    {
+        var options = Read(
+            ("ConnectionString", "Host=pg-1,pg-2;Database=store"), ("DEFAULTCONSISTENCY", "strong"), ("probeInterval", "00:00:00.050"),
+            ("ProbeTimeout", "00:00:02"), ("Balancing", "roundrobin"), ("Zone", "eu-1a"), ("PrimaryReadWeight", "0.5"));
+
+        options.Nodes.Keys.ShouldBe(["pg-1", "pg-2"]);
+        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
+            .ShouldBe((Consistency.Strong, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2), BalancingPolicy.RoundRobin, "eu-1a", 0.5));
+    }
+
+    [Fact]
+    public void What_is_left_out_has_its_default()
+    {
+        var options = Read(("Nodes:pg-1", "Host=pg-1"));
+
+        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
+            .ShouldBe((Consistency.ReadYourWrites, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
+        options.Nodes["pg-1"].Weight.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Environment_variables_name_settings_with_two_underscores()
+    {
+        // Its own prefix, so that no other test sees it.
+        Environment.SetEnvironmentVariable("TIDEMARKTEST_Tidemark__Nodes__pg-1", "Host=pg-1");
+        Environment.SetEnvironmentVariable("TIDEMARKTEST_TIDEMARK__NODES__PG-1__WEIGHT", "3");
+        var configuration = new ConfigurationBuilder().AddEnvironmentVariables("TIDEMARKTEST_").Build();
+        var options = new TidemarkOptions();
+        TidemarkOptionsReader.Read(configuration.GetSection("Tidemark"), options);
+
+        (options.Nodes["pg-1"].ConnectionString, options.Nodes["pg-1"].Weight).ShouldBe(("Host=pg-1", 3));
+    }
+
+    [Fact]
+    public void Everything_that_is_wrong_is_reported_at_once()
+    {
+        var errors = ErrorsOf(
+            ("Nodes:pg-1:ConnectionString", "Host=a;Port=x"),
+            ("Nodes:pg-1:Weight", "heavy"),
+            ("Nodes:pg-2", ""),
+            ("Nodes:pg-3:ConnectionString", "Host=c;Database=store"),
+            ("Nodes:pg-3:Weight", "0"),
+            ("Nodes:pg-3:MaxPoolSize", "many"),
+            ("Nodes:pg-3:ConnectionLifetime", "00:00:00.5"),
+            ("Nodes:pg-3:Colour", "green"),
+            ("Nodes:pg-4", "Host=d;Database=shop"),
+            ("ProbeInterval", "soon"),
+            ("ProbeTimeout", "00:02:00"),
+            ("DefaultConsistency", "Fierce"),
+            ("Balancing", "Fair"),
+            ("PrimaryReadWeight", "-1"),
+            ("ConectionString", "Host=a;Password=hidden"));
+
+        errors.ShouldBe(
+            [
+                "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
+                "Tidemark:DefaultConsistency is 'Fierce'. It takes Eventual, ReadYourWrites, Strong.",
+                "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
+                "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
+                "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
+                "Tidemark:Nodes:pg-3:Colour is no setting of Tidemark. The settings there are ConnectionString, Weight, Zone, MaxPoolSize, ConnectionLifetime.",
+                "Tidemark:Nodes:pg-3:ConnectionLifetime is '00:00:00.5000000'. Give at least one second, or leave it out.",
+                "Tidemark:Nodes:pg-3:MaxPoolSize is 'many'. It takes a whole number.",
+                "Tidemark:Nodes:pg-3:Weight is '0'. Give a number above 0, at most 1,000. To take a node out, remove it.",
+                "Tidemark:Nodes name several databases: shop, store. Replicas hold the primary's databases: name the same one on each node.",
+                "Tidemark:PrimaryReadWeight is '-1'. Give a number from 0 (only when no replica can serve) to 1,000.",
+                "Tidemark:ProbeInterval is 'soon'. It takes a time such as 00:00:00.100.",
+                "Tidemark:ProbeTimeout is '00:02:00'. Give a time from 10 ms to 1 minute, such as 00:00:00.100.",
+            ],
+            ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("Target Session Attributes=primary", "Tidemark:Nodes:pg-1:ConnectionString sets Target Session Attributes. Remove it")]
+    [InlineData("Load Balance Hosts=true", "Tidemark:Nodes:pg-1:ConnectionString sets Load Balance Hosts. Remove it")]
+    [InlineData("Multiplexing=true", "Tidemark:Nodes:pg-1:ConnectionString sets Multiplexing. Remove it")]
+    public void What_Tidemark_does_itself_is_refused_in_a_connection_string(string setting, string error) =>
+        ErrorsOf(("Nodes:pg-1", $"Host=a;{setting}")).ShouldHaveSingleItem().ShouldStartWith(error);
+
+    [Fact]
+    public void A_node_is_one_host() =>
+        ErrorsOf(("Nodes:pg-1", "Host=a,b")).ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes:pg-1:ConnectionString names 2 hosts.");
+
+    [Fact]
+    public void A_cluster_without_nodes_and_one_with_too_many_are_refused()
+    {
+        ErrorsOf().ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes is '0'. A cluster has 1 to 64 nodes");
+        ErrorsOf([.. Enumerable.Range(1, 65).Select(n => ($"Nodes:pg-{n}", (string?)$"Host=pg-{n}"))])
+            .ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes is '65'.");
+    }
+
+    [Fact]
+    public void A_node_that_is_named_in_both_places_is_refused() =>
+        ErrorsOf(("ConnectionString", "Host=pg-1,pg-2"), ("Nodes:PG-1", "Host=pg-1"))
+            .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node of that name. Names are case-insensitive; give each node its own.");
+
+    [Fact]
+    public void A_node_without_a_database_reads_that_of_its_user_and_is_compared_by_it() =>
+        ErrorsOf(("Nodes:pg-1", "Host=a;Database=store;Username=app"), ("Nodes:pg-2", "Host=b;Username=app"))
+            .ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes name several databases: app, store.");
+
+    [Fact]
+    public void A_password_is_in_no_error() =>
+        ErrorsOf(("Nodes:pg-1", "Host=a,b;Password=zebra;Multiplexing=true"), ("Nodes:pg-2", "Host=a;Password=zebra;quagga=1"), ("ConnectionString", "Password=zebra"), ("Conn", "zebra"))
+            .ShouldAllBe(error => !error.Contains("zebra", StringComparison.Ordinal) && !error.Contains("quagga", StringComparison.Ordinal));
+
+    [Fact]
+    public void Weights_that_are_no_numbers_are_refused_in_code_too()
+    {
+        var options = new TidemarkOptions { PrimaryReadWeight = double.NaN, Balancing = (BalancingPolicy)9 }
+            .AddNode("pg-1", new NodeOptions { ConnectionString = "Host=a", Weight = double.PositiveInfinity });
+
+        Should.Throw<OptionsValidationException>(() => TidemarkOptionsValidator.ThrowIfInvalid(options)).Failures.Count().ShouldBe(3);
+    }
+
+    private static TidemarkOptions Read(params (string Path, string? Value)[] settings)
+    {
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create($"Tidemark:{s.Path}", s.Value)))
+            .Build();
+        var options = new TidemarkOptions();
+        TidemarkOptionsReader.Read(configuration.GetSection("Tidemark"), options);
+        return options;
+    }
+
+    private static string[] ErrorsOf(params (string Path, string? Value)[] settings) =>
+        [.. Should.Throw<OptionsValidationException>(() => Read(settings)).Failures];
+}
