@@ -17,6 +17,8 @@ public sealed class StoreFailureTests : IAsyncLifetime
     [Fact(Timeout = 120_000)]
     public async Task A_replica_that_is_killed_and_comes_back_costs_no_page_and_makes_none_stale()
     {
+        // Slow enough that a page from a replica would miss what was written before it.
+        foreach (var node in _store.Cluster.Replicas) await node.DelayReplayAsync(TimeSpan.FromMilliseconds(50), Stop);
         var replica = _store.Cluster["pg-2"];
         await using var traffic = await Traffic.StartAsync(_store);
         await traffic.AtLeastAsync(300);
