@@ -240,11 +240,14 @@ public sealed class LocalNode
     internal string QuoteLog() => $"Last lines of {_folder.Log}:\n  "
         + string.Join("\n  ", _folder.ReadLog(QuotedLogLines, _server?.LogOffset ?? 0).DefaultIfEmpty("(empty)"));
 
-    /// <summary>Lets go of a server that the watchdog has stopped.</summary>
+    /// <summary>Lets go of the server, which the watchdog has stopped.</summary>
     internal async Task EndAsync()
     {
         if (_server is null)
             return;
+
+        // The watchdog knows servers by their postmaster.pid. One that was only just starting had none, and now has lost its folder.
+        await _server.SignalAsync("QUIT").ConfigureAwait(false);
         await _server.WhenGone.ConfigureAwait(false);
         _server.Dispose();
     }

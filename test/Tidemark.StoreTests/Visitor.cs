@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Net;
+
+namespace Tidemark;
+
+/// <summary>A browser without a screen: cookies of its own, forms with their tokens, redirects followed at once.</summary>
+internal sealed class Visitor : IDisposable
+{
+    private readonly Uri _store;
+    private readonly SocketsHttpHandler _handler = new() { AllowAutoRedirect = false };
+    private readonly HttpClient _http;
+    private string? _token;
+
+    public Visitor(Uri store)
+    {
+        _store = store;
+        _http = new HttpClient(_handler);
+    }
+
+    /// <summary>The id of who is signed in.</summary>
+    public int User { get; private set; }
+
+    /// <summary>Throws Tidemark's cookie away as soon as it comes, as a browser does that refuses it.</summary>
+    public bool RefusesSession { get; init; }
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async Task<Page> GetAsync(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_store, path));
+        return await SendAsync(request);
+    }
+
+    /// <summary>Sends a form of the page seen last.</summary>
+    /// <returns>The page that the redirect leads to; where there is none, the answer itself.</returns>
+    public async Task<Page> PostAsync(string path, params (string Name, string Value)[] fields)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_store, path));
+        request.Content = new FormUrlEncodedContent(fields
+            .Append(("__RequestVerificationToken", _token ?? throw new InvalidOperationException("The page seen last has no form.")))
+            .Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
+        return await SendAsync(request);
+    }
+
+    public async Task SignInAsync(int user)
+    {
+        await GetAsync("/signin");
+        (await PostAsync("/signin", ("user", user.ToString(CultureInfo.InvariantCulture)))).FindFault().ShouldBeNull();
+        User = user;
+    }
+
+    public void Dispose()
+    {
+        _http.Dispose();
+        _handler.Dispose();
+    }
+
+    private async Task<Page> SendAsync(HttpRequestMessage request)
+    {
+        using var response = await _http.SendAsync(request, Stop);
+        if (RefusesSession && _handler.CookieContainer.GetCookies(_store)[".Tidemark"] is { } session) session.Expired = true;
+        if (response is { StatusCode: HttpStatusCode.Redirect, Headers.Location: { } next }) return await GetAsync(next.OriginalString.Split('#')[0]);
+
+        var page = new Page(request.RequestUri!, response.StatusCode, await response.Content.ReadAsStringAsync(Stop));
+        _token = page.Token ?? _token;
+        return page;
+    }
+}
