@@ -57,7 +57,8 @@ internal sealed partial class StoreProcess : IAsyncDisposable
     public static StoreProcess Start(params (string Name, string Value)[] settings)
     {
         var program = Path.ChangeExtension(Metadata("Store"), null);
-        var description = new ProcessStartInfo(program)
+        // Whoever runs the tests in the background has SIGINT ignored, and children inherit that; a terminal's Ctrl-C would reach nobody.
+        var description = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", program])
         {
             // Its settings and static files lie in the project.
             WorkingDirectory = Path.GetDirectoryName(Metadata("StoreProject")),
