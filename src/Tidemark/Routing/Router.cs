@@ -76,7 +76,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     private (int Index, RouteReason Reason) AReplica(
         ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred)
     {
-        Span<Candidate> candidates = stackalloc Candidate[TidemarkOptions.MaxNodes];
+        Span<Candidate> candidates = stackalloc Candidate[snapshot.Nodes.Length];
 
         // What is proven first, since it costs nothing; then what probably has it and proves so in the same round trip.
         for (var wanted = Verdict.Eligible; wanted <= Verdict.ToVerify; wanted++)

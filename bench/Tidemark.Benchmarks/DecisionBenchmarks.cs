@@ -1,0 +1,57 @@
+using BenchmarkDotNet.Attributes;
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>What a decision costs on a warm snapshot of five nodes. The target: under 100 ns, and 0 bytes.</summary>
+[MemoryDiagnoser]
+#pragma warning disable CA1001 // The session holds nothing to let go of.
+public class DecisionBenchmarks
+#pragma warning restore CA1001
+{
+    private readonly int[] _readsInFlight = [0, 3, 1, 2, 5];
+    private readonly Router _router = new(
+        new RoutingRules([1, 1, 1, 1, 1], [false, false, false, false, false], PrimaryReadWeight: 0),
+        Balancer.For(BalancingPolicy.PowerOfTwoChoices, new Chance(1)));
+
+    private readonly ClusterSnapshot _snapshot = Snapshot();
+    private readonly ConsistencySession _session = new();
+
+    private readonly ReadRequirement _proven = new() { MustInclude = new Place(1, new NpgsqlLogSequenceNumber(900)) };
+    private readonly ReadRequirement _lacking = new() { MustInclude = new Place(1, new NpgsqlLogSequenceNumber(5000)) };
+
+    /// <summary>A session that has written: its place is part of every requirement.</summary>
+    [GlobalSetup]
+    public void Write() => _session.Resume(new Place(1, new NpgsqlLogSequenceNumber(900)));
+
+    /// <summary>Any replica will do.</summary>
+    [Benchmark(Baseline = true)]
+    public bool Eventual() => _router.Decide(_snapshot, default, _readsInFlight).IsReplica;
+
+    /// <summary>Every replica has the place.</summary>
+    [Benchmark]
+    public bool WithAPlaceThatReplicasHave() => _router.Decide(_snapshot, _proven, _readsInFlight).IsReplica;
+
+    /// <summary>None has it, so it is the primary.</summary>
+    [Benchmark]
+    public bool WithAPlaceThatNoReplicaHas() => _router.Decide(_snapshot, _lacking, _readsInFlight).IsReplica;
+
+    /// <summary>From the session to the node: what a routed read adds before it opens a connection.</summary>
+    [Benchmark]
+    public bool FromASession() => _router.Decide(_snapshot, _session.Require(Consistency.Session.Demands), _readsInFlight).IsReplica;
+
+    private static ClusterSnapshot Snapshot()
+    {
+        var snapshot = ClusterSnapshot.Unprobed(["pg-1", "pg-2", "pg-3", "pg-4", "pg-5"]);
+        for (var index = 0; index < 5; index++)
+        {
+            var answer = new ProbeAnswer
+            {
+                Epoch = 1, IsInRecovery = index > 0, SystemIdentifier = 7, Timeline = 1, Position = new NpgsqlLogSequenceNumber(1000),
+            };
+            snapshot = SnapshotRules.After(snapshot, index, answer, probeNumber: index + 1, sentAt: index, TimeSpan.TicksPerSecond);
+        }
+
+        return snapshot;
+    }
+}
