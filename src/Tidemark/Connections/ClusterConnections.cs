@@ -104,8 +104,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var stays = decision.Reason == RouteReason.StaysOnReplica;
         if (must is null && !stays) return ConnectionCheck.None;
 
-        var isProven = _lives.IsProven(connection, node, Monitor.ProbesSent);
-        if (stays && !isProven && !ReferenceEquals(decision.StayConnection, connection.PostgresParameters)) return ConnectionCheck.TooYoung;
+        var isProven = !node.IsPooled && _lives.IsProven(connection, node, Monitor.ProbesSent);
+        if (stays && !isProven && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection.PostgresParameters))) return ConnectionCheck.TooYoung;
         return must is { } place && (!isProven || node.Position < place.Position) ? ConnectionCheck.Position : ConnectionCheck.None;
     }
 

@@ -37,7 +37,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     // Recovery from a crash ends with a checkpoint, so its position tells whether there was one since the last probe.
     private const string LayoutQuestion = """
         SELECT current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size')),
-               (SELECT checkpoint_lsn FROM pg_control_checkpoint())
+               (SELECT checkpoint_lsn FROM pg_control_checkpoint()), pg_backend_pid()
         """;
 
     private NpgsqlConnection? _connection;
@@ -46,6 +46,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 #pragma warning restore CA2213
     private WalPages _pages = WalPages.Usual;
     private NpgsqlLogSequenceNumber? _checkpoint;
+    private bool _isPooled;
     private uint _historyRead = 1;
     private long _epoch;
 
@@ -65,7 +66,9 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 
                 await ReadLayoutAsync(_connection, cancellationToken).ConfigureAwait(false);
                 _command = new NpgsqlCommand(Question, _connection);
-                await _command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+
+                // Behind a pooler the next statement may run in another backend, which knows no statement that this one prepared.
+                if (!_isPooled) await _command.PrepareAsync(cancellationToken).ConfigureAwait(false);
             }
 
             var reader = await _command!.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -115,6 +118,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         StartedAt = reader.GetFieldValue<DateTimeOffset>(5),
         SeesTimeline = reader.GetBoolean(6),
         Checkpoint = _checkpoint,
+        IsPooled = _isPooled,
         ServerVersion = _connection!.PostgreSqlVersion.Major,
     };
 
@@ -148,6 +152,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
                 _pages = new WalPages((ulong)reader.GetInt64(0), (ulong)reader.GetInt64(1));
+                _isPooled = reader.GetInt32(3) != connection.ProcessID;
                 _checkpoint = await reader.GetFieldValueAsync<NpgsqlLogSequenceNumber>(2, cancellationToken).ConfigureAwait(false);
             }
         }

@@ -42,6 +42,9 @@ internal sealed record NodeState
     /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
     public bool KeepsUp { get; init; }
 
+    /// <summary>A pooler stands before the server: what a probe brought is proven for no connection, and every read that needs a position asks for it.</summary>
+    public bool IsPooled { get; init; }
+
     public ulong SystemIdentifier { get; init; }
 
     public DateTimeOffset StartedAt { get; init; }

@@ -30,6 +30,9 @@ internal sealed record ProbeAnswer
     /// <summary>Where the last checkpoint stood when the monitor's connection was opened.</summary>
     public NpgsqlLogSequenceNumber? Checkpoint { get; init; }
 
+    /// <summary>The backend is not the one that was connected to: a pooler stands in between, and a connection tells nothing of the server's life.</summary>
+    public bool IsPooled { get; init; }
+
     /// <summary>Where the primary's timeline left its ancestors, from its own history file; <see langword="null"/> when it could not be read.</summary>
     public IReadOnlyList<Fork>? Forks { get; init; }
 

@@ -43,6 +43,7 @@ internal static class SnapshotRules
             CompleteAsOf = asOf,
             KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
             SystemIdentifier = answer.SystemIdentifier,
+            IsPooled = answer.IsPooled,
             StartedAt = answer.StartedAt,
             ServerVersion = answer.ServerVersion,
             SampledAt = sentAt,
