@@ -32,7 +32,7 @@ try
     await using var app = builder.Build();
     app.UseExceptionHandler("/error");
     app.UseQueryStrip();
-    app.UseTidemark();                      // each user reads their own writes, and never goes back
+    app.UseTidemark();                      // each user reads their own writes
     app.MapStaticAssets();
     app.MapRazorPages().WithStaticAssets();
 

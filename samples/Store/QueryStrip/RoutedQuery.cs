@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Store.QueryStrip;
 
 /// <summary>One query, or one attempt at it, as the strip shows it.</summary>
-/// <param name="Sql">What was sent: the query, perhaps after the question whether the replica has what it must include. Empty when no connection could be opened.</param>
+/// <param name="Sql">What was sent: the query, perhaps behind the question whether the replica has what it must include. Empty when no connection could be opened.</param>
 /// <param name="Node">The name of the node that got it.</param>
 /// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
 /// <param name="Reason">Why that node, in words.</param>
@@ -16,8 +16,19 @@ public sealed record RoutedQuery(
     /// <summary>Where Npgsql puts the SQL.</summary>
     public const string TextTag = "db.query.text";
 
+    /// <summary>How Tidemark's question to a replica begins, which travels before the query where the replica must prove itself.</summary>
+    private const string Question = "SELECT pg_is_in_recovery()";
+
     /// <summary>The query itself in one line.</summary>
-    public string Line => string.Join(' ', Sql.LastOrDefault("").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    public string Line
+    {
+        get
+        {
+            var text = Sql.LastOrDefault("");
+            var query = text.StartsWith(Question, StringComparison.Ordinal) ? text[(text.IndexOf(';', StringComparison.Ordinal) + 1)..] : text;
+            return string.Join(' ', query.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        }
+    }
 
     /// <param name="route">Tidemark's span.</param>
     /// <param name="statements">Npgsql's spans within it.</param>
