@@ -9,10 +9,10 @@ public sealed class ConsistencySessionTests
     [Fact]
     public void A_session_that_wrote_nothing_asks_for_nothing()
     {
-        _session.Require(Consistency.ReadYourWrites).ShouldBe(default);
+        _session.Require(ConsistencyDemands.Written).ShouldBe(default);
         _session.Written.ShouldBeNull();
         _session.HasMoved.ShouldBeFalse();
-        _session.PendingMark.ShouldBeNull();
+        Pending.ShouldBeNull();
     }
 
     [Fact]
@@ -21,7 +21,7 @@ public sealed class ConsistencySessionTests
         using var session = new ConsistencySession();
         session.Resume(Place(500));
 
-        session.Require(Consistency.ReadYourWrites).MustInclude.ShouldBe(Place(500));
+        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
         session.HasMoved.ShouldBeFalse();
     }
 
@@ -31,8 +31,8 @@ public sealed class ConsistencySessionTests
         Write(Place(500));
         _session.MarkWritten();
 
-        _session.Require(Consistency.Strong).PrimaryBecause.ShouldBe(RouteReason.StrongConsistency);
-        _session.Require(Consistency.Eventual).ShouldBe(default);
+        _session.Require(ConsistencyDemands.Primary).PrimaryBecause.ShouldBe(RouteReason.StrongConsistency);
+        _session.Require(ConsistencyDemands.None).ShouldBe(default);
     }
 
     [Fact]
@@ -42,36 +42,36 @@ public sealed class ConsistencySessionTests
         Write(Place(300));
 
         _session.Written.ShouldBe(Place(500));
-        _session.Require(Consistency.ReadYourWrites).MustInclude.ShouldBe(Place(500));
+        _session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
         _session.HasMoved.ShouldBeTrue();
     }
 
     [Fact]
     public void While_a_write_is_under_way_reads_keep_to_the_primary()
     {
-        _session.BeginWrite(1);
+        _session.BeginWrite();
         ShouldKeepToThePrimary();
 
-        _session.EndWrite(Place(500));
-        _session.Require(Consistency.ReadYourWrites).MustInclude.ShouldBe(Place(500));
+        End(Place(500));
+        _session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
     }
 
     [Fact]
     public void While_one_of_two_writes_is_under_way_reads_keep_to_the_primary()
     {
-        _session.BeginWrite(1);
-        _session.BeginWrite(1);
-        _session.EndWrite(Place(500));
+        _session.BeginWrite();
+        _session.BeginWrite();
+        End(Place(500));
         ShouldKeepToThePrimary();
     }
 
     [Fact]
     public void A_write_that_was_abandoned_asks_for_nothing()
     {
-        _session.BeginWrite(1);
+        _session.BeginWrite();
         _session.AbandonWrite();
 
-        _session.Require(Consistency.ReadYourWrites).ShouldBe(default);
+        _session.Require(ConsistencyDemands.Written).ShouldBe(default);
     }
 
     [Fact]
@@ -79,24 +79,24 @@ public sealed class ConsistencySessionTests
     {
         Write(at: null);
         ShouldKeepToThePrimary();
-        var mark = _session.PendingMark.ShouldNotBeNull();
+        var mark = Pending.ShouldNotBeNull();
 
-        _session.Resolve(mark, Place(700));
+        Resolve(mark, Place(700));
         _session.Written.ShouldBe(Place(700));
-        _session.PendingMark.ShouldBeNull();
+        Pending.ShouldBeNull();
     }
 
     [Fact]
     public void A_sample_resolves_no_write_that_ended_after_its_mark()
     {
         Write(at: null);
-        var mark = _session.PendingMark!.Value;
+        var mark = Pending!.Value;
         Write(at: null);
 
-        _session.Resolve(mark, Place(700));
+        Resolve(mark, Place(700));
         ShouldKeepToThePrimary();
 
-        _session.Resolve(_session.PendingMark!.Value, Place(800));
+        Resolve(Pending!.Value, Place(800));
         _session.Written.ShouldBe(Place(800));
     }
 
@@ -104,15 +104,15 @@ public sealed class ConsistencySessionTests
     public void An_older_sample_that_comes_late_takes_nothing_back()
     {
         Write(at: null);
-        var first = _session.PendingMark!.Value;
+        var first = Pending!.Value;
         Write(at: null);
-        var second = _session.PendingMark!.Value;
+        var second = Pending!.Value;
 
-        _session.Resolve(second, Place(800));
-        _session.Resolve(first, Place(700));
+        Resolve(second, Place(800));
+        Resolve(first, Place(700));
 
         _session.Written.ShouldBe(Place(800));
-        _session.PendingMark.ShouldBeNull();
+        Pending.ShouldBeNull();
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class ConsistencySessionTests
         _session.MarkWritten();
         ShouldKeepToThePrimary();
 
-        _session.Resolve(_session.PendingMark!.Value, Place(700));
+        Resolve(Pending!.Value, Place(700));
         _session.Written.ShouldBe(Place(700));
     }
 
@@ -129,44 +129,35 @@ public sealed class ConsistencySessionTests
     public void A_write_in_doubt_keeps_reads_on_the_primary_and_no_sample_helps()
     {
         Write(Place(500));
-        _session.BeginWrite(1);
-        _session.EndWrite(at: null, isInDoubt: true);
+        _session.BeginWrite();
+        _session.EndWrite(On(1), at: null, isInDoubt: true);
 
-        _session.PendingMark.ShouldBeNull();
+        Pending.ShouldBeNull();
         Write(Place(900));
         ShouldKeepToThePrimary();
     }
 
     [Fact]
-    public void A_pending_write_is_in_doubt_when_the_sample_is_of_another_timeline()
+    public void A_pending_write_may_be_lost_when_the_sample_is_of_another_timeline()
     {
         Write(at: null, timeline: 1);
-        _session.Resolve(_session.PendingMark!.Value, Place(9_000, timeline: 2));
+        var lost = Resolve(Pending!.Value, Place(9_000, timeline: 2)).ShouldNotBeNull();
 
-        ShouldKeepToThePrimary();
-        _session.PendingMark.ShouldBeNull();
+        (lost.IsCertain, lost.WasWritten, lost.Place).ShouldBe((false, true, null));
+        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position was learned.");
+        _session.Written.ShouldBe(Place(9_000, timeline: 2), "the present has whatever survived");
+        Pending.ShouldBeNull();
     }
 
     [Fact]
-    public void A_pending_write_is_in_doubt_when_the_next_write_goes_to_another_timeline()
-    {
-        Write(at: null, timeline: 1);
-        Write(Place(9_000, timeline: 2), timeline: 2);
-
-        ShouldKeepToThePrimary();
-        _session.PendingMark.ShouldBeNull();
-    }
-
-    [Fact]
-    public void A_write_still_under_way_on_the_old_timeline_is_in_doubt_when_another_goes_to_the_new_one()
+    public void A_write_that_ended_on_the_old_timeline_may_be_lost_though_another_went_to_the_new_one()
     {
         // The old primary is cut off, not dead: its open connection ends only after the new one was written to.
-        _session.BeginWrite(1);
-        Write(at: null, timeline: 2);
-        _session.EndWrite(at: null);
+        _session.BeginWrite();
+        Write(Place(500, timeline: 2), timeline: 2);
+        End(at: null, timeline: 1);
 
-        if (_session.PendingMark is { } mark) _session.Resolve(mark, Place(9_000, timeline: 2));
-        ShouldKeepToThePrimary();
+        Resolve(Pending!.Value, Place(9_000, timeline: 2)).ShouldNotBeNull().IsCertain.ShouldBeFalse();
     }
 
     [Fact]
@@ -174,7 +165,7 @@ public sealed class ConsistencySessionTests
     {
         Write(Place(500, timeline: 1), timeline: 1);
         Write(at: null, timeline: 2);
-        _session.Resolve(_session.PendingMark!.Value, Place(700, timeline: 2));
+        Resolve(Pending!.Value, Place(700, timeline: 2));
 
         _session.Written.ShouldBe(Place(700, timeline: 2));
     }
@@ -201,27 +192,40 @@ public sealed class ConsistencySessionTests
             {
                 for (var i = 1; i <= Writes; i++)
                 {
-                    _session.BeginWrite(1);
+                    _session.BeginWrite();
                     if (i % 3 == 0) _session.AbandonWrite();
-                    else _session.EndWrite(i % 5 == 0 ? null : Place((ulong)((i * Threads) + thread)));
-                    if (i % 7 == 0 && _session.PendingMark is { } mark) _session.Resolve(mark, Place(1));
+                    else End(i % 5 == 0 ? null : Place((ulong)((i * Threads) + thread)));
+                    if (i % 7 == 0 && Pending is { } mark) Resolve(mark, Place(1));
                 }
             },
             TestContext.Current.CancellationToken)));
 
-        if (_session.PendingMark is { } last) _session.Resolve(last, Place(1));
+        if (Pending is { } last) Resolve(last, Place(1));
         _session.Written.ShouldBe(Place((1_999 * Threads) + Threads - 1));
     }
 
+    private static NodeState On(uint timeline, ulong position = 1, ulong insert = 0) =>
+        Of(Primary(position, timeline) with { InsertPosition = At(insert == 0 ? position : insert) }).Primary!;
+
+    private long? Pending => _session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
+
+    private LostWrite? Resolve(long mark, Place at)
+    {
+        var snapshot = Of(Primary((ulong)at.Position, at.Timeline));
+        return _session.Resolve(mark, snapshot.Primary!, snapshot);
+    }
+
+    private void End(Place? at, uint timeline = 1) => _session.EndWrite(On(timeline), at is { } place ? new Stamp(place, 0) : null);
+
     private void Write(Place? at, uint timeline = 1)
     {
-        _session.BeginWrite(timeline);
-        _session.EndWrite(at);
+        _session.BeginWrite();
+        End(at, timeline);
     }
 
     private void ShouldKeepToThePrimary()
     {
-        _session.Require(Consistency.ReadYourWrites).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        _session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
         _session.Written.ShouldBeNull();
     }
 }

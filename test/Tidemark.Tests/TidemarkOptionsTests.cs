@@ -41,7 +41,7 @@ public sealed class TidemarkOptionsTests
         var options = Read(("Nodes:pg-1", "Host=pg-1"));
 
         (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
-            .ShouldBe((Consistency.ReadYourWrites, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
+            .ShouldBe((Consistency.Session, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
         options.Nodes["pg-1"].Weight.ShouldBe(1);
     }
 
@@ -81,8 +81,8 @@ public sealed class TidemarkOptionsTests
         errors.ShouldBe(
             [
                 "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
-                "Tidemark:DefaultConsistency is 'Fierce'. It takes Eventual, ReadYourWrites, Strong.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
+                "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.",
                 "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
                 "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
                 "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
