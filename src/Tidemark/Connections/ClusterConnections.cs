@@ -101,7 +101,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     {
         if (!decision.IsReplica) return ConnectionCheck.None;
         var (must, node) = (decision.MustInclude, decision.State);
-        var stays = decision.Reason == RouteReason.StaysOnReplica;
+        var stays = decision.Stays;
         if (must is null && !stays) return ConnectionCheck.None;
 
         var isProven = _lives.IsProven(connection, node, Monitor.ProbesSent);

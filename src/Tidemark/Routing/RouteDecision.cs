@@ -61,6 +61,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     internal Place? MustInclude => _requirement.MustInclude;
 
+    /// <summary>The node serves since the session has read there, and only as long as it is in the same life.</summary>
+    internal bool Stays => IsReplica && _requirement.StayOn is not null;
+
     internal object? StayConnection => _requirement.StayConnection;
 
     internal TimeSpan? AskedStaleness => _requirement.MaxStaleness;
