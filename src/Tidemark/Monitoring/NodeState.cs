@@ -42,6 +42,12 @@ internal sealed record NodeState
     /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
     public bool KeepsUp { get; init; }
 
+    /// <summary>Which life of the primary the cluster was in when this was sampled, as this process counts crashes.</summary>
+    public int Incarnation { get; init; }
+
+    /// <summary>How a primary's timeline came from its ancestors, by its own history file; <see langword="null"/>: not told.</summary>
+    public IReadOnlyList<Fork>? Forks { get; init; }
+
     public ulong SystemIdentifier { get; init; }
 
     public DateTimeOffset StartedAt { get; init; }
