@@ -82,9 +82,18 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 var candidates = Candidates(snapshot, place);
                 if (candidates.Count == 0) return false;
                 if (candidates.Exists(node => node.Position >= place.Position)) return true;
-                if (time.GetElapsedTime(start) >= readWait) return false;
-                await Task.WhenAny(candidates.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
+                var left = readWait - time.GetElapsedTime(start);
+                if (left <= TimeSpan.Zero) return false;
+
+                // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
+                using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                var spent = Task.Delay(left, time, enough.Token);
+                var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
+                await enough.CancelAsync().ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
+
+                // The monitor has ended: there is nothing to wait for any more.
+                await first.ConfigureAwait(false);
             }
         }
         finally
