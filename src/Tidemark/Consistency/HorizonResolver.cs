@@ -21,23 +21,25 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     public async ValueTask PrepareAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        if (session.NeedsVerification(primary))
+        if (session is null) return;
+        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(cancellationToken).ConfigureAwait(false);
+        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary))
         {
             var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-            if (sampled.Standing == NodeStanding.Primary) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
+            if (IsPrimaryNow(sampled)) Report(session.Verify(sampled));
         }
 
-        Report(session.Validate(snapshot));
+        Report(session.Validate(Monitor.Snapshot));
     }
 
     /// <inheritdoc cref="PrepareAsync"/>
     public void Prepare(ConsistencySession? session)
     {
         Monitor.FirstRound();
-        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        if (session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
-        Report(session.Validate(snapshot));
+        if (session is null) return;
+        if (session.IsAheadOf(Monitor.Snapshot)) SampleAll();
+        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled));
+        Report(session.Validate(Monitor.Snapshot));
     }
 
     /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
@@ -119,7 +121,24 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     {
         if (Monitor.Snapshot.Primary is not { } primary) return;
         var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-        if (sampled.Standing == NodeStanding.Primary) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+        if (IsPrimaryNow(sampled)) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+    }
+
+    /// <summary>A primary that refused the probe keeps its standing, with the positions of an earlier one: those are no sample.</summary>
+    private static bool IsPrimaryNow(NodeState sampled) => sampled is { Standing: NodeStanding.Primary, Failure: null };
+
+    /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
+    private Task<NodeState[]> SampleAllAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)));
+
+    /// <inheritdoc cref="SampleAllAsync"/>
+    private void SampleAll()
+    {
+#pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
+        var done = new ManualResetEventSlim();
+#pragma warning restore CA2000
+        SampleAllAsync(CancellationToken.None).ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        done.Wait();
     }
 
     /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
