@@ -65,6 +65,24 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
+    public async Task A_write_in_doubt_belongs_to_the_life_its_connection_was_opened_in_and_not_to_that_it_was_created_in()
+    {
+        await using var server = new FakeServer();
+        var answer = Primary() with { StartedAt = DateTimeOffset.UnixEpoch };
+        await using var source = SourceOn(server, (_, _) => Task.FromResult(answer));
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await using var connection = source.Cluster.CreateWrite(0, _session);
+        answer = answer with { StartedAt = DateTimeOffset.UnixEpoch.AddHours(1), Epoch = 2 };
+        await source.Cluster.Monitor.SampleAsync(0, Cancelled);
+        await connection.OpenAsync(Cancelled);
+        await using var commit = new NpgsqlCommand("COMMIT", connection);
+        await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
+        await connection.CloseAsync();
+
+        Pending(source).ShouldBeNull("the server of that life may still commit");
+    }
+
+    [Fact]
     public async Task A_commit_around_a_crash_is_pending_for_nobody_knows_in_which_life_of_the_primary_it_was()
     {
         await using var server = new FakeServer();
