@@ -58,7 +58,7 @@ internal sealed class RoutedCommand(
                 node.Open();
                 isOpen = true;
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(node.DbConnection, decision.MustInclude!.Value)))
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(node.DbConnection, decision.MustShow!.Value)))
                 {
                     var reader = base.ExecuteReader(Through(node, parameterObject));
                     node.Deliver();
@@ -126,7 +126,7 @@ internal sealed class RoutedCommand(
                 isOpen = true;
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
                 if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(node.DbConnection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
+                    && await ReadCheck.PassesAsync(node.DbConnection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
                 {
                     var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
                     node.Deliver();

@@ -121,7 +121,7 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 connection.Open();
                 var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustInclude!.Value)))
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
                 {
                     lease.Deliver();
                     return connection;
@@ -351,7 +351,7 @@ public sealed class TidemarkDataSource : DbDataSource
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                 var check = Cluster.CheckOf(connection, decision);
                 if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(connection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
+                    && await ReadCheck.PassesAsync(connection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
                 {
                     lease.Deliver();
                     return connection;

@@ -100,7 +100,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public ConnectionCheck CheckOf(NpgsqlConnection connection, in RouteDecision decision)
     {
         if (!decision.IsReplica) return ConnectionCheck.None;
-        var (must, node) = (decision.MustInclude, decision.State);
+        var (must, node) = (decision.MustShow, decision.State);
         var stays = decision.Stays;
         if (must is null && !stays) return ConnectionCheck.None;
 
