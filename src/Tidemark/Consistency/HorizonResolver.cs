@@ -89,7 +89,9 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
 
                 // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
                 using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                var spent = Task.Delay(left, time, enough.Token);
+
+                // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
+                var spent = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, enough.Token);
                 var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
                 await enough.CancelAsync().ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
