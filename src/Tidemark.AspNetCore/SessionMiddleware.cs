@@ -20,6 +20,7 @@ internal sealed class SessionMiddleware(
         // The headers may go out after this method has returned, so the session lives as long as the response.
         var session = source.BeginSession();
         context.Response.RegisterForDispose(session);
+        await source.Cluster.Monitor.FirstRoundAsync(context.RequestAborted).ConfigureAwait(false);
         var isUnknown = Resume(context, session);
         context.Response.OnStarting(() => CarryAsync(context, session, isUnknown));
         await next(context).ConfigureAwait(false);

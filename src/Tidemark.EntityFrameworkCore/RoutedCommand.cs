@@ -83,7 +83,7 @@ internal sealed class RoutedCommand(
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
                 if (check != ConnectionCheck.TooYoung)
                 {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustInclude : null;
+                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
                     var reader = base.ExecuteReader(Through(node, parameterObject));
                     node.Deliver();
                     return reader;
@@ -157,7 +157,7 @@ internal sealed class RoutedCommand(
                 var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
                 if (check != ConnectionCheck.TooYoung)
                 {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustInclude : null;
+                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
                     var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
                     node.Deliver();
                     return reader;

@@ -62,7 +62,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.</summary>
     /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
-    /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone.</remarks>
+    /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With a token it waits, once in
+    /// the life of the data source, until every node was asked.</remarks>
     /// <exception cref="ArgumentException">The token is of another cluster.</exception>
     public ConsistencySession BeginSession(CausalToken? after = null)
     {
@@ -120,7 +121,7 @@ public sealed class TidemarkDataSource : DbDataSource
             {
                 connection.Open();
                 var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustInclude!.Value)))
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
                 {
                     lease.Deliver();
                     return connection;
@@ -205,7 +206,7 @@ public sealed class TidemarkDataSource : DbDataSource
         await Horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
         var snapshot = Cluster.Monitor.Snapshot;
         return new CausalToken(
-            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknown, _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey);
+            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what), _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey);
     }
 
     /// <summary>A token that says only that something was written.</summary>
@@ -213,25 +214,37 @@ public sealed class TidemarkDataSource : DbDataSource
         Cluster.Monitor.Snapshot.SystemIdentifier, null, null, isUnknown: true, _time.GetUtcNow() + _options.TokenLifetime, TimelineChain.Empty, _tokenKey);
 
     /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
+    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
     internal void Continue(ConsistencySession session, CausalToken token)
     {
+        // Before every node was asked, nobody knows which cluster this is.
+        if (Cluster.Monitor.Snapshot.SystemIdentifier == 0) Cluster.Monitor.FirstRound();
         var snapshot = Cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
             throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
 
-        if (token.Written is { } written && token.BeginOf(written: true) is { } begun && snapshot.Chain.BeginOf(written.Timeline) is { } begins && begun != begins)
+        var problem = snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
+            : _tokenKey is not null && !token.IsSignedBy(_tokenKey) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
+            : token.ExpiresAt <= _time.GetUtcNow() ? "it has expired"
+            : null;
+        if (problem is not null)
         {
-            Horizons.Report(LostWrite.Of(written, isCertain: true, wasWritten: true, $"it was on a timeline {written.Timeline} that began at {begun}, and this one began at {begins}"));
+            Log.TokenNotBelieved(Cluster.Logger, problem);
             session.Resume(null, null, isUnknown: true);
             return;
         }
 
-        var problem = _tokenKey is not null && !token.IsSignedBy(_tokenKey) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
-            : token.ExpiresAt < _time.GetUtcNow() ? "it has expired"
-            : null;
-        if (problem is not null) Log.TokenNotBelieved(Cluster.Logger, problem);
-        if (problem is null && !token.IsUnknown) session.Resume(token.Written, token.Seen);
-        else session.Resume(null, null, isUnknown: true);
+        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
+        if (isLost) session.Resume(null, null, isUnknown: true);
+        else session.Resume(token.Written, token.Seen, token.IsUnknown);
+    }
+
+    /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
+    private static bool IsOfAnother(CausalToken token, Place? place, bool wasWritten, ClusterSnapshot snapshot, ConsistencySession session)
+    {
+        if (place is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
+        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and this one began at {begins}"));
+        return true;
     }
 
     private Consistency Checked(Consistency consistency) =>
@@ -338,7 +351,7 @@ public sealed class TidemarkDataSource : DbDataSource
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                 var check = Cluster.CheckOf(connection, decision);
                 if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(connection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
+                    && await ReadCheck.PassesAsync(connection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
                 {
                     lease.Deliver();
                     return connection;

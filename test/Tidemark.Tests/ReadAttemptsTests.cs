@@ -11,18 +11,23 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     private static readonly Exception NeedsPrimary = Answer("42P01");
     private static readonly Exception Broken = Answer("42601");
 
+    private readonly ProbeAnswer[] _answers = [Primary(), Replica(), Replica()];
+    private readonly ConsistencySession _session = new();
     private readonly TidemarkDataSource _source;
 
     public ReadAttemptsTests()
     {
-        ProbeAnswer[] answers = [Primary(), Replica(), Replica()];
-        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(answers[index]), Seed = 1 };
+        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(_answers[index]), Seed = 1 };
         foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) builder.AddNode(name, "Host=none.invalid");
         _source = builder.Build();
         _source.Cluster.Monitor.FirstRound();
     }
 
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _session.Dispose();
+        return _source.DisposeAsync();
+    }
 
     [Fact]
     public void A_lost_replica_is_followed_by_the_other_then_by_the_primary_then_by_an_error_that_names_all()
@@ -85,7 +90,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         var attempts = Begin(onNode: "pg-3");
         attempts.Next().Node.ShouldBe("pg-3");
         attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse();
-        Should.Throw<RoutingException>(() => Begin("pg-3").AbsorbFirst(Writes)).Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
+        attempts.Absorb(Writes, isOpen: true).ShouldBeFalse();
+        attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
 
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
         ErrorOfNext(attempts).Message.ShouldContain("this read asks for node 'pg-3'");
@@ -102,18 +108,136 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         attempts.Next().Reason.ShouldBe(RouteReason.WrittenPositionUnknown);
     }
 
+    [Fact]
+    public async Task A_read_that_finds_every_replica_behind_waits_once_and_takes_the_one_that_caught_up()
+    {
+        var attempts = BeginBehind(out var place);
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next().Reason.ShouldBe(RouteReason.ReplicaToVerify);
+            attempts.WaitsFor.ShouldBeNull();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
+        attempts.WaitsFor.ShouldBe(place);
+
+        _answers[2] = Replica(150);
+        await _source.Cluster.Monitor.SampleAsync(2, TestContext.Current.CancellationToken);
+        attempts.Waited(caughtUp: true);
+        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.ReplicaCaughtUp));
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_read_that_waited_in_vain_goes_to_the_primary_and_does_not_wait_again()
+    {
+        var attempts = BeginBehind(out _);
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next();
+        attempts.Waited(caughtUp: false);
+
+        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.NoReplicaCanServe));
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_replica_that_only_seemed_to_catch_up_is_given_up_for_good()
+    {
+        var attempts = BeginBehind(out _);
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next();
+        attempts.Waited(caughtUp: true);
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next().IsReplica.ShouldBeTrue();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next().Node.ShouldBe("pg-1");
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_read_that_no_place_binds_does_not_wait()
+    {
+        var attempts = Begin();
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next();
+            attempts.Absorb(Lost, isOpen: true);
+        }
+
+        attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_session_stays_where_it_read_until_a_connection_there_proves_nothing_and_asks_for_a_sample_then()
+    {
+        using var session = new ConsistencySession();
+        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        var attempts = new ReadAttempts(_source.Cluster, session, Consistency.Session, onNode: null);
+        attempts.NeedsSample.ShouldBeNull();
+        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.StaysOnReplica));
+
+        attempts.GiveUp(ConnectionCheck.TooYoung, activity: null);
+        attempts.NeedsSample.ShouldNotBeNull();
+        attempts.Next().Reason.ShouldBe(RouteReason.SeenPositionUnknown, "no sample came");
+    }
+
+    [Fact]
+    public void A_named_node_serves_no_session_that_may_have_seen_more_on_another()
+    {
+        using var session = new ConsistencySession();
+        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        var attempts = new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-2");
+        var mark = attempts.NeedsSample.ShouldNotBeNull("pg-2 can only be judged by a position");
+        ErrorOfNext(attempts).Decision.Rejected.ShouldNotBeEmpty();
+
+        session.Resolve(mark, _source.Cluster.Monitor.Snapshot.Primary!, _source.Cluster.Monitor.Snapshot);
+        attempts.Next().Node.ShouldBe("pg-2");
+    }
+
+    [Fact]
+    public async Task Without_a_primary_a_named_node_serves_on_only_the_session_that_has_read_there()
+    {
+        using var session = new ConsistencySession();
+        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        _answers[0] = Silence;
+        await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
+
+        var there = new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-3");
+        there.NeedsSample.ShouldBeNull();
+        there.Next().Node.ShouldBe("pg-3");
+        there.GiveUp(ConnectionCheck.TooYoung, activity: null);
+        ErrorOfNext(there).ShouldNotBeNull("or the attempts would never end");
+
+        ErrorOfNext(new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-2"))
+            .Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.SeenElsewhere);
+    }
+
+    /// <summary>The replicas keep up, and stand short of what the session wrote.</summary>
+    private ReadAttempts BeginBehind(out Place place)
+    {
+        place = Place(150);
+        _session.Resume(place);
+        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null);
+    }
+
     private ReadAttempts Begin(string? onNode = null) => new(_source.Cluster, session: null, Consistency.ReadYourWrites, onNode);
 
     private static RoutingException ErrorOfNext(ReadAttempts attempts) => Should.Throw<RoutingException>(() => attempts.Next());
 
     private static PostgresException Answer(string sqlState) => new("no", "ERROR", "ERROR", sqlState);
-}
-
-internal static class FirstAttempt
-{
-    public static bool AbsorbFirst(this ReadAttempts attempts, Exception failure)
-    {
-        attempts.Next();
-        return attempts.Absorb(failure, isOpen: true);
-    }
 }

@@ -61,6 +61,32 @@ public sealed class RouterTests
         { "only the primary is near, with a share", new(Near: 0b1, PrimaryWeight: 1e-9), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
         { "share", new(PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica()], "pg-1", RouteReason.PrimaryShare },
         { "share of the near", new(Near: 0b11, PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica(), Replica()], "pg-1", RouteReason.PrimaryShare },
+        { "stays where it read", new(StayOn: 1), [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
+        { "stays, and has the position", new(StayOn: 1, Include: 100), [Primary(100), Replica(100)], "pg-2", RouteReason.StaysOnReplica },
+        { "stays, and proves the position", new(StayOn: 1, Include: 150), [Primary(100), Replica(120)], "pg-2", RouteReason.StaysOnReplica },
+        { "another life of the node it read on", new(StayOn: 1, StayEpoch: 2), [Primary(), Replica(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "the node it read on is gone", new(StayOn: 1), [Primary(), Silence, Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "the node it read on failed", new(StayOn: 1, Failed: 0b10), [Primary(), Replica(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "the node it read on is behind its writes", new(StayOn: 1, Include: 100), [Primary(100), Replica(99), Replica(100)], "pg-1", RouteReason.SeenPositionUnknown },
+        { "the node it read on was promoted", new(StayOn: 1), [Silence, Primary(timeline: 2)], "pg-2", RouteReason.SeenPositionUnknown },
+        { "the node it read on is gone, and so is the primary", new(StayOn: 1), [Silence, Silence, Replica()], null, RouteReason.None },
+        { "stays, whatever is near or has a share", new(StayOn: 1, Near: 0b100, PrimaryWeight: 1_000), [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
+        { "complete enough", new(CompleteSince: 0), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
+        { "too old", new(CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.NoReplicaCanServe },
+        { "it has reached no sample", new(CompleteSince: 0), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
+        { "too old to stay on", new(StayOn: 1, CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "too old, though named", new(OnNode: "pg-2", CompleteSince: 1), [Primary(), Replica()], null, RouteReason.None },
+        { "the primary is never too old", new(OnNode: "pg-1", CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.NamedNode },
+        { "an ancestor left behind the place", new(Include: 80), [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(150, timeline: 2)], "pg-2", RouteReason.ReplicaHasPosition },
+        { "an ancestor left before the place", new(Include: 101), [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(150, timeline: 2)], "pg-1", RouteReason.NoReplicaCanServe },
+        { "left behind on the dead timeline", new(Include: 150, Timeline: 2), [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(9_000)], "pg-1", RouteReason.NoReplicaCanServe },
+        { "a chain that is not known", new(Include: 80), [Primary(200, timeline: 2), Replica(150, timeline: 2)], "pg-1", RouteReason.NoReplicaCanServe },
+
+        { "what the session saw is unknown", new(Because: RouteReason.SeenPositionUnknown), [Primary(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "a transaction", new(Because: RouteReason.Transaction), [Primary(), Replica()], "pg-1", RouteReason.Transaction },
+        { "a tracking query", new(Because: RouteReason.TrackingQuery), [Primary(), Replica()], "pg-1", RouteReason.TrackingQuery },
+        { "raw SQL", new(Because: RouteReason.RawSql), [Primary(), Replica()], "pg-1", RouteReason.RawSql },
+
         { "the last resort is no share", new(PrimaryWeight: 1), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
     };
 
@@ -89,7 +115,10 @@ public sealed class RouterTests
         { RejectionReason.IsReplica, "is a replica", new(Because: RouteReason.Write), [Primary(), Replica()] },
         { RejectionReason.IsPrimary, "is the primary, which serves reads only when no replica can", new(), [Replica(), Primary()] },
         { RejectionReason.Behind, "has replayed 0/63, 1 bytes short", new(Include: 100), [Primary(100), Replica(99)] },
-        { RejectionReason.OtherTimeline, "follows timeline 2, not 1", new(Include: 100), [Replica(100, timeline: 1), Replica(9_000, timeline: 2)] },
+        { RejectionReason.OtherTimeline, "follows timeline 2, which does not lead through position 0/64 on timeline 1", new(Include: 100), [Replica(100, timeline: 1), Replica(9_000, timeline: 2)] },
+        { RejectionReason.TooStale, "may be older than 00:00:01: it has reached no position of the primary that this process has seen", new(CompleteSince: 0), [Primary(100), Replica(99)] },
+        { RejectionReason.TooStale, "may be older than 00:00:01", new(CompleteSince: 1), [Primary(), Replica()] },
+        { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2), [Primary(), Replica(), Replica()] },
         { RejectionReason.OtherZone, "stands in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
         { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
         { RejectionReason.NotNamed, "was not asked for", new(OnNode: "pg-1"), [Primary(), Replica()] },
@@ -108,6 +137,11 @@ public sealed class RouterTests
     [Fact]
     public void Every_reason_against_a_node_occurs() =>
         Rejections.Select(row => row.Data.Item1).Distinct().Order().ShouldBe(Enum.GetValues<RejectionReason>().Order());
+
+    /// <summary>ReplicaCaughtUp takes a wait, which ReadAttemptsTests has.</summary>
+    [Fact]
+    public void Every_reason_for_a_node_occurs() =>
+        Decisions.Select(row => row.Data.Item5).Append(RouteReason.ReplicaCaughtUp).Distinct().Order().ShouldBe(Enum.GetValues<RouteReason>().Order());
 
     [Fact]
     public void Every_reason_has_words_of_its_own()
@@ -215,19 +249,28 @@ public sealed class RouterTests
     {
         var router = new ReadOf(Near: 0b110).Router(nodes: 4, policy);
         var snapshot = Of(Primary(120), Replica(120), Replica(100), Replica(120));
-        var read = new ReadRequirement { MustInclude = Place(110) };
+        ReadRequirement[] reads =
+        [
+            new() { MustInclude = Place(110), CompleteSince = 0 },
+            new() { StayOn = new NodeEpoch(1, 1) },
+            new() { MustInclude = Place(90, timeline: 7) },
+        ];
         int[] load = [0, 1, 2, 3];
 
         long Allocated()
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var i = 0; i < 1_000; i++) router.Decide(snapshot, read, load);
+            for (var i = 0; i < 1_000; i++)
+                foreach (var read in reads) router.Decide(snapshot, read, load);
+
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
         Allocated();
         Allocated().ShouldBe(0);
     }
+
+    private static Fork ForkAt(ulong position) => new(1, 2, At(position), At(position));
 
     // A theory's parameters are public, which the answers of nodes are not.
     private static ClusterSnapshot Nodes(object?[] answers) => Of([.. answers.Cast<ProbeAnswer?>()]);

@@ -194,4 +194,167 @@ public sealed class SnapshotRulesTests
         after.Nodes[0].ShouldBe(before.Nodes[0]);
         after.Nodes[2].ShouldBe(before.Nodes[2]);
     }
+
+    [Fact]
+    public void A_promotion_is_bracketed_by_what_probes_saw_before_and_after()
+    {
+        var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
+
+        Fate(chain, 150).ShouldBe(PlaceFate.Holds);
+        Fate(chain, 151).ShouldBe(PlaceFate.MayBeLost);
+        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_promotion_is_bracketed_too_when_a_replica_told_of_it_first()
+    {
+        var told = Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(2, Replica(205, timeline: 2));
+        told.LatestTimeline.ShouldBe(2u);
+        told.Primary.ShouldBeNull();
+
+        var chain = told.Then(1, Primary(210, timeline: 2)).Chain;
+        Fate(chain, 150).ShouldBe(PlaceFate.Holds);
+        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_node_of_which_nothing_was_known_at_its_promotion_proves_nothing()
+    {
+        var chain = Of(Primary(200), Silence).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
+
+        Fate(chain, 1).ShouldBe(PlaceFate.MayBeLost);
+        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void Two_promotions_in_a_row_make_a_chain_through_both()
+    {
+        var snapshot = Of(Primary(200), Replica(150), Replica(150))
+            .Then(0, Silence).Then(1, Primary(210, timeline: 2)).Then(2, Replica(300, timeline: 2))
+            .Then(1, Silence).Then(2, Primary(310, timeline: 3));
+
+        Fate(snapshot.Chain, 150, current: 3).ShouldBe(PlaceFate.Holds);
+        Fate(snapshot.Chain, 300, timeline: 2, current: 3).ShouldBe(PlaceFate.Holds);
+        Fate(snapshot.Chain, 301, timeline: 2, current: 3).ShouldBe(PlaceFate.MayBeLost);
+        Fate(snapshot.Chain, 311, timeline: 2, current: 3).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void Exact_forks_win_over_a_bracket()
+    {
+        var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Told(Primary(210, timeline: 2), at: 160)).Chain;
+
+        Fate(chain, 160).ShouldBe(PlaceFate.Holds);
+        Fate(chain, 161).ShouldBe(PlaceFate.Lost);
+        chain.BeginOf(2).ShouldBe(At(160));
+    }
+
+    [Fact]
+    public void A_primary_found_at_the_start_tells_its_history_before_the_others_have_answered() =>
+        Fate(Of(Told(Primary(210, timeline: 2), at: 160), null).Chain, 161).ShouldBe(PlaceFate.Lost);
+
+    [Fact]
+    public void What_a_rival_told_counts_once_it_is_the_primary()
+    {
+        var rivals = Of(Primary(210, timeline: 2), Told(Primary(210, timeline: 2), at: 160));
+        Fate(rivals.Chain, 161).ShouldBe(PlaceFate.MayBeLost, "neither is believed");
+
+        Fate(rivals.Then(0, Silence).Chain, 161).ShouldBe(PlaceFate.Lost);
+        Fate(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161).ShouldBe(PlaceFate.Lost, "it is told once and kept");
+    }
+
+    [Fact]
+    public void The_history_of_another_cluster_is_none_of_ours()
+    {
+        var ours = Of(Told(Primary(210, timeline: 2), at: 160), Replica(timeline: 2), Silence);
+        var foreign = Told(Primary(900, timeline: 2, identifier: Theirs), at: 50);
+
+        Fate(ours.Then(2, foreign).Chain, 160).ShouldBe(PlaceFate.Holds);
+    }
+
+    [Fact]
+    public void A_crash_of_the_primary_is_noted_by_a_checkpoint_at_or_past_the_last_flush_position_seen()
+    {
+        var crashed = Of(Lives(1, 100)).Then(0, Lives(2, 120, checkpoint: 100, insert: 125));
+
+        crashed.Chain.Incarnation.ShouldBe(1);
+        crashed.Primary!.Incarnation.ShouldBe(1);
+        Fate(crashed.Chain, 100).ShouldBe(PlaceFate.Holds);
+        Fate(crashed.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
+        Fate(crashed.Chain, 126).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_crash_is_noted_though_probes_failed_in_between() =>
+        Of(Lives(1, 100)).Then(0, Silence).Then(0, Lives(2, 120, checkpoint: 110)).Chain.Incarnation.ShouldBe(1);
+
+    [Fact]
+    public void A_mere_reconnect_is_no_crash()
+    {
+        Of(Lives(1, 100)).Then(0, Lives(2, 120, checkpoint: 99)).Chain.Incarnation.ShouldBe(0, "the last checkpoint is older than what was seen");
+        Of(Lives(1, 100)).Then(0, Lives(1, 120, checkpoint: 110)).Chain.Incarnation.ShouldBe(0, "the monitor's connection has lived on");
+        Of(Lives(1, 100)).Then(0, Lives(2, 120)).Chain.Incarnation.ShouldBe(0, "no checkpoint was read");
+    }
+
+    [Fact]
+    public void Neither_a_replica_that_crashed_nor_a_promotion_is_a_crash_of_the_primary()
+    {
+        Of(Lives(1, 100), Replica(100)).Then(1, Replica(50) with { Epoch = 2, Checkpoint = At(200) }).Chain.Incarnation.ShouldBe(0);
+        Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Lives(2, 210, checkpoint: 205) with { Timeline = 2 }).Chain.Incarnation.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_node_keeps_the_life_of_the_primary_in_which_it_was_sampled()
+    {
+        var before = Of(Lives(1, 100), Replica(100));
+        var crashed = before.Then(0, Lives(2, 120, checkpoint: 100));
+
+        crashed.Nodes[1].Incarnation.ShouldBe(0);
+        crashed.Then(1, Replica(120)).Nodes[1].Incarnation.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_refused_probe_leaves_the_primary_its_standing_but_is_no_sample()
+    {
+        var refused = Of(Primary(100), Replica(100)).Then(0, Silence with { IsRefusal = true }, probeNumber: 7).Primary.ShouldNotBeNull();
+
+        refused.Failure.ShouldNotBeNull();
+        refused.ProbeNumber.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_replica_is_complete_as_of_the_latest_sample_of_the_primary_that_it_has_reached()
+    {
+        var snapshot = Of(Primary(100), Replica(100))
+            .Then(0, Primary(200), sentAt: 1_000).Then(0, Primary(300), sentAt: 2_000);
+
+        snapshot.Then(1, Replica(299), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(1_000);
+        snapshot.Then(1, Replica(300), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000);
+        snapshot.Then(1, Replica(300, timeline: 0), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000, "its timeline is not shown");
+        snapshot.Then(1, Replica(300, timeline: 0) with { Epoch = 2 }, sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000);
+        snapshot.Then(1, Replica(50), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBeNull();
+        snapshot.Nodes[0].CompleteAsOf.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(250, true)]
+    [InlineData(251, false)]
+    public void A_replica_keeps_up_that_was_at_most_a_quarter_of_a_second_behind(int milliseconds, bool keepsUp)
+    {
+        var later = TimeSpan.FromMilliseconds(milliseconds).Ticks;
+
+        Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later).Nodes[1].KeepsUp.ShouldBe(keepsUp);
+    }
+
+    private static PlaceFate Fate(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
+        chain.Judge(new Stamp(Place(position, timeline), 0), current ?? (chain.Incarnation > 0 ? 1u : 2u));
+
+    private static ProbeAnswer Told(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
+
+    private static ProbeAnswer Lives(long epoch, ulong flushed, ulong? checkpoint = null, ulong? insert = null) => Primary(flushed) with
+    {
+        Epoch = epoch,
+        Checkpoint = checkpoint is { } c ? At(c) : null,
+        InsertPosition = At(insert ?? flushed),
+    };
 }

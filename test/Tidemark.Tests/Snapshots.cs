@@ -15,6 +15,7 @@ internal static class Snapshots
         Timeline = timeline,
         SeesTimeline = true,
         Position = At(position),
+        InsertPosition = At(position),
     };
 
     public static ProbeAnswer Replica(ulong position = 100, uint timeline = 1, ulong identifier = Ours) =>

@@ -41,7 +41,7 @@ public sealed class TidemarkOptionsTests
         var options = Read(("Nodes:pg-1", "Host=pg-1"));
 
         (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
-            .ShouldBe((Consistency.ReadYourWrites, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
+            .ShouldBe((Consistency.Session, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
         options.Nodes["pg-1"].Weight.ShouldBe(1);
     }
 
@@ -81,8 +81,8 @@ public sealed class TidemarkOptionsTests
         errors.ShouldBe(
             [
                 "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
-                "Tidemark:DefaultConsistency is 'Fierce'. It takes Eventual, ReadYourWrites, Strong.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
+                "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.",
                 "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
                 "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
                 "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
@@ -131,6 +131,41 @@ public sealed class TidemarkOptionsTests
     public void A_password_is_in_no_error() =>
         ErrorsOf(("Nodes:pg-1", "Host=a,b;Password=zebra;Multiplexing=true"), ("Nodes:pg-2", "Host=a;Password=zebra;quagga=1"), ("ConnectionString", "Password=zebra"), ("Conn", "zebra"))
             .ShouldAllBe(error => !error.Contains("zebra", StringComparison.Ordinal) && !error.Contains("quagga", StringComparison.Ordinal));
+
+    [Fact]
+    public void The_settings_of_consistency_are_read()
+    {
+        var options = Read(
+            ("Nodes:pg-1", "Host=pg-1"), ("DefaultConsistency", "session within 00:00:30"), ("MaxStaleness", "00:01:00"), ("ReadWait", "00:00:00.020"),
+            ("MaxWaitingReads", "50"), ("ThrowOnLostWrite", "true"), ("TokenKey", new string('k', 32)), ("TokenLifetime", "00:10:00"));
+
+        (options.DefaultConsistency, options.MaxStaleness, options.ReadWait, options.MaxWaitingReads, options.ThrowOnLostWrite, options.TokenKey, options.TokenLifetime)
+            .ShouldBe((Consistency.Session.Within(TimeSpan.FromSeconds(30)), TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(20), 50, true, new string('k', 32), TimeSpan.FromMinutes(10)));
+    }
+
+    [Theory]
+    [InlineData("MaxStaleness", "00:00:00.099", "Tidemark:MaxStaleness is '00:00:00.0990000'. Staleness is measured by probes: give at least ProbeInterval (00:00:00.1000000)")]
+    [InlineData("MaxStaleness", "-00:00:01", "Tidemark:MaxStaleness is '-00:00:01'.")]
+    [InlineData("MaxStaleness", "soon", "Tidemark:MaxStaleness is 'soon'. It takes a time such as 00:00:00.100.")]
+    [InlineData("DefaultConsistency", "BoundedStaleness(00:00:00.001)", "Tidemark:DefaultConsistency is '00:00:00.0010000'. Staleness is measured by probes")]
+    [InlineData("DefaultConsistency", "Strong within 00:00:00.001", "Tidemark:DefaultConsistency is '00:00:00.0010000'.")]
+    [InlineData("ReadWait", "-00:00:00.001", "Tidemark:ReadWait is '-00:00:00.0010000'. Give a time from 0 (never wait) to 10 seconds")]
+    [InlineData("ReadWait", "00:00:10.001", "Tidemark:ReadWait is '00:00:10.0010000'.")]
+    [InlineData("MaxWaitingReads", "-1", "Tidemark:MaxWaitingReads is '-1'. Give a number from 0 to 1,000,000.")]
+    [InlineData("MaxWaitingReads", "1000001", "Tidemark:MaxWaitingReads is '1000001'.")]
+    [InlineData("MaxWaitingReads", "many", "Tidemark:MaxWaitingReads is 'many'. It takes a whole number.")]
+    [InlineData("ThrowOnLostWrite", "perhaps", "Tidemark:ThrowOnLostWrite is 'perhaps'. It takes true or false.")]
+    [InlineData("TokenKey", "zebra", "Tidemark:TokenKey has 5 characters. Give at least 32 that nobody can guess")]
+    [InlineData("TokenKey", "", "Tidemark:TokenKey has 0 characters.")]
+    [InlineData("TokenLifetime", "00:00:00.999", "Tidemark:TokenLifetime is '00:00:00.9990000'. Give a time from 1 second to 30 days")]
+    [InlineData("TokenLifetime", "30.00:00:01", "Tidemark:TokenLifetime is '30.00:00:01'.")]
+    public void A_setting_of_consistency_out_of_its_bounds_is_refused(string setting, string value, string error) =>
+        ErrorsOf(("Nodes:pg-1", "Host=pg-1"), (setting, value)).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            e => e.ShouldStartWith(error), e => e.ShouldNotContain("zebra"));
+
+    [Fact]
+    public void A_bound_of_exactly_the_probe_interval_is_taken() =>
+        Read(("Nodes:pg-1", "Host=pg-1"), ("MaxStaleness", "00:00:00.100")).MaxStaleness.ShouldBe(TimeSpan.FromMilliseconds(100));
 
     [Fact]
     public void Weights_that_are_no_numbers_are_refused_in_code_too()

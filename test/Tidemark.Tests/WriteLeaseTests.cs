@@ -17,9 +17,9 @@ public sealed class WriteLeaseTests
         await using var connection = await OpenAsync(source);
 
         _session.HasMoved.ShouldBeTrue();
-        _session.PendingMark.ShouldBeNull();
+        Pending(source).ShouldBeNull("a write under way has no end that a sample could be taken after");
         await connection.CloseAsync();
-        _session.PendingMark.ShouldNotBeNull();
+        Pending(source).ShouldNotBeNull();
     }
 
     [Fact]
@@ -32,8 +32,8 @@ public sealed class WriteLeaseTests
         await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
         await connection.DisposeAsync();
 
-        _session.PendingMark.ShouldBeNull("no sample can tell whether the server finished the commit");
-        _session.Require(Consistency.ReadYourWrites).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        Pending(source).ShouldBeNull("no sample can tell whether the server finished the commit");
+        _session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
     }
 
     [Fact]
@@ -47,16 +47,111 @@ public sealed class WriteLeaseTests
         _session.HasMoved.ShouldBeFalse();
     }
 
-    private static TidemarkDataSource SourceOn(FakeServer server)
+    [Fact]
+    public async Task A_write_in_doubt_stays_so_though_its_connection_was_created_before_the_node_had_answered()
     {
-        var builder = new TidemarkDataSourceBuilder { AskNodes = (_, _) => Task.FromResult(Primary()) };
+        await using var server = new FakeServer();
+        var answer = new TaskCompletionSource<ProbeAnswer>();
+        await using var source = SourceOn(server, (_, _) => answer.Task);
+        await using var connection = source.Cluster.CreateWrite(0, _session);
+        answer.SetResult(Primary() with { StartedAt = DateTimeOffset.UnixEpoch });
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await connection.OpenAsync(Cancelled);
+        await using var commit = new NpgsqlCommand("COMMIT", connection);
+        await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
+        await connection.CloseAsync();
+
+        Pending(source).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_write_in_doubt_belongs_to_the_life_its_connection_was_opened_in_and_not_to_that_it_was_created_in()
+    {
+        await using var server = new FakeServer();
+        var answer = Primary() with { StartedAt = DateTimeOffset.UnixEpoch };
+        await using var source = SourceOn(server, (_, _) => Task.FromResult(answer));
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await using var connection = source.Cluster.CreateWrite(0, _session);
+        answer = answer with { StartedAt = DateTimeOffset.UnixEpoch.AddHours(1), Epoch = 2 };
+        await source.Cluster.Monitor.SampleAsync(0, Cancelled);
+        await connection.OpenAsync(Cancelled);
+        await using var commit = new NpgsqlCommand("COMMIT", connection);
+        await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
+        await connection.CloseAsync();
+
+        Pending(source).ShouldBeNull("the server of that life may still commit");
+    }
+
+    [Fact]
+    public async Task A_commit_around_a_crash_is_pending_for_nobody_knows_in_which_life_of_the_primary_it_was()
+    {
+        await using var server = new FakeServer();
+        var answer = Primary();
+        await using var source = SourceOn(server, (_, _) => Task.FromResult(answer));
+        await using var connection = await OpenAsync(source);
+        answer = Primary(120) with { Epoch = 2, Checkpoint = At(100) };
+        await source.Cluster.Monitor.SampleAsync(0, Cancelled);
+        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(500));
+        await connection.CloseAsync();
+
+        _session.Written.ShouldBeNull();
+        var snapshot = source.Cluster.Monitor.Snapshot;
+        _session.Resolve(Pending(source)!.Value, snapshot.Primary!, snapshot).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_commit_that_brought_its_position_along_leaves_nothing_pending()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(600));
+        await connection.CloseAsync();
+
+        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(600)));
+        Pending(source).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_transaction_that_was_rolled_back_wrote_nothing_but_has_seen()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        WriteLease.Of(connection)!.Outcome = WriteOutcome.RolledBack;
+        await connection.CloseAsync();
+
+        _session.Require(ConsistencyDemands.Written).ShouldBe(default);
+        _session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+    }
+
+    [Fact]
+    public async Task A_connection_for_reading_leaves_a_sight_and_no_write()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await using var connection = source.Cluster.CreateWrite(0, _session);
+        WriteLease.Of(connection)!.IsForReading = true;
+        await connection.OpenAsync(Cancelled);
+        await connection.CloseAsync();
+
+        _session.HasMoved.ShouldBeFalse();
+        _session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+    }
+
+    private static TidemarkDataSource SourceOn(FakeServer server, AskNode? ask = null)
+    {
+        var builder = new TidemarkDataSourceBuilder { AskNodes = ask ?? ((_, _) => Task.FromResult(Primary())) };
         return builder.AddNode("pg-1", server.ConnectionString).Build();
     }
+
+    private long? Pending(TidemarkDataSource source) => _session.NeedsSample(ConsistencyDemands.Written, source.Cluster.Monitor.Snapshot, mayStay: true);
 
     private async Task<NpgsqlConnection> OpenAsync(TidemarkDataSource source)
     {
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
-        var connection = source.Cluster.Create(source.DecideWrite(), forWriting: true, _session);
+        var connection = source.Cluster.Create(source.DecideWrite(), forWriting: true, _session, out _);
         await connection.OpenAsync(Cancelled);
         return connection;
     }

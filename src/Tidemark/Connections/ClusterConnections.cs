@@ -100,8 +100,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public ConnectionCheck CheckOf(NpgsqlConnection connection, in RouteDecision decision)
     {
         if (!decision.IsReplica) return ConnectionCheck.None;
-        var (must, node) = (decision.MustInclude, decision.State);
-        var stays = decision.Reason == RouteReason.StaysOnReplica;
+        var (must, node) = (decision.MustShow, decision.State);
+        var stays = decision.Stays;
         if (must is null && !stays) return ConnectionCheck.None;
 
         var isProven = !node.IsPooled && _lives.IsProven(connection, node, Monitor.ProbesSent);

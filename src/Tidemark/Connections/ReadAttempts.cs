@@ -20,6 +20,9 @@ internal struct ReadAttempts(
 
     public RouteDecision Decision { get; private set; }
 
+    // A node that was named is judged by a position where that can be learned: the session may have read on another.
+    private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
+
     /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
     public RoutingException? Refusal { get; private set; }
 
@@ -32,14 +35,14 @@ internal struct ReadAttempts(
         get
         {
             if (_isMoved) return ReadRequirement.Primary(RouteReason.RepeatedOnPrimary);
-            var requirement = session?.Require(consistency.Demands, !_mayNotStay) ?? Outside(consistency);
+            var requirement = session?.Require(consistency.Demands, MayStay) ?? Outside(consistency);
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }
     }
 
     /// <summary>The mark up to which a sample of the primary is wanted before the next attempt; <see langword="null"/>: none is.</summary>
     public readonly long? NeedsSample =>
-        _isMoved || cluster.Monitor.Snapshot is not { Primary: not null } snapshot ? null : session?.NeedsSample(consistency.Demands, snapshot, !_mayNotStay);
+        _isMoved || cluster.Monitor.Snapshot is not { Primary: not null } snapshot ? null : session?.NeedsSample(consistency.Demands, snapshot, MayStay);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
@@ -59,7 +62,7 @@ internal struct ReadAttempts(
     public void GiveUp(ConnectionCheck check, Activity? activity)
     {
         RouteActivity.GiveUp(activity, check);
-        _mayNotStay |= Decision.Reason == RouteReason.StaysOnReplica;
+        _mayNotStay |= Decision.Stays;
         if (check == ConnectionCheck.Position) _behind |= 1UL << Decision.NodeIndex;
     }
 
@@ -114,7 +117,7 @@ internal struct ReadAttempts(
 
     private void Exclude()
     {
-        _mayNotStay |= Decision.Reason == RouteReason.StaysOnReplica;
+        _mayNotStay |= Decision.Stays;
         _failed |= 1UL << Decision.NodeIndex;
         cluster.Monitor.Suspect(Decision.NodeIndex);
     }

@@ -210,7 +210,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior)
     {
-        if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustInclude!.Value, behavior);
+        if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustShow!.Value, behavior);
         _inner.Connection = connection;
         return _inner.ExecuteReader(behavior);
     }
@@ -219,7 +219,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior, CancellationToken cancellationToken)
     {
         if (check == ConnectionCheck.Position)
-            return ReadCheck.ExecuteAsync(connection, _inner, decision.MustInclude!.Value, behavior, cancellationToken);
+            return ReadCheck.ExecuteAsync(connection, _inner, decision.MustShow!.Value, behavior, cancellationToken);
         _inner.Connection = connection;
         return new ValueTask<NpgsqlDataReader?>(_inner.ExecuteReaderAsync(behavior, cancellationToken)!);
     }

@@ -13,10 +13,9 @@ internal sealed class WriteLease
     private static readonly ConditionalWeakTable<NpgsqlConnection, WriteLease> Leases = [];
 
     private readonly ClusterConnections _owner;
-    private readonly NodeState _node;
+    private NodeState _node;
     private ConsistencySession? _counted;
     private ConsistencySession? _watching;
-    private int _incarnation;
     private bool _isOpen;
 
     private WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
@@ -68,7 +67,9 @@ internal sealed class WriteLease
 
         _isOpen = true;
         Outcome = null;
-        _incarnation = _owner.Monitor.Snapshot.Chain.Incarnation;
+
+        // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
+        _node = _owner.Monitor.Snapshot.Nodes[NodeIndex];
         var follows = IsForReading || Session?.BeginWrite() == true;
         _counted = IsForReading || !follows ? null : Session;
         _watching = follows ? Session : null;
@@ -91,8 +92,10 @@ internal sealed class WriteLease
         else session.EndWrite(_node, StampOf(Outcome?.Written));
     }
 
-    // An open connection never outlives the primary's life that it was opened in.
-    private Stamp? StampOf(Place? place) => place is { } p ? new Stamp(p, _incarnation) : null;
+    // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which
+    // life that was: the place is pending then, and the session hears that it may have been lost.
+    private Stamp? StampOf(Place? place) =>
+        place is { } p && _node.Incarnation == _owner.Monitor.Snapshot.Chain.Incarnation ? new Stamp(p, _node.Incarnation) : null;
 }
 
 /// <summary>How what was done on a connection ended, where the end itself told.</summary>

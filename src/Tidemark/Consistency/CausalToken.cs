@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
@@ -156,7 +157,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         if (s.Length > MaxLength) return false;
         problem = "it is not URL-safe Base64";
         Span<byte> bytes = stackalloc byte[MaxLength];
-        return Base64Url.TryDecodeFromChars(s, bytes, out var written) && TryRead(bytes[..written], out result, out problem);
+
+        // Not TryDecodeFromChars, which throws where the text is none.
+        return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done && TryRead(bytes[..written], out result, out problem);
     }
 
     private static byte[] Write(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain)

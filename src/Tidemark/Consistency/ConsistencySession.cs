@@ -24,6 +24,7 @@ public sealed class ConsistencySession : IDisposable
     private readonly ClusterMonitor? _monitor;
     private long _marks;
     private int _writesUnderWay;
+    private LostWrite? _lost;
     private bool _isEnded;
     private bool _hasMoved;
 
@@ -56,7 +57,15 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The session wrote something since it began, as opposed to what it was begun with.</summary>
+    /// <summary>Something of what is asked for is pending or in doubt: a token without it would say less than the session did.</summary>
+    internal bool IsUnknownOf(ConsistencyDemands what)
+    {
+        lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 || (what.HasFlag(ConsistencyDemands.Seen) && _pendingSights.Count > 0);
+    }
+
+    /// <summary>
+    /// What the session wrote is no longer what it was begun with: it wrote something since, or something was lost. Its token must be replaced.
+    /// </summary>
     internal bool HasMoved
     {
         get
@@ -159,13 +168,14 @@ public sealed class ConsistencySession : IDisposable
         LostWrite? lost = null;
         lock (_lock)
         {
-            var incarnation = snapshot.Chain.Incarnation;
             foreach (var write in CollectionsMarshal.AsSpan(_pendingWrites))
             {
                 if (write.Mark > mark || (write.IsInDoubt && !IsOver(write, snapshot))) continue;
                 if (write.Timeline != 0 && write.Timeline != primary.Timeline)
                     lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
-                Add(_written, new Stamp(new Place(primary.Timeline, primary.Position), incarnation));
+                else if (write.Incarnation != Stamp.Unknown && write.Incarnation != primary.Incarnation && !write.IsInDoubt)
+                    lost ??= LostWrite.OfCrash(wasWritten: true);
+                Add(_written, new Stamp(new Place(primary.Timeline, primary.Position), primary.Incarnation));
             }
 
             _pendingWrites.RemoveAll(w => w.Mark <= mark && (!w.IsInDoubt || IsOver(w, snapshot)));
@@ -175,8 +185,9 @@ public sealed class ConsistencySession : IDisposable
 
                 // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
                 var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
-                Add(_seen, new Stamp(new Place(primary.Timeline, bound), incarnation));
+                Add(_seen, new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
                 if (sight.Timeline != 0 && sight.Timeline != primary.Timeline) lost ??= LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline);
+                else if (sight.OnPrimary && sight.Incarnation != Stamp.Unknown && sight.Incarnation != primary.Incarnation) lost ??= LostWrite.OfCrash(wasWritten: false);
             }
 
             _pendingSights.RemoveAll(s => s.Mark <= mark);
@@ -193,8 +204,12 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            if (snapshot.Primary is not { } primary) return null;
-            return Later(Validate(_written, primary, snapshot, wasWritten: true), Validate(_seen, primary, snapshot, wasWritten: false));
+            var noted = _lost;
+            _lost = null;
+            if (snapshot.Primary is not { } primary) return noted;
+            var lost = Later(Validate(_written, primary, snapshot, wasWritten: true), Validate(_seen, primary, snapshot, wasWritten: false));
+            _hasMoved |= lost is { WasWritten: true };
+            return Later(noted, lost);
         }
     }
 
@@ -204,11 +219,27 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return IsBeyond(_written, primary) || IsBeyond(_seen, primary);
     }
 
+    /// <summary>A place from another process is on a timeline that this one has not seen yet: there was a promotion that it must learn of first.</summary>
+    internal bool IsAheadOf(ClusterSnapshot snapshot)
+    {
+        lock (_lock) return IsAhead(_written, snapshot.LatestTimeline) || IsAhead(_seen, snapshot.LatestTimeline);
+    }
+
+    /// <summary>Something of what the session is to go on after was lost; told by the next read.</summary>
+    internal void NoteLoss(LostWrite lost)
+    {
+        lock (_lock)
+        {
+            _lost = Later(_lost, lost);
+            _hasMoved |= lost.WasWritten;
+        }
+    }
+
     /// <summary>
     /// Compares places from another process with a sample of the primary taken after they came. One beyond it is forged, or of a write lost in a crash:
     /// it gives way to the present.
     /// </summary>
-    internal LostWrite? Verify(NodeState primary, int incarnation)
+    internal LostWrite? Verify(NodeState primary)
     {
         lock (_lock)
         {
@@ -218,14 +249,16 @@ public sealed class ConsistencySession : IDisposable
                 for (var i = stamps.Count - 1; i >= 0; i--)
                 {
                     var stamp = stamps[i];
-                    if (stamp.Incarnation != Stamp.Unknown || stamp.Place.Timeline != primary.Timeline || stamp.Place.Position <= primary.InsertPosition) continue;
-                    lost = LostWrite.Of(stamp.Place, isCertain: false, wasWritten: stamps == _written,
-                        $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash");
+                    if (!IsBeyond(stamp, primary)) continue;
+                    lost ??= LostWrite.Of(stamp.Place, isCertain: false, wasWritten: stamps == _written, stamp.Place.Timeline == primary.Timeline
+                        ? $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash"
+                        : $"the primary is on timeline {primary.Timeline}, so the position is forged or of a primary that is not there");
                     stamps.RemoveAt(i);
-                    Add(stamps, new Stamp(new Place(primary.Timeline, primary.Position), incarnation));
+                    Add(stamps, new Stamp(new Place(primary.Timeline, stamps == _written ? primary.Position : primary.InsertPosition), primary.Incarnation));
                 }
             }
 
+            _hasMoved |= lost is { WasWritten: true };
             return lost;
         }
     }
@@ -235,7 +268,12 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            if (isUnknown) AddUnknownWrite();
+            if (isUnknown)
+            {
+                AddUnknownWrite();
+                _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), _monitor?.Snapshot.LatestTimeline ?? 0, Stamp.Unknown, OnPrimary: true, Connection: null));
+            }
+
             if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown));
             if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown));
         }
@@ -260,7 +298,7 @@ public sealed class ConsistencySession : IDisposable
         {
             _writesUnderWay--;
             if (at is { } stamp && !isInDoubt) Add(_written, stamp);
-            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Index, isInDoubt, node.StartedAt));
+            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt));
         }
     }
 
@@ -285,20 +323,32 @@ public sealed class ConsistencySession : IDisposable
                 return;
             }
 
-            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, onPrimary, connection);
-            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline);
+            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, node.Incarnation, onPrimary, connection);
+            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline && s.Incarnation == sight.Incarnation);
             _pendingSights.Add(sight);
         }
     }
 
+    // A node that had not answered yet when it was written to tells nothing of the life that the write was in.
     private static bool IsOver(PendingWrite write, ClusterSnapshot snapshot) =>
-        snapshot.LatestTimeline != write.Timeline
-        || (snapshot.Nodes[write.Node] is { Standing: NodeStanding.Primary } node && node.StartedAt != write.StartedAt);
+        (write.Timeline != 0 && snapshot.LatestTimeline != write.Timeline)
+        || (write.StartedAt != default && snapshot.Nodes[write.Node] is { Standing: NodeStanding.Primary } node && node.StartedAt != write.StartedAt);
 
     private static bool IsBeyond(List<Stamp> stamps, NodeState primary)
     {
         foreach (var stamp in stamps)
-            if (stamp.Incarnation == Stamp.Unknown && stamp.Place.Timeline == primary.Timeline && stamp.Place.Position > primary.InsertPosition) return true;
+            if (IsBeyond(stamp, primary)) return true;
+        return false;
+    }
+
+    private static bool IsBeyond(Stamp stamp, NodeState primary) =>
+        stamp.Incarnation == Stamp.Unknown
+        && (stamp.Place.Timeline > primary.Timeline || (stamp.Place.Timeline == primary.Timeline && stamp.Place.Position > primary.InsertPosition));
+
+    private static bool IsAhead(List<Stamp> stamps, uint timeline)
+    {
+        foreach (var stamp in stamps)
+            if (stamp.Incarnation == Stamp.Unknown && stamp.Place.Timeline > timeline) return true;
         return false;
     }
 
@@ -332,12 +382,15 @@ public sealed class ConsistencySession : IDisposable
         for (var i = stamps.Count - 1; i >= 0; i--)
         {
             var stamp = stamps[i];
-            if (stamp.Place.Timeline == primary.Timeline && stamp.Incarnation == snapshot.Chain.Incarnation) continue;
+            if (stamp.Place.Timeline == primary.Timeline && stamp.Incarnation == primary.Incarnation) continue;
+
+            // The snapshot is older than the place: another flow of the session, or another process, has learned of a promotion before it.
+            if (stamp.Place.Timeline > primary.Timeline) continue;
             var fate = snapshot.Chain.Judge(stamp, primary.Timeline);
             if (fate == PlaceFate.Holds) continue;
             lost = Later(lost, LostWrite.Of(stamp.Place, fate == PlaceFate.Lost, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
             stamps.RemoveAt(i);
-            Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), snapshot.Chain.Incarnation));
+            Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), primary.Incarnation));
         }
 
         return lost;
@@ -346,7 +399,7 @@ public sealed class ConsistencySession : IDisposable
     private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
 
     private void AddUnknownWrite() => _pendingWrites.Add(
-        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, Node: -1, IsInDoubt: false, StartedAt: default));
+        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, _monitor?.Snapshot.Chain.Incarnation ?? Stamp.Unknown, Node: -1, IsInDoubt: false, StartedAt: default));
 
     private sealed class Ignoring(ConsistencySession? outer) : IDisposable
     {
@@ -354,10 +407,10 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>A write that has ended somewhere on the timeline (0: on whichever is current).</summary>
-    private readonly record struct PendingWrite(long Mark, uint Timeline, int Node, bool IsInDoubt, DateTimeOffset StartedAt);
+    private readonly record struct PendingWrite(long Mark, uint Timeline, int Incarnation, int Node, bool IsInDoubt, DateTimeOffset StartedAt);
 
     /// <summary>An answer of a node whose position is not known.</summary>
-    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, bool OnPrimary, object? Connection);
+    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, int Incarnation, bool OnPrimary, object? Connection);
 }
 
 /// <summary>A node in one of its lives.</summary>

@@ -21,23 +21,25 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     public async ValueTask PrepareAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        if (session.NeedsVerification(primary))
+        if (session is null) return;
+        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(cancellationToken).ConfigureAwait(false);
+        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary))
         {
             var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-            if (sampled.Standing == NodeStanding.Primary) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
+            if (IsPrimaryNow(sampled)) Report(session.Verify(sampled));
         }
 
-        Report(session.Validate(snapshot));
+        Report(session.Validate(Monitor.Snapshot));
     }
 
     /// <inheritdoc cref="PrepareAsync"/>
     public void Prepare(ConsistencySession? session)
     {
         Monitor.FirstRound();
-        if (session is null || Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        if (session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled, snapshot.Chain.Incarnation));
-        Report(session.Validate(snapshot));
+        if (session is null) return;
+        if (session.IsAheadOf(Monitor.Snapshot)) SampleAll();
+        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled));
+        Report(session.Validate(Monitor.Snapshot));
     }
 
     /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
@@ -82,9 +84,20 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 var candidates = Candidates(snapshot, place);
                 if (candidates.Count == 0) return false;
                 if (candidates.Exists(node => node.Position >= place.Position)) return true;
-                if (time.GetElapsedTime(start) >= readWait) return false;
-                await Task.WhenAny(candidates.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
+                var left = readWait - time.GetElapsedTime(start);
+                if (left <= TimeSpan.Zero) return false;
+
+                // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
+                using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+
+                // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
+                var spent = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, enough.Token);
+                var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
+                await enough.CancelAsync().ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
+
+                // The monitor has ended: there is nothing to wait for any more.
+                await first.ConfigureAwait(false);
             }
         }
         finally
@@ -110,7 +123,24 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     {
         if (Monitor.Snapshot.Primary is not { } primary) return;
         var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-        if (sampled.Standing == NodeStanding.Primary) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+        if (IsPrimaryNow(sampled)) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+    }
+
+    /// <summary>A primary that refused the probe keeps its standing, with the positions of an earlier one: those are no sample.</summary>
+    private static bool IsPrimaryNow(NodeState sampled) => sampled is { Standing: NodeStanding.Primary, Failure: null };
+
+    /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
+    private Task<NodeState[]> SampleAllAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)));
+
+    /// <inheritdoc cref="SampleAllAsync"/>
+    private void SampleAll()
+    {
+#pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
+        var done = new ManualResetEventSlim();
+#pragma warning restore CA2000
+        SampleAllAsync(CancellationToken.None).ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        done.Wait();
     }
 
     /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>

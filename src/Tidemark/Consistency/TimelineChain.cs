@@ -63,11 +63,14 @@ internal sealed class TimelineChain
     {
         var fate = SurvivedCrashes(stamp);
         var timeline = current;
+        var isExact = false;
         while (timeline != stamp.Place.Timeline && fate != PlaceFate.Lost)
         {
-            if (timeline < stamp.Place.Timeline) return PlaceFate.Lost;
+            // A server's own history names every ancestor. Probes may have missed one, and know nothing of what is still to come.
+            if (timeline < stamp.Place.Timeline) return isExact ? PlaceFate.Lost : PlaceFate.MayBeLost;
             if (Find(timeline) is not { } fork) return PlaceFate.MayBeLost;
             fate = Worse(fate, Before(stamp.Place.Position, fork.AtLeast, fork.AtMost));
+            isExact = fork.AtLeast == fork.AtMost;
             timeline = fork.Parent;
         }
 

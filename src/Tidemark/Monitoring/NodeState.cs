@@ -45,6 +45,12 @@ internal sealed record NodeState
     /// <summary>A pooler stands before the server: what a probe brought is proven for no connection, and every read that needs a position asks for it.</summary>
     public bool IsPooled { get; init; }
 
+    /// <summary>Which life of the primary the cluster was in when this was sampled, as this process counts crashes.</summary>
+    public int Incarnation { get; init; }
+
+    /// <summary>How a primary's timeline came from its ancestors, by its own history file; <see langword="null"/>: not told.</summary>
+    public IReadOnlyList<Fork>? Forks { get; init; }
+
     public ulong SystemIdentifier { get; init; }
 
     public DateTimeOffset StartedAt { get; init; }

@@ -42,6 +42,8 @@ internal static class SnapshotRules
             InsertPosition = answer.InsertPosition,
             CompleteAsOf = asOf,
             KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
+            // A history file is read once for each timeline, perhaps before the node is known to be the primary.
+            Forks = answer.Forks ?? (timeline == node.Timeline && !answer.IsInRecovery ? node.Forks : null),
             SystemIdentifier = answer.SystemIdentifier,
             IsPooled = answer.IsPooled,
             StartedAt = answer.StartedAt,
@@ -97,14 +99,15 @@ internal static class SnapshotRules
             ? before.History.Add(primary.SampledAt, primary.Timeline, primary.Position)
             : before.History;
 
+        var chain = primary is null ? before.Chain : Extend(before, primary, answer);
         return new ClusterSnapshot
         {
-            Nodes = [.. nodes.Select(n => n with { Standing = Judge(n) })],
+            Nodes = [.. nodes.Select(n => n with { Standing = Judge(n), Incarnation = n.Index == answered ? chain.Incarnation : n.Incarnation })],
             PrimaryIndex = primary?.Index ?? -1,
             SystemIdentifier = identifier,
             LatestTimeline = latest,
             History = history,
-            Chain = primary is null ? before.Chain : Extend(before, primary, answer),
+            Chain = chain,
         };
     }
 
@@ -113,11 +116,14 @@ internal static class SnapshotRules
     {
         var chain = before.Chain;
         var was = before.Nodes[primary.Index];
-        if (before.LatestTimeline != 0 && primary.Timeline > before.LatestTimeline)
+
+        // From where a primary was last seen: a replica may have told of the new timeline before the new primary did.
+        var parent = before.History.LatestTimeline;
+        if (parent != 0 && primary.Timeline > parent)
         {
             // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
-            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == before.LatestTimeline ? was.Position : default;
-            chain = chain.With(new Fork(before.LatestTimeline, primary.Timeline, atLeast, primary.Position));
+            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == parent ? was.Position : default;
+            chain = chain.With(new Fork(parent, primary.Timeline, atLeast, primary.Position));
         }
         else if (was.Epoch != 0 && was.Epoch != primary.Epoch && was.Timeline == primary.Timeline && answer.Checkpoint >= was.Position)
         {
@@ -126,7 +132,8 @@ internal static class SnapshotRules
             chain = chain.WithCrash(primary.Timeline, was.Position, primary.InsertPosition);
         }
 
-        return answer.Forks is null ? chain : chain.With(answer.Forks);
+        // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
+        return primary.Forks is { } forks && (!ReferenceEquals(forks, was.Forks) || before.PrimaryIndex != primary.Index) ? chain.With(forks) : chain;
     }
 
     private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;

@@ -42,6 +42,8 @@ internal static class TimelineHistory
             }
         }
 
-        return [.. left.Select((l, i) => new Fork(l.Timeline, i + 1 < left.Count ? left[i + 1].Timeline : timeline, l.At, l.At))];
+        // Timelines only grow. A file that says otherwise is none, and a chain made of it could be walked for ever.
+        var forks = left.Select((l, i) => new Fork(l.Timeline, i + 1 < left.Count ? left[i + 1].Timeline : timeline, l.At, l.At));
+        return [.. forks.Where(f => f.Parent < f.Child)];
     }
 }

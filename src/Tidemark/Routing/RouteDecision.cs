@@ -61,6 +61,24 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     internal Place? MustInclude => _requirement.MustInclude;
 
+    /// <summary>
+    /// What a replica must show on a connection that may lead to a later life of its server: what the read must include, and under a bound of
+    /// staleness what made the node fresh enough. On the node's own timeline, which was found to lead through both.
+    /// </summary>
+    internal Place? MustShow
+    {
+        get
+        {
+            if (!IsReplica) return null;
+            var must = _requirement.MustInclude;
+            var position = _requirement.CompleteSince is null || must?.Position >= State.Position ? must?.Position : State.Position;
+            return position is { } p ? new Place(State.Timeline != 0 ? State.Timeline : must?.Timeline ?? _snapshot.LatestTimeline, p) : null;
+        }
+    }
+
+    /// <summary>The node serves since the session has read there, and only as long as it is in the same life.</summary>
+    internal bool Stays => IsReplica && _requirement.StayOn is not null;
+
     internal object? StayConnection => _requirement.StayConnection;
 
     internal TimeSpan? AskedStaleness => _requirement.MaxStaleness;

@@ -59,7 +59,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (!string.Equals(node.Name, requirement.OnNode, StringComparison.OrdinalIgnoreCase)) continue;
             var serves = node.Index == snapshot.PrimaryIndex
-                || (requirement.PrimaryBecause == RouteReason.None && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
+                || (requirement.PrimaryBecause == RouteReason.None && MayStay(node, requirement) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
             return serves && !HasFailed(failed, node.Index) ? (node.Index, RouteReason.NamedNode) : (-1, RouteReason.None);
         }
 
@@ -69,7 +69,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     private static (int Index, RouteReason Reason) TheSameNode(ClusterSnapshot snapshot, in ReadRequirement requirement, NodeEpoch stay, ulong failed)
     {
         var node = snapshot.Nodes[stay.Index];
-        var serves = node.Epoch == stay.Epoch && !HasFailed(failed, stay.Index) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
+        var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
         return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.SeenPositionUnknown);
     }
 
@@ -141,6 +141,9 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return node.KeepsUp ? Verdict.ToVerify : Verdict.Rejected;
     }
 
+    private static bool MayStay(NodeState node, in ReadRequirement requirement) =>
+        requirement.StayOn is not { } stay || stay == new NodeEpoch(node.Index, node.Epoch);
+
     private static bool IsTooStale(NodeState node, in ReadRequirement requirement) =>
         requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
 
@@ -165,7 +168,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
         _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
         _ when IsTooStale(node, requirement) => RejectionReason.TooStale,
-        _ when requirement.StayOn is { } stay && stay != new NodeEpoch(node.Index, node.Epoch) => RejectionReason.SeenElsewhere,
+        _ when !MayStay(node, requirement) => RejectionReason.SeenElsewhere,
         _ when requirement.MustInclude is { } place && !Leads(node, snapshot, place) => RejectionReason.OtherTimeline,
         _ when requirement.MustInclude is { } place && node.Position < place.Position => RejectionReason.Behind,
         _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,

@@ -1,0 +1,147 @@
+using System.Buffers.Text;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class CausalTokenTests
+{
+    private static readonly DateTimeOffset Expiry = new(2000, 1, 1, 1, 0, 0, TimeSpan.Zero);
+    private static readonly byte[] Key = CausalToken.KeyOf("a secret of at least thirty-two characters")!;
+    private static readonly TimelineChain Chain = TimelineChain.Empty.With([new Fork(1, 2, At(100), At(100))]);
+
+    [Fact]
+    public void A_token_is_written_and_read_alike()
+    {
+        var token = Token(Place(5_000, timeline: 2), Place(7_000, timeline: 2), key: Key);
+        var read = CausalToken.Parse(token.ToString());
+
+        (read.Cluster, read.Written, read.Seen, read.IsUnknown, read.ExpiresAt, read.IsSigned)
+            .ShouldBe((Ours, Place(5_000, timeline: 2), Place(7_000, timeline: 2), false, Expiry, true));
+        (read.BeginOf(written: true), read.BeginOf(written: false)).ShouldBe((At(100), At(100)));
+        read.ShouldBe(token);
+        read.GetHashCode().ShouldBe(token.GetHashCode());
+        read.ShouldNotBe(Token(Place(5_001, timeline: 2), Place(7_000, timeline: 2)));
+    }
+
+    [Fact]
+    public void A_token_of_what_was_seen_alone_says_so()
+    {
+        var read = CausalToken.Parse(Token(written: null, Place(7_000, timeline: 2)).ToString());
+
+        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned).ShouldBe((null, Place(7_000, timeline: 2), At(100), false));
+    }
+
+    [Fact]
+    public void A_token_of_a_session_that_did_nothing_and_one_of_unknown_places_are_tokens()
+    {
+        CausalToken.Parse(Token(null, null).ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBeNull(), t => t.IsUnknown.ShouldBeFalse());
+        CausalToken.Parse(Token(null, null, isUnknown: true).ToString()).IsUnknown.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void The_greatest_values_fit_into_the_promised_sizes()
+    {
+        var last = new Place(uint.MaxValue, At(ulong.MaxValue));
+
+        Token(last, null).ToBytes().Length.ShouldBeLessThanOrEqualTo(40);
+        var signed = new CausalToken(ulong.MaxValue, last, last, isUnknown: true, DateTimeOffset.MaxValue, Chain, Key);
+        signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
+        signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
+        CausalToken.Parse(signed.ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
+    }
+
+    [Fact]
+    public void Only_the_key_that_signed_a_token_is_its_own()
+    {
+        var signed = CausalToken.Parse(Token(Place(1), null, key: Key).ToString());
+
+        signed.IsSignedBy(Key).ShouldBeTrue();
+        signed.IsSignedBy(CausalToken.KeyOf("another secret of thirty-two characters")!).ShouldBeFalse();
+        Token(Place(1), null).IsSignedBy(Key).ShouldBeFalse();
+        CausalToken.KeyOf(null).ShouldBeNull();
+    }
+
+    [Fact]
+    public void No_bit_of_a_signed_token_can_be_changed()
+    {
+        var bytes = Token(Place(1), Place(2), key: Key).ToBytes();
+        for (var bit = 0; bit < bytes.Length * 8; bit++)
+        {
+            var forged = (byte[])bytes.Clone();
+            forged[bit / 8] ^= (byte)(1 << (bit % 8));
+            if (CausalToken.TryRead(forged, out var token, out _)) token.IsSignedBy(Key).ShouldBeFalse($"bit {bit}");
+        }
+    }
+
+    [Fact]
+    public void Both_tokens_demands_are_met_by_the_merged_one()
+    {
+        var merged = Token(Place(100), Place(900), expiresAt: Expiry.AddHours(1)).Merge(Token(Place(200), Place(800)));
+
+        (merged.Written, merged.Seen, merged.IsUnknown, merged.ExpiresAt).ShouldBe((Place(200), Place(900), false, Expiry));
+        merged.Merge(Token(null, Place(10, timeline: 2))).Seen.ShouldBe(Place(10, timeline: 2));
+        merged.Merge(Token(null, null, isUnknown: true)).IsUnknown.ShouldBeTrue();
+        Token(null, null).Merge(Token(Place(3), null)).Written.ShouldBe(Place(3));
+    }
+
+    [Fact]
+    public void Tokens_of_two_clusters_do_not_merge() =>
+        Should.Throw<ArgumentException>(() => Token(Place(1), null).Merge(new CausalToken(Theirs, Place(1), null, false, Expiry, Chain, null)))
+            .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
+
+    [Theory]
+    [InlineData(null, "it is empty")]
+    [InlineData("", "it is empty")]
+    [InlineData("AQ", "it is cut short")]
+    [InlineData("not a token!", "it is not URL-safe Base64")]
+    [InlineData("Zm9v+m9v", "it is not URL-safe Base64")]
+    [InlineData("AgAAAAAAAAAAAAAAAAAA", "it is of format version 2, and this is version 1")]
+    [InlineData("AQgAAAAAAAAAAAAAAAAA", "it is spoilt")]
+    [InlineData("AQEAAAAAAAAAAAAAAAAA", "it is spoilt")]
+    public void A_text_that_is_no_token_is_refused_for_its_reason(string? text, string problem)
+    {
+        CausalToken.TryParse(text, null, out var token).ShouldBeFalse();
+        token.ShouldBeNull();
+        if (text is not null) Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"This is no causal token: {problem}.");
+    }
+
+    [Fact]
+    public void A_text_of_ten_kilobytes_is_refused_for_its_length() =>
+        Should.Throw<FormatException>(() => CausalToken.Parse(new string('A', 10_240))).Message.ShouldContain("10240 characters long");
+
+    [Fact]
+    public void A_token_with_anything_cut_off_or_added_is_refused()
+    {
+        var bytes = Token(Place(1), Place(2), key: Key).ToBytes();
+        var whole = Token(Place(1), Place(2)).ToBytes().Length;
+        for (var length = 0; length < bytes.Length; length++)
+            CausalToken.TryRead(bytes.AsSpan(0, length), out _, out _).ShouldBe(length == whole, $"{length} bytes");
+        CausalToken.TryRead([.. bytes, 0], out _, out _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Nothing_that_is_sent_as_a_token_crashes_the_reader()
+    {
+        var random = new Random(20_000);
+        var whole = Token(Place(1), Place(2), key: Key).ToBytes();
+        for (var i = 0; i < 10_000; i++)
+        {
+            var bytes = new byte[random.Next(0, 120)];
+            random.NextBytes(bytes);
+            if (i % 2 == 0 && bytes.Length > 1) (bytes[0], bytes[1]) = (1, (byte)random.Next(8));
+            CausalToken.TryRead(bytes, out _, out _);
+            CausalToken.TryParse(Base64Url.EncodeToString(bytes), null, out _);
+
+            var text = new char[random.Next(0, 200)];
+            for (var c = 0; c < text.Length; c++) text[c] = i % 3 == 0 ? (char)random.Next(char.MaxValue + 1) : (char)random.Next(32, 127);
+            CausalToken.TryParse(new string(text), null, out _);
+
+            var spoilt = Base64Url.EncodeToString(whole).ToCharArray();
+            spoilt[random.Next(spoilt.Length)] = (char)random.Next(256);
+            CausalToken.TryParse(new string(spoilt), null, out _);
+        }
+    }
+
+    private static CausalToken Token(Place? written, Place? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null, byte[]? key = null) =>
+        new(Ours, written, seen, isUnknown, expiresAt ?? Expiry, Chain, key);
+}

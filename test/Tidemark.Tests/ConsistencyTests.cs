@@ -1,0 +1,76 @@
+namespace Tidemark;
+
+public sealed class ConsistencyTests
+{
+    public static TheoryData<string, Consistency> Levels => new()
+    {
+        { "Eventual", Consistency.Eventual },
+        { "MonotonicReads", Consistency.MonotonicReads },
+        { "ReadYourWrites", Consistency.ReadYourWrites },
+        { "Session", Consistency.Session },
+        { "Strong", Consistency.Strong },
+        { "BoundedStaleness(00:01:00)", Consistency.BoundedStaleness(TimeSpan.FromMinutes(1)) },
+        { "BoundedStaleness(2.00:00:00.0000001)", Consistency.BoundedStaleness(TimeSpan.FromDays(2) + TimeSpan.FromTicks(1)) },
+        { "Session within 00:00:30", Consistency.Session.Within(TimeSpan.FromSeconds(30)) },
+        { "ReadYourWrites within 00:00:30", Consistency.ReadYourWrites.Within(TimeSpan.FromSeconds(30)) },
+        { "MonotonicReads within 00:00:00.2500000", Consistency.MonotonicReads.Within(TimeSpan.FromMilliseconds(250)) },
+        { "Strong within 00:00:30", Consistency.Strong.Within(TimeSpan.FromSeconds(30)) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void A_level_is_written_and_read_alike(string text, Consistency level)
+    {
+        level.ToString().ShouldBe(text);
+        Consistency.Parse(text).ShouldBe(level);
+        Consistency.Parse($"  {text.ToUpperInvariant()} ").ShouldBe(level);
+        Consistency.Parse(text.ToLowerInvariant().AsSpan()).ShouldBe(level);
+    }
+
+    [Fact]
+    public void A_level_of_nothing_but_a_bound_is_bounded_staleness() =>
+        Consistency.Parse("Eventual within 00:00:05").ShouldBe(Consistency.BoundedStaleness(TimeSpan.FromSeconds(5)));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    [InlineData("Fierce")]
+    [InlineData("7")]
+    [InlineData("Session,Strong")]
+    [InlineData("Session within")]
+    [InlineData("Session within soon")]
+    [InlineData("Session within 00:00:00")]
+    [InlineData("Session within -00:00:01")]
+    [InlineData("Sessionwithin 00:00:30")]
+    [InlineData("within 00:00:30")]
+    [InlineData("BoundedStaleness")]
+    [InlineData("BoundedStaleness(")]
+    [InlineData("BoundedStaleness()")]
+    [InlineData("BoundedStaleness(00:00:00)")]
+    [InlineData("BoundedStaleness(00:01:00")]
+    [InlineData("BoundedStaleness(00:01:00) within 00:00:01")]
+    public void A_text_that_names_no_level_is_refused_with_the_names(string text)
+    {
+        Consistency.TryParse(text, null, out var level).ShouldBeFalse();
+        level.ShouldBe(default);
+        Should.Throw<FormatException>(() => Consistency.Parse(text)).Message
+            .ShouldBe($"'{text}' is not a consistency level. The levels are Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.");
+    }
+
+    [Fact]
+    public void No_text_is_no_level()
+    {
+        Consistency.TryParse(null, null, out _).ShouldBeFalse();
+        Should.Throw<ArgumentNullException>(() => Consistency.Parse(null!));
+    }
+
+    [Fact]
+    public void The_default_value_is_the_weakest_level() => default(Consistency).ShouldBe(Consistency.Eventual);
+
+    [Fact]
+    public void A_bound_that_no_read_could_keep_is_refused()
+    {
+        Should.Throw<ArgumentOutOfRangeException>(() => Consistency.BoundedStaleness(TimeSpan.Zero));
+        Should.Throw<ArgumentOutOfRangeException>(() => Consistency.Session.Within(TimeSpan.FromTicks(-1)));
+    }
+}

@@ -1,0 +1,184 @@
+using Tidemark.Testing;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class TokenSessionTests : IAsyncDisposable
+{
+    private const string Key = "a secret of at least thirty-two characters";
+
+    private readonly VirtualTime _time = new();
+    private readonly ProbeAnswer[] _answers = [Primary(500), Replica(500)];
+    private readonly List<TidemarkDataSource> _sources = [];
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var source in _sources) await source.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_session_goes_on_in_another_process_where_its_token_says()
+    {
+        var (here, there) = (Source(Key), Source(Key));
+        CausalToken token;
+        using (var session = here.BeginSession())
+        {
+            session.MarkWritten();
+            session.Saw(here.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, new Stamp(Place(600), 0));
+            token = await here.CaptureTokenAsync(Cancelled);
+        }
+
+        (token.Written, token.Seen, token.IsUnknown, token.IsSigned).ShouldBe((Place(500), Place(600), false, true));
+        using var next = there.BeginSession(CausalToken.Parse(token.ToString()));
+        (next.Written, next.Seen, next.HasMoved).ShouldBe((Place(500), Place(600), false));
+    }
+
+    [Fact]
+    public async Task A_token_of_sights_that_could_not_be_learned_is_unknown_and_not_less()
+    {
+        var source = Source();
+        using var session = source.BeginSession();
+        session.Saw(source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
+        _answers[0] = Silence;
+        await source.Cluster.Monitor.SampleAsync(0, Cancelled);
+
+        var token = await source.CaptureTokenAsync(Cancelled);
+        (token.IsUnknown, token.Seen).ShouldBe((true, null));
+        using var next = source.BeginSession(token);
+        next.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+    }
+
+    [Theory]
+    [InlineData(null, null, true)]
+    [InlineData(null, Key, true)]
+    [InlineData(Key, Key, true)]
+    [InlineData(Key, null, false)]
+    [InlineData(Key, "another secret of thirty-two characters", false)]
+    public void Only_a_token_of_the_same_key_is_believed_and_any_other_is_unknown(string? own, string? signedWith, bool isBelieved)
+    {
+        using var session = Source(own).BeginSession(Token(Place(400), signedWith: signedWith));
+
+        session.Written.ShouldBe(isBelieved ? Place(400) : null);
+        session.IsUnknown.ShouldBe(!isBelieved);
+    }
+
+    [Fact]
+    public void An_expired_token_is_unknown()
+    {
+        var source = Source();
+        var token = Token(Place(400), expiresIn: TimeSpan.FromSeconds(10));
+        _time.Advance(TimeSpan.FromSeconds(9));
+        using (var fresh = source.BeginSession(token)) fresh.Written.ShouldBe(Place(400));
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        using var expired = source.BeginSession(token);
+        (expired.Written, expired.IsUnknown).ShouldBe((null, true));
+    }
+
+    [Fact]
+    public void A_token_of_another_cluster_is_refused_by_name_from_the_first_moment_on()
+    {
+        var source = Source(wait: false);
+        var error = Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400), cluster: Theirs)));
+
+        error.Message.ShouldStartWith("The token is of cluster 9009, and this is 7001");
+        source.CurrentSession.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_token_is_unknown_while_nobody_tells_which_cluster_this_is()
+    {
+        (_answers[0], _answers[1]) = (Silence, Silence);
+        using var session = Source().BeginSession(Token(Place(400)));
+
+        session.IsUnknown.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_place_on_a_timeline_of_the_same_number_that_began_elsewhere_is_lost_for_certain(bool wasWritten)
+    {
+        _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
+        var source = Source();
+        var lost = new List<LostWrite>();
+        source.WriteLost += (_, told) => lost.Add(told.Lost);
+        var elsewhere = TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))]);
+        var place = Place(400, timeline: 2);
+
+        using var session = source.BeginSession(Token(wasWritten ? place : null, seen: wasWritten ? null : place, chain: elsewhere));
+        lost.ShouldBeEmpty("the next read tells");
+        await source.Horizons.PrepareAsync(session, Cancelled);
+
+        lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            l => (l.Place, l.IsCertain, l.WasWritten).ShouldBe((place, true, wasWritten)),
+            l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, and this one began at 0/12C"));
+        session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+    }
+
+    [Fact]
+    public async Task A_forged_token_reports_no_loss()
+    {
+        _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
+        var source = Source(Key);
+        source.WriteLost += (_, _) => throw new InvalidOperationException("it was not signed");
+        using var session = source.BeginSession(Token(Place(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
+        await source.Horizons.PrepareAsync(session, Cancelled);
+
+        session.IsUnknown.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_token_that_knows_one_place_and_lacks_another_keeps_the_one()
+    {
+        using var session = Source().BeginSession(Token(Place(400)).Merge(Token(null, isUnknown: true)));
+        session.IsUnknown.ShouldBeTrue();
+
+        var promoted = Of(Primary(500), Replica(380)).Then(0, Silence).Then(1, Primary(390, timeline: 2));
+        session.Validate(promoted).ShouldNotBeNull("the known place is compared with history").Place.ShouldBe(Place(400));
+    }
+
+    [Fact]
+    public async Task Outside_a_session_there_is_nothing_to_capture() =>
+        (await Should.ThrowAsync<InvalidOperationException>(async () => await Source().CaptureTokenAsync(Cancelled))).Message.ShouldStartWith("There is no session");
+
+    [Fact]
+    public void A_bound_below_the_probe_interval_is_refused_where_it_is_asked_for()
+    {
+        var source = Source();
+        var tooTight = Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1));
+
+        Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight)).Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
+        Should.Throw<ArgumentOutOfRangeException>(() => source.Explain(tooTight));
+        Should.Throw<ArgumentOutOfRangeException>(() => source.OpenReadConnection(tooTight));
+        using (source.Require(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(100)))) source.Explain().Node.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public void The_clusters_bound_tightens_every_level_and_loosens_none()
+    {
+        var source = Source(maxStaleness: TimeSpan.FromSeconds(10));
+
+        source.Effective(Consistency.Session).ShouldBe(Consistency.Session.Within(TimeSpan.FromSeconds(10)));
+        source.Effective(Consistency.BoundedStaleness(TimeSpan.FromMinutes(1))).MaxStaleness.ShouldBe(TimeSpan.FromSeconds(10));
+        source.Effective(Consistency.BoundedStaleness(TimeSpan.FromSeconds(1))).MaxStaleness.ShouldBe(TimeSpan.FromSeconds(1));
+        source.Effective(null).ShouldBe(Consistency.Session.Within(TimeSpan.FromSeconds(10)));
+    }
+
+    private CausalToken Token(
+        Place? written, ulong cluster = Ours, Place? seen = null, bool isUnknown = false, string? signedWith = null, TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
+        new(cluster, written, seen, isUnknown, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
+
+    private TidemarkDataSource Source(string? key = null, bool wait = true, TimeSpan? maxStaleness = null)
+    {
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, AskNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
+        (builder.Options.TokenKey, builder.Options.MaxStaleness) = (key, maxStaleness);
+        builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid");
+        var source = builder.Build();
+        _sources.Add(source);
+        if (wait) source.Cluster.Monitor.FirstRound();
+        return source;
+    }
+}
