@@ -165,7 +165,9 @@ public sealed class ConsistencySession : IDisposable
                 if (write.Mark > mark || (write.IsInDoubt && !IsOver(write, snapshot))) continue;
                 if (write.Timeline != 0 && write.Timeline != primary.Timeline)
                     lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
-                Add(_written, new Stamp(new Place(primary.Timeline, primary.Position), incarnation));
+
+                // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
+                Add(_written, new Stamp(new Place(primary.Timeline, primary.InsertPosition), incarnation));
             }
 
             _pendingWrites.RemoveAll(w => w.Mark <= mark && (!w.IsInDoubt || IsOver(w, snapshot)));
