@@ -81,14 +81,14 @@ internal sealed class WriteLease
         (_counted, _watching) = (null, null);
 
         // Whatever the primary answered, an error included, told of what it has.
-        watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
+        watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen), connection: null, _incarnation);
         if (session is null) return;
 
         // A broken connection may have broken during a commit, which the server may or may not finish. The event says "from open to closed"
         // even then; only the connection itself tells.
-        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(_node, at: null, isInDoubt: true);
+        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(_node, at: null, isInDoubt: true, _incarnation);
         else if (Outcome is { Written: null }) session.AbandonWrite();
-        else session.EndWrite(_node, StampOf(Outcome?.Written));
+        else session.EndWrite(_node, StampOf(Outcome?.Written), isInDoubt: false, _incarnation);
     }
 
     // An open connection never outlives the primary's life that it was opened in.

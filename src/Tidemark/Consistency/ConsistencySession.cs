@@ -165,6 +165,7 @@ public sealed class ConsistencySession : IDisposable
                 if (write.Mark > mark || (write.IsInDoubt && !IsOver(write, snapshot))) continue;
                 if (write.Timeline != 0 && write.Timeline != primary.Timeline)
                     lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
+                else if (write.Incarnation != incarnation) lost ??= LostWrite.OfCrash(primary.Timeline, wasWritten: true);
 
                 // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
                 Add(_written, new Stamp(new Place(primary.Timeline, primary.InsertPosition), incarnation));
@@ -179,6 +180,7 @@ public sealed class ConsistencySession : IDisposable
                 var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
                 Add(_seen, new Stamp(new Place(primary.Timeline, bound), incarnation));
                 if (sight.Timeline != 0 && sight.Timeline != primary.Timeline) lost ??= LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline);
+                else if (sight.Incarnation != incarnation) lost ??= LostWrite.OfCrash(primary.Timeline, wasWritten: false);
             }
 
             _pendingSights.RemoveAll(s => s.Mark <= mark);
@@ -237,7 +239,14 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            if (isUnknown) AddUnknownWrite();
+            if (isUnknown)
+            {
+                AddUnknownWrite();
+
+                // Nor is it known what was seen: some primary's present covers it.
+                _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), Timeline: 0, OnPrimary: true, Connection: null, Incarnation));
+            }
+
             if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown));
             if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown));
         }
@@ -256,13 +265,17 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>The write has ended: at a known place, or somewhere (pending), or nobody knows whether it happened (in doubt).</summary>
-    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false)
+    /// <param name="node">Where it was sent.</param>
+    /// <param name="at">Its place, if that is known.</param>
+    /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
+    /// <param name="incarnation">The primary's life in which it was sent; that of the moment when left out.</param>
+    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int? incarnation = null)
     {
         lock (_lock)
         {
             _writesUnderWay--;
             if (at is { } stamp && !isInDoubt) Add(_written, stamp);
-            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Index, isInDoubt, node.StartedAt));
+            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Index, isInDoubt, node.StartedAt, incarnation ?? Incarnation));
         }
     }
 
@@ -276,7 +289,7 @@ public sealed class ConsistencySession : IDisposable
     /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the answer
     /// brought its insert position along; pending otherwise.
     /// </summary>
-    internal void Saw(NodeState node, bool onPrimary, Stamp? at = null, object? connection = null)
+    internal void Saw(NodeState node, bool onPrimary, Stamp? at = null, object? connection = null, int? incarnation = null)
     {
         lock (_lock)
         {
@@ -287,8 +300,8 @@ public sealed class ConsistencySession : IDisposable
                 return;
             }
 
-            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, onPrimary, connection);
-            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline);
+            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, onPrimary, connection, incarnation ?? Incarnation);
+            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline && s.Incarnation == sight.Incarnation);
             _pendingSights.Add(sight);
         }
     }
@@ -337,7 +350,9 @@ public sealed class ConsistencySession : IDisposable
             if (stamp.Place.Timeline == primary.Timeline && stamp.Incarnation == snapshot.Chain.Incarnation) continue;
             var fate = snapshot.Chain.Judge(stamp, primary.Timeline);
             if (fate == PlaceFate.Holds) continue;
-            lost = Later(lost, LostWrite.Of(stamp.Place, fate == PlaceFate.Lost, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
+
+            // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
+            lost = Later(lost, LostWrite.Of(stamp.Place, isCertain: fate == PlaceFate.Lost && wasWritten, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
             stamps.RemoveAt(i);
             Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), snapshot.Chain.Incarnation));
         }
@@ -348,7 +363,9 @@ public sealed class ConsistencySession : IDisposable
     private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
 
     private void AddUnknownWrite() => _pendingWrites.Add(
-        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, Node: -1, IsInDoubt: false, StartedAt: default));
+        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, Node: -1, IsInDoubt: false, StartedAt: default, Incarnation));
+
+    private int Incarnation => _monitor?.Snapshot.Chain.Incarnation ?? 0;
 
     private sealed class Ignoring(ConsistencySession? outer) : IDisposable
     {
@@ -356,10 +373,10 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>A write that has ended somewhere on the timeline (0: on whichever is current).</summary>
-    private readonly record struct PendingWrite(long Mark, uint Timeline, int Node, bool IsInDoubt, DateTimeOffset StartedAt);
+    private readonly record struct PendingWrite(long Mark, uint Timeline, int Node, bool IsInDoubt, DateTimeOffset StartedAt, int Incarnation);
 
     /// <summary>An answer of a node whose position is not known.</summary>
-    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, bool OnPrimary, object? Connection);
+    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, bool OnPrimary, object? Connection, int Incarnation);
 }
 
 /// <summary>A node in one of its lives.</summary>

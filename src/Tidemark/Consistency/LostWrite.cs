@@ -20,6 +20,9 @@ public sealed record LostWrite(Place? Place, bool IsCertain, bool WasWritten, st
 
     internal static LostWrite OfUnknownSight(uint from, uint to) => new(null, IsCertain: false, WasWritten: false, Between(from, to));
 
+    internal static LostWrite OfCrash(uint timeline, bool wasWritten) => new(
+        null, IsCertain: false, wasWritten, $"the primary crashed on timeline {timeline} before its position was learned");
+
     private static string Between(uint from, uint to) =>
         $"history went on from timeline {from} to {to} before its position was learned";
 }
