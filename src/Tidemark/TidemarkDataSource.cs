@@ -215,6 +215,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
     internal void Continue(ConsistencySession session, CausalToken token)
     {
+        // Which cluster this is must be known before a token can be judged: a process that has just started waits for its first probes.
+        Cluster.Monitor.FirstRound();
         var snapshot = Cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
             throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
