@@ -21,6 +21,9 @@ internal sealed class PrimaryHistory
 
     public int Count => _entries.Length;
 
+    /// <summary>The timeline of the latest sample; 0: there is none.</summary>
+    public uint LatestTimeline => _entries.IsEmpty ? 0 : _entries[^1].Timeline;
+
     /// <param name="sentAt">Monotonic time just before the probe was sent: what was committed before it is at or before the position.</param>
     /// <param name="timeline">The primary's timeline.</param>
     /// <param name="flushed">The flush position the probe brought.</param>

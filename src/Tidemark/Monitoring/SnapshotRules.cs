@@ -112,11 +112,14 @@ internal static class SnapshotRules
     {
         var chain = before.Chain;
         var was = before.Nodes[primary.Index];
-        if (before.LatestTimeline != 0 && primary.Timeline > before.LatestTimeline)
+
+        // The primary's own samples, not the latest timeline: a replica may have told of the promotion before the new primary did.
+        var left = before.History.LatestTimeline;
+        if (left != 0 && primary.Timeline > left)
         {
             // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
-            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == before.LatestTimeline ? was.Position : default;
-            chain = chain.With(new Fork(before.LatestTimeline, primary.Timeline, atLeast, primary.Position));
+            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == left ? was.Position : default;
+            chain = chain.With(new Fork(left, primary.Timeline, atLeast, primary.Position));
         }
         else if (was.Epoch != 0 && was.Epoch != primary.Epoch && was.Timeline == primary.Timeline && answer.Checkpoint >= was.Position)
         {
