@@ -140,6 +140,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         await WriteAsync(user.Source, by, "lost");
         await Cluster.Primary.KillAsync(Stop);
         await Cluster.Primary.StartAsync(Stop);
+        await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
         await StoreCluster.UntilAsync(user.Source, nodes => nodes.Primary == "pg-1");
         (await Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'")).ShouldBe(0, "nothing was lost: the commit had been flushed");
 
@@ -163,6 +164,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
         await Cluster.Primary.KillAsync(Stop);
         await Cluster.Primary.StartAsync(Stop);
+        await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
         await StoreCluster.UntilAsync(user.Source, nodes => nodes.Primary == "pg-1");
 
         (await CountAsync(user.Source, "kept")).ShouldBe(1);

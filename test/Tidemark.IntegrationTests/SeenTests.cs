@@ -6,19 +6,17 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>What a session has been shown, on whichever node and in whatever form, it never unsees.</summary>
-public sealed class SeenTests : IAsyncLifetime
+public sealed class SeenTests(StoreCluster shared) : SightsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
-    private readonly StoreCluster _store = new();
+    protected override StoreCluster Store => shared;
 
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    private LocalCluster Cluster => _store.Cluster;
-
-    private TidemarkDataSource Source => _store.Source;
-
-    public ValueTask InitializeAsync() => _store.InitializeAsync();
-
-    public ValueTask DisposeAsync() => _store.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(CancellationToken.None);
+        await Cluster.WaitForReplayAsync(CancellationToken.None);
+    }
 
     [Theory]
     [InlineData("a strong command")]
@@ -39,7 +37,7 @@ public sealed class SeenTests : IAsyncLifetime
             using var session = Source.BeginSession();
             (await ReadOnPrimaryAsync(by, id)).ShouldBe("v5");
             (await NameAsync(id, level)).ShouldBe("v5", level.ToString());
-            await using var context = _store.CreateContext();
+            await using var context = Store.CreateContext();
             (await context.Items.WithConsistency(level).Where(i => i.Id == id).Select(i => i.Name).SingleAsync(Stop)).ShouldBe("v5", level.ToString());
         }
 
@@ -64,17 +62,18 @@ public sealed class SeenTests : IAsyncLifetime
     [InlineData("ExecuteSql", "MonotonicReads")]
     public async Task Get_or_create_finds_what_another_user_made_in_its_second_round(string by, string level)
     {
-        await Cluster.Primary.RunAsync("CREATE UNIQUE INDEX ON items (name) WHERE name LIKE 'unique %'");
+        await Cluster.Primary.RunAsync("CREATE UNIQUE INDEX IF NOT EXISTS unique_names ON items (name) WHERE name LIKE 'unique, %'");
         await Cluster.WaitForReplayAsync(Stop);
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
-        await Cluster.Primary.RunAsync("INSERT INTO items (name) VALUES ('unique one')");
+        var name = $"unique, {by}, {level}";
+        await Cluster.Primary.RunAsync($"INSERT INTO items (name) VALUES ('{name}')");
 
         using var session = Source.BeginSession();
         using var asked = Source.Require(Consistency.Parse(level));
-        (await CountUniqueAsync()).ShouldBe(0);
-        (await Should.ThrowAsync<Exception>(() => InsertUniqueAsync(by))).GetBaseException()
+        (await CountAsync(name)).ShouldBe(0);
+        (await Should.ThrowAsync<Exception>(() => InsertAsync(by, name))).GetBaseException()
             .ShouldBeOfType<PostgresException>().SqlState.ShouldBe(PostgresErrorCodes.UniqueViolation);
-        (await CountUniqueAsync()).ShouldBe(1);
+        (await CountAsync(name)).ShouldBe(1);
     }
 
     [Fact]
@@ -89,6 +88,18 @@ public sealed class SeenTests : IAsyncLifetime
             ports.ShouldNotContain(Cluster.Primary.Port);
         }
     }
+}
+
+/// <summary>The same while servers and connections fail; each test breaks a cluster of its own.</summary>
+public sealed class SeenThroughFailuresTests : SightsOf, IAsyncLifetime
+{
+    private readonly StoreCluster _own = new();
+
+    protected override StoreCluster Store => _own;
+
+    public ValueTask InitializeAsync() => _own.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _own.DisposeAsync();
 
     [Theory]
     [InlineData("commands")]
@@ -102,7 +113,7 @@ public sealed class SeenTests : IAsyncLifetime
 
         for (var i = 0; i < 20; i++)
         {
-            await using var context = _store.CreateContext();
+            await using var context = Store.CreateContext();
             var name = by == "EF" ? await context.Items.Where(item => item.Id == id).Select(item => item.Name).SingleAsync(Stop) : await NameAsync(id);
             name.ShouldBe("v5");
         }
@@ -132,7 +143,7 @@ public sealed class SeenTests : IAsyncLifetime
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
         await Cluster.Primary.RunAsync("ALTER DATABASE store SET synchronous_commit = remote_apply");
         using var session = Source.BeginSession();
-        var commit = Should.ThrowAsync<Exception>(() => InsertUniqueAsync(by));
+        var commit = Should.ThrowAsync<Exception>(() => InsertAsync(by, "in doubt"));
         await Cluster.Primary.UntilAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'", n => n == 1);
         await Cluster.Primary.RunAsync("SET synchronous_commit = local; ALTER DATABASE store RESET synchronous_commit");
         var backend = await Cluster.Primary.AskAsync<int>("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
@@ -143,7 +154,7 @@ public sealed class SeenTests : IAsyncLifetime
         session.IsUnknown.ShouldBeTrue();
         foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
         await Cluster.WaitForReplayAsync(Stop);
-        for (var i = 0; i < 20; i++) (await Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'unique one'")).ShouldBe((1, Cluster.Primary.Port));
+        for (var i = 0; i < 20; i++) (await Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'in doubt'")).ShouldBe((1, Cluster.Primary.Port));
         Source.Explain().Reason.ShouldBe(RouteReason.WrittenPositionUnknown);
 
         // From another life of the server on, the commit has happened or never will.
@@ -152,7 +163,7 @@ public sealed class SeenTests : IAsyncLifetime
         await Cluster.Primary.StartAsync(Stop);
         await StoreCluster.UntilAsync(Source, nodes => nodes.Primary == "pg-1");
         await Source.UntilReadOnReplicaAsync(Cluster);
-        (await Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'unique one'")).Value.ShouldBe(1);
+        (await Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'in doubt'")).Value.ShouldBe(1);
         session.IsUnknown.ShouldBeFalse();
     }
 
@@ -165,16 +176,28 @@ public sealed class SeenTests : IAsyncLifetime
         await Cluster.WaitForReplayAsync(Stop);
         return id;
     }
+}
 
-    private async Task<string?> NameAsync(int id, Consistency? level = null) =>
+/// <summary>How these tests read and write.</summary>
+public abstract class SightsOf
+{
+    protected abstract StoreCluster Store { get; }
+
+    protected LocalCluster Cluster => Store.Cluster;
+
+    protected TidemarkDataSource Source => Store.Source;
+
+    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    protected async Task<string?> NameAsync(int id, Consistency? level = null) =>
         (await Source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level)).Value;
 
-    private async Task<long> CountUniqueAsync() => (await Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'unique one'")).Value;
+    protected async Task<long> CountAsync(string name) => (await Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
 
-    private async Task<string> ReadOnPrimaryAsync(string by, int id)
+    protected async Task<string> ReadOnPrimaryAsync(string by, int id)
     {
         var sql = $"SELECT name FROM items WHERE id = {id}";
-        await using var context = _store.CreateContext();
+        await using var context = Store.CreateContext();
         switch (by)
         {
             case "a strong command":
@@ -205,34 +228,34 @@ public sealed class SeenTests : IAsyncLifetime
         }
     }
 
-    private static async Task<string> ScalarAsync(DbConnection connection, string sql)
+    protected static async Task<string> ScalarAsync(DbConnection connection, string sql)
     {
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (string)(await command.ExecuteScalarAsync(Stop))!;
     }
 
-    private async Task InsertUniqueAsync(string by)
+    protected async Task InsertAsync(string by, string name)
     {
-        const string Insert = "INSERT INTO items (name) VALUES ('unique one')";
-        await using var context = _store.CreateContext();
+        var sql = $"INSERT INTO items (name) VALUES ('{name}')";
+        await using var context = Store.CreateContext();
         switch (by)
         {
             case "a command":
-                await Source.WriteAsync(Insert);
+                await Source.WriteAsync(sql);
                 break;
             case "a write connection":
                 await using (var connection = await Source.OpenWriteConnectionAsync(Stop))
-                await using (var command = new NpgsqlCommand(Insert, connection))
+                await using (var command = new NpgsqlCommand(sql, connection))
                     await command.ExecuteNonQueryAsync(Stop);
                 break;
             case "ExecuteSql":
-                await context.Database.ExecuteSqlRawAsync(Insert, Stop);
+                await context.Database.ExecuteSqlAsync($"INSERT INTO items (name) VALUES ({name})", Stop);
                 break;
             default:
                 await using (var transaction = by == "SaveChanges" ? null : await context.Database.BeginTransactionAsync(Stop))
                 {
-                    context.Add(new Item { Name = "unique one" });
+                    context.Add(new Item { Name = name });
                     await context.SaveChangesAsync(Stop);
                     if (transaction is not null) await transaction.CommitAsync(Stop);
                 }
