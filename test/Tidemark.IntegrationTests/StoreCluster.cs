@@ -14,7 +14,7 @@ public class StoreCluster : IAsyncLifetime
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         Cluster = await LocalCluster.StartAsync(Replicas, Stop);
         await Cluster.Primary.RunAsync(

@@ -112,8 +112,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     {
         if (isWrite)
         {
-            _inner.Connection = source.OpenWriteConnection();
-            return ExecuteOrClose(behavior);
+            return WriteOrClose(source.OpenWriteConnection(), behavior);
         }
 
         var attempts = source.BeginRead(consistency, out var session);
@@ -129,7 +128,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
                 connection.Open();
                 isOpen = true;
                 var check = source.Cluster.CheckOf(connection, decision);
-                var reader = check == ConnectionCheck.TooYoung ? null : Send(connection, decision, check, behavior | CommandBehavior.CloseConnection);
+                var reader = attempts.IsWrite ? Write(connection, behavior)
+                    : check == ConnectionCheck.TooYoung ? null : Send(connection, decision, check, behavior | CommandBehavior.CloseConnection);
                 if (reader is not null)
                 {
                     lease?.Deliver();
@@ -155,8 +155,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     {
         if (isWrite)
         {
-            _inner.Connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
-            return await ExecuteOrCloseAsync(behavior, cancellationToken).ConfigureAwait(false);
+            var primary = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return await WriteOrCloseAsync(primary, behavior, cancellationToken).ConfigureAwait(false);
         }
 
         var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
@@ -178,8 +178,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                 isOpen = true;
                 var check = source.Cluster.CheckOf(connection, decision);
-                var reader = check == ConnectionCheck.TooYoung
-                    ? null
+                var reader = attempts.IsWrite ? await WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
+                    : check == ConnectionCheck.TooYoung ? null
                     : await SendAsync(connection, decision, check, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
                 if (reader is not null)
                 {
@@ -232,30 +232,50 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return BatchText.CanRide(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
     }
 
-    private NpgsqlDataReader ExecuteOrClose(CommandBehavior behavior)
+    private NpgsqlDataReader WriteOrClose(NpgsqlConnection connection, CommandBehavior behavior)
     {
         try
         {
-            return _inner.ExecuteReader(behavior | CommandBehavior.CloseConnection);
+            return Write(connection, behavior);
         }
         catch
         {
-            _inner.Connection!.Dispose();
+            connection.Dispose();
             throw;
         }
     }
 
-    private async Task<NpgsqlDataReader> ExecuteOrCloseAsync(CommandBehavior behavior, CancellationToken cancellationToken)
+    private async Task<NpgsqlDataReader> WriteOrCloseAsync(NpgsqlConnection connection, CommandBehavior behavior, CancellationToken cancellationToken)
     {
         try
         {
-            return await _inner.ExecuteReaderAsync(behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+            return await WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            await _inner.Connection!.DisposeAsync().ConfigureAwait(false);
+            await connection.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    private NpgsqlDataReader Write(NpgsqlConnection connection, CommandBehavior behavior)
+    {
+        _inner.Connection = connection;
+        return ClosingItsConnection(_inner.ExecuteReader(behavior & ~CommandBehavior.CloseConnection), connection);
+    }
+
+    private async Task<NpgsqlDataReader> WriteAsync(NpgsqlConnection connection, CommandBehavior behavior, CancellationToken cancellationToken)
+    {
+        _inner.Connection = connection;
+        var reader = await _inner.ExecuteReaderAsync(behavior & ~CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        return ClosingItsConnection(reader, connection);
+    }
+
+    // A connection that breaks under CommandBehavior.CloseConnection says that it was closed. That would hide from its lease that a write is in doubt.
+    private static NpgsqlDataReader ClosingItsConnection(NpgsqlDataReader reader, NpgsqlConnection connection)
+    {
+        reader.ReaderClosed += (_, _) => connection.Close();
+        return reader;
     }
 
     private static InvalidOperationException OwnConnection() => new(

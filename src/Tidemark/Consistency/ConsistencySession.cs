@@ -175,7 +175,9 @@ public sealed class ConsistencySession : IDisposable
                     lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
                 else if (write.Incarnation != Stamp.Unknown && write.Incarnation != primary.Incarnation && !write.IsInDoubt)
                     lost ??= LostWrite.OfCrash(wasWritten: true);
-                Add(_written, new Stamp(new Place(primary.Timeline, primary.Position), primary.Incarnation));
+
+                // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
+                Add(_written, new Stamp(new Place(primary.Timeline, primary.InsertPosition), primary.Incarnation));
             }
 
             _pendingWrites.RemoveAll(w => w.Mark <= mark && (!w.IsInDoubt || IsOver(w, snapshot)));
@@ -292,6 +294,9 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>The write has ended: at a known place, or somewhere (pending), or nobody knows whether it happened (in doubt).</summary>
+    /// <param name="node">Where it was sent.</param>
+    /// <param name="at">Its place, if that is known.</param>
+    /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
     internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false)
     {
         lock (_lock)
@@ -388,7 +393,9 @@ public sealed class ConsistencySession : IDisposable
             if (stamp.Place.Timeline > primary.Timeline) continue;
             var fate = snapshot.Chain.Judge(stamp, primary.Timeline);
             if (fate == PlaceFate.Holds) continue;
-            lost = Later(lost, LostWrite.Of(stamp.Place, fate == PlaceFate.Lost, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
+
+            // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
+            lost = Later(lost, LostWrite.Of(stamp.Place, isCertain: fate == PlaceFate.Lost && wasWritten, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
             stamps.RemoveAt(i);
             Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), primary.Incarnation));
         }

@@ -112,8 +112,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         var candidates = new List<NodeState>();
         foreach (var node in snapshot.Nodes)
         {
-            var leads = node.Timeline == 0 || snapshot.Chain.Leads(place, node.Timeline);
-            if (node.Standing == NodeStanding.Replica && leads && (node.KeepsUp || node.Position >= place.Position)) candidates.Add(node);
+            if (node.Standing == NodeStanding.Replica && Router.Leads(node, snapshot, place) && (node.KeepsUp || node.Position >= place.Position)) candidates.Add(node);
         }
 
         return candidates;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Npgsql;
 using Npgsql.Replication;
@@ -18,15 +19,21 @@ internal static class TimelineHistory
             await using (connection.ConfigureAwait(false))
             {
                 await connection.Open(cancellationToken).ConfigureAwait(false);
-                var file = await connection.TimelineHistory(timeline, cancellationToken).ConfigureAwait(false);
-                return Parse(Encoding.ASCII.GetString(file.Content), timeline);
+                var row = await ReadSingleRow(connection, $"TIMELINE_HISTORY {timeline}", cancellationToken).ConfigureAwait(false);
+                return Parse(row[1] as string ?? Encoding.ASCII.GetString((byte[])row[1]), timeline);
             }
         }
-        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or NotSupportedException or OperationCanceledException)
+#pragma warning disable CA1031 // Where a timeline was left is worth knowing, not worth a probe: whatever goes wrong here, the node has answered.
+        catch (Exception)
+#pragma warning restore CA1031
         {
             return null;
         }
     }
+
+    // Npgsql's own TimelineHistory takes the content for bytea, which it was before PostgreSQL 15; since then it is text, and that method throws.
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "ReadSingleRow")]
+    private static extern Task<object[]> ReadSingleRow(ReplicationConnection connection, string command, CancellationToken cancellationToken);
 
     /// <summary>Reads lines such as <c>1  0/3000158  no recovery target specified</c>: the ancestor, and where it was left.</summary>
     internal static IReadOnlyList<Fork> Parse(string file, uint timeline)

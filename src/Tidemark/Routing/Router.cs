@@ -149,10 +149,13 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
 
     /// <summary>
     /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose timeline
-    /// may not be seen is believed nonetheless: docs/guarantees.md says what that leaves open, and which grant closes it.
+    /// may not be seen is believed nonetheless: docs/guarantees.md says what that leaves open, and which grant closes it. One that shows none because it
+    /// receives nothing is believed only where nobody was ever promoted.
     /// </summary>
-    private static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
-        node.Timeline == 0 || node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
+    internal static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
+        node.Timeline == 0
+            ? !node.SeesTimeline || snapshot.LatestTimeline <= 1
+            : node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
         NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Standing switch
