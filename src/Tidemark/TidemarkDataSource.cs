@@ -62,12 +62,17 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.</summary>
     /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
+    /// <param name="affinity">
+    /// Whose session it is, such as a user's id: sessions of one key read from the same node, in every process, as long as that node can serve and has
+    /// no more than 1.25 times its share of the reads in flight. A preference that warms caches, never a guarantee. <see langword="null"/>: no preference.
+    /// </param>
     /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone.</remarks>
-    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
-    public ConsistencySession BeginSession(CausalToken? after = null)
+    /// <exception cref="ArgumentException">The token is of another cluster, or the affinity is empty.</exception>
+    public ConsistencySession BeginSession(CausalToken? after = null, string? affinity = null)
     {
+        if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
         var outer = _ambient.Value;
-        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer);
+        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer) { Affinity = affinity is null ? null : Rendezvous.Hash(affinity) };
         if (after is not null) Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
         return session;
@@ -97,7 +102,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.</summary>
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     public RouteDecision Explain(Consistency? consistency = null) =>
-        Cluster.Decide(new ReadAttempts(Cluster, CurrentSession, Effective(consistency), _ambient.Value?.OnNode).Requirement);
+        Cluster.Decide(new ReadAttempts(Cluster, CurrentSession, Effective(consistency), _ambient.Value?.OnNode).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not moved.</summary>
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
