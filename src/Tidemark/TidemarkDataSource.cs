@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Npgsql;
 
@@ -18,6 +19,7 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         (_options, _time, _tokenKey) = (options, time, CausalToken.KeyOf(options.TokenKey));
         Cluster = cluster;
+        CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
     }
 
@@ -46,6 +48,8 @@ public sealed class TidemarkDataSource : DbDataSource
     internal ClusterConnections Cluster { get; }
 
     internal HorizonResolver Horizons { get; }
+
+    internal CommitAdvice CommitAdvice { get; }
 
     /// <summary>The database that every node is connected to.</summary>
     internal string Database => Cluster.Database;
@@ -187,6 +191,20 @@ public sealed class TidemarkDataSource : DbDataSource
             throw;
         }
     }
+
+    /// <summary>Begins a transaction on the primary whose commit waits for as much as it asks for, whatever the server's own setting.</summary>
+    /// <param name="synchronousCommit">What the commit waits for.</param>
+    /// <param name="isolation">The isolation level; the server's default when left out.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">There is no primary; says what was seen of each node.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such <see cref="SynchronousCommit"/>.</exception>
+    public ValueTask<TidemarkTransaction> BeginTransactionAsync(
+        SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified, CancellationToken cancellationToken = default) =>
+        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, cancellationToken);
+
+    /// <inheritdoc cref="BeginTransactionAsync"/>
+    public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified) =>
+        TidemarkTransaction.Begin(this, synchronousCommit, isolation);
 
     /// <summary>
     /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node when its
