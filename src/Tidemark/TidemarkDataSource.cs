@@ -113,40 +113,33 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
-        OpenReadAsync(consistency, cancellationToken);
+        OpenReadAsync(consistency, static (connection, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
-    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null)
+    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) => OpenRead(consistency, static (connection, _) => connection);
+
+    /// <summary>
+    /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one can serve it.
+    /// When it cannot begin there, another node is tried; once it has begun it stays, and repeating it is the caller's.
+    /// </summary>
+    /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
+    /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
+    public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
+        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
     {
-        var attempts = BeginRead(consistency, out var session);
-        while (true)
-        {
-            Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                connection.Open();
-                var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustInclude!.Value)))
-                {
-                    lease.Deliver();
-                    return connection;
-                }
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenReadAsync(
+            consistency, (connection, decision, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, stop), cancellationToken);
+    }
 
-                attempts.GiveUp(check, activity);
-                connection.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                connection.Dispose();
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
-        }
+    /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
+    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
+    {
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenRead(consistency, (connection, decision) => TidemarkReadOnlyTransaction.Begin(connection, decision, isolation));
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
@@ -341,7 +334,44 @@ public sealed class TidemarkDataSource : DbDataSource
         await base.DisposeAsyncCore().ConfigureAwait(false);
     }
 
-    private async ValueTask<NpgsqlConnection> OpenReadAsync(Consistency? consistency, CancellationToken cancellationToken)
+    /// <summary>Opens a connection for reading and begins on it what the caller is given; another node is tried when either fails.</summary>
+    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, T> begin)
+    {
+        var attempts = BeginRead(consistency, out var session);
+        while (true)
+        {
+            Horizons.Resolve(attempts, session);
+            var decision = attempts.Next();
+            using var activity = RouteActivity.Start(decision);
+            var connection = Cluster.CreateRead(decision, session, out var lease);
+            try
+            {
+                connection.Open();
+                var check = Cluster.CheckOf(connection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustInclude!.Value)))
+                {
+                    var begun = begin(connection, decision);
+                    lease.Deliver();
+                    return begun;
+                }
+
+                attempts.GiveUp(check, activity);
+                connection.Dispose();
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                connection.Dispose();
+
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="OpenRead"/>
+    private async ValueTask<T> OpenReadAsync<T>(
+        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
     {
         var (attempts, session) = await BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
         while (true)
@@ -363,8 +393,9 @@ public sealed class TidemarkDataSource : DbDataSource
                 if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
                     && await ReadCheck.PassesAsync(connection, decision.MustInclude!.Value, cancellationToken).ConfigureAwait(false)))
                 {
+                    var begun = await begin(connection, decision, cancellationToken).ConfigureAwait(false);
                     lease.Deliver();
-                    return connection;
+                    return begun;
                 }
 
                 attempts.GiveUp(check, activity);
