@@ -15,12 +15,15 @@ public sealed class TidemarkDataSource : DbDataSource
     private readonly byte[]? _tokenKey;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
-    internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time)
+    private readonly KeyFreshness _freshness;
+
+    internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
         (_options, _time, _tokenKey) = (options, time, CausalToken.KeyOf(options.TokenKey));
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
     }
 
     /// <summary>
@@ -91,6 +94,25 @@ public sealed class TidemarkDataSource : DbDataSource
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
 
+    /// <summary>
+    /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session include it. Call it once the
+    /// write is committed. Notes the place of the current session's writes; where that is not known, and outside any session, asks the primary where it is.
+    /// </summary>
+    /// <param name="key">1 to 200 characters, none of them a control character.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <remarks>Where keys are kept, and who sees them: <see cref="TidemarkDataSourceBuilder.FreshnessStore"/>.</remarks>
+    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <exception cref="InvalidOperationException">A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.</exception>
+    /// <exception cref="RoutingException">The place had to be asked for, and there is no primary.</exception>
+    public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) => _freshness.NoteWriteAsync(key, cancellationToken);
+
+    /// <summary>The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.</summary>
+    /// <inheritdoc cref="NoteWriteAsync" path="/param"/>
+    /// <remarks>Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which ask for no place.</remarks>
+    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) => _freshness.RequireAsync(key, cancellationToken);
+
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
     public IDisposable Require(Consistency consistency) => Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
@@ -144,12 +166,15 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
-    public async ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default)
+    public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
+        OpenWriteAsync(CurrentSession, cancellationToken);
+
+    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         var decision = DecideWrite();
         using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
+        var connection = Cluster.CreateWrite(decision.NodeIndex, session);
         try
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -235,19 +260,47 @@ public sealed class TidemarkDataSource : DbDataSource
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
             throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
 
-        if (token.Written is { } written && token.BeginOf(written: true) is { } begun && snapshot.Chain.BeginOf(written.Timeline) is { } begins && begun != begins)
-        {
-            Horizons.Report(LostWrite.Of(written, isCertain: true, wasWritten: true, $"it was on a timeline {written.Timeline} that began at {begun}, and this one began at {begins}"));
-            session.Resume(null, null, isUnknown: true);
-            return;
-        }
-
+        if (BeganElsewhere(session, token, snapshot)) return;
         var problem = _tokenKey is not null && !token.IsSignedBy(_tokenKey) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
             : token.ExpiresAt < _time.GetUtcNow() ? "it has expired"
             : null;
         if (problem is not null) Log.TokenNotBelieved(Cluster.Logger, problem);
         if (problem is null && !token.IsUnknown) session.Resume(token.Written, token.Seen);
         else session.Resume(null, null, isUnknown: true);
+    }
+
+    /// <summary>The session's reads include what a store of this application's has noted: it needs no signature and does not expire.</summary>
+    internal void Include(ConsistencySession session, CausalToken token)
+    {
+        var snapshot = Cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+        {
+            // A table that came with a dump: what it notes was written elsewhere.
+            Log.TokenNotBelieved(Cluster.Logger, "it was noted in another cluster");
+            session.Resume(null, null, isUnknown: true);
+        }
+        else if (!BeganElsewhere(session, token, snapshot))
+        {
+            // Somebody else's write, which no read may miss: as if written for one half of the levels, as if seen for the other.
+            session.Resume(token.Written, token.Written, token.IsUnknown);
+        }
+    }
+
+    /// <summary>A token of one place, for a store of this application's. It does not expire.</summary>
+    internal CausalToken TokenOf(Place place)
+    {
+        var snapshot = Cluster.Monitor.Snapshot;
+        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, isUnknown: false, DateTimeOffset.MaxValue, snapshot.Chain, _tokenKey);
+    }
+
+    /// <summary>The token's timeline has the number of one of ours, and is another: its place is lost.</summary>
+    private bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
+    {
+        if (token.Written is not { } written || token.BeginOf(written: true) is not { } begun || snapshot.Chain.BeginOf(written.Timeline) is not { } begins || begun == begins)
+            return false;
+        Horizons.Report(LostWrite.Of(written, isCertain: true, wasWritten: true, $"it was on a timeline {written.Timeline} that began at {begun}, and this one began at {begins}"));
+        session.Resume(null, null, isUnknown: true);
+        return true;
     }
 
     private Consistency Checked(Consistency consistency) =>
