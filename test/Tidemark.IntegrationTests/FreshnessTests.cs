@@ -7,11 +7,18 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>Reads that include what others wrote under a key, on servers whose replay stands still.</summary>
-public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreCluster>
+public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncDisposable
 {
     private static int _tables;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    /// <summary>The next test finds every replica replaying, however this one ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in shared.Cluster.Replicas) await node.ResumeReplayAsync(CancellationToken.None);
+        await shared.Cluster.WaitForReplayAsync(CancellationToken.None);
+    }
 
     /// <summary>Each way to write a row, by its name; the last goes past Tidemark.</summary>
     public static TheoryData<string> Writers => ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit", "by Npgsql alone"];
@@ -45,8 +52,6 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
             await reading.RequireAsync("another key", Stop);
             (await CountAsync(reading, $"{writer}, 2 paused")).ShouldBe(0);
         }
-
-        await ResumeAsync();
     }
 
     [Fact]
@@ -61,8 +66,6 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
             await source.RequireAsync("in memory", Stop);
             (await CountAsync(source, "in memory", level)).ShouldBe(1, level.ToString());
         }
-
-        await ResumeAsync();
     }
 
     [Fact]
@@ -212,12 +215,6 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     {
         await using var command = source.CreateReadCommand($"SELECT count(*) FROM items WHERE name = '{name}'", level);
         return (long)(await command.ExecuteScalarAsync(Stop))!;
-    }
-
-    private async Task ResumeAsync()
-    {
-        foreach (var node in shared.Cluster.Replicas) await node.ResumeReplayAsync(Stop);
-        await shared.Cluster.WaitForReplayAsync(Stop);
     }
 
     private async Task<string> MakeTableAsync()
