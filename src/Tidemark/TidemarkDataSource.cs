@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Npgsql;
 
@@ -14,11 +15,15 @@ public sealed class TidemarkDataSource : DbDataSource
     private readonly byte[]? _tokenKey;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
-    internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time)
+    private readonly KeyFreshness _freshness;
+
+    internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
         (_options, _time, _tokenKey) = (options, time, CausalToken.KeyOf(options.TokenKey));
         Cluster = cluster;
+        CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
     }
 
     /// <summary>
@@ -47,6 +52,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal HorizonResolver Horizons { get; }
 
+    internal CommitAdvice CommitAdvice { get; }
+
     /// <summary>The database that every node is connected to.</summary>
     internal string Database => Cluster.Database;
 
@@ -62,13 +69,18 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.</summary>
     /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
+    /// <param name="affinity">
+    /// Whose session it is, such as a user's id: sessions of one key read from the same node, in every process, as long as that node can serve and has
+    /// no more than 1.25 times its share of the reads in flight. A preference that warms caches, never a guarantee. <see langword="null"/>: no preference.
+    /// </param>
     /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With a token it waits, once in
     /// the life of the data source, until every node was asked.</remarks>
-    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
-    public ConsistencySession BeginSession(CausalToken? after = null)
+    /// <exception cref="ArgumentException">The token is of another cluster, or the affinity is empty.</exception>
+    public ConsistencySession BeginSession(CausalToken? after = null, string? affinity = null)
     {
+        if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
         var outer = _ambient.Value;
-        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer);
+        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer) { Affinity = affinity is null ? null : Rendezvous.Hash(affinity) };
         if (after is not null) Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
         return session;
@@ -82,6 +94,25 @@ public sealed class TidemarkDataSource : DbDataSource
         CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
+
+    /// <summary>
+    /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session include it. Call it once the
+    /// write is committed. Notes the place of the current session's writes; where that is not known, and outside any session, asks the primary where it is.
+    /// </summary>
+    /// <param name="key">1 to 200 characters, none of them a control character.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <remarks>Where keys are kept, and who sees them: <see cref="TidemarkDataSourceBuilder.FreshnessStore"/>.</remarks>
+    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <exception cref="InvalidOperationException">A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.</exception>
+    /// <exception cref="RoutingException">The place had to be asked for, and there is no primary.</exception>
+    public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) => _freshness.NoteWriteAsync(key, cancellationToken);
+
+    /// <summary>The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.</summary>
+    /// <inheritdoc cref="NoteWriteAsync" path="/param"/>
+    /// <remarks>Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which ask for no place.</remarks>
+    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) => _freshness.RequireAsync(key, cancellationToken);
 
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
@@ -98,57 +129,53 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.</summary>
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     public RouteDecision Explain(Consistency? consistency = null) =>
-        Cluster.Decide(new ReadAttempts(Cluster, CurrentSession, Effective(consistency), _ambient.Value?.OnNode).Requirement);
+        Cluster.Decide(new ReadAttempts(Cluster, CurrentSession, Effective(consistency), _ambient.Value?.OnNode).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not moved.</summary>
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
-        OpenReadAsync(consistency, cancellationToken);
+        OpenReadAsync(consistency, static (connection, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
-    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null)
+    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) => OpenRead(consistency, static (connection, _) => connection);
+
+    /// <summary>
+    /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one can serve it.
+    /// When it cannot begin there, another node is tried; once it has begun it stays, and repeating it is the caller's.
+    /// </summary>
+    /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
+    /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
+    public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
+        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
     {
-        var attempts = BeginRead(consistency, out var session);
-        while (true)
-        {
-            Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                connection.Open();
-                var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
-                {
-                    lease.Deliver();
-                    return connection;
-                }
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenReadAsync(
+            consistency, (connection, decision, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, stop), cancellationToken);
+    }
 
-                attempts.GiveUp(check, activity);
-                connection.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                connection.Dispose();
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
-        }
+    /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
+    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
+    {
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenRead(consistency, (connection, decision) => TidemarkReadOnlyTransaction.Begin(connection, decision, isolation));
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
-    public async ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default)
+    public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
+        OpenWriteAsync(CurrentSession, cancellationToken);
+
+    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         var decision = DecideWrite();
         using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
+        var connection = Cluster.CreateWrite(decision.NodeIndex, session);
         try
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -183,6 +210,20 @@ public sealed class TidemarkDataSource : DbDataSource
             throw;
         }
     }
+
+    /// <summary>Begins a transaction on the primary whose commit waits for as much as it asks for, whatever the server's own setting.</summary>
+    /// <param name="synchronousCommit">What the commit waits for.</param>
+    /// <param name="isolation">The isolation level; the server's default when left out.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">There is no primary; says what was seen of each node.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such <see cref="SynchronousCommit"/>.</exception>
+    public ValueTask<TidemarkTransaction> BeginTransactionAsync(
+        SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified, CancellationToken cancellationToken = default) =>
+        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, cancellationToken);
+
+    /// <inheritdoc cref="BeginTransactionAsync"/>
+    public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified) =>
+        TidemarkTransaction.Begin(this, synchronousCommit, isolation);
 
     /// <summary>
     /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node when its
@@ -234,9 +275,7 @@ public sealed class TidemarkDataSource : DbDataSource
             return;
         }
 
-        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
-        if (isLost) session.Resume(null, null, isUnknown: true);
-        else session.Resume(token.Written, token.Seen, token.IsUnknown);
+        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown);
     }
 
     /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
@@ -245,6 +284,38 @@ public sealed class TidemarkDataSource : DbDataSource
         if (place is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
         session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and this one began at {begins}"));
         return true;
+    }
+
+    /// <summary>The session's reads include what a store of this application's has noted: it needs no signature and does not expire.</summary>
+    internal void Include(ConsistencySession session, CausalToken token)
+    {
+        var snapshot = Cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+        {
+            // A table that came with a dump: what it notes was written elsewhere.
+            Log.TokenNotBelieved(Cluster.Logger, "it was noted in another cluster");
+            session.Resume(null, null, isUnknown: true);
+        }
+        else if (!BeganElsewhere(session, token, snapshot))
+        {
+            // Somebody else's write, which no read may miss: as if written for one half of the levels, as if seen for the other.
+            session.Resume(token.Written, token.Written, token.IsUnknown);
+        }
+    }
+
+    /// <summary>A token of one place, for a store of this application's. It does not expire.</summary>
+    internal CausalToken TokenOf(Place place)
+    {
+        var snapshot = Cluster.Monitor.Snapshot;
+        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, isUnknown: false, DateTimeOffset.MaxValue, snapshot.Chain, _tokenKey);
+    }
+
+    /// <summary>A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.</summary>
+    private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
+    {
+        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
+        if (isLost) session.Resume(null, null, isUnknown: true);
+        return isLost;
     }
 
     private Consistency Checked(Consistency consistency) =>
@@ -331,7 +402,44 @@ public sealed class TidemarkDataSource : DbDataSource
         await base.DisposeAsyncCore().ConfigureAwait(false);
     }
 
-    private async ValueTask<NpgsqlConnection> OpenReadAsync(Consistency? consistency, CancellationToken cancellationToken)
+    /// <summary>Opens a connection for reading and begins on it what the caller is given; another node is tried when either fails.</summary>
+    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, T> begin)
+    {
+        var attempts = BeginRead(consistency, out var session);
+        while (true)
+        {
+            Horizons.Resolve(attempts, session);
+            var decision = attempts.Next();
+            using var activity = RouteActivity.Start(decision);
+            var connection = Cluster.CreateRead(decision, session, out var lease);
+            try
+            {
+                connection.Open();
+                var check = Cluster.CheckOf(connection, decision);
+                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
+                {
+                    var begun = begin(connection, decision);
+                    lease.Deliver();
+                    return begun;
+                }
+
+                attempts.GiveUp(check, activity);
+                connection.Dispose();
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                connection.Dispose();
+
+                // Opening and checking are not the caller's commands, whatever takes too long in them.
+                if (!attempts.Absorb(failure, isOpen: false)) throw;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="OpenRead"/>
+    private async ValueTask<T> OpenReadAsync<T>(
+        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
     {
         var (attempts, session) = await BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
         while (true)
@@ -353,8 +461,9 @@ public sealed class TidemarkDataSource : DbDataSource
                 if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
                     && await ReadCheck.PassesAsync(connection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
                 {
+                    var begun = await begin(connection, decision, cancellationToken).ConfigureAwait(false);
                     lease.Deliver();
-                    return connection;
+                    return begun;
                 }
 
                 attempts.GiveUp(check, activity);

@@ -25,6 +25,12 @@ public sealed class TidemarkDataSourceBuilder
     /// <summary>The clock of probes and time-outs. The system's by default.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
+    /// <summary>
+    /// Where <see cref="TidemarkDataSource.NoteWriteAsync"/> keeps its keys. In the memory of the process by default, where no other process sees them;
+    /// <see cref="TableFreshnessStore"/> shares them. One store for each data source.
+    /// </summary>
+    public FreshnessStore? FreshnessStore { get; set; }
+
     internal Action<NpgsqlDataSourceBuilder>? NodeCallback { get; private set; }
 
     /// <summary>The seed of the balancers' chance; drawn from the clock by default.</summary>
@@ -54,10 +60,20 @@ public sealed class TidemarkDataSourceBuilder
 
     /// <summary>Checks the settings and starts probing the nodes. Opens no connection for reads or writes yet.</summary>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Settings are wrong; names all of them.</exception>
+    /// <exception cref="InvalidOperationException">The <see cref="FreshnessStore"/> belongs to another data source.</exception>
     public TidemarkDataSource Build()
     {
         TidemarkOptionsValidator.ThrowIfInvalid(Options);
         var logger = LoggerFactory is null ? NullLogger.Instance : (ILogger)new QuietLogger(LoggerFactory.CreateLogger("Tidemark"));
-        return new TidemarkDataSource(Options, new ClusterConnections(this, logger), TimeProvider);
+        var cluster = new ClusterConnections(this, logger);
+        try
+        {
+            return new TidemarkDataSource(Options, cluster, TimeProvider, FreshnessStore);
+        }
+        catch
+        {
+            cluster.Dispose();
+            throw;
+        }
     }
 }

@@ -34,7 +34,10 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var rules = new RoutingRules(
             [.. nodes.Select(n => n.Value.Weight)],
             [.. nodes.Select(n => options.Zone is not null && string.Equals(n.Value.Zone, options.Zone, StringComparison.OrdinalIgnoreCase))],
-            options.PrimaryReadWeight);
+            options.PrimaryReadWeight)
+        {
+            Seeds = [.. Names.Select(Rendezvous.Seed)],
+        };
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
@@ -57,8 +60,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="requirement">What the node must be or contain.</param>
     /// <param name="failed">A bit for each node that failed during this very read.</param>
     /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
-    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1) =>
-        _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred);
+    /// <param name="affinity">The hash of the session's affinity key; <see langword="null"/>: it has none.</param>
+    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1, ulong? affinity = null) =>
+        _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred, affinity);
 
     /// <summary>The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.</summary>
     public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)

@@ -48,7 +48,7 @@ internal struct ReadAttempts(
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
     public RouteDecision Next()
     {
-        Decision = cluster.Decide(Requirement, _failed | _behind, preferred);
+        Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
         if (Decision.NodeIndex < 0) throw RoutingException.NoNode(Decision, _last);
         if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());

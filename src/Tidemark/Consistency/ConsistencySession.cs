@@ -48,6 +48,9 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
+    /// <summary>The hash of the key that keeps the session's reads on one node where that can serve; <see langword="null"/>: it has none.</summary>
+    internal ulong? Affinity { get; init; }
+
     /// <summary>It wrote something, and how far that reaches is not known.</summary>
     internal bool IsUnknown
     {

@@ -1,7 +1,11 @@
 namespace Tidemark;
 
 /// <summary>The settings a routing decision depends on, by node index.</summary>
-internal sealed record RoutingRules(double[] Weights, bool[] IsNear, double PrimaryReadWeight);
+internal sealed record RoutingRules(double[] Weights, bool[] IsNear, double PrimaryReadWeight)
+{
+    /// <summary>What an affinity ranks the nodes by; see <see cref="Rendezvous.Seed"/>.</summary>
+    public ulong[] Seeds { get; init; } = [];
+}
 
 /// <summary>
 /// Decides which node takes a statement, from values alone: a snapshot, a requirement, the reads in flight and a seeded chance. Does no I/O and
@@ -16,8 +20,9 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// <param name="readsInFlight">The load of each node, by index.</param>
     /// <param name="failed">A bit for each node that failed during this very read.</param>
     /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
+    /// <param name="affinity">The hash of the key that picks among those that can serve otherwise; <see langword="null"/>: the balancer picks.</param>
     public RouteDecision Decide(
-        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1)
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1, ulong? affinity = null)
     {
         var (index, reason) = requirement switch
         {
@@ -25,7 +30,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
             { OnNode: not null } => TheNamedNode(snapshot, requirement, failed),
             { PrimaryBecause: not RouteReason.None } => ThePrimary(snapshot, failed, requirement.PrimaryBecause),
             { StayOn: { } stay } => TheSameNode(snapshot, requirement, stay, failed),
-            _ => AReplica(snapshot, requirement, readsInFlight, failed, preferred),
+            _ => AReplica(snapshot, requirement, readsInFlight, failed, preferred, affinity),
         };
         return new RouteDecision(snapshot, requirement, rules, failed, index, reason);
     }
@@ -74,7 +79,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     }
 
     private (int Index, RouteReason Reason) AReplica(
-        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred)
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred, ulong? affinity)
     {
         Span<Candidate> candidates = stackalloc Candidate[snapshot.Nodes.Length];
 
@@ -83,7 +88,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted);
             if (count == 0) continue;
-            var index = Choose(candidates[..count], preferred);
+            var index = Choose(candidates[..count], preferred, affinity);
             return (index, index == snapshot.PrimaryIndex ? RouteReason.PrimaryShare
                 : wanted == Verdict.ToVerify ? RouteReason.ReplicaToVerify
                 : requirement.MustInclude is null ? RouteReason.AnyReplica
@@ -93,11 +98,11 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return ThePrimary(snapshot, failed, RouteReason.NoReplicaCanServe);
     }
 
-    private int Choose(ReadOnlySpan<Candidate> candidates, int preferred)
+    private int Choose(ReadOnlySpan<Candidate> candidates, int preferred, ulong? affinity)
     {
         foreach (var candidate in candidates)
             if (candidate.Index == preferred) return preferred;
-        return candidates[balancer.Pick(candidates)].Index;
+        return candidates[affinity is { } key ? Rendezvous.Pick(candidates, key, rules.Seeds) : balancer.Pick(candidates)].Index;
     }
 
     /// <summary>Lists the nodes with this verdict; only the near ones where there is one.</summary>

@@ -1,0 +1,236 @@
+using System.Data;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A transaction on the primary with a <see cref="SynchronousCommit"/> of its own. Owns its connection, which goes back to the pool when the transaction
+/// ends, however it ends; disposing of it before rolls it back. Not safe for concurrent use. Never repeated by Tidemark.
+/// </summary>
+public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
+{
+    // Where PostgreSQL's source waits for replicas: a name that is no message, so that no language hides it.
+    private const string WaitRoutine = "SyncRepWaitForLSN";
+
+    private readonly TidemarkDataSource _source;
+    private readonly WriteLease _lease;
+    private bool _isOver;
+
+    private TidemarkTransaction(TidemarkDataSource source, NpgsqlConnection connection, NpgsqlTransaction transaction, SynchronousCommit synchronousCommit)
+    {
+        (_source, Connection, Transaction, SynchronousCommit) = (source, connection, transaction, synchronousCommit);
+        _lease = WriteLease.Of(connection)!;
+    }
+
+    /// <summary>The connection that the transaction is open on; closed once it has ended.</summary>
+    public NpgsqlConnection Connection { get; }
+
+    /// <summary>
+    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync"/>: ended here, its position must be
+    /// asked for by the session's next read.
+    /// </summary>
+    public NpgsqlTransaction Transaction { get; }
+
+    /// <summary>What its commit waits for.</summary>
+    public SynchronousCommit SynchronousCommit { get; }
+
+    /// <summary>
+    /// It is committed, but the wait for the synchronous replicas was cancelled (by the cancellation token, <c>statement_timeout</c>, the command time-out or
+    /// <c>pg_cancel_backend</c>): they may lack it. Logged as <c>CommitWaitCancelled</c>. No exception, since it must not be repeated.
+    /// </summary>
+    public bool IsWaitCancelled { get; private set; }
+
+    /// <summary>
+    /// Commits, and returns when what <see cref="SynchronousCommit"/> names has it. The session knows its position at once.
+    /// </summary>
+    /// <param name="cancellationToken">
+    /// Gives up the wait for the replicas: the transaction is committed all the same, and <see cref="IsWaitCancelled"/> says so. Cancelled before
+    /// anything is sent, it throws, and the transaction is still open.
+    /// </param>
+    /// <exception cref="InvalidOperationException">
+    /// It has ended before; or a statement in it had failed, so that PostgreSQL rolled it back: nothing is committed.
+    /// </exception>
+    /// <exception cref="NpgsqlException">The commit failed. When the connection broke, nobody knows whether it happened.</exception>
+    public async ValueTask CommitAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        BeginEnd();
+        Connection.Notice += OnNotice;
+        try
+        {
+            _lease.Outcome = await PositionedCommit.ExecuteAsync(Connection, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Connection.Notice -= OnNotice;
+            await Connection.DisposeAsync().ConfigureAwait(false);
+        }
+
+        CheckOutcome();
+    }
+
+    /// <inheritdoc cref="CommitAsync"/>
+    public void Commit()
+    {
+        BeginEnd();
+        Connection.Notice += OnNotice;
+        try
+        {
+            _lease.Outcome = PositionedCommit.Execute(Connection);
+        }
+        finally
+        {
+            Connection.Notice -= OnNotice;
+            Connection.Dispose();
+        }
+
+        CheckOutcome();
+    }
+
+    /// <summary>Rolls back; the session stays where it was.</summary>
+    /// <exception cref="InvalidOperationException">It has ended before.</exception>
+    public async ValueTask RollbackAsync(CancellationToken cancellationToken = default)
+    {
+        BeginEnd();
+        _lease.Outcome = WriteOutcome.RolledBack;
+        try
+        {
+            await Transaction.RollbackAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await Connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc cref="RollbackAsync"/>
+    public void Rollback()
+    {
+        BeginEnd();
+        _lease.Outcome = WriteOutcome.RolledBack;
+        try
+        {
+            Transaction.Rollback();
+        }
+        finally
+        {
+            Connection.Dispose();
+        }
+    }
+
+    /// <summary>Rolls back unless it was committed, and gives the connection back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        BeginDispose();
+        await Connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="DisposeAsync"/>
+    public void Dispose()
+    {
+        BeginDispose();
+        Connection.Dispose();
+    }
+
+    internal static async ValueTask<TidemarkTransaction> BeginAsync(
+        TidemarkDataSource source, SynchronousCommit synchronousCommit, IsolationLevel isolation, CancellationToken cancellationToken)
+    {
+        var setting = SettingOf(synchronousCommit);
+        var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false);
+            using var batch = Batch(connection, setting);
+            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "") source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+            return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
+        }
+        catch
+        {
+            Abandon(connection);
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    internal static TidemarkTransaction Begin(TidemarkDataSource source, SynchronousCommit synchronousCommit, IsolationLevel isolation)
+    {
+        var setting = SettingOf(synchronousCommit);
+        var connection = source.OpenWriteConnection();
+        try
+        {
+            var transaction = connection.BeginTransaction(isolation);
+            using var batch = Batch(connection, setting);
+            if (batch.ExecuteScalar() is "") source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+            return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
+        }
+        catch
+        {
+            Abandon(connection);
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    // Npgsql sends BEGIN with the first statement, so all of it is one round trip. SET and SHOW take no snapshot: that is left to the caller's own first
+    // statement, before which a LOCK TABLE may stand.
+    private static NpgsqlBatch Batch(NpgsqlConnection connection, string setting)
+    {
+        var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"SET LOCAL synchronous_commit = {setting}"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("SHOW synchronous_standby_names"));
+        return batch;
+    }
+
+    private static string SettingOf(SynchronousCommit synchronousCommit) => synchronousCommit switch
+    {
+        SynchronousCommit.Local => "local",
+        SynchronousCommit.RemoteWrite => "remote_write",
+        SynchronousCommit.On => "on",
+        SynchronousCommit.RemoteApply => "remote_apply",
+        SynchronousCommit.Off => "off",
+        _ => throw new ArgumentOutOfRangeException(nameof(synchronousCommit), synchronousCommit, "There is no such level of synchronous commit."),
+    };
+
+    /// <summary>Nothing of the caller's was sent.</summary>
+    private static void Abandon(NpgsqlConnection connection) => WriteLease.Of(connection)?.Outcome = WriteOutcome.RolledBack;
+
+    private void BeginEnd()
+    {
+        if (_isOver) throw new InvalidOperationException("The transaction has ended: it was committed, rolled back or disposed of before.");
+
+        // Throws when the caller has ended it behind our back. COMMIT would then be a warning, and no commit.
+        _ = Transaction.IsolationLevel;
+        _isOver = true;
+    }
+
+    private void BeginDispose()
+    {
+        if (_isOver) return;
+        _isOver = true;
+
+        // Closing rolls back what is still open. What the caller ended through Transaction may have been committed: its position stays pending.
+        if (IsOpen()) _lease.Outcome = WriteOutcome.RolledBack;
+    }
+
+    private bool IsOpen()
+    {
+        try
+        {
+            _ = Transaction.IsolationLevel;
+            return true;
+        }
+        catch (Exception e) when (e is InvalidOperationException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    private void OnNotice(object sender, NpgsqlNoticeEventArgs e) => IsWaitCancelled |= e.Notice.Routine == WaitRoutine;
+
+    private void CheckOutcome()
+    {
+        if (_lease.Outcome is { Written: null })
+            throw new InvalidOperationException("A statement of the transaction had failed before, so PostgreSQL rolled it back: nothing is committed.");
+        if (IsWaitCancelled) Log.CommitWaitCancelled(_source.Cluster.Logger, SettingOf(SynchronousCommit));
+    }
+}
