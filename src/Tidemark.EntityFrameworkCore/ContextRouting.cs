@@ -24,6 +24,9 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
 
+    /// <summary>The context is saving: a connection that is opened meanwhile is opened and closed by EF Core.</summary>
+    public bool IsSaving { get; set; }
+
     /// <summary>The main connection is about to be opened for a query that only reads.</summary>
     public bool NextOpeningReads { get; set; }
 
@@ -46,9 +49,12 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
 
     /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
     public static bool IsIdle(IRelationalConnection connection) =>
+        CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
+
+    /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
+    public static bool CommitsByItself(IRelationalConnection connection) =>
         connection.CurrentTransaction is null
-        && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null
-        && connection.DbConnection.State == ConnectionState.Closed;
+        && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null;
 
     public ReadAttempts BeginRead(QueryRoute route, Consistency consistency)
     {
@@ -108,6 +114,7 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
     {
         _lastNode = -1;
         NextOpeningReads = false;
+        IsSaving = false;
         _own.Dispose();
         _own = new ConsistencySession(Source.Cluster.Monitor);
     }

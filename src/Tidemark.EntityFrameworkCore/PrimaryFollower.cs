@@ -62,6 +62,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         }
 
         lease.Session = routing.Session;
+        lease.IsOpenedBySave = routing.IsSaving;
         lease.IsForReading = routing.NextOpeningReads;
         routing.NextOpeningReads = false;
     }

@@ -36,8 +36,13 @@ internal sealed class RoutedCommand(
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
         _riding.Value = null;
         if (_mustShow is { } place && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, place);
-        if (!_rides || command is not NpgsqlCommand { Connection: { } connection } plain) return command;
-        if (WriteLease.Of(connection) is not { } lease || !BatchText.CanRide(plain)) return command;
+        if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
+
+        // What an earlier command of the same save has reached says nothing of this one.
+        lease.Outcome = null;
+        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && ContextRouting.CommitsByItself(parameterObject.Connection);
+        var isAlone = _rides || isSave;
+        if (!isAlone || !BatchText.CanRide(plain)) return command;
 
         if (commandMethod == DbCommandMethod.ExecuteReader) _riding.Value = lease;
         var positioned = new PositionedCommand(plain, connection, lease);

@@ -39,7 +39,7 @@ public static class TidemarkDbContextOptionsExtensions
         options.UseNpgsql(source, npgsql);
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
-        options.AddInterceptors(QueryMarker.Instance, PrimaryFollower.Instance, CommitPosition.Instance);
+        options.AddInterceptors(QueryMarker.Instance, PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
 
         // The position that rides behind a write is such a result set; it is read, and no mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));

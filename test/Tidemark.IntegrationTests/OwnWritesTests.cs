@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Transactions;
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Tidemark.Testing;
@@ -52,6 +53,15 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
             context.Add(new Item { Name = name });
             var rows = await context.SaveChangesAsync(Stop);
             await transaction.CommitAsync(Stop);
+            return rows;
+        },
+        ["write by EF, a TransactionScope"] = async (store, name) =>
+        {
+            using var scope = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled);
+            await using var context = store.CreateContext();
+            context.Add(new Item { Name = name });
+            var rows = await context.SaveChangesAsync(Stop);
+            scope.Complete();
             return rows;
         },
         ["write by EF, ExecuteSql"] = async (store, name) =>

@@ -27,6 +27,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     {
         // A delay holds the commit record back and nothing before it, so the replica stops exactly where the commit begins.
         var replica = shared.Cluster["pg-2"];
+        await shared.Cluster.WaitForReplayAsync(Stop);
         await using var delayed = await DelayedAsync(replica);
         await using var connection = await OpenAsync(Primary);
         var before = await replica.CountAsync("items");
@@ -47,6 +48,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     public async Task A_position_read_behind_a_Sync_is_reached_by_no_replica_that_lacks_the_row()
     {
         var replica = shared.Cluster["pg-2"];
+        await shared.Cluster.WaitForReplayAsync(Stop);
         await using var delayed = await DelayedAsync(replica);
         await using var connection = await OpenAsync(Primary);
         var before = await replica.CountAsync("items");

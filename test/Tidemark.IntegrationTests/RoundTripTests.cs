@@ -61,6 +61,7 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
         var trips = await CountAsync(Routed, async context =>
         {
             await SaveAsync(context);
+            session.Written.ShouldNotBeNull("the position came along");
             await shared.Cluster.WaitForReplayAsync(Stop);
             await context.Items.AsNoTracking().CountAsync(Stop);
         });

@@ -34,6 +34,9 @@ internal sealed class WriteLease
     /// <summary>The connection is about to be opened for nothing but reading: nothing becomes pending.</summary>
     public bool IsForReading { get; set; }
 
+    /// <summary>The connection is opened for one save and closed at its end: nothing but the save is done on it.</summary>
+    public bool IsOpenedBySave { get; set; }
+
     /// <summary>Set while a commit ends that brought its position along, or a rollback: closing then leaves nothing pending.</summary>
     public WriteOutcome? Outcome { get; set; }
 
