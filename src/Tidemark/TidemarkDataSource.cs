@@ -12,7 +12,10 @@ public sealed class TidemarkDataSource : DbDataSource
 {
     private readonly TidemarkOptions _options;
     private readonly TimeProvider _time;
+    private static readonly TimeSpan TokenWarningInterval = TimeSpan.FromMinutes(1);
+
     private readonly byte[]? _tokenKey;
+    private long _lastTokenWarning;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
@@ -247,7 +250,8 @@ public sealed class TidemarkDataSource : DbDataSource
         await Horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
         var snapshot = Cluster.Monitor.Snapshot;
         return new CausalToken(
-            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what), _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey);
+            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what),
+            _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey, session.IsInDoubt);
     }
 
     /// <summary>A token that says only that something was written.</summary>
@@ -270,12 +274,12 @@ public sealed class TidemarkDataSource : DbDataSource
             : null;
         if (problem is not null)
         {
-            Log.TokenNotBelieved(Cluster.Logger, problem);
+            WarnOfToken(problem);
             session.Resume(null, null, isUnknown: true);
             return;
         }
 
-        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown);
+        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown, token.IsInDoubt);
     }
 
     /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
@@ -293,7 +297,7 @@ public sealed class TidemarkDataSource : DbDataSource
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
         {
             // A table that came with a dump: what it notes was written elsewhere.
-            Log.TokenNotBelieved(Cluster.Logger, "it was noted in another cluster");
+            WarnOfToken("it was noted in another cluster");
             session.Resume(null, null, isUnknown: true);
         }
         else if (!BeganElsewhere(session, token, snapshot))
@@ -318,6 +322,15 @@ public sealed class TidemarkDataSource : DbDataSource
         return isLost;
     }
 
+    /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>
+    private void WarnOfToken(string problem)
+    {
+        var now = _time.GetTimestamp();
+        var last = Interlocked.Read(ref _lastTokenWarning);
+        if (last != 0 && _time.GetElapsedTime(last, now) < TokenWarningInterval) return;
+        if (Interlocked.CompareExchange(ref _lastTokenWarning, now, last) == last) Log.TokenNotBelieved(Cluster.Logger, problem);
+    }
+
     private Consistency Checked(Consistency consistency) =>
         consistency.MaxStaleness is { } bound && bound < _options.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
@@ -326,7 +339,17 @@ public sealed class TidemarkDataSource : DbDataSource
 
     private void ReportLoss(LostWrite lost)
     {
-        WriteLost?.Invoke(this, new WriteLostEventArgs(lost));
+        try
+        {
+            WriteLost?.Invoke(this, new WriteLostEventArgs(lost));
+        }
+#pragma warning disable CA1031 // Whoever listens must not fail the read of a user who has lost enough already.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Log.ListenerFailed(Cluster.Logger, e);
+        }
+
         if (_options.ThrowOnLostWrite) throw new LostWriteException(lost);
     }
 

@@ -153,7 +153,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var source = builder.Build();
 
         using var session = source.BeginSession();
-        await using (var write = await source.OpenWriteConnectionAsync(Stop)) await write.ExecuteAsync("INSERT INTO items (name) VALUES ('by app')");
+        await using (var write = source.CreateCommand("INSERT INTO items (name) VALUES ('by app')")) await write.ExecuteNonQueryAsync(Stop);
         await shared.Cluster.WaitForReplayAsync(Stop);
 
         // What was visible on the primary may lie in a tail that it has not flushed yet, so only the write itself is asked for here.

@@ -37,12 +37,13 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         Cluster = BinaryPrimitives.ReadUInt64BigEndian(content.AsSpan(2));
         ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(10)));
         IsUnknown = flags.HasFlag(Flags.Unknown);
+        IsInDoubt = flags.HasFlag(Flags.InDoubt);
         Written = flags.HasFlag(Flags.Written) ? ReadPlace(content, 0) : null;
         Seen = flags.HasFlag(Flags.Seen) ? ReadPlace(content, flags.HasFlag(Flags.Written) ? 1 : 0) : null;
     }
 
-    internal CausalToken(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key)
-        : this(Write(cluster, written, seen, isUnknown, expiresAt, chain), [])
+    internal CausalToken(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key, bool isInDoubt = false)
+        : this(Write(cluster, written, seen, isUnknown, isInDoubt, expiresAt, chain), [])
     {
         if (key is not null) _signature = Sign(_content, key);
     }
@@ -56,6 +57,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
 
         /// <summary>Something was written, and nobody knows how far it reaches: the primary must be asked.</summary>
         Unknown = 4,
+
+        /// <summary>A connection broke during a commit, which may happen yet.</summary>
+        InDoubt = 8,
     }
 
     /// <summary>The system identifier of the cluster it is of.</summary>
@@ -69,6 +73,11 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
 
     /// <summary>The session wrote something, and how far it reaches was not learned: the reader asks the primary once.</summary>
     public bool IsUnknown { get; }
+
+    /// <summary>
+    /// A connection broke during a commit, and the server may finish it yet: until the token expires, or the timeline is over, reads keep to the primary.
+    /// </summary>
+    public bool IsInDoubt { get; }
 
     /// <summary>From then on its places count as unknown.</summary>
     public DateTimeOffset ExpiresAt { get; }
@@ -100,7 +109,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             throw new ArgumentException($"The tokens are of clusters {Cluster} and {other.Cluster}; their positions have nothing to do with one another.", nameof(other));
         return new CausalToken(
             Cluster, Later(Written, other.Written), Later(Seen, other.Seen), IsUnknown || other.IsUnknown,
-            ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null);
+            ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null, IsInDoubt || other.IsInDoubt);
     }
 
     /// <summary>The text of the token, URL-safe.</summary>
@@ -138,7 +147,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         if (bytes[0] != Version) return false;
         var flags = (Flags)bytes[1];
         problem = "it is spoilt";
-        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown)) != 0) return false;
+        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown | Flags.InDoubt)) != 0) return false;
         var places = (flags.HasFlag(Flags.Written) ? 1 : 0) + (flags.HasFlag(Flags.Seen) ? 1 : 0);
         var size = HeadSize + (places * PlaceSize);
         if (bytes.Length != size && bytes.Length != size + SignatureSize) return false;
@@ -162,9 +171,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done && TryRead(bytes[..written], out result, out problem);
     }
 
-    private static byte[] Write(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain)
+    private static byte[] Write(ulong cluster, Place? written, Place? seen, bool isUnknown, bool isInDoubt, DateTimeOffset expiresAt, TimelineChain chain)
     {
-        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isUnknown ? Flags.Unknown : 0);
+        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isUnknown ? Flags.Unknown : 0) | (isInDoubt ? Flags.InDoubt : 0);
         var content = new byte[HeadSize + (PlaceSize * ((written is null ? 0 : 1) + (seen is null ? 0 : 1)))];
         content[0] = Version;
         content[1] = (byte)flags;

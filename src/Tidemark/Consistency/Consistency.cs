@@ -119,7 +119,9 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     private static bool TryBound(ReadOnlySpan<char> text, Consistency level, out Consistency bounded)
     {
         bounded = default;
-        if (!TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var bound) || bound <= TimeSpan.Zero) return false;
+
+        // "30" would be thirty days.
+        if (!text.Contains(':') || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var bound) || bound <= TimeSpan.Zero) return false;
         bounded = level.Within(bound);
         return true;
     }

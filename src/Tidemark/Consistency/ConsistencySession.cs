@@ -66,6 +66,15 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 || (what.HasFlag(ConsistencyDemands.Seen) && _pendingSights.Count > 0);
     }
 
+    /// <summary>A connection of the session broke during a commit, and it is not settled whether that happened.</summary>
+    internal bool IsInDoubt
+    {
+        get
+        {
+            lock (_lock) return _pendingWrites.Exists(w => w.IsInDoubt);
+        }
+    }
+
     /// <summary>
     /// What the session wrote is no longer what it was begun with: it wrote something since, or something was lost. Its token must be replaced.
     /// </summary>
@@ -269,13 +278,13 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>The session goes on where another left off: at places, or somewhere unknown (pending).</summary>
-    internal void Resume(Place? written, Place? seen = null, bool isUnknown = false)
+    internal void Resume(Place? written, Place? seen = null, bool isUnknown = false, bool isInDoubt = false)
     {
         lock (_lock)
         {
             if (isUnknown)
             {
-                AddUnknownWrite();
+                AddUnknownWrite(isInDoubt);
                 _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), _monitor?.Snapshot.LatestTimeline ?? 0, Stamp.Unknown, OnPrimary: true, Connection: null));
             }
 
@@ -408,8 +417,8 @@ public sealed class ConsistencySession : IDisposable
 
     private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
 
-    private void AddUnknownWrite() => _pendingWrites.Add(
-        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, _monitor?.Snapshot.Chain.Incarnation ?? Stamp.Unknown, Node: -1, IsInDoubt: false, StartedAt: default));
+    private void AddUnknownWrite(bool isInDoubt = false) => _pendingWrites.Add(
+        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, _monitor?.Snapshot.Chain.Incarnation ?? Stamp.Unknown, Node: -1, isInDoubt, StartedAt: default));
 
     private sealed class Ignoring(ConsistencySession? outer) : IDisposable
     {

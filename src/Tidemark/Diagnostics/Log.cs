@@ -34,6 +34,9 @@ internal static partial class Log
     [LoggerMessage(108, LogLevel.Warning, "A token was not believed: {Problem}. The session's reads ask the primary how far its writes reach", EventName = "TokenNotBelieved")]
     public static partial void TokenNotBelieved(ILogger logger, string problem);
 
+    [LoggerMessage(109, LogLevel.Error, "A listener to WriteLost failed", EventName = "ListenerFailed")]
+    public static partial void ListenerFailed(ILogger logger, Exception exception);
+
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);
 

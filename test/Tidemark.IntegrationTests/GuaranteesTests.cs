@@ -1,0 +1,26 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+
+namespace Tidemark;
+
+/// <summary>Each promise in docs/guarantees.md names a test that exists.</summary>
+public sealed partial class GuaranteesTests
+{
+    [Fact]
+    public async Task Every_test_that_a_guarantee_names_is_there()
+    {
+        var text = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "guarantees.md"), TestContext.Current.CancellationToken);
+        var tests = typeof(GuaranteesTests).Assembly.GetTypes().SelectMany(t => t.GetMethods()).Where(m => m.GetCustomAttribute<FactAttribute>() is not null)
+            .Select(m => $"{m.DeclaringType!.Name}.{m.Name}").ToHashSet();
+        var named = TestName().Matches(text).Select(m => m.Groups["name"].Value).Where(name => !name.StartsWith("FreshnessStoreTests", StringComparison.Ordinal)).ToList();
+
+        named.Count.ShouldBeGreaterThan(30);
+        named.Where(name => !tests.Contains(name)).ShouldBeEmpty();
+    }
+
+    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", ".."));
+
+    [GeneratedRegex("`(?<name>[A-Z][A-Za-z]+Tests\\.[A-Z][A-Za-z0-9_]+)`", RegexOptions.ExplicitCapture)]
+    private static partial Regex TestName();
+}
