@@ -35,7 +35,7 @@ internal sealed class SessionMiddleware(
         {
             try
             {
-                source.Continue(session, token);
+                source.Tokens.Continue(session, token);
             }
             catch (ArgumentException e)
             {
@@ -57,12 +57,12 @@ internal sealed class SessionMiddleware(
         if (!session.HasMoved && (!wasUnknown || session.IsUnknown)) return;
         try
         {
-            _cookie.Write(context, await source.CaptureTokenAsync(session, ConsistencyDemands.Written, context.RequestAborted).ConfigureAwait(false));
+            _cookie.Write(context, await source.Tokens.CaptureAsync(session, ConsistencyDemands.Written, context.RequestAborted).ConfigureAwait(false));
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
             SessionLog.PositionNotLearned(logger, e);
-            if (session.HasMoved) _cookie.Write(context, source.UnknownToken());
+            if (session.HasMoved) _cookie.Write(context, source.Tokens.Unknown());
         }
     }
 }

@@ -11,21 +11,17 @@ namespace Tidemark;
 public sealed class TidemarkDataSource : DbDataSource
 {
     private readonly TidemarkOptions _options;
-    private readonly TimeProvider _time;
-    private static readonly TimeSpan TokenWarningInterval = TimeSpan.FromMinutes(1);
-
-    private readonly byte[]? _tokenKey;
-    private long _lastTokenWarning;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
 
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
-        (_options, _time, _tokenKey) = (options, time, CausalToken.KeyOf(options.TokenKey));
+        _options = options;
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        Tokens = new SessionTokens(cluster, Horizons, options.TokenKey, options.TokenLifetime, time);
         _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
     }
 
@@ -54,6 +50,8 @@ public sealed class TidemarkDataSource : DbDataSource
     internal ClusterConnections Cluster { get; }
 
     internal HorizonResolver Horizons { get; }
+
+    internal SessionTokens Tokens { get; }
 
     internal CommitAdvice CommitAdvice { get; }
 
@@ -84,7 +82,7 @@ public sealed class TidemarkDataSource : DbDataSource
         if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
         var outer = _ambient.Value;
         var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer) { Affinity = affinity is null ? null : Rendezvous.Hash(affinity) };
-        if (after is not null) Continue(session, after);
+        if (after is not null) Tokens.Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
         return session;
     }
@@ -93,7 +91,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is pending.
     /// </summary>
     /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
-    public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => CaptureTokenAsync(
+    public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
         CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
@@ -139,10 +137,10 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
-        OpenReadAsync(consistency, static (connection, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
+        ReadOpening.OpenAsync(this, consistency, static (connection, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
-    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) => OpenRead(consistency, static (connection, _) => connection);
+    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) => ReadOpening.Open(this, consistency, static (connection, _) => connection);
 
     /// <summary>
     /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one can serve it.
@@ -157,15 +155,15 @@ public sealed class TidemarkDataSource : DbDataSource
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenReadAsync(
-            consistency, (connection, decision, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, stop), cancellationToken);
+        return ReadOpening.OpenAsync(
+            this, consistency, (connection, decision, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, stop), cancellationToken);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
     public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenRead(consistency, (connection, decision) => TidemarkReadOnlyTransaction.Begin(connection, decision, isolation));
+        return ReadOpening.Open(this, consistency, (connection, decision) => TidemarkReadOnlyTransaction.Begin(connection, decision, isolation));
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
@@ -242,93 +240,6 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? _options.DefaultConsistency;
         return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
-    }
-
-    /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
-    internal async ValueTask<CausalToken> CaptureTokenAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
-    {
-        await Horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
-        var snapshot = Cluster.Monitor.Snapshot;
-        return new CausalToken(
-            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what),
-            _time.GetUtcNow() + _options.TokenLifetime, snapshot.Chain, _tokenKey, session.IsInDoubt);
-    }
-
-    /// <summary>A token that says only that something was written.</summary>
-    internal CausalToken UnknownToken() => new(
-        Cluster.Monitor.Snapshot.SystemIdentifier, null, null, isUnknown: true, _time.GetUtcNow() + _options.TokenLifetime, TimelineChain.Empty, _tokenKey);
-
-    /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
-    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
-    internal void Continue(ConsistencySession session, CausalToken token)
-    {
-        // Before every node was asked, nobody knows which cluster this is.
-        if (Cluster.Monitor.Snapshot.SystemIdentifier == 0) Cluster.Monitor.FirstRound();
-        var snapshot = Cluster.Monitor.Snapshot;
-        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
-            throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
-
-        var problem = snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
-            : _tokenKey is not null && !token.IsSignedBy(_tokenKey) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
-            : token.ExpiresAt <= _time.GetUtcNow() ? "it has expired"
-            : null;
-        if (problem is not null)
-        {
-            WarnOfToken(problem);
-            session.Resume(null, null, isUnknown: true);
-            return;
-        }
-
-        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown, token.IsInDoubt);
-    }
-
-    /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
-    private static bool IsOfAnother(CausalToken token, Place? place, bool wasWritten, ClusterSnapshot snapshot, ConsistencySession session)
-    {
-        if (place is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
-        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and this one began at {begins}"));
-        return true;
-    }
-
-    /// <summary>The session's reads include what a store of this application's has noted: it needs no signature and does not expire.</summary>
-    internal void Include(ConsistencySession session, CausalToken token)
-    {
-        var snapshot = Cluster.Monitor.Snapshot;
-        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
-        {
-            // A table that came with a dump: what it notes was written elsewhere.
-            WarnOfToken("it was noted in another cluster");
-            session.Resume(null, null, isUnknown: true);
-        }
-        else if (!BeganElsewhere(session, token, snapshot))
-        {
-            // Somebody else's write, which no read may miss: as if written for one half of the levels, as if seen for the other.
-            session.Resume(token.Written, token.Written, token.IsUnknown);
-        }
-    }
-
-    /// <summary>A token of one place, for a store of this application's. It does not expire.</summary>
-    internal CausalToken TokenOf(Place place)
-    {
-        var snapshot = Cluster.Monitor.Snapshot;
-        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, isUnknown: false, DateTimeOffset.MaxValue, snapshot.Chain, _tokenKey);
-    }
-
-    /// <summary>A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.</summary>
-    private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
-    {
-        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
-        if (isLost) session.Resume(null, null, isUnknown: true);
-        return isLost;
-    }
-
-    /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>
-    private void WarnOfToken(string problem)
-    {
-        var now = _time.GetTimestamp();
-        var last = Interlocked.Read(ref _lastTokenWarning);
-        if (last != 0 && _time.GetElapsedTime(last, now) < TokenWarningInterval) return;
-        if (Interlocked.CompareExchange(ref _lastTokenWarning, now, last) == last) Log.TokenNotBelieved(Cluster.Logger, problem);
     }
 
     private Consistency Checked(Consistency consistency) =>
@@ -423,84 +334,6 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         await Cluster.DisposeAsync().ConfigureAwait(false);
         await base.DisposeAsyncCore().ConfigureAwait(false);
-    }
-
-    /// <summary>Opens a connection for reading and begins on it what the caller is given; another node is tried when either fails.</summary>
-    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, T> begin)
-    {
-        var attempts = BeginRead(consistency, out var session);
-        while (true)
-        {
-            Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                connection.Open();
-                var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
-                {
-                    var begun = begin(connection, decision);
-                    lease.Deliver();
-                    return begun;
-                }
-
-                attempts.GiveUp(check, activity);
-                connection.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                connection.Dispose();
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
-        }
-    }
-
-    /// <inheritdoc cref="OpenRead"/>
-    private async ValueTask<T> OpenReadAsync<T>(
-        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
-    {
-        var (attempts, session) = await BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
-        while (true)
-        {
-            await Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
-
-            using var activity = RouteActivity.Start(decision);
-            var connection = Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                var check = Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(connection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
-                {
-                    var begun = await begin(connection, decision, cancellationToken).ConfigureAwait(false);
-                    lease.Deliver();
-                    return begun;
-                }
-
-                attempts.GiveUp(check, activity);
-                await connection.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                await connection.DisposeAsync().ConfigureAwait(false);
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
-        }
     }
 
     private Scope Enter(Ambient ambient)

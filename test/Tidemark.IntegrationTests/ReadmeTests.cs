@@ -1,8 +1,10 @@
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
@@ -20,6 +22,17 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         var shown = Between(readme, "```csharp\n", "```");
         var compiled = Between(example, "// README\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         shown.ShouldBe(string.Join('\n', compiled));
+    }
+
+    [Fact]
+    public async Task The_settings_in_the_README_are_read_without_an_error()
+    {
+        var readme = await File.ReadAllTextAsync(Path.Combine(Root(), "README.md"), Stop);
+        using var json = new MemoryStream(Encoding.UTF8.GetBytes(Between(readme, "```json\n", "```")));
+        var options = new TidemarkOptions();
+        TidemarkOptionsReader.Read(new ConfigurationBuilder().AddJsonStream(json).Build().GetSection("Tidemark"), options);
+        options.Nodes.Keys.ShouldBe(["pg-1", "pg-2", "pg-3"]);
+        options.Nodes["pg-3"].Weight.ShouldBe(2);
     }
 
     [Fact]

@@ -182,7 +182,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         await using var elsewhere = await shared.ConnectAsync();
         foreach (var level in (Consistency[])[Consistency.Session, Consistency.ReadYourWrites])
         {
-            using var session = elsewhere.BeginSession(shared.Source.UnknownToken());
+            using var session = elsewhere.BeginSession(shared.Source.Tokens.Unknown());
             (await NameAsync(elsewhere, id, level)).ShouldBe("v5");
         }
     }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>All log messages of the core. 1xx: monitoring, 2xx: routing, 3xx: commits. They report changes of state, not states.</summary>
+/// <summary>All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.</summary>
 internal static partial class Log
 {
     [LoggerMessage(100, LogLevel.Information, "{Node} is {Standing} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
@@ -46,12 +46,12 @@ internal static partial class Log
     [LoggerMessage(202, LogLevel.Information, "{Node} answered that a statement sent as a read cannot run there ({SqlState}); repeated on the primary", EventName = "RepeatedOnPrimary")]
     public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
 
-    [LoggerMessage(300, LogLevel.Warning,
+    [LoggerMessage(210, LogLevel.Warning,
         "A transaction asks for synchronous_commit = {Setting}, but the primary's synchronous_standby_names is empty: there is no replica to wait for, and it commits locally. Name the replicas there",
         EventName = "NobodyToWaitFor")]
     public static partial void NobodyToWaitFor(ILogger logger, string setting);
 
-    [LoggerMessage(301, LogLevel.Warning,
+    [LoggerMessage(211, LogLevel.Warning,
         "A commit's wait for replicas (synchronous_commit = {Setting}) was cancelled: it is committed, but replicas may lack it", EventName = "CommitWaitCancelled")]
     public static partial void CommitWaitCancelled(ILogger logger, string setting);
 }

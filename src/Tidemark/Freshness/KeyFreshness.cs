@@ -20,7 +20,7 @@ internal sealed class KeyFreshness
         if (Transaction.Current is not null)
             throw new InvalidOperationException("A TransactionScope surrounds the caller, so the write is not committed yet and has no place. Note it after the scope has completed.");
         var place = _source.CurrentSession is { HasMoved: true, Written: { } written } ? written : await PresentAsync(cancellationToken).ConfigureAwait(false);
-        await _store.AdvanceAsync(key, _source.TokenOf(place), cancellationToken).ConfigureAwait(false);
+        await _store.AdvanceAsync(key, _source.Tokens.Of(place), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask RequireAsync(string key, CancellationToken cancellationToken)
@@ -30,7 +30,7 @@ internal sealed class KeyFreshness
             ?? throw new InvalidOperationException("There is no session whose reads could include the key. Begin one with BeginSession, or call app.UseTidemark().");
         if (await _store.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } token) return;
         await _source.Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        _source.Include(session, token);
+        _source.Tokens.Include(session, token);
     }
 
     /// <summary>A place at or beyond every commit before this call: the insert position, since one with <c>synchronous_commit = off</c> may not be flushed yet.</summary>

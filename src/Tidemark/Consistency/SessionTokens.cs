@@ -1,0 +1,100 @@
+namespace Tidemark;
+
+/// <summary>
+/// Carries sessions from one process to another: makes tokens of what a session knows, and judges those that come in. A token that cannot be believed
+/// means "unknown", and the primary is asked; it is never fresh, and never an error page.
+/// </summary>
+internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver horizons, string? key, TimeSpan lifetime, TimeProvider time)
+{
+    private static readonly TimeSpan WarningInterval = TimeSpan.FromMinutes(1);
+
+    private readonly byte[]? _key = CausalToken.KeyOf(key);
+    private long _lastWarning;
+
+    /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
+    public async ValueTask<CausalToken> CaptureAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
+    {
+        await horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
+        var snapshot = cluster.Monitor.Snapshot;
+        return new CausalToken(
+            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what),
+            time.GetUtcNow() + lifetime, snapshot.Chain, _key, session.IsInDoubt);
+    }
+
+    /// <summary>A token that says only that something was written.</summary>
+    public CausalToken Unknown() => new(
+        cluster.Monitor.Snapshot.SystemIdentifier, null, null, isUnknown: true, time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
+
+    /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
+    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
+    public void Continue(ConsistencySession session, CausalToken token)
+    {
+        // Before every node was asked, nobody knows which cluster this is.
+        if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
+        var snapshot = cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+            throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
+
+        var problem = snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
+            : _key is not null && !token.IsSignedBy(_key) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
+            : token.ExpiresAt <= time.GetUtcNow() ? "it has expired"
+            : null;
+        if (problem is not null)
+        {
+            Warn(problem);
+            session.Resume(null, null, isUnknown: true);
+            return;
+        }
+
+        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown, token.IsInDoubt);
+    }
+
+    /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
+    private static bool IsOfAnother(CausalToken token, Place? place, bool wasWritten, ClusterSnapshot snapshot, ConsistencySession session)
+    {
+        if (place is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
+        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and this one began at {begins}"));
+        return true;
+    }
+
+    /// <summary>The session's reads include what a store of this application's has noted: it needs no signature and does not expire.</summary>
+    public void Include(ConsistencySession session, CausalToken token)
+    {
+        var snapshot = cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+        {
+            // A table that came with a dump: what it notes was written elsewhere.
+            Warn("it was noted in another cluster");
+            session.Resume(null, null, isUnknown: true);
+        }
+        else if (!BeganElsewhere(session, token, snapshot))
+        {
+            // Somebody else's write, which no read may miss: as if written for one half of the levels, as if seen for the other.
+            session.Resume(token.Written, token.Written, token.IsUnknown);
+        }
+    }
+
+    /// <summary>A token of one place, for a store of this application's. It does not expire.</summary>
+    public CausalToken Of(Place place)
+    {
+        var snapshot = cluster.Monitor.Snapshot;
+        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, isUnknown: false, DateTimeOffset.MaxValue, snapshot.Chain, _key);
+    }
+
+    /// <summary>A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.</summary>
+    private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
+    {
+        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
+        if (isLost) session.Resume(null, null, isUnknown: true);
+        return isLost;
+    }
+
+    /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>
+    private void Warn(string problem)
+    {
+        var now = time.GetTimestamp();
+        var last = Interlocked.Read(ref _lastWarning);
+        if (last != 0 && time.GetElapsedTime(last, now) < WarningInterval) return;
+        if (Interlocked.CompareExchange(ref _lastWarning, now, last) == last) Log.TokenNotBelieved(cluster.Logger, problem);
+    }
+}
