@@ -113,6 +113,24 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         return must is { } place && (!isProven || node.Position < place.Position) ? ConnectionCheck.Position : ConnectionCheck.None;
     }
 
+    /// <summary>Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.</summary>
+    public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, Place place, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var connection = await _pools[nodeIndex].Reads.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                using var command = new NpgsqlCommand(WaitForLsn.Text(place, timeout), connection);
+                return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is WaitForLsn.Reached;
+            }
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>
     /// The primary's positions now, for callers that cannot await the monitor's sample. Null: there is no primary, or it does not answer; what was
     /// pending stays so, and reads keep to the primary.

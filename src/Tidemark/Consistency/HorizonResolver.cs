@@ -81,11 +81,16 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
             while (true)
             {
                 var snapshot = Monitor.Snapshot;
-                var candidates = Candidates(snapshot, place);
-                if (candidates.Count == 0) return false;
-                if (candidates.Exists(node => node.Position >= place.Position)) return true;
                 var left = readWait - time.GetElapsedTime(start);
-                if (left <= TimeSpan.Zero) return false;
+                var candidates = Candidates(snapshot, place, left);
+                if (candidates.Exists(node => node.Position >= place.Position)) return true;
+                if (candidates.Count == 0 || left <= TimeSpan.Zero) return false;
+                if (candidates.Find(node => WaitForLsn.IsIn(node.ServerVersion)) is { } modern)
+                {
+                    if (!await cluster.WaitOnServerAsync(modern.Index, place, left, cancellationToken).ConfigureAwait(false)) return false;
+                    await Monitor.SampleAsync(modern.Index, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
 
                 // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
                 using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -106,13 +111,19 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         }
     }
 
-    /// <summary>The replicas that lead through the place and were hardly behind when last asked; one that is paused or far behind is not waited for.</summary>
-    private static List<NodeState> Candidates(ClusterSnapshot snapshot, Place place)
+    /// <summary>
+    /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is left. One that
+    /// is paused or far behind is not waited for.
+    /// </summary>
+    private static List<NodeState> Candidates(ClusterSnapshot snapshot, Place place, TimeSpan left)
     {
         var candidates = new List<NodeState>();
         foreach (var node in snapshot.Nodes)
         {
-            if (node.Standing == NodeStanding.Replica && Router.Leads(node, snapshot, place) && (node.KeepsUp || node.Position >= place.Position)) candidates.Add(node);
+            if (node.Standing != NodeStanding.Replica || !Router.Leads(node, snapshot, place)) continue;
+            var isThere = node.Position >= place.Position;
+            var isInTime = !(node.ReplayRate is { } rate && (place.Position - node.Position) / rate > left.TotalSeconds);
+            if (isThere || (node.KeepsUp && isInTime)) candidates.Add(node);
         }
 
         return candidates;

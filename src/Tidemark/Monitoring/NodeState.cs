@@ -39,6 +39,9 @@ internal sealed record NodeState
     /// </summary>
     public long? CompleteAsOf { get; init; }
 
+    /// <summary>Bytes a second that the replica replays when it has work all the time; <see langword="null"/>: it never had, as far as was seen.</summary>
+    public double? ReplayRate { get; init; }
+
     /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
     public bool KeepsUp { get; init; }
 

@@ -41,6 +41,7 @@ internal static class SnapshotRules
             Position = answer.Position,
             InsertPosition = answer.InsertPosition,
             CompleteAsOf = asOf,
+            ReplayRate = RateOf(before, node, answer, TimeSpan.FromSeconds((double)(sentAt - node.SampledAt) / ticksPerSecond)),
             KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
             // A history file is read once for each timeline, perhaps before the node is known to be the primary.
             Forks = answer.Forks ?? (timeline == node.Timeline && !answer.IsInRecovery ? node.Forks : null),
@@ -50,6 +51,14 @@ internal static class SnapshotRules
             ServerVersion = answer.ServerVersion,
             SampledAt = sentAt,
         };
+    }
+
+    /// <summary>How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.</summary>
+    private static double? RateOf(ClusterSnapshot before, NodeState node, ProbeAnswer answer, TimeSpan elapsed)
+    {
+        if (!answer.IsInRecovery || node.Claim != NodeClaim.Replica || node.Epoch != answer.Epoch) return null;
+        var wasBusy = before.Primary is { } primary && answer.Position < primary.Position && answer.Position > node.Position && elapsed > TimeSpan.Zero;
+        return wasBusy ? (answer.Position - node.Position) / elapsed.TotalSeconds : node.ReplayRate;
     }
 
     /// <summary>
