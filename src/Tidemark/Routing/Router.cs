@@ -86,8 +86,9 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         // What is proven first, since it costs nothing; then what probably has it and proves so in the same round trip.
         for (var wanted = Verdict.Eligible; wanted <= Verdict.ToVerify; wanted++)
         {
-            var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted);
-            if (count == 0) continue;
+            var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted, out var hasMoreToAsk);
+            if (count == 0 && hasMoreToAsk) continue;
+            if (count == 0) break;
             var index = Choose(candidates[..count], preferred, affinity);
             return (index, index == snapshot.PrimaryIndex ? RouteReason.PrimaryShare
                 : wanted == Verdict.ToVerify ? RouteReason.ReplicaToVerify
@@ -105,11 +106,13 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return candidates[affinity is { } key ? Rendezvous.Pick(candidates, key, rules.Seeds) : balancer.Pick(candidates)].Index;
     }
 
-    /// <summary>Lists the nodes with this verdict; only the near ones where there is one.</summary>
+    /// <summary>Lists the nodes with this verdict, only the near ones where there is one; and says whether any has the next.</summary>
     private int Gather(
-        Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, Verdict wanted)
+        Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, Verdict wanted,
+        out bool hasMoreToAsk)
     {
         var count = 0;
+        hasMoreToAsk = false;
         var replicas = 0;
         var nearOnly = HasNearReplica(snapshot, requirement, failed, wanted);
         foreach (var node in snapshot.Nodes)
@@ -117,6 +120,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
             if (HasFailed(failed, node.Index) || (nearOnly && !rules.IsNear[node.Index])) continue;
             var isPrimary = node.Index == snapshot.PrimaryIndex;
             var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, snapshot, requirement);
+            hasMoreToAsk |= verdict > wanted;
             if (verdict != wanted) continue;
 
             if (!isPrimary) replicas++;
