@@ -37,6 +37,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             options.PrimaryReadWeight)
         {
             Seeds = [.. Names.Select(Rendezvous.Seed)],
+            Time = builder.TimeProvider,
         };
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 

@@ -23,6 +23,7 @@ internal static class RouteActivity
             activity.SetTag("tidemark.role", decision.Role == NodeRole.Primary ? "primary" : "replica");
             activity.SetTag("tidemark.reason", decision.Reason.ToString());
             activity.SetTag("tidemark.summary", decision.Summary);
+            activity.SetTag("tidemark.staleness", decision.Staleness?.TotalSeconds);
             activity.SetTag("tidemark.decision", decision.ToString());
         }
 

@@ -31,6 +31,15 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>Why this node.</summary>
     public RouteReason Reason { get; }
 
+    /// <summary>
+    /// How old what this node shows may be at most: nothing that was committed longer ago than this is missing there. Zero on the primary;
+    /// <see langword="null"/> when it is not known. Measured from the moment it is read, by the primary's positions and this process's own clock.
+    /// </summary>
+    public TimeSpan? Staleness => _snapshot is null || NodeIndex < 0 ? null
+        : Role == NodeRole.Primary ? TimeSpan.Zero
+        : _snapshot.Nodes[NodeIndex].CompleteAsOf is { } asOf ? _rules.Time.GetElapsedTime(asOf)
+        : null;
+
     /// <summary>Every other node with its reason, in the order of the configuration. Built at each call.</summary>
     public IReadOnlyList<NodeRejection> Rejected
     {

@@ -5,6 +5,9 @@ internal sealed record RoutingRules(double[] Weights, bool[] IsNear, double Prim
 {
     /// <summary>What an affinity ranks the nodes by; see <see cref="Rendezvous.Seed"/>.</summary>
     public ulong[] Seeds { get; init; } = [];
+
+    /// <summary>The clock by which a decision tells how old what was served may be.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
 /// <summary>
