@@ -19,6 +19,9 @@ try
     var builder = WebApplication.CreateBuilder(args);
     builder.UseLocalAddress();
 
+    // Outside Development the style sheet's compressed form is found in the build's output by this line only.
+    builder.WebHost.UseStaticWebAssets();
+
     // Without nodes in the configuration the store brings its own. From here on both ways are the same.
     await using var cluster = await OwnCluster.StartUnlessConfiguredAsync(builder.Configuration, stop.Token);
 

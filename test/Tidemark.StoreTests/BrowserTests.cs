@@ -117,6 +117,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         {
             await _page.GotoAsync(path);
             await ExpectStripAsync(afterWrite: false);
+            (await _page.EvaluateAsync<int>("[...document.styleSheets].reduce((rules, sheet) => rules + sheet.cssRules.length, 0)")).ShouldBeGreaterThan(10);
             (await Queries("This page").Locator(".node").AllInnerTextsAsync()).ShouldAllBe(node => node == "pg-2" || node == "pg-3");
             (await Queries("This page").Locator(".reason").AllInnerTextsAsync()).ShouldAllBe(
                 reason => reason == "any replica may serve this read" || reason == "it has served the session's reads so far, and still has what they showed");
