@@ -90,8 +90,6 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     internal object? StayConnection => _requirement.StayConnection;
 
-    internal TimeSpan? AskedStaleness => _requirement.MaxStaleness;
-
     /// <summary>The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.</summary>
     public string Summary => _snapshot is null ? "no decision"
         : NodeIndex < 0 ? $"no node: {_requirement}"
