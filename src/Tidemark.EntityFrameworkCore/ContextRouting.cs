@@ -1,6 +1,7 @@
 using System.Data;
 using System.Transactions;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 
@@ -35,15 +36,13 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
     /// <summary>Why a command must run on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out Consistency consistency)
+    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
-        consistency = Source.Effective(route.Consistency);
-        if (command.CommandSource == Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.FromSqlQuery) return RouteReason.RawSql;
-        if (command.CommandSource != Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.LinqQuery) return RouteReason.Write;
-
+        ask = AskOf(route, command.ParameterValues);
+        if (command.CommandSource is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)) return RouteReason.Write;
         if (!IsIdle(command.Connection)) return RouteReason.Transaction;
-        if (route.Node is not null || Source.CurrentNode is not null) return RouteReason.None;
-        if (route.IsRaw) return RouteReason.RawSql;
+        if (ask.IsOnNode) return RouteReason.None;
+        if (route.IsRaw || command.CommandSource == CommandSource.FromSqlQuery) return RouteReason.RawSql;
         return route.Tracks ? RouteReason.TrackingQuery : RouteReason.None;
     }
 
@@ -56,10 +55,20 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         connection.CurrentTransaction is null
         && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null;
 
-    public ReadAttempts BeginRead(QueryRoute route, Consistency consistency)
+    public ReadAttempts BeginRead(in ReadAsk ask) =>
+        new(Source.Cluster, Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
+
+    /// <summary>What a query asks for in this run: its own word, that of the scope around it, and the rules of the model. A named node overrides those.</summary>
+    private ReadAsk AskOf(QueryRoute route, IReadOnlyDictionary<string, object?>? parameters)
     {
-        if (route.Node is { } node) Source.ThrowIfUnknown(node);
-        return new ReadAttempts(Source.Cluster, Session, consistency, route.Node ?? Source.CurrentNode, _lastNode);
+        var (own, named) = (route.ConsistencyIn(parameters), route.NodeIn(parameters));
+        if (named is not null) Source.ThrowIfUnknown(named);
+        var node = named ?? Source.CurrentNode;
+        if (node is not null || route.Rule is null) return new ReadAsk(Source.Effective(own), node, RouteReason.StrongConsistency);
+
+        var without = Source.Effective(own, isRuled: route.IsRuled);
+        var isByRule = !without.Demands.HasFlag(ConsistencyDemands.Primary);
+        return new ReadAsk(Source.Effective(own, route.Rule, route.IsRuled), null, isByRule ? RouteReason.EntityRule : RouteReason.StrongConsistency);
     }
 
     /// <summary>The context's connection to the node of the decision.</summary>
@@ -118,4 +127,13 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         _own.Dispose();
         _own = new ConsistencySession(Source.Cluster.Monitor);
     }
+}
+
+/// <summary>What one run of a query asks for.</summary>
+/// <param name="Consistency">What its node must contain.</param>
+/// <param name="Node">The node it must run on; <see langword="null"/>: any.</param>
+/// <param name="StrongBecause">Who asks for the primary, where the level does.</param>
+internal readonly record struct ReadAsk(Consistency Consistency, string? Node, RouteReason StrongBecause)
+{
+    public bool IsOnNode => Node is not null;
 }

@@ -70,7 +70,7 @@ internal sealed class RoutedCommand(
         _rides = false;
         var session = routing.Session;
         routing.Source.Horizons.Prepare(session);
-        var attempts = routing.BeginRead(_route, consistency);
+        var attempts = routing.BeginRead(consistency);
         while (true)
         {
             routing.Source.Horizons.Resolve(attempts, session);
@@ -138,14 +138,14 @@ internal sealed class RoutedCommand(
         _rides = false;
         var session = routing.Session;
         await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        var attempts = routing.BeginRead(_route, consistency);
+        var attempts = routing.BeginRead(consistency) with { MayWait = true };
         while (true)
         {
             await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
             var decision = attempts.Next();
             if (attempts.WaitsFor is { } place)
             {
-                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
@@ -39,7 +40,9 @@ public static class TidemarkDbContextOptionsExtensions
         options.UseNpgsql(source, npgsql);
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
-        options.AddInterceptors(QueryMarker.Instance, PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
+        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
+        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
 
         // The position that rides behind a write is such a result set; it is read, and no mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));

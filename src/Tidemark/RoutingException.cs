@@ -40,6 +40,7 @@ public sealed class RoutingException : NpgsqlException
     {
         var advice = decision.NeedsPrimary
             ? "Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval)."
+            : decision.OnNode is { } node ? $"The read never moves off '{node}'. It waits for it to replay what it must include (ReadWait); leave out the node to read where that is."
             : "Start one of the nodes; Tidemark finds it within a probe interval (ProbeInterval).";
         return new RoutingException(
             $"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, isTransient: true, last);

@@ -236,9 +236,13 @@ public sealed class TidemarkDataSource : DbDataSource
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
 
     /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.</summary>
-    internal Consistency Effective(Consistency? consistency)
+    /// <param name="consistency">The read's own word.</param>
+    /// <param name="rule">What the model asks for of the entities that the read names: it holds whatever else was said, where it asks for more.</param>
+    /// <param name="isRuled">The model has such a rule for each of them, so that the default says nothing.</param>
+    internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
-        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? _options.DefaultConsistency;
+        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
+        if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
         return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
     }
 
@@ -275,7 +279,7 @@ public sealed class TidemarkDataSource : DbDataSource
         var session = CurrentSession;
         var level = Effective(consistency);
         await Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        return (new ReadAttempts(Cluster, session, level, CurrentNode), session);
+        return (new ReadAttempts(Cluster, session, level, CurrentNode) { MayWait = true }, session);
     }
 
     internal ReadAttempts BeginRead(Consistency? consistency, out ConsistencySession? session)

@@ -21,6 +21,15 @@ internal struct ReadAttempts(
     public RouteDecision Decision { get; private set; }
 
     // A node that was named is judged by a position where that can be learned: the session may have read on another.
+    /// <summary>The node that was asked for by name; <see langword="null"/>: any.</summary>
+    public readonly string? OnNode => onNode;
+
+    /// <summary>The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.</summary>
+    public bool MayWait { get; init; }
+
+    /// <summary>Why the primary, where the level asks for it.</summary>
+    public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
+
     private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
 
     /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
@@ -36,6 +45,7 @@ internal struct ReadAttempts(
         {
             if (_isMoved) return ReadRequirement.Primary(RouteReason.RepeatedOnPrimary);
             var requirement = session?.Require(consistency.Demands, MayStay) ?? Outside(consistency);
+            if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }
     }
@@ -49,7 +59,7 @@ internal struct ReadAttempts(
     public RouteDecision Next()
     {
         Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
-        if (Decision.NodeIndex < 0) throw RoutingException.NoNode(Decision, _last);
+        if (Decision.NodeIndex < 0 && WaitsFor is null) throw RoutingException.NoNode(Decision.Among(_failed), _last);
         if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
         return Decision;
@@ -67,10 +77,12 @@ internal struct ReadAttempts(
     }
 
     /// <summary>
-    /// The read is about to go to the primary for want of a replica, and has not waited yet: the place to wait for, and which nodes did not have it
-    /// when they were asked. Null: there is nothing to wait for.
+    /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the place to wait
+    /// for. Null: there is nothing to wait for.
     /// </summary>
-    public readonly Place? WaitsFor => _hasWaited || Decision.Reason != RouteReason.NoReplicaCanServe ? null : Decision.MustInclude;
+    public readonly Place? WaitsFor => _hasWaited || !(Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? null : Decision.MustInclude;
+
+    private readonly bool LacksNamed => MayWait && Decision.NodeIndex < 0 && onNode is not null && !_isMoved;
 
     /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
     public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);

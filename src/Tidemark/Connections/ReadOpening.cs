@@ -54,7 +54,7 @@ internal static class ReadOpening
             var decision = attempts.Next();
             if (attempts.WaitsFor is { } place)
             {
-                attempts.Waited(await source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 

@@ -166,7 +166,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var decision = attempts.Next();
             if (attempts.WaitsFor is { } place)
             {
-                attempts.Waited(await source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 
