@@ -52,6 +52,12 @@ public sealed class RoutingException : NpgsqlException
         decision,
         isTransient: true);
 
+    internal static RoutingException WriteAimedAt(string node, in RouteDecision decision) => new(
+        $"The statement writes, but was aimed at '{node}', which takes no writes{(decision.Node is { } primary ? $": the primary is '{primary}'" : "")}. Nothing was sent. " +
+        "Leave out OnNode: writes find the primary.",
+        decision,
+        isTransient: false);
+
     internal static RoutingException WriteOnReplica(in RouteDecision decision, Exception cause) => new(
         $"The statement writes, but was aimed at '{decision.Node}' for reading{(decision.IsReplica ? ", which is a replica and takes no writes" : "")}. " +
         "Leave out the node, or send it through OpenWriteConnection, SaveChanges or ExecuteSql, which go to the primary.",

@@ -22,6 +22,7 @@ public sealed class TidemarkDataSource : DbDataSource
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
         Tokens = new SessionTokens(cluster, Horizons, options.TokenKey, options.TokenLifetime, time);
+        SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
         _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
     }
 
@@ -54,6 +55,17 @@ public sealed class TidemarkDataSource : DbDataSource
     internal SessionTokens Tokens { get; }
 
     internal CommitAdvice CommitAdvice { get; }
+
+    internal SlowReads SlowReads { get; }
+
+    /// <summary>Queries that track entities may read from replicas.</summary>
+    internal bool TracksFromReplicas => _options.TrackedQueries == TrackedQueries.FromReplicas;
+
+    /// <summary>Its database and nodes, for messages.</summary>
+    internal string Describe() => $"'{Database}' on {string.Join(", ", Cluster.Names)}";
+
+    /// <exception cref="ObjectDisposedException">It was disposed of.</exception>
+    internal void ThrowIfDisposed() => Cluster.ThrowIfDisposed();
 
     /// <summary>The database that every node is connected to.</summary>
     internal string Database => Cluster.Database;

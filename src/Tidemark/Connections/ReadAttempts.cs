@@ -16,6 +16,8 @@ internal struct ReadAttempts(
     private bool _isMoved;
     private bool _hasWaited;
     private bool _mayNotStay;
+    private bool _isKnownToWrite;
+    private readonly string? _text;
     private Exception? _last;
 
     public RouteDecision Decision { get; private set; }
@@ -30,6 +32,17 @@ internal struct ReadAttempts(
     /// <summary>Why the primary, where the level asks for it.</summary>
     public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
 
+    /// <summary>The text of the statement, so that one that turns out to write is known the next time; <see langword="null"/>: it is not the caller's.</summary>
+    public string? Text
+    {
+        readonly get => _text;
+        init
+        {
+            _text = value;
+            if (onNode is null && cluster.WritingStatements.Contains(value)) _isKnownToWrite = _isMoved = IsWrite = true;
+        }
+    }
+
     private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
 
     /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
@@ -43,7 +56,7 @@ internal struct ReadAttempts(
     {
         get
         {
-            if (_isMoved) return ReadRequirement.Primary(RouteReason.RepeatedOnPrimary);
+            if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
             var requirement = session?.Require(consistency.Demands, MayStay) ?? Outside(consistency);
             if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
@@ -112,6 +125,7 @@ internal struct ReadAttempts(
 
                 MoveToPrimary(failure);
                 IsWrite = true;
+                cluster.WritingStatements.Note(_text);
                 return true;
 
             case ReadFailure.NeedsPrimary when !_isMoved && onNode is null:
