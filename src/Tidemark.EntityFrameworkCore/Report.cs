@@ -1,0 +1,100 @@
+using System.Data;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs there, in one snapshot.
+/// Afterwards the main connection leads to the primary again.
+/// </summary>
+internal sealed class Report(ContextRouting routing, IRelationalConnection main, NodeConnection node, RouteDecision decision)
+{
+    // Sent with BEGIN, in one round trip. SET takes no snapshot: that is left to the first query.
+    private const string ReadOnly = "SET TRANSACTION READ ONLY";
+
+    private bool _isOver;
+
+    /// <summary>Where it runs, and why there.</summary>
+    public RouteDecision Decision => decision;
+
+    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
+    {
+        ThrowIfBusy(main);
+        return NodeOpening.Open(routing, ask, (node, decision) =>
+        {
+            var report = new Report(routing, main, node, decision);
+            try
+            {
+                main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
+                routing.Report = report;
+                var transaction = main.BeginTransaction(isolation);
+                using var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
+                command.ExecuteNonQuery();
+                return transaction;
+            }
+            catch
+            {
+                main.CurrentTransaction?.Dispose();
+                report.End();
+                throw;
+            }
+        });
+    }
+
+    public static Task<IDbContextTransaction> BeginAsync(
+        ContextRouting routing, IRelationalConnection main, ReadAsk ask, IsolationLevel isolation, CancellationToken cancellationToken)
+    {
+        ThrowIfBusy(main);
+        return NodeOpening.OpenAsync(routing, ask, async (node, decision, stop) =>
+        {
+            var report = new Report(routing, main, node, decision);
+            try
+            {
+                main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
+                routing.Report = report;
+                var transaction = await main.BeginTransactionAsync(isolation, stop).ConfigureAwait(false);
+                var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
+                await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
+                return transaction;
+            }
+            catch
+            {
+                if (main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
+                await report.EndAsync().ConfigureAwait(false);
+                throw;
+            }
+        }, cancellationToken);
+    }
+
+    /// <summary>The transaction has ended, however it did.</summary>
+    public void End()
+    {
+        if (!BeginEnd()) return;
+        node.Dispose();
+    }
+
+    /// <inheritdoc cref="End"/>
+    public async ValueTask EndAsync()
+    {
+        if (!BeginEnd()) return;
+        await node.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private bool BeginEnd()
+    {
+        if (_isOver) return false;
+        _isOver = true;
+        routing.Report = null;
+        main.SetDbConnection(null, contextOwnsConnection: true);
+        return true;
+    }
+
+    private static void ThrowIfBusy(IRelationalConnection main)
+    {
+        if (!ContextRouting.IsIdle(main))
+            throw new InvalidOperationException(
+                "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
+                "End the transaction and close the connection first, or use another context.");
+    }
+}
