@@ -34,6 +34,13 @@ internal sealed class RoutedCommand(
     public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId, DbCommandMethod commandMethod)
     {
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
+        if (!Enum.IsDefined(commandMethod))
+        {
+            // Only asked about: what the last run of this object has left behind says nothing of it.
+            ProbedQuery.Note(command, _route, parameterObject);
+            return command;
+        }
+
         _riding.Value = null;
         if (_mustShow is { } place && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, place);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
@@ -70,7 +77,7 @@ internal sealed class RoutedCommand(
         _rides = false;
         var session = routing.Session;
         routing.Source.Horizons.Prepare(session);
-        var attempts = routing.BeginRead(consistency);
+        var attempts = routing.BeginRead(consistency) with { Text = CommandText };
         while (true)
         {
             routing.Source.Horizons.Resolve(attempts, session);
@@ -138,7 +145,7 @@ internal sealed class RoutedCommand(
         _rides = false;
         var session = routing.Session;
         await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        var attempts = routing.BeginRead(consistency) with { MayWait = true };
+        var attempts = routing.BeginRead(consistency) with { MayWait = true, Text = CommandText };
         while (true)
         {
             await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
@@ -226,9 +233,10 @@ internal sealed class RoutedCommand(
     {
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
+        if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         _mustShow = null;
         _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
-        return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
+        return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because)) : null;
     }
 
     private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>

@@ -115,7 +115,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return WriteOrClose(source.OpenWriteConnection(), behavior);
         }
 
-        var attempts = source.BeginRead(consistency, out var session);
+        var attempts = source.BeginRead(consistency, out var session) with { Text = CommandText };
         while (true)
         {
             source.Horizons.Resolve(attempts, session);
@@ -160,6 +160,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
 
         var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
+        attempts = attempts with { Text = CommandText };
         while (true)
         {
             await source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
@@ -210,18 +211,34 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior)
     {
-        if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustShow!.Value, behavior);
-        _inner.Connection = connection;
-        return _inner.ExecuteReader(behavior);
+        var start = source.SlowReads.Start();
+        try
+        {
+            if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustShow!.Value, behavior);
+            _inner.Connection = connection;
+            return _inner.ExecuteReader(behavior);
+        }
+        finally
+        {
+            source.SlowReads.End(start, decision, CommandText);
+        }
     }
 
-    private ValueTask<NpgsqlDataReader?> SendAsync(
-        NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior, CancellationToken cancellationToken)
+    private async ValueTask<NpgsqlDataReader?> SendAsync(
+        NpgsqlConnection connection, RouteDecision decision, ConnectionCheck check, CommandBehavior behavior, CancellationToken cancellationToken)
     {
-        if (check == ConnectionCheck.Position)
-            return ReadCheck.ExecuteAsync(connection, _inner, decision.MustShow!.Value, behavior, cancellationToken);
-        _inner.Connection = connection;
-        return new ValueTask<NpgsqlDataReader?>(_inner.ExecuteReaderAsync(behavior, cancellationToken)!);
+        var start = source.SlowReads.Start();
+        try
+        {
+            if (check == ConnectionCheck.Position)
+                return await ReadCheck.ExecuteAsync(connection, _inner, decision.MustShow!.Value, behavior, cancellationToken).ConfigureAwait(false);
+            _inner.Connection = connection;
+            return await _inner.ExecuteReaderAsync(behavior, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            source.SlowReads.End(start, decision, CommandText);
+        }
     }
 
     /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
