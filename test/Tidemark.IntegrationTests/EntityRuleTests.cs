@@ -119,22 +119,22 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     public async Task A_named_node_is_waited_for_while_it_catches_up()
     {
         await using var source = await shared.ConnectAsync(b => b.Options.ReadWait = TimeSpan.FromSeconds(10));
-        await shared.Cluster["pg-2"].DelayReplayAsync(TimeSpan.FromMilliseconds(100), Stop);
+        await shared.Cluster["pg-2"].PauseReplayAsync(Stop);
         try
         {
             await using var context = shared.CreateRuleContext(source);
-            for (var i = 0; i < 3; i++)
-            {
-                var kind = $"waited for {i}";
-                await context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, kind), Stop);
-                (await context.Wishes.OnNode("pg-2").Select(w => w.Kind).SingleAsync(Stop)).ShouldBe(kind);
-                shared.NodesOf(context).ShouldBe(["pg-2"]);
-            }
+            await context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "waited for"), Stop);
+            var read = context.Wishes.OnNode("pg-2").Select(w => w.Kind).SingleAsync(Stop);
+            for (var i = 0; i < 3; i++) await source.Cluster.Monitor.SampleAsync(1, Stop);
+            read.IsCompleted.ShouldBeFalse();
+
+            await shared.Cluster["pg-2"].ResumeReplayAsync(Stop);
+            (await read).ShouldBe("waited for");
+            shared.NodesOf(context).ShouldBe(["pg-2"]);
         }
         finally
         {
-            await shared.Cluster["pg-2"].DelayReplayAsync(TimeSpan.Zero, Stop);
-            await shared.Cluster.WaitForReplayAsync(Stop);
+            await ResumeAsync();
         }
     }
 

@@ -21,6 +21,7 @@ public sealed class RuleCluster : StoreCluster
             "CREATE TABLE payments (id int PRIMARY KEY, type text NOT NULL); " +
             "CREATE TABLE notes (id int PRIMARY KEY, profile_id int NOT NULL); " +
             "CREATE TABLE letters (id int PRIMARY KEY, profile_id int NOT NULL); " +
+            "CREATE FUNCTION sleep(s double precision) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(s)::text $$; " +
             "INSERT INTO profiles VALUES (1, 'ada'); INSERT INTO wishes VALUES (1, 1, 'a lighthouse'); INSERT INTO payments VALUES (1, 'cash'), (2, 'card'); " +
             "INSERT INTO notes VALUES (1, 1); INSERT INTO letters VALUES (1, 1)");
         await Cluster.WaitForReplayAsync(Stop);
@@ -44,6 +45,8 @@ internal sealed class RuleContext(TidemarkDataSource source) : DbContext
     public DbSet<ProfileWish> Wishes => Set<ProfileWish>();
 
     public DbSet<Payment> Payments => Set<Payment>();
+
+    public static string Sleep(double seconds) => throw new NotSupportedException($"Runs in the database only ({seconds}).");
 
     protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) =>
         optionsBuilder.UseTidemark(source).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).AddInterceptors(Commands, CompilationCount.Instance);
@@ -92,6 +95,7 @@ internal sealed class RuleContext(TidemarkDataSource source) : DbContext
             letter.Property(l => l.ProfileId).HasColumnName("profile_id");
             letter.Navigation(l => l.Profile).AutoInclude();
         });
+        modelBuilder.HasDbFunction(() => Sleep(0)).HasName("sleep");
     }
 }
 
