@@ -67,53 +67,7 @@ internal sealed class RoutedCommand(
             }
         }
 
-        _rides = false;
-        var session = routing.Session;
-        routing.Source.Horizons.Prepare(session);
-        var attempts = routing.BeginRead(_route, consistency);
-        while (true)
-        {
-            routing.Source.Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            _mustShow = null;
-            if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
-
-            var node = routing.ConnectTo(decision);
-            var isOpen = false;
-            try
-            {
-                node.Open();
-                isOpen = true;
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check != ConnectionCheck.TooYoung)
-                {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = base.ExecuteReader(Through(node, parameterObject));
-                    node.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-            }
-            catch (ReplicaBehindException)
-            {
-                attempts.GiveUp(ConnectionCheck.Position, activity);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) node.Deliver();
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-            finally
-            {
-                // The reader has opened it once more for itself.
-                if (isOpen) node.Close();
-            }
-        }
+        return ReadLoop.Run(routing.Source.Horizons, routing.BeginRead(_route, consistency), new Trip(this, routing, parameterObject));
     }
 
     public override async Task<RelationalDataReader> ExecuteReaderAsync(
@@ -135,59 +89,9 @@ internal sealed class RoutedCommand(
             }
         }
 
-        _rides = false;
-        var session = routing.Session;
-        await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         var attempts = routing.BeginRead(_route, consistency);
-        while (true)
-        {
-            await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
-
-            using var activity = RouteActivity.Start(decision);
-            _mustShow = null;
-            if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-
-            var node = routing.ConnectTo(decision);
-            var isOpen = false;
-            try
-            {
-                await node.OpenAsync(cancellationToken).ConfigureAwait(false);
-                isOpen = true;
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check != ConnectionCheck.TooYoung)
-                {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
-                    node.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-            }
-            catch (ReplicaBehindException)
-            {
-                attempts.GiveUp(ConnectionCheck.Position, activity);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) node.Deliver();
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-            finally
-            {
-                // The reader has opened it once more for itself.
-                if (isOpen) await node.CloseAsync().ConfigureAwait(false);
-            }
-        }
+        var trip = new Trip(this, routing, parameterObject);
+        return await ReadLoop.RunAsync(routing.Source.Horizons, attempts, trip, isAsync: true, cancellationToken).ConfigureAwait(false);
     }
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
@@ -233,4 +137,66 @@ internal sealed class RoutedCommand(
 
     private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>
         new(node, command.ParameterValues, command.ReaderColumns, command.Context, command.Logger, command.DetailedErrorsEnabled, command.CommandSource);
+
+    private RelationalDataReader Execute(in RelationalCommandParameterObject parameterObject) => base.ExecuteReader(parameterObject);
+
+    private Task<RelationalDataReader> ExecuteAsync(in RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken) =>
+        base.ExecuteReaderAsync(parameterObject, cancellationToken);
+
+    /// <summary>One read that may leave the primary: on the context's own connection to the node of each attempt.</summary>
+    private sealed class Trip(RoutedCommand command, ContextRouting routing, RelationalCommandParameterObject parameters) : IReadTrip<RelationalDataReader>
+    {
+        private NodeConnection? _node;
+        private bool _isOpen;
+
+        public bool RunsCallersCommand => true;
+
+        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        {
+            command._rides = false;
+            command._mustShow = null;
+            _node = null;
+            if (isWrite) return ConnectionCheck.None;
+
+            _node = routing.ConnectTo(decision);
+            if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+            else _node.Open();
+            _isOpen = true;
+            return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
+        }
+
+        public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        {
+            // A statement that turned out to write runs on the main connection.
+            var there = _node is null ? parameters : Through(_node, parameters);
+            command._mustShow = mustShow;
+            try
+            {
+                var reader = isAsync ? await command.ExecuteAsync(there, cancellationToken).ConfigureAwait(false) : command.Execute(there);
+
+                // The reader has opened it once more for itself.
+                if (_node is not null)
+                {
+                    Deliver();
+                    await CloseAsync(isAsync).ConfigureAwait(false);
+                }
+
+                return reader;
+            }
+            catch (ReplicaBehindException)
+            {
+                return null;
+            }
+        }
+
+        public void Deliver() => _node?.Deliver();
+
+        public async ValueTask CloseAsync(bool isAsync)
+        {
+            if (!_isOpen) return;
+            _isOpen = false;
+            if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
+            else _node!.Close();
+        }
+    }
 }

@@ -20,6 +20,9 @@ internal struct ReadAttempts(
 
     public RouteDecision Decision { get; private set; }
 
+    /// <summary>The session that reads; <see langword="null"/>: none.</summary>
+    public readonly ConsistencySession? Session => session;
+
     // A node that was named is judged by a position where that can be learned: the session may have read on another.
     private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
 
