@@ -15,6 +15,9 @@ public sealed class HistoryBuilder
     /// <summary>The most keys that one read can show.</summary>
     public const int MaxKeysPerRead = 16;
 
+    internal const long NoBound = -1;
+    private const long NegativeBound = -2;
+
     private readonly HistoryColumns _columns;
     private readonly Dictionary<long, int> _keyNumbers = [];
     private bool _isBuilt;
@@ -33,6 +36,7 @@ public sealed class HistoryBuilder
     public int AddNode(string name)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        RequireOneLine(name);
         _columns.Nodes.Add(name);
         return _columns.Nodes.Count - 1;
     }
@@ -41,6 +45,7 @@ public sealed class HistoryBuilder
     /// <param name="name">Its name; null for "client 7".</param>
     public int AddClient(string? name = null)
     {
+        if (name is not null) RequireOneLine(name);
         _columns.Clients.Add(name);
         return _columns.Clients.Count - 1;
     }
@@ -76,13 +81,18 @@ public sealed class HistoryBuilder
     /// <param name="maxStaleness">The bound of staleness it asked for; null for none.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public int Read(
-        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees, TimeSpan? maxStaleness = null)
+        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees, TimeSpan? maxStaleness = null) =>
+        Read(client, start, end, node, onPrimary, rows, guarantees, maxStaleness is { } bound ? (bound < TimeSpan.Zero ? NegativeBound : _columns.Ticks(bound)) : NoBound);
+
+    /// <summary>The same, with the bound of staleness in ticks.</summary>
+    internal int Read(
+        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees, long maxStalenessTicks)
     {
         var id = Next(client, start, end);
         if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"there is no node {node}.");
         if (rows.Length is 0 or > MaxKeysPerRead) throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
         if ((guarantees & ~ReadGuarantees.Session) != 0) throw new HistoryException(id, $"{guarantees} are no guarantees of a read.");
-        if (maxStaleness < TimeSpan.Zero) throw new HistoryException(id, $"a bound of staleness is not negative ({maxStaleness}).");
+        if (maxStalenessTicks < NoBound) throw new HistoryException(id, "a bound of staleness is not negative.");
         for (var i = 0; i < rows.Length; i++)
         {
             for (var j = 0; j < i; j++)
@@ -99,7 +109,7 @@ public sealed class HistoryBuilder
         return _columns.Operations.Add(new Operation
         {
             Start = start, End = end, Client = client, Kind = onPrimary ? OperationKind.PrimaryRead : OperationKind.ReplicaRead, Guarantees = guarantees,
-            Node = node, FirstRow = first, RowCount = (byte)rows.Length, MaxStaleness = maxStaleness is { } bound ? _columns.Ticks(bound) : -1,
+            Node = node, FirstRow = first, RowCount = (byte)rows.Length, MaxStaleness = maxStalenessTicks,
         });
     }
 
@@ -175,6 +185,7 @@ public sealed class HistoryBuilder
         if (_isBuilt) throw new InvalidOperationException("This history was built already.");
         var id = new RecordId(RecordKind.Operation, _columns.Operations.Count);
         RequireClient(id, client);
+        if (start == long.MaxValue) throw new HistoryException(id, "it starts at the end of time.");
         if (end < start) throw new HistoryException(id, $"it ends at {end}, before it starts at {start}.");
         return id;
     }
@@ -182,6 +193,13 @@ public sealed class HistoryBuilder
     private void RequireClient(RecordId id, int client)
     {
         if ((uint)client >= (uint)_columns.Clients.Count) throw new HistoryException(id, $"there is no client {client}.");
+    }
+
+    // A history is written one line to a record.
+    private static void RequireOneLine(string name)
+    {
+        if (name.Any(char.IsControl) || name.Length != name.Trim().Length || name.Length == 0)
+            throw new ArgumentException($"A name is one line that neither begins nor ends with a space, and this is \"{name}\".", nameof(name));
     }
 
     private static int Version(RecordId id, long version, int least) => version >= least && version < int.MaxValue

@@ -1,0 +1,130 @@
+namespace Tidemark.Testing;
+
+/// <summary>Judges one operation after the other, and says what each binds its session to.</summary>
+internal sealed class OperationJudge
+{
+    private readonly History _history;
+    private readonly WalTree _tree;
+    private readonly SessionHorizons _sessions;
+    private readonly AcknowledgedCommits _acknowledged;
+    private readonly Verdicts _verdicts;
+    private readonly Horizons _fresh;
+
+    // For each read what it showed last, until it ends.
+    private readonly int[] _shown;
+
+    // What reads had to contain because of their session's writes; only where some reads ask for monotonic reads alone.
+    private readonly Dictionary<int, (int Timeline, Mark Mark)>? _promised;
+    private int[] _next = new int[HistoryBuilder.MaxKeysPerRead];
+    private int[] _spare = new int[HistoryBuilder.MaxKeysPerRead];
+
+    public OperationJudge(History history, SessionHorizons sessions, AcknowledgedCommits acknowledged, Verdicts verdicts)
+    {
+        (_history, _tree, _sessions, _acknowledged, _verdicts) = (history, history.Tree, sessions, acknowledged, verdicts);
+        _fresh = new Horizons(1, _tree.Count);
+        _shown = new int[history.OperationCount];
+        for (var i = 0; i < history.OperationCount && _promised is null; i++)
+        {
+            ref readonly var operation = ref history.Columns.Operations[i];
+            if (!operation.IsWrite && operation.Guarantees == ReadGuarantees.MonotonicReads) _promised = [];
+        }
+    }
+
+    /// <summary>Judges an operation by what its session was bound to when it started.</summary>
+    public void Judge(int index)
+    {
+        ref readonly var operation = ref _history.Columns.Operations[index];
+        if (operation.IsWrite) JudgeWrite(index, operation);
+        else JudgeRead(index, operation);
+    }
+
+    /// <summary>Binds the session to what the operation wrote or showed.</summary>
+    public void End(int index)
+    {
+        ref readonly var operation = ref _history.Columns.Operations[index];
+        if (!operation.IsWrite)
+        {
+            if (_shown[index] != VersionTable.None) Raise(_sessions.Seen(operation.Client), operation, _shown[index], index);
+            if (_promised is not null && _promised.Remove(index, out var promise)) _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
+        }
+        else if (operation.Outcome == WriteOutcome.Acknowledged)
+        {
+            var written = _sessions.Written(operation.Client);
+            if (_history.CommittedBy(operation) is not VersionTable.None and var version) Raise(written, operation, version, index);
+            else _sessions.Raise(written, operation, WalTree.Nowhere, new Mark(index + 1L, index));
+        }
+    }
+
+    private void Raise(Horizon horizon, in Operation operation, int version, int index)
+    {
+        ref readonly var committed = ref _history.Versions[version];
+        _sessions.Raise(horizon, operation, committed.Timeline, new Mark(committed.Rank, index));
+    }
+
+    private void JudgeWrite(int index, in Operation write)
+    {
+        var version = _history.CommittedBy(write);
+        if (write.Outcome == WriteOutcome.Acknowledged && (version == VersionTable.None || !IsFinal(version))) _verdicts.Lose(index);
+        if (version == VersionTable.None) return;
+        if (write.Outcome == WriteOutcome.Failed)
+        {
+            _verdicts.FailedWriteCommitted(index);
+            return;
+        }
+
+        // That history went on without an earlier write is told at the next read; here only the order counts.
+        ref readonly var committed = ref _history.Versions[version];
+        if (ReadFit.Containment(_tree, _sessions.Written(write.Client), committed.Timeline, committed.Rank - 1) == Fate.Misses)
+            _verdicts.OutOfOrder(ViolationKind.MonotonicWrites, index, _sessions.Written(write.Client), committed);
+        if (ReadFit.Containment(_tree, _sessions.Seen(write.Client), committed.Timeline, committed.Rank - 1) == Fate.Misses)
+            _verdicts.OutOfOrder(ViolationKind.WritesFollowReads, index, _sessions.Seen(write.Client), committed);
+    }
+
+    private bool IsFinal(int version) => _history.Versions[version].Rank <= _tree.Reach(_history.Versions[version].Timeline, _tree.Final);
+
+    private void JudgeRead(int index, in Operation read)
+    {
+        _verdicts.Look(index, read);
+        var fresh = _fresh[0];
+        fresh.Clear();
+        if (read.MaxStaleness >= 0) _acknowledged.Before(SaturatingSubtract(read.Start, read.MaxStaleness), fresh);
+
+        // Where several timelines explain what was shown, the one that explains it best counts.
+        var (best, judgement, isExplained) = (default(ReadFit), default(ReadJudgement), false);
+        for (var timeline = _tree.Final; timeline > WalTree.Nowhere; timeline--)
+        {
+            var fits = ReadFit.TryFit(_history, read, timeline, _spare, out var fit);
+            _shown[index] = fit.Shown;
+            if (!fits) continue;
+            var candidate = ReadJudgement.Of(fit, read, _sessions, fresh);
+            if (isExplained && candidate.Worst >= judgement.Worst) continue;
+            (best, judgement, isExplained) = (fit, candidate, true);
+            (_next, _spare) = (_spare, _next);
+            if (judgement.Worst == Fate.Contains) break;
+        }
+
+        if (!isExplained)
+        {
+            _verdicts.Torn(index, read);
+            return;
+        }
+
+        if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, fresh);
+        if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
+        if (_promised is not null && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, read, best.Timeline);
+    }
+
+    // The latest of the session's writes that the history of the read contains.
+    private void Promise(int index, in Operation read, int timeline)
+    {
+        var written = _sessions.Written(read.Client);
+        for (var i = timeline; i > WalTree.Nowhere; i--)
+        {
+            if (written[i].Rank == 0 || written[i].Rank > _tree.Reach(i, timeline)) continue;
+            _promised![index] = (i, written[i]);
+            return;
+        }
+    }
+
+    private static long SaturatingSubtract(long time, long span) => time < long.MinValue + span ? long.MinValue : time - span;
+}

@@ -1,0 +1,27 @@
+namespace Tidemark.Testing;
+
+/// <summary>How a read, explained by one timeline, stands to each promise it asked for.</summary>
+/// <param name="Written">To what its session wrote.</param>
+/// <param name="Seen">To what its session's reads showed, and had to contain.</param>
+/// <param name="Fresh">To what was acknowledged longer ago than its bound.</param>
+/// <param name="Prefix">To what it shows itself; always contained on a replica that it fits.</param>
+internal readonly record struct ReadJudgement(Fate Written, Fate Seen, Fate Fresh, Fate Prefix)
+{
+    public bool HasLost => Written == Fate.WentOnWithout || Seen == Fate.WentOnWithout;
+
+    public bool IsNotYetVisible => Written == Fate.NotYetVisible || Seen == Fate.NotYetVisible || Prefix == Fate.NotYetVisible;
+
+    public Fate Worst => (Fate)int.Max(int.Max((int)Written, (int)Seen), int.Max((int)Fresh, (int)Prefix));
+
+    public static ReadJudgement Of(ReadFit fit, in Operation read, SessionHorizons sessions, Horizon fresh)
+    {
+        var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), read.Start) : Fate.Contains;
+        var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), read.Start) : Fate.Contains;
+        if (read.Guarantees == ReadGuarantees.MonotonicReads)
+            seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), read.Start));
+        var stale = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
+
+        // What history went on without is missing everywhere from then on, and makes nothing stale.
+        return new ReadJudgement(written, seen, stale == Fate.Misses ? Fate.Misses : Fate.Contains, fit.AgainstItself(read.Start));
+    }
+}
