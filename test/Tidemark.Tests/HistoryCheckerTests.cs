@@ -69,6 +69,15 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public void What_a_read_had_to_contain_because_of_its_bound_a_later_monotonic_read_does_not_miss_either()
+    {
+        const string Bounded = ThreeWrites + "read 1 40 45 0 replica nothing 10 2:1:201\n";
+        Only(MonotonicReads, Bounded + "read 1 50 60 1 replica session - 1:1:101");
+        Clean(Bounded + "read 1 50 60 1 replica session - 1:2:102");
+        Clean(Bounded + "read 0 50 60 1 replica monotonic - 1:1:101");
+    }
+
+    [Fact]
     public void A_hand_over_binds_to_what_the_giving_client_had_received()
     {
         const string Reads = ThreeWrites + "read 1 60 70 0 replica session - 1:1:101\n";

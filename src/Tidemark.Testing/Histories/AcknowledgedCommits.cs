@@ -14,7 +14,7 @@ internal sealed class AcknowledgedCommits
         foreach (var operation in byEnd)
         {
             ref readonly var write = ref history.Columns.Operations[operation];
-            if (!write.IsWrite || write.Outcome != WriteOutcome.Acknowledged) continue;
+            if (!write.IsWrite || write.Outcome != HistoryOutcome.Acknowledged) continue;
             var index = history.Versions.Find(write.Key, write.Version, write.Value);
             if (index == VersionTable.None) continue;
             var steps = _steps[history.Versions[index].Timeline];

@@ -24,7 +24,7 @@ public sealed class History
     internal long AcknowledgedAt(int version)
     {
         ref readonly var write = ref Columns.Operations[Versions[version].Writer];
-        return write.Outcome == WriteOutcome.Acknowledged ? write.End : long.MaxValue;
+        return write.Outcome == HistoryOutcome.Acknowledged ? write.End : long.MaxValue;
     }
 
     /// <summary>The committed version that a write made; <see cref="VersionTable.None"/> for none.</summary>

@@ -120,7 +120,7 @@ internal sealed class HistoryAssembly
             if (row.Version == 0 || _versions.Find(row.Key, row.Version, row.Value) != VersionTable.None) continue;
             var writer = _writes.Find(row.Value);
             // A failed write that a read shows is not a contradiction but the violation itself.
-            if (writer >= 0 && _columns.Operations[writer].Key == row.Key && _columns.Operations[writer].Outcome == WriteOutcome.Failed) continue;
+            if (writer >= 0 && _columns.Operations[writer].Key == row.Key && _columns.Operations[writer].Outcome == HistoryOutcome.Failed) continue;
             throw new HistoryException(new RecordId(RecordKind.Operation, read), $"it shows value {row.Value} as version {row.Version} of key {KeyName(row.Key)}, " + (writer switch
             {
                 < 0 => "which nobody wrote.",

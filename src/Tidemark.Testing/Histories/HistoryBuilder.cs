@@ -59,7 +59,7 @@ public sealed class HistoryBuilder
     /// <param name="value">What tells this write from every other one of the history.</param>
     /// <param name="outcome">What the client was told.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
-    public int Write(int client, long start, long end, long key, long version, long value, WriteOutcome outcome)
+    public int Write(int client, long start, long end, long key, long version, long value, HistoryOutcome outcome)
     {
         var id = Next(client, start, end);
         if (!Enum.IsDefined(outcome)) throw new HistoryException(id, $"{outcome} is no outcome of a write.");

@@ -76,7 +76,7 @@ internal sealed class HistoryFileReader(TextReader reader)
 
     private void Write(ref HistoryLine fields)
     {
-        _builder.Write(fields.Int(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), (WriteOutcome)fields.LastOneOf(Outcomes));
+        _builder.Write(fields.Int(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), (HistoryOutcome)fields.LastOneOf(Outcomes));
         _lines[(int)RecordKind.Operation].Add(_line);
     }
 

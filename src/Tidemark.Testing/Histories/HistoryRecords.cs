@@ -36,7 +36,7 @@ internal struct Operation
     /// <summary>The bound of staleness in ticks; negative for none.</summary>
     public long MaxStaleness { readonly get => Value; set => Value = value; }
 
-    public WriteOutcome Outcome { readonly get => (WriteOutcome)OutcomeByte; set => OutcomeByte = (byte)value; }
+    public HistoryOutcome Outcome { readonly get => (HistoryOutcome)OutcomeByte; set => OutcomeByte = (byte)value; }
 
     public ReadGuarantees Guarantees { readonly get => (ReadGuarantees)GuaranteesByte; set => GuaranteesByte = (byte)value; }
 

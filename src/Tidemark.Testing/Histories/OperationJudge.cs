@@ -13,7 +13,7 @@ internal sealed class OperationJudge
     // For each read what it showed last, until it ends.
     private readonly int[] _shown;
 
-    // What reads had to contain because of their session's writes; only where some reads ask for monotonic reads alone.
+    // What reads had to contain though they do not show it, until they end; only where that can make a difference.
     private readonly Dictionary<int, (int Timeline, Mark Mark)>? _promised;
     private int[] _next = new int[HistoryBuilder.MaxKeysPerRead];
     private int[] _spare = new int[HistoryBuilder.MaxKeysPerRead];
@@ -26,7 +26,7 @@ internal sealed class OperationJudge
         for (var i = 0; i < history.OperationCount && _promised is null; i++)
         {
             ref readonly var operation = ref history.Columns.Operations[i];
-            if (!operation.IsWrite && operation.Guarantees == ReadGuarantees.MonotonicReads) _promised = [];
+            if (!operation.IsWrite && (operation.Guarantees == ReadGuarantees.MonotonicReads || operation.MaxStaleness >= 0)) _promised = [];
         }
     }
 
@@ -47,7 +47,7 @@ internal sealed class OperationJudge
             if (_shown[index] != VersionTable.None) Raise(_sessions.Seen(operation.Client), operation, _shown[index], index);
             if (_promised is not null && _promised.Remove(index, out var promise)) _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
         }
-        else if (operation.Outcome == WriteOutcome.Acknowledged)
+        else if (operation.Outcome == HistoryOutcome.Acknowledged)
         {
             var written = _sessions.Written(operation.Client);
             if (_history.CommittedBy(operation) is not VersionTable.None and var version) Raise(written, operation, version, index);
@@ -64,9 +64,9 @@ internal sealed class OperationJudge
     private void JudgeWrite(int index, in Operation write)
     {
         var version = _history.CommittedBy(write);
-        if (write.Outcome == WriteOutcome.Acknowledged && (version == VersionTable.None || !IsFinal(version))) _verdicts.Lose(index);
+        if (write.Outcome == HistoryOutcome.Acknowledged && (version == VersionTable.None || !IsFinal(version))) _verdicts.Lose(index);
         if (version == VersionTable.None) return;
-        if (write.Outcome == WriteOutcome.Failed)
+        if (write.Outcome == HistoryOutcome.Failed)
         {
             _verdicts.FailedWriteCommitted(index);
             return;
@@ -111,17 +111,20 @@ internal sealed class OperationJudge
 
         if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, fresh);
         if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
-        if (_promised is not null && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, read, best.Timeline);
+        if (_promised is null) return;
+        if (read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, best.Timeline, _sessions.Written(read.Client));
+        if (read.MaxStaleness >= 0 && judgement.Fresh != Fate.Misses) Promise(index, best.Timeline, fresh);
     }
 
-    // The latest of the session's writes that the history of the read contains.
-    private void Promise(int index, in Operation read, int timeline)
+    // The latest that a horizon has of the history of the read: the state of the read contains it.
+    private void Promise(int index, int timeline, Horizon horizon)
     {
-        var written = _sessions.Written(read.Client);
         for (var i = timeline; i > WalTree.Nowhere; i--)
         {
-            if (written[i].Rank == 0 || written[i].Rank > _tree.Reach(i, timeline)) continue;
-            _promised![index] = (i, written[i]);
+            var mark = horizon[i];
+            if (mark.Rank == 0 || mark.Rank > _tree.Reach(i, timeline)) continue;
+            var isLatest = !_promised!.TryGetValue(index, out var other) || i > other.Timeline || (i == other.Timeline && mark.Rank > other.Mark.Rank);
+            if (isLatest) _promised[index] = (i, mark);
             return;
         }
     }

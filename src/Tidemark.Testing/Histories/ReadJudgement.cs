@@ -17,7 +17,9 @@ internal readonly record struct ReadJudgement(Fate Written, Fate Seen, Fate Fres
     {
         var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), read.Start) : Fate.Contains;
         var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), read.Start) : Fate.Contains;
-        if (read.Guarantees == ReadGuarantees.MonotonicReads)
+
+        // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
+        if (read.Asks(ReadGuarantees.MonotonicReads) && written != Fate.Misses && seen != Fate.Misses)
             seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), read.Start));
         var stale = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
 

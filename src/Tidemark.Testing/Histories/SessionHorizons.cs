@@ -2,7 +2,7 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// What each session's operations that have ended bind it to: what it wrote, what its reads showed, and what its reads had to contain
-/// because of what it wrote, which a later read for monotonic reads alone must not miss either.
+/// without showing it (because of its writes, or of a bound of staleness), which later monotonic reads must not miss either.
 /// </summary>
 internal sealed class SessionHorizons
 {

@@ -89,7 +89,7 @@ internal sealed class Verdicts(History history)
     {
         for (var i = 0; i < operations.Count; i++)
         {
-            if (operations[i].IsWrite && operations[i].Outcome == WriteOutcome.Failed) return true;
+            if (operations[i].IsWrite && operations[i].Outcome == HistoryOutcome.Failed) return true;
         }
 
         return false;

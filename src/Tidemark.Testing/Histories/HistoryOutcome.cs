@@ -1,7 +1,7 @@
 namespace Tidemark.Testing;
 
 /// <summary>What the client of a write was told.</summary>
-public enum WriteOutcome
+public enum HistoryOutcome
 {
     /// <summary>That it is committed.</summary>
     Acknowledged,
