@@ -1,15 +1,19 @@
 namespace Tidemark.Testing;
 
-/// <summary>How far the acknowledged commits of each timeline reached at any time. Immutable.</summary>
+/// <summary>How far the acknowledged commits of each timeline reached at any time.</summary>
 internal sealed class AcknowledgedCommits
 {
     private readonly List<(long Time, Mark Mark)>[] _steps;
+
+    // Where the last search ended: the next one is for about the same time, and a search across millions would miss every cache.
+    private readonly int[] _last;
 
     /// <param name="history">The history.</param>
     /// <param name="byEnd">Its operations in the order in which they ended.</param>
     public AcknowledgedCommits(History history, ReadOnlySpan<int> byEnd)
     {
         _steps = new List<(long, Mark)>[history.Tree.Count];
+        _last = new int[_steps.Length];
         for (var i = 0; i < _steps.Length; i++) _steps[i] = [];
         foreach (var operation in byEnd)
         {
@@ -29,7 +33,9 @@ internal sealed class AcknowledgedCommits
         for (var timeline = 0; timeline < _steps.Length; timeline++)
         {
             var steps = _steps[timeline];
-            var (low, high) = (0, steps.Count);
+            var (low, high) = (_last[timeline], _last[timeline]);
+            for (var step = 1; low > 0 && steps[low - 1].Time >= time; step *= 2) low = int.Max(0, low - step);
+            for (var step = 1; high < steps.Count && steps[high].Time < time; step *= 2) high = int.Min(steps.Count, high + step);
             while (low < high)
             {
                 var middle = (low + high) >> 1;
@@ -37,6 +43,7 @@ internal sealed class AcknowledgedCommits
                 else high = middle;
             }
 
+            _last[timeline] = low;
             if (low > 0) horizon.Raise(timeline, steps[low - 1].Mark);
         }
     }

@@ -18,8 +18,8 @@ internal sealed class HistorySweep
     {
         _history = history;
         _operations = history.Columns.Operations;
-        _byStart = Order(_operations.Count, i => _operations[i].Start);
-        _byEnd = Order(_operations.Count, i => _operations[i].End);
+        _byStart = TimeOrder.Of(_operations.Count, i => _operations[i].Start);
+        _byEnd = TimeOrder.Of(_operations.Count, i => _operations[i].End);
         _sessions = new SessionHorizons(history);
         _verdicts = new Verdicts(history);
         _judge = new OperationJudge(history, _sessions, new AcknowledgedCommits(history, _byEnd), _verdicts);
@@ -28,9 +28,9 @@ internal sealed class HistorySweep
     public HistoryVerdict Run()
     {
         var (handOvers, losses) = (_history.Columns.HandOvers, _history.Columns.Losses);
-        var exports = Order(handOvers.Count, i => handOvers[i].ExportedAt);
-        var imports = Order(handOvers.Count, i => handOvers[i].ImportedAt);
-        var reports = Order(losses.Count, i => losses[i].Time);
+        var exports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ExportedAt);
+        var imports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ImportedAt);
+        var reports = TimeOrder.Of(losses.Count, i => losses[i].Time);
         var (start, end, export, import, report) = (0, 0, 0, 0, 0);
         while (true)
         {
@@ -49,19 +49,5 @@ internal sealed class HistorySweep
             else if (endAt == now) _judge.End(_byEnd[end++]);
             else _sessions.Import(imports[import], handOvers[imports[import++]].To);
         }
-    }
-
-    private static int[] Order(int count, Func<int, long> time)
-    {
-        var (order, times) = (new int[count], new long[count]);
-        var isOrdered = true;
-        for (var i = 0; i < count; i++)
-        {
-            (order[i], times[i]) = (i, time(i));
-            isOrdered &= i == 0 || times[i - 1] <= times[i];
-        }
-
-        if (!isOrdered) Array.Sort(times, order);
-        return order;
     }
 }

@@ -72,12 +72,18 @@ internal sealed class OperationJudge
             return;
         }
 
-        // That history went on without an earlier write is told at the next read; here only the order counts.
+        var isBeforeOwn = JudgeOrder(ViolationKind.MonotonicWrites, index, version, _sessions.Written(write.Client));
+        var isBeforeSeen = JudgeOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Seen(write.Client));
+        if (!isBeforeOwn && !isBeforeSeen) JudgeOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
+    }
+
+    // That history went on without something is told at the next read; here only the order counts.
+    private bool JudgeOrder(ViolationKind kind, int index, int version, Horizon horizon)
+    {
         ref readonly var committed = ref _history.Versions[version];
-        if (ReadFit.Containment(_tree, _sessions.Written(write.Client), committed.Timeline, committed.Rank - 1) == Fate.Misses)
-            _verdicts.OutOfOrder(ViolationKind.MonotonicWrites, index, _sessions.Written(write.Client), committed);
-        if (ReadFit.Containment(_tree, _sessions.Seen(write.Client), committed.Timeline, committed.Rank - 1) == Fate.Misses)
-            _verdicts.OutOfOrder(ViolationKind.WritesFollowReads, index, _sessions.Seen(write.Client), committed);
+        if (ReadFit.Containment(_tree, horizon, committed.Timeline, committed.Rank - 1) != Fate.Misses) return false;
+        _verdicts.OutOfOrder(kind, index, horizon, committed);
+        return true;
     }
 
     private bool IsFinal(int version) => _history.Versions[version].Rank <= _tree.Reach(_history.Versions[version].Timeline, _tree.Final);

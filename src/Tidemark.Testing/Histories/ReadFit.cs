@@ -44,12 +44,11 @@ internal readonly struct ReadFit
         var (shown, high, fits, low) = (VersionTable.None, long.MaxValue, true, tree.Begin(timeline));
         for (var i = 0; i < read.RowCount; i++)
         {
-            next[i] = VersionTable.None;
-            var row = history.Columns.Rows[read.FirstRow + i];
-            var index = versions.Find(row.Key, row.Version, row.Value);
+            ref readonly var row = ref history.Columns.Rows[read.FirstRow + i];
+            (var index, next[i]) = versions.Locate(row, timeline);
 
             // A failed write that was shown has no place. It is told apart, and says nothing about the other rows.
-            if (index == VersionTable.None && row.Version > 0) continue;
+            if (index == VersionTable.None && row.Version > 0) next[i] = VersionTable.None;
             if (index != VersionTable.None)
             {
                 ref readonly var version = ref versions[index];
@@ -58,7 +57,6 @@ internal readonly struct ReadFit
                 if (shown == VersionTable.None || IsLater(version, versions[shown])) shown = index;
             }
 
-            next[i] = versions.Next(row.Key, row.Version, timeline);
             if (next[i] == VersionTable.None) continue;
             ref readonly var follower = ref versions[next[i]];
             // What the timeline began with is in every state on it.

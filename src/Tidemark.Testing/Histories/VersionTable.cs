@@ -48,6 +48,17 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         return None;
     }
 
+    /// <summary>Both at once: the version that a row shows, and the next one in the history of a timeline.</summary>
+    public (int Shown, int Next) Locate(in ShownRow row, int timeline)
+    {
+        if (_hasForks) return (Find(row.Key, row.Version, row.Value), Next(row.Key, row.Version, timeline));
+
+        // One look at memory instead of three: this is where the checker spends its time.
+        var shown = keyStarts[row.Key] + row.Version - 1L;
+        var end = keyStarts[row.Key + 1];
+        return (row.Version > 0 && shown < end && versions[shown].Value == row.Value ? (int)shown : None, shown + 1 < end ? (int)shown + 1 : None);
+    }
+
     /// <summary>Where entries of a version begin, if there are any.</summary>
     public int First(int key, int version)
     {
