@@ -9,7 +9,7 @@ internal sealed class Column<T> where T : struct
     private const int BlockBits = 16;
     private const int BlockLength = 1 << BlockBits;
 
-    private readonly List<T[]> _blocks = [];
+    private T[][] _blocks = [];
 
     public int Count { get; private set; }
 
@@ -18,7 +18,7 @@ internal sealed class Column<T> where T : struct
     public int Add(in T item)
     {
         var index = Count;
-        if (index >> BlockBits == _blocks.Count) _blocks.Add(new T[BlockLength]);
+        if (index == _blocks.Length << BlockBits) _blocks = [.. _blocks, new T[BlockLength]];
         Count = checked(index + 1);
         this[index] = item;
         return index;

@@ -14,7 +14,8 @@ internal sealed class OperationJudge
     private readonly int[] _shown;
 
     // What reads had to contain though they do not show it, until they end; only where that can make a difference.
-    private readonly Dictionary<int, (int Timeline, Mark Mark)>? _promised;
+    private readonly Dictionary<int, (int Timeline, Mark Mark)> _promised = [];
+    private readonly bool _carriesWritten;
     private int[] _next = new int[HistoryBuilder.MaxKeysPerRead];
     private int[] _spare = new int[HistoryBuilder.MaxKeysPerRead];
 
@@ -23,10 +24,11 @@ internal sealed class OperationJudge
         (_history, _tree, _sessions, _acknowledged, _verdicts) = (history, history.Tree, sessions, acknowledged, verdicts);
         _fresh = new Horizons(1, _tree.Count);
         _shown = new int[history.OperationCount];
-        for (var i = 0; i < history.OperationCount && _promised is null; i++)
+        for (var i = 0; i < history.OperationCount && !_carriesWritten; i++)
         {
+            // A read that asks for its session's writes as well finds them among those.
             ref readonly var operation = ref history.Columns.Operations[i];
-            if (!operation.IsWrite && (operation.Guarantees == ReadGuarantees.MonotonicReads || operation.MaxStaleness >= 0)) _promised = [];
+            _carriesWritten = !operation.IsWrite && operation.Guarantees == ReadGuarantees.MonotonicReads;
         }
     }
 
@@ -45,7 +47,7 @@ internal sealed class OperationJudge
         if (!operation.IsWrite)
         {
             if (_shown[index] != VersionTable.None) Raise(_sessions.Seen(operation.Client), operation, _shown[index], index);
-            if (_promised is not null && _promised.Remove(index, out var promise)) _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
+            if (_promised.Count > 0 && _promised.Remove(index, out var promise)) _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
         }
         else if (operation.Outcome == HistoryOutcome.Acknowledged)
         {
@@ -117,8 +119,7 @@ internal sealed class OperationJudge
 
         if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, fresh);
         if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
-        if (_promised is null) return;
-        if (read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, best.Timeline, _sessions.Written(read.Client));
+        if (_carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, best.Timeline, _sessions.Written(read.Client));
         if (read.MaxStaleness >= 0 && judgement.Fresh != Fate.Misses) Promise(index, best.Timeline, fresh);
     }
 
@@ -129,7 +130,7 @@ internal sealed class OperationJudge
         {
             var mark = horizon[i];
             if (mark.Rank == 0 || mark.Rank > _tree.Reach(i, timeline)) continue;
-            var isLatest = !_promised!.TryGetValue(index, out var other) || i > other.Timeline || (i == other.Timeline && mark.Rank > other.Mark.Rank);
+            var isLatest = !_promised.TryGetValue(index, out var other) || i > other.Timeline || (i == other.Timeline && mark.Rank > other.Mark.Rank);
             if (isLatest) _promised[index] = (i, mark);
             return;
         }
