@@ -9,7 +9,7 @@ namespace Tidemark;
 public sealed class HistoryCheckerAgainstSearchTests
 {
     private static readonly int Count =
-        int.Parse(Environment.GetEnvironmentVariable("TIDEMARK_SMALL_HISTORIES") ?? "4000", CultureInfo.InvariantCulture);
+        int.Parse(Environment.GetEnvironmentVariable("TIDEMARK_SMALL_HISTORIES") ?? "3000", CultureInfo.InvariantCulture);
 
     [Fact]
     public void The_checker_finds_a_violation_exactly_where_no_choice_of_prefixes_explains_a_history()

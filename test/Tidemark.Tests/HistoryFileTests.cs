@@ -78,6 +78,7 @@ public sealed class HistoryFileTests
     [InlineData(8, "was told version 1 of key 1, not 2", "write 0 0 5 1 1 101 acknowledged", "commit 1 2 101 1 10")]
     [InlineData(10, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 1 102 acknowledged", "commit 1 1 101 1 10", "commit 1 1 102 1 20")]
     [InlineData(9, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 10", "commit 1 1 101 1 20")]
+    [InlineData(10, "version 1 of key 1 is committed twice", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 20", "commit 1 1 101 2 20")]
     [InlineData(8, "and version 1 is not before it", "write 0 0 5 1 2 101 acknowledged", "commit 1 2 101 1 10")]
     [InlineData(10, "and version 1 is not before it", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 2 102 acknowledged", "commit 1 1 101 1 20", "commit 1 2 102 1 10")]
     [InlineData(8, "shows value 102 as version 1 of key 1, which nobody wrote", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:102", "commit 1 1 101 1 10")]

@@ -51,6 +51,15 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
+    public void A_read_for_own_writes_alone_settles_nothing_of_what_was_seen()
+    {
+        const string Both = Failover + "read 0 20 25 0 replica nothing - 1:2:102\nread 0 50 60 0 replica own-writes - 1:2:103\nread 0 70 80 0 replica monotonic - 1:2:103";
+        Only(SilentLoss, Both, SilentLoss);
+        Only(SilentLoss, Both + "\nloss 0 75");
+        Clean(Both + "\nloss 0 55");
+    }
+
+    [Fact]
     public void A_report_from_before_the_fork_tells_nothing_of_it()
     {
         const string Dated = """

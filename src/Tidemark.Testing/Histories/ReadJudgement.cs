@@ -21,9 +21,9 @@ internal readonly record struct ReadJudgement(Fate Written, Fate Seen, Fate Fres
         // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
         if (read.Asks(ReadGuarantees.MonotonicReads) && written != Fate.Misses && seen != Fate.Misses)
             seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), read.Start));
-        var stale = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
 
-        // What history went on without is missing everywhere from then on, and makes nothing stale.
-        return new ReadJudgement(written, seen, stale == Fate.Misses ? Fate.Misses : Fate.Contains, fit.AgainstItself(read.Start));
+        // What history went on without makes nothing stale; only what is missed does.
+        var freshness = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
+        return new ReadJudgement(written, seen, freshness, fit.AgainstItself(read.Start));
     }
 }
