@@ -1,96 +1,57 @@
-using Npgsql;
-
 namespace Tidemark;
 
 /// <summary>
 /// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's connection
-/// interceptors run there. A node that fails at that, or turns out not to have what the read must include, is left out. The connection stays open, and is
-/// the caller's.
+/// interceptors run there. Once something has begun on it the connection stays open, and is the caller's.
 /// </summary>
-internal static class NodeOpening
+/// <param name="routing">The context's.</param>
+/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+internal sealed class NodeOpening<T>(
+    ContextRouting routing, Func<NodeConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    where T : class
 {
-    public static T Open<T>(ContextRouting routing, in ReadAsk ask, Func<NodeConnection, RouteDecision, T> begin)
-    {
-        var session = routing.Session;
-        routing.Source.Horizons.Prepare(session);
-        var attempts = routing.BeginRead(ask);
-        while (true)
-        {
-            routing.Source.Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-#pragma warning disable CA2000 // It is the caller's once something has begun on it, and disposed of below otherwise.
-            var node = routing.NewConnectionTo(decision);
-#pragma warning restore CA2000
-            try
-            {
-                node.Open();
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(node.DbConnection, decision.MustShow!.Value)))
-                {
-                    var begun = begin(node, decision);
-                    node.Deliver();
-                    return begun;
-                }
+    private NodeConnection? _node;
+    private RouteDecision _decision;
 
-                attempts.GiveUp(check, activity);
-                node.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                node.Dispose();
-                if (IsOver(ref attempts, failure)) throw;
-            }
-        }
+    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    public bool RunsCallersCommand => false;
+
+    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Horizons, Attempts(ask), this);
+
+    public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
+        ReadLoop.RunAsync(routing.Source.Horizons, Attempts(ask), this, isAsync: true, cancellationToken);
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    {
+        _decision = decision;
+        _node = routing.NewConnectionTo(decision);
+        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        else _node.Open();
+        return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
     }
 
-    /// <inheritdoc cref="Open"/>
-    public static async Task<T> OpenAsync<T>(
-        ContextRouting routing, ReadAsk ask, Func<NodeConnection, RouteDecision, CancellationToken, Task<T>> begin, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
     {
-        var session = routing.Session;
-        await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        var attempts = routing.BeginRead(ask) with { MayWait = true };
-        while (true)
+        var connection = _node!.DbConnection;
+        if (mustShow is { } place)
         {
-            await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
-
-            using var activity = RouteActivity.Start(decision);
-#pragma warning disable CA2000 // It is the caller's once something has begun on it, and disposed of below otherwise.
-            var node = routing.NewConnectionTo(decision);
-#pragma warning restore CA2000
-            try
-            {
-                await node.OpenAsync(cancellationToken).ConfigureAwait(false);
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(node.DbConnection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
-                {
-                    var begun = await begin(node, decision, cancellationToken).ConfigureAwait(false);
-                    node.Deliver();
-                    return begun;
-                }
-
-                attempts.GiveUp(check, activity);
-                await node.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                await node.DisposeAsync().ConfigureAwait(false);
-                if (IsOver(ref attempts, failure)) throw;
-            }
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
+            if (!passes) return null;
         }
+
+        return await begin(_node, _decision, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The failure is the caller's. So is that a statement writes: what is opened here is for reading alone.</summary>
-    private static bool IsOver(ref ReadAttempts attempts, Exception failure) =>
-        ReadFailures.Classify(failure, onReplica: true, isOpen: false) == ReadFailure.Writes || !attempts.Absorb(failure, isOpen: false);
+    public void Deliver() => _node!.Deliver();
+
+    public async ValueTask CloseAsync(bool isAsync)
+    {
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        if (isAsync) await _node!.DisposeAsync().ConfigureAwait(false);
+        else _node!.Dispose();
+#pragma warning restore CA1849
+    }
+
+    // What is opened here is for reading alone: no statement moves to the primary because it writes.
+    private ReadAttempts Attempts(in ReadAsk ask) => routing.BeginRead(ask) with { MustNotWrite = true };
 }

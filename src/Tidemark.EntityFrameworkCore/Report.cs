@@ -21,50 +21,14 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
     public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
     {
         ThrowIfBusy(main);
-        return NodeOpening.Open(routing, ask, (node, decision) =>
-        {
-            var report = new Report(routing, main, node, decision);
-            try
-            {
-                main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
-                routing.Report = report;
-                var transaction = main.BeginTransaction(isolation);
-                using var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
-                command.ExecuteNonQuery();
-                return transaction;
-            }
-            catch
-            {
-                main.CurrentTransaction?.Dispose();
-                report.End();
-                throw;
-            }
-        });
+        return Opening(routing, main, isolation).Open(ask);
     }
 
-    public static Task<IDbContextTransaction> BeginAsync(
+    public static async Task<IDbContextTransaction> BeginAsync(
         ContextRouting routing, IRelationalConnection main, ReadAsk ask, IsolationLevel isolation, CancellationToken cancellationToken)
     {
         ThrowIfBusy(main);
-        return NodeOpening.OpenAsync(routing, ask, async (node, decision, stop) =>
-        {
-            var report = new Report(routing, main, node, decision);
-            try
-            {
-                main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
-                routing.Report = report;
-                var transaction = await main.BeginTransactionAsync(isolation, stop).ConfigureAwait(false);
-                var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
-                await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
-                return transaction;
-            }
-            catch
-            {
-                if (main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
-                await report.EndAsync().ConfigureAwait(false);
-                throw;
-            }
-        }, cancellationToken);
+        return await Opening(routing, main, isolation).OpenAsync(ask, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The transaction has ended, however it did.</summary>
@@ -81,6 +45,33 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         await node.DisposeAsync().ConfigureAwait(false);
     }
 
+    private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main, IsolationLevel isolation) =>
+        new(routing, (node, decision, isAsync, stop) => new Report(routing, main, node, decision).StartAsync(isolation, isAsync, stop));
+
+    private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
+    {
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        try
+        {
+            main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
+            routing.Report = this;
+            var transaction = isAsync ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
+            using var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
+            if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            else command.ExecuteNonQuery();
+            return transaction;
+        }
+        catch
+        {
+            if (isAsync && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
+            else main.CurrentTransaction?.Dispose();
+            if (isAsync) await EndAsync().ConfigureAwait(false);
+            else End();
+            throw;
+        }
+#pragma warning restore CA1849
+    }
+
     private bool BeginEnd()
     {
         if (_isOver) return false;
@@ -92,7 +83,7 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private static void ThrowIfBusy(IRelationalConnection main)
     {
-        if (!ContextRouting.IsIdle(main))
+        if (!CommandJudge.IsIdle(main))
             throw new InvalidOperationException(
                 "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
                 "End the transaction and close the connection first, or use another context.");

@@ -47,7 +47,7 @@ internal sealed class RoutedCommand(
 
         // What an earlier command of the same save has reached says nothing of this one.
         lease.Outcome = null;
-        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && ContextRouting.CommitsByItself(parameterObject.Connection);
+        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandJudge.CommitsByItself(parameterObject.Connection);
         var isAlone = _rides || isSave;
         if (!isAlone || !BatchText.CanRide(plain)) return command;
 
@@ -60,7 +60,7 @@ internal sealed class RoutedCommand(
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
-        var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
+        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because, parameterObject);
@@ -74,53 +74,7 @@ internal sealed class RoutedCommand(
             }
         }
 
-        _rides = false;
-        var session = routing.Session;
-        routing.Source.Horizons.Prepare(session);
-        var attempts = routing.BeginRead(consistency) with { Text = CommandText };
-        while (true)
-        {
-            routing.Source.Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            _mustShow = null;
-            if (attempts.IsWrite) return base.ExecuteReader(parameterObject);
-
-            var node = routing.ConnectTo(decision);
-            var isOpen = false;
-            try
-            {
-                node.Open();
-                isOpen = true;
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check != ConnectionCheck.TooYoung)
-                {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = base.ExecuteReader(Through(node, parameterObject));
-                    node.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-            }
-            catch (ReplicaBehindException)
-            {
-                attempts.GiveUp(ConnectionCheck.Position, activity);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) node.Deliver();
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-            finally
-            {
-                // The reader has opened it once more for itself.
-                if (isOpen) node.Close();
-            }
-        }
+        return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), new QueryTrip(this, routing, parameterObject));
     }
 
     public override async Task<RelationalDataReader> ExecuteReaderAsync(
@@ -128,7 +82,7 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing)
             return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-        var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
+        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because, parameterObject);
@@ -142,59 +96,24 @@ internal sealed class RoutedCommand(
             }
         }
 
-        _rides = false;
-        var session = routing.Session;
-        await routing.Source.Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        var attempts = routing.BeginRead(consistency) with { MayWait = true, Text = CommandText };
-        while (true)
-        {
-            await routing.Source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await routing.Source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
+        var trip = new QueryTrip(this, routing, parameterObject);
+        return await ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), trip, isAsync: true, cancellationToken).ConfigureAwait(false);
+    }
 
-            using var activity = RouteActivity.Start(decision);
-            _mustShow = null;
-            if (attempts.IsWrite) return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-
-            var node = routing.ConnectTo(decision);
-            var isOpen = false;
-            try
-            {
-                await node.OpenAsync(cancellationToken).ConfigureAwait(false);
-                isOpen = true;
-                var check = routing.Source.Cluster.CheckOf(node.DbConnection, decision);
-                if (check != ConnectionCheck.TooYoung)
-                {
-                    _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
-                    node.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-            }
-            catch (ReplicaBehindException)
-            {
-                attempts.GiveUp(ConnectionCheck.Position, activity);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) node.Deliver();
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-            finally
-            {
-                // The reader has opened it once more for itself.
-                if (isOpen) await node.CloseAsync().ConfigureAwait(false);
-            }
-        }
+    /// <summary>Sends the query on the connection that one attempt has chosen.</summary>
+    /// <param name="parameterObject">The query, and the connection.</param>
+    /// <param name="mustShow">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
+    /// <param name="isAlone">It runs on the main connection and commits by itself, so that its position rides behind it.</param>
+    /// <param name="isAsync">False: the returned task is complete.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
+    internal async ValueTask<RelationalDataReader> SendAsync(
+        RelationalCommandParameterObject parameterObject, Place? mustShow, bool isAlone, bool isAsync, CancellationToken cancellationToken)
+    {
+        (_mustShow, _rides) = (mustShow, isAlone);
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        return isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
+#pragma warning restore CA1849
     }
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
@@ -235,10 +154,9 @@ internal sealed class RoutedCommand(
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         _mustShow = null;
-        _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
+        _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because)) : null;
     }
 
-    private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>
-        new(node, command.ParameterValues, command.ReaderColumns, command.Context, command.Logger, command.DetailedErrorsEnabled, command.CommandSource);
+    private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

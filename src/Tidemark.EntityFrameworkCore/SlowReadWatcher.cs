@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Npgsql;
 
 namespace Tidemark;
 
@@ -34,6 +33,6 @@ internal sealed class SlowReadWatcher : DbCommandInterceptor
     private static void Note(DbCommand command, DbContextEventData eventData, TimeSpan duration, CommandSource source)
     {
         if (source is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery) || ContextRouting.Of(eventData.Context) is not { } routing) return;
-        if (command.Connection is NpgsqlConnection connection) routing.Source.SlowReads.Note(duration, routing.DecisionOf(connection), command.CommandText);
+        routing.Source.SlowReads.Note(duration, routing.UnderWay, command.CommandText);
     }
 }

@@ -32,17 +32,18 @@ public static class TidemarkExplainExtensions
         {
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
-            if (!ContextRouting.IsIdle(probed.Command.Connection))
+            if (!CommandJudge.IsIdle(probed.Command.Connection))
                 return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken).ConfigureAwait(false));
 
-            return await NodeOpening.OpenAsync(routing, routing.AskToRead(probed), async (node, decision, stop) =>
+            var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
             {
                 sql.Connection = node.DbConnection;
                 var plan = await ReadAsync(sql, stop).ConfigureAwait(false);
                 node.Deliver();
                 await node.DisposeAsync().ConfigureAwait(false);
                 return new QueryPlan(decision, text, plan);
-            }, cancellationToken).ConfigureAwait(false);
+            });
+            return await opening.OpenAsync(routing.AskToRead(probed), cancellationToken).ConfigureAwait(false);
         }
     }
 

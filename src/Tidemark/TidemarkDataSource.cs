@@ -142,17 +142,18 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.</summary>
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     public RouteDecision Explain(Consistency? consistency = null) =>
-        Cluster.Decide(new ReadAttempts(Cluster, CurrentSession, Effective(consistency), _ambient.Value?.OnNode).Requirement, affinity: CurrentSession?.Affinity);
+        Cluster.Decide(BeginRead(consistency).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not moved.</summary>
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
-        ReadOpening.OpenAsync(this, consistency, static (connection, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
+        OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
-    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) => ReadOpening.Open(this, consistency, static (connection, _) => connection);
+    public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) =>
+        OpenRead(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
 
     /// <summary>
     /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one can serve it.
@@ -167,15 +168,15 @@ public sealed class TidemarkDataSource : DbDataSource
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return ReadOpening.OpenAsync(
-            this, consistency, (connection, decision, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, stop), cancellationToken);
+        return OpenReadAsync(
+            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
     public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return ReadOpening.Open(this, consistency, (connection, decision) => TidemarkReadOnlyTransaction.Begin(connection, decision, isolation));
+        return OpenRead(consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop));
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
@@ -285,22 +286,16 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
-    internal async ValueTask<(ReadAttempts Attempts, ConsistencySession? Session)> BeginReadAsync(
-        Consistency? consistency, CancellationToken cancellationToken)
-    {
-        var session = CurrentSession;
-        var level = Effective(consistency);
-        await Horizons.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
-        return (new ReadAttempts(Cluster, session, level, CurrentNode) { MayWait = true }, session);
-    }
+    /// <summary>A read of the surrounding session, at the level and on the node that the surrounding scopes ask for.</summary>
+    internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
 
-    internal ReadAttempts BeginRead(Consistency? consistency, out ConsistencySession? session)
-    {
-        session = CurrentSession;
-        var level = Effective(consistency);
-        Horizons.Prepare(session);
-        return new ReadAttempts(Cluster, session, level, CurrentNode);
-    }
+    private ValueTask<T> OpenReadAsync<T>(
+        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
+        where T : class => ReadLoop.RunAsync(
+            Horizons, BeginRead(consistency), new ReadOpening<T>(Cluster, CurrentSession, begin), isAsync: true, cancellationToken);
+
+    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin)
+        where T : class => ReadLoop.Run(Horizons, BeginRead(consistency), new ReadOpening<T>(Cluster, CurrentSession, begin));
 
     internal RouteDecision DecideWrite(RouteReason because = RouteReason.Write)
     {

@@ -37,19 +37,14 @@ public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
     public void Dispose() => Connection.Dispose();
 
     internal static async ValueTask<TidemarkReadOnlyTransaction> BeginAsync(
-        NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, CancellationToken cancellationToken)
+        NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
     {
-        var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false);
-        var command = new NpgsqlCommand(ReadOnly, connection);
-        await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        return new TidemarkReadOnlyTransaction(connection, transaction, decision);
-    }
-
-    internal static TidemarkReadOnlyTransaction Begin(NpgsqlConnection connection, in RouteDecision decision, IsolationLevel isolation)
-    {
-        var transaction = connection.BeginTransaction(isolation);
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        var transaction = isAsync ? await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : connection.BeginTransaction(isolation);
         using var command = new NpgsqlCommand(ReadOnly, connection);
-        command.ExecuteNonQuery();
+        if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        else command.ExecuteNonQuery();
+#pragma warning restore CA1849
         return new TidemarkReadOnlyTransaction(connection, transaction, decision);
     }
 

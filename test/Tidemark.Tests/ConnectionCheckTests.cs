@@ -80,7 +80,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     }
 
     private ConnectionCheck Check(NpgsqlConnection connection, ReadRequirement requirement) =>
-        _source.Cluster.CheckOf(connection, _source.Cluster.Decide(requirement));
+        _source.Cluster.CheckOf(connection.PostgresParameters, _source.Cluster.Decide(requirement));
 
     /// <summary>Opens a connection to the replica, and has it seen for the first time.</summary>
     private async Task<NpgsqlConnection> OpenAsync()

@@ -122,6 +122,29 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public void That_a_statement_writes_is_the_callers_where_it_must_not()
+    {
+        var attempts = Begin() with { MustNotWrite = true };
+        attempts.Next();
+        attempts.Absorb(Writes, isOpen: false).ShouldBeFalse();
+        attempts.IsWrite.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_read_whose_caller_cannot_await_waits_for_no_replica()
+    {
+        var attempts = BeginBehind(out _) with { MayWait = false };
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
     public void The_callers_own_errors_are_not_repeated()
     {
         var attempts = Begin();
@@ -280,7 +303,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         place = Place(150);
         _session.Resume(place);
-        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null);
+        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null) { MayWait = true };
     }
 
     private ReadAttempts Begin(string? onNode = null) => new(_source.Cluster, session: null, Consistency.ReadYourWrites, onNode);

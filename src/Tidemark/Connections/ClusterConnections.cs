@@ -43,7 +43,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
-        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger);
+        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption);
         Monitor.Start();
     }
 
@@ -83,17 +83,24 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)
     {
         var connection = _pools[decision.NodeIndex].Reads.CreateConnection();
-        lease = ReadLease.Follow(connection, _readsInFlight, decision.State, session);
+        lease = LeaseRead(decision, session);
+        lease.Follow(connection);
         return connection;
     }
+
+    /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
+    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session);
 
     /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
     public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
     {
         var connection = _pools[nodeIndex].Writes.CreateConnection();
-        WriteLease.Follow(connection, this, Monitor.Snapshot.Nodes[nodeIndex], session);
+        LeaseWrite(nodeIndex, session).Follow(connection);
         return connection;
     }
+
+    /// <summary>The lease of a connection for writing; it does not follow one yet.</summary>
+    public WriteLease LeaseWrite(int nodeIndex, ConsistencySession? session) => new(this, Monitor.Snapshot.Nodes[nodeIndex], session);
 
     /// <summary>The connection of one attempt.</summary>
     /// <param name="decision">Where to.</param>
@@ -116,7 +123,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>What an open connection must show before its rows are believed.</summary>
-    public ConnectionCheck CheckOf(NpgsqlConnection connection, in RouteDecision decision)
+    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="decision">Why it was opened.</param>
+    public ConnectionCheck CheckOf(object connection, in RouteDecision decision)
     {
         if (!decision.IsReplica) return ConnectionCheck.None;
         var (must, node) = (decision.MustShow, decision.State);
@@ -124,7 +133,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (must is null && !stays) return ConnectionCheck.None;
 
         var isProven = !node.IsPooled && _lives.IsProven(connection, node, Monitor.ProbesSent);
-        if (stays && !isProven && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection.PostgresParameters))) return ConnectionCheck.TooYoung;
+        if (stays && !isProven && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection))) return ConnectionCheck.TooYoung;
         return must is { } place && (!isProven || node.Position < place.Position) ? ConnectionCheck.Position : ConnectionCheck.None;
     }
 

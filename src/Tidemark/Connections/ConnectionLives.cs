@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Npgsql;
 
 namespace Tidemark;
 
@@ -10,14 +9,16 @@ namespace Tidemark;
 /// </summary>
 internal sealed class ConnectionLives
 {
-    // Npgsql hands out one parameters object for each physical connection, the same whenever the pool gives it out again.
+    // By NpgsqlConnection.PostgresParameters: one object for each physical connection, the same whenever the pool gives it out again.
     private readonly ConditionalWeakTable<object, Life> _lives = [];
 
     /// <summary>Whether what the node's last probe brought is proven for this open connection.</summary>
-    public bool IsProven(NpgsqlConnection connection, NodeState node, long probesSent)
+    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="node">The node it leads to, as last probed.</param>
+    /// <param name="probesSent">How many probes were sent until now.</param>
+    public bool IsProven(object connection, NodeState node, long probesSent)
     {
-        var identity = (object)connection.PostgresParameters;
-        if (!_lives.TryGetValue(identity, out var life)) life = _lives.GetValue(identity, _ => new Life(probesSent));
+        if (!_lives.TryGetValue(connection, out var life)) life = _lives.GetValue(connection, _ => new Life(probesSent));
         return node.ProbeNumber > life.ProbesSentBefore;
     }
 

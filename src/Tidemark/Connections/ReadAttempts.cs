@@ -22,12 +22,17 @@ internal struct ReadAttempts(
 
     public RouteDecision Decision { get; private set; }
 
-    // A node that was named is judged by a position where that can be learned: the session may have read on another.
+    /// <summary>The session that reads; <see langword="null"/>: none.</summary>
+    public readonly ConsistencySession? Session => session;
+
     /// <summary>The node that was asked for by name; <see langword="null"/>: any.</summary>
     public readonly string? OnNode => onNode;
 
     /// <summary>The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.</summary>
-    public bool MayWait { get; init; }
+    public bool MayWait { get; set; }
+
+    /// <summary>What is run may only read: that it turns out to write is an error, and the caller's.</summary>
+    public bool MustNotWrite { get; init; }
 
     /// <summary>Why the primary, where the level asks for it.</summary>
     public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
@@ -43,6 +48,7 @@ internal struct ReadAttempts(
         }
     }
 
+    // A node that was named is judged by a position where that can be learned: the session may have read on another.
     private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
 
     /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
@@ -91,11 +97,12 @@ internal struct ReadAttempts(
 
     /// <summary>
     /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the place to wait
-    /// for. Null: there is nothing to wait for.
+    /// for. Null: there is nothing to wait for, or the caller cannot.
     /// </summary>
-    public readonly Place? WaitsFor => _hasWaited || !(Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? null : Decision.MustInclude;
+    public readonly Place? WaitsFor =>
+        MayWait && !_hasWaited && (Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? Decision.MustInclude : null;
 
-    private readonly bool LacksNamed => MayWait && Decision.NodeIndex < 0 && onNode is not null && !_isMoved;
+    private readonly bool LacksNamed => Decision.NodeIndex < 0 && onNode is not null && !_isMoved;
 
     /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
     public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);
@@ -116,7 +123,7 @@ internal struct ReadAttempts(
                 if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
-            case ReadFailure.Writes when !IsWrite:
+            case ReadFailure.Writes when !IsWrite && !MustNotWrite:
                 if (onNode is not null)
                 {
                     Refusal = RoutingException.WriteOnReplica(Decision, failure);

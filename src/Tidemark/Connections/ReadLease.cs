@@ -7,24 +7,16 @@ namespace Tidemark;
 /// Counts a read while its connection is open, and tells its session at the end that the node has shown something. Only an answer that reached the
 /// caller counts: attempts that were given up showed nothing.
 /// </summary>
-internal sealed class ReadLease
+internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session)
 {
-    private readonly int[] _readsInFlight;
-    private NodeState _node;
-    private ConsistencySession? _session;
+    private NodeState _node = node;
+    private ConsistencySession? _session = session;
     private object? _connection;
     private bool _isOpen;
     private bool _isDelivered;
 
-    private ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session) =>
-        (_readsInFlight, _node, _session) = (readsInFlight, node, session);
-
-    public static ReadLease Follow(NpgsqlConnection connection, int[] readsInFlight, NodeState node, ConsistencySession? session)
-    {
-        var lease = new ReadLease(readsInFlight, node, session);
-        connection.StateChange += lease.OnStateChange;
-        return lease;
-    }
+    /// <summary>Follows a connection from its next opening on.</summary>
+    public void Follow(NpgsqlConnection connection) => connection.StateChange += OnStateChange;
 
     /// <summary>The connection object will be opened once more, for another read.</summary>
     public void Renew(NodeState node, ConsistencySession? session)
@@ -35,15 +27,28 @@ internal sealed class ReadLease
     /// <summary>The caller gets rows, a count or an error from this connection, or the connection itself.</summary>
     public void Deliver() => _isDelivered = true;
 
+    /// <summary>The read is under way.</summary>
+    /// <param name="connection">The identity of the physical connection.</param>
+    public void Opened(object connection)
+    {
+        if (_isOpen) return;
+        _isOpen = true;
+        _connection = _session is null ? null : connection;
+        Interlocked.Increment(ref readsInFlight[_node.Index]);
+    }
+
+    /// <summary>The read is over. Only what ended before another read began binds that one, so what was shown is noted now.</summary>
+    public void Closed()
+    {
+        if (!_isOpen) return;
+        _isOpen = false;
+        Interlocked.Decrement(ref readsInFlight[_node.Index]);
+        if (_isDelivered) _session?.Saw(_node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, _connection);
+    }
+
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
-        var isOpen = change.CurrentState == ConnectionState.Open;
-        if (isOpen == _isOpen) return;
-        _isOpen = isOpen;
-        Interlocked.Add(ref _readsInFlight[_node.Index], isOpen ? 1 : -1);
-
-        // Only what ended before another read began binds that one, so it is noted at the end.
-        if (isOpen) _connection = _session is null ? null : ((NpgsqlConnection)sender).PostgresParameters;
-        else if (_isDelivered) _session?.Saw(_node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, _connection);
+        if (change.CurrentState == ConnectionState.Open) Opened(((NpgsqlConnection)sender).PostgresParameters);
+        else Closed();
     }
 }

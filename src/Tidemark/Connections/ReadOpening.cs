@@ -3,86 +3,49 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. A node that fails at that, or turns out not to
-/// have it, is left out, and the rest is decided anew. Once it is handed out, what is done on it is the caller's.
+/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what is done on it
+/// is the caller's.
 /// </summary>
-internal static class ReadOpening
+/// <param name="cluster">Where connections come from.</param>
+/// <param name="session">The session that reads.</param>
+/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+internal sealed class ReadOpening<T>(
+    ClusterConnections cluster, ConsistencySession? session, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    where T : class
 {
-    /// <summary>Opens a connection for reading and begins on it what the caller is given; another node is tried when either fails.</summary>
-    public static T Open<T>(TidemarkDataSource source, Consistency? consistency, Func<NpgsqlConnection, RouteDecision, T> begin)
+    private NpgsqlConnection? _connection;
+    private ReadLease? _lease;
+    private RouteDecision _decision;
+
+    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    public bool RunsCallersCommand => false;
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
     {
-        var attempts = source.BeginRead(consistency, out var session);
-        while (true)
-        {
-            source.Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                connection.Open();
-                var check = source.Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position && ReadCheck.Passes(connection, decision.MustShow!.Value)))
-                {
-                    var begun = begin(connection, decision);
-                    lease.Deliver();
-                    return begun;
-                }
-
-                attempts.GiveUp(check, activity);
-                connection.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                connection.Dispose();
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
-        }
+        _decision = decision;
+        _connection = cluster.CreateRead(decision, session, out _lease);
+        if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+        else _connection.Open();
+        return cluster.CheckOf(_connection.PostgresParameters, decision);
     }
 
-    /// <inheritdoc cref="Open"/>
-    public static async ValueTask<T> OpenAsync<T>(
-        TidemarkDataSource source, Consistency? consistency, Func<NpgsqlConnection, RouteDecision, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
     {
-        var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
-        while (true)
+        var connection = _connection!;
+        if (mustShow is { } place)
         {
-            await source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
-
-            using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.CreateRead(decision, session, out var lease);
-            try
-            {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                var check = source.Cluster.CheckOf(connection, decision);
-                if (check == ConnectionCheck.None || (check == ConnectionCheck.Position
-                    && await ReadCheck.PassesAsync(connection, decision.MustShow!.Value, cancellationToken).ConfigureAwait(false)))
-                {
-                    var begun = await begin(connection, decision, cancellationToken).ConfigureAwait(false);
-                    lease.Deliver();
-                    return begun;
-                }
-
-                attempts.GiveUp(check, activity);
-                await connection.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                await connection.DisposeAsync().ConfigureAwait(false);
-
-                // Opening and checking are not the caller's commands, whatever takes too long in them.
-                if (!attempts.Absorb(failure, isOpen: false)) throw;
-            }
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
+            if (!passes) return null;
         }
+
+        return await begin(connection, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Deliver() => _lease!.Deliver();
+
+    public async ValueTask CloseAsync(bool isAsync)
+    {
+        if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
+        else _connection!.Dispose();
     }
 }

@@ -14,6 +14,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 {
     private readonly NpgsqlCommand _inner = new();
 
+    private TidemarkDataSource Source => source;
+
     [AllowNull]
     public override string CommandText { get => _inner.CommandText; set => _inner.CommandText = value; }
 
@@ -115,40 +117,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return WriteOrClose(source.OpenWriteConnection(), behavior);
         }
 
-        var attempts = source.BeginRead(consistency, out var session) with { Text = CommandText };
-        while (true)
-        {
-            source.Horizons.Resolve(attempts, session);
-            var decision = attempts.Next();
-            using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.Create(decision, attempts.IsWrite, session, out var lease);
-            var isOpen = false;
-            try
-            {
-                connection.Open();
-                isOpen = true;
-                var check = source.Cluster.CheckOf(connection, decision);
-                var reader = attempts.IsWrite ? Write(connection, behavior)
-                    : check == ConnectionCheck.TooYoung ? null : Send(connection, decision, check, behavior | CommandBehavior.CloseConnection);
-                if (reader is not null)
-                {
-                    lease?.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-                connection.Dispose();
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) lease?.Deliver();
-                connection.Dispose();
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-        }
+        return ReadLoop.Run(source.Horizons, source.BeginRead(consistency) with { Text = CommandText }, new Trip(this, behavior));
     }
 
     protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
@@ -159,86 +128,14 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return await WriteOrCloseAsync(primary, behavior, cancellationToken).ConfigureAwait(false);
         }
 
-        var (attempts, session) = await source.BeginReadAsync(consistency, cancellationToken).ConfigureAwait(false);
-        attempts = attempts with { Text = CommandText };
-        while (true)
-        {
-            await source.Horizons.ResolveAsync(attempts, session, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
-            if (attempts.WaitsFor is { } place)
-            {
-                attempts.Waited(await source.Horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
-                continue;
-            }
-
-            using var activity = RouteActivity.Start(decision);
-            var connection = source.Cluster.Create(decision, attempts.IsWrite, session, out var lease);
-            var isOpen = false;
-            try
-            {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                isOpen = true;
-                var check = source.Cluster.CheckOf(connection, decision);
-                var reader = attempts.IsWrite ? await WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
-                    : check == ConnectionCheck.TooYoung ? null
-                    : await SendAsync(connection, decision, check, behavior | CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
-                if (reader is not null)
-                {
-                    lease?.Deliver();
-                    return reader;
-                }
-
-                attempts.GiveUp(check, activity);
-                await connection.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception failure)
-            {
-                RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen);
-                if (!isAbsorbed) lease?.Deliver();
-                await connection.DisposeAsync().ConfigureAwait(false);
-                if (attempts.Refusal is not null) throw attempts.Refusal;
-                if (!isAbsorbed) throw;
-            }
-        }
+        var attempts = source.BeginRead(consistency) with { Text = CommandText };
+        return await ReadLoop.RunAsync(source.Horizons, attempts, new Trip(this, behavior), isAsync: true, cancellationToken).ConfigureAwait(false);
     }
 
     protected override void Dispose(bool disposing)
     {
         if (disposing) _inner.Dispose();
         base.Dispose(disposing);
-    }
-
-    private NpgsqlDataReader? Send(NpgsqlConnection connection, in RouteDecision decision, ConnectionCheck check, CommandBehavior behavior)
-    {
-        var start = source.SlowReads.Start();
-        try
-        {
-            if (check == ConnectionCheck.Position) return ReadCheck.Execute(connection, _inner, decision.MustShow!.Value, behavior);
-            _inner.Connection = connection;
-            return _inner.ExecuteReader(behavior);
-        }
-        finally
-        {
-            source.SlowReads.End(start, decision, CommandText);
-        }
-    }
-
-    private async ValueTask<NpgsqlDataReader?> SendAsync(
-        NpgsqlConnection connection, RouteDecision decision, ConnectionCheck check, CommandBehavior behavior, CancellationToken cancellationToken)
-    {
-        var start = source.SlowReads.Start();
-        try
-        {
-            if (check == ConnectionCheck.Position)
-                return await ReadCheck.ExecuteAsync(connection, _inner, decision.MustShow!.Value, behavior, cancellationToken).ConfigureAwait(false);
-            _inner.Connection = connection;
-            return await _inner.ExecuteReaderAsync(behavior, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            source.SlowReads.End(start, decision, CommandText);
-        }
     }
 
     /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
@@ -297,4 +194,68 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     private static InvalidOperationException OwnConnection() => new(
         "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and create the command there.");
+
+    /// <summary>One read of the command: on a connection of its own at each attempt, which the reader closes.</summary>
+    private sealed class Trip(TidemarkCommand command, CommandBehavior behavior) : IReadTrip<DbDataReader>
+    {
+        private readonly ClusterConnections _cluster = command.Source.Cluster;
+        private readonly ConsistencySession? _session = command.Source.CurrentSession;
+        private NpgsqlConnection? _connection;
+        private ReadLease? _lease;
+        private RouteDecision _decision;
+        private bool _isWrite;
+
+        public bool RunsCallersCommand => true;
+
+        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        {
+            (_decision, _isWrite) = (decision, isWrite);
+            _connection = _cluster.Create(decision, isWrite, _session, out _lease);
+            if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            else _connection.Open();
+            return isWrite ? ConnectionCheck.None : _cluster.CheckOf(_connection.PostgresParameters, decision);
+        }
+
+        public async ValueTask<DbDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        {
+            var connection = _connection!;
+            if (_isWrite) return isAsync ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false) : command.Write(connection, behavior);
+
+            var start = command.Source.SlowReads.Start();
+            try
+            {
+                return await ReadAsync(connection, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                command.Source.SlowReads.End(start, _decision, command.CommandText);
+            }
+        }
+
+        public void Deliver() => _lease?.Deliver();
+
+        public async ValueTask CloseAsync(bool isAsync)
+        {
+            if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
+            else _connection!.Dispose();
+        }
+
+        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        {
+            var inner = command._inner;
+            var closing = behavior | CommandBehavior.CloseConnection;
+            if (mustShow is { } place)
+            {
+                return isAsync
+                    ? await ReadCheck.ExecuteAsync(connection, inner, place, closing, cancellationToken).ConfigureAwait(false)
+                    : ReadCheck.Execute(connection, inner, place, closing);
+            }
+
+            inner.Connection = connection;
+            if (isAsync) return await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false);
+#pragma warning disable CA1849 // The caller may not await.
+            return inner.ExecuteReader(closing);
+#pragma warning restore CA1849
+        }
+    }
 }

@@ -18,7 +18,7 @@ internal sealed class WriteLease
     private ConsistencySession? _watching;
     private bool _isOpen;
 
-    private WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
+    public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
         _owner = owner;
         _node = node;
@@ -41,30 +41,22 @@ internal sealed class WriteLease
     public WriteOutcome? Outcome { get; set; }
 
     /// <summary>Follows a connection from its next opening on.</summary>
-    public static WriteLease Follow(NpgsqlConnection connection, ClusterConnections owner, NodeState node, ConsistencySession? session)
+    public void Follow(NpgsqlConnection connection)
     {
-        var lease = new WriteLease(owner, node, session);
-        Leases.Add(connection, lease);
-        connection.StateChange += lease.OnStateChange;
-        return lease;
+        Leases.Add(connection, this);
+        connection.StateChange += OnStateChange;
     }
 
     /// <summary>The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary.</summary>
     public static WriteLease? Of(NpgsqlConnection connection) => Leases.TryGetValue(connection, out var lease) ? lease : null;
 
-    private void OnStateChange(object sender, StateChangeEventArgs change)
+    /// <summary>The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written to.</summary>
+    /// <exception cref="RoutingException">It is a standby; the connection must be closed.</exception>
+    public void Opened(bool isStandby)
     {
-        if (change.CurrentState == ConnectionState.Open && !_isOpen) Opened((NpgsqlConnection)sender);
-        else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken && _isOpen) Closed((NpgsqlConnection)sender);
-    }
-
-    private void Opened(NpgsqlConnection connection)
-    {
-        // The server says with every connection whether it is a standby: a node demoted since the last probe must not be taken for the primary.
-        if (connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on")
+        if (isStandby)
         {
             _owner.Monitor.Suspect(NodeIndex);
-            connection.Close();
             throw RoutingException.NoLongerPrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), _node.Name);
         }
 
@@ -78,8 +70,10 @@ internal sealed class WriteLease
         _watching = follows ? Session : null;
     }
 
-    private void Closed(NpgsqlConnection connection)
+    /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
+    public void Closed(bool isBroken)
     {
+        if (!_isOpen) return;
         _isOpen = false;
         var (session, watching) = (_counted, _watching);
         (_counted, _watching) = (null, null);
@@ -88,11 +82,31 @@ internal sealed class WriteLease
         watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
         if (session is null) return;
 
-        // A broken connection may have broken during a commit, which the server may or may not finish. The event says "from open to closed"
-        // even then; only the connection itself tells.
-        if (connection.FullState.HasFlag(ConnectionState.Broken)) session.EndWrite(_node, at: null, isInDoubt: true);
+        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true);
         else if (Outcome is { Written: null }) session.AbandonWrite();
         else session.EndWrite(_node, StampOf(Outcome?.Written));
+    }
+
+    private void OnStateChange(object sender, StateChangeEventArgs change)
+    {
+        var connection = (NpgsqlConnection)sender;
+        if (change.CurrentState == ConnectionState.Open && !_isOpen)
+        {
+            try
+            {
+                Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on");
+            }
+            catch
+            {
+                connection.Close();
+                throw;
+            }
+        }
+        else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken)
+        {
+            // The event says "from open to closed" even of a connection that broke; only the connection itself tells.
+            Closed(isBroken: connection.FullState.HasFlag(ConnectionState.Broken));
+        }
     }
 
     // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which

@@ -43,15 +43,13 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     }
 
     /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
-    public async ValueTask ResolveAsync(ReadAttempts attempts, ConsistencySession? session, CancellationToken cancellationToken)
-    {
-        if (attempts.NeedsSample is { } mark) await ResolveAsync(session!, mark, cancellationToken).ConfigureAwait(false);
-    }
+    public ValueTask ResolveAsync(ReadAttempts attempts, CancellationToken cancellationToken) =>
+        attempts.NeedsSample is { } mark ? ResolveAsync(attempts.Session!, mark, cancellationToken) : default;
 
-    /// <inheritdoc cref="ResolveAsync(ReadAttempts, ConsistencySession?, CancellationToken)"/>
-    public void Resolve(ReadAttempts attempts, ConsistencySession? session)
+    /// <inheritdoc cref="ResolveAsync(ReadAttempts, CancellationToken)"/>
+    public void Resolve(ReadAttempts attempts)
     {
-        if (attempts.NeedsSample is { } mark && cluster.SamplePrimary() is { } sampled) Report(session!.Resolve(mark, sampled, Monitor.Snapshot));
+        if (attempts.NeedsSample is { } mark && cluster.SamplePrimary() is { } sampled) Report(attempts.Session!.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
     /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
@@ -104,7 +102,9 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
                 var spent = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, enough.Token);
                 var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
-                await enough.CancelAsync().ConfigureAwait(false);
+#pragma warning disable CA1849 // Nothing of ours or the caller's runs within it.
+                enough.Cancel();
+#pragma warning restore CA1849
                 cancellationToken.ThrowIfCancellationRequested();
 
                 // The monitor has ended: there is nothing to wait for any more.

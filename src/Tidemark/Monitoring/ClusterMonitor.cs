@@ -25,16 +25,34 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ManualResetEventSlim _firstRoundEvent = new();
 #pragma warning restore CA2213
-    private readonly TaskCompletionSource _firstRound = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCreationOptions _resumption;
+    private readonly TaskCompletionSource _firstRound;
     private readonly Lock _requests = new();
-    private TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _wake;
     private ClusterSnapshot _snapshot;
     private long _probesSent;
     private bool _isOver;
     private Task _loop = Task.CompletedTask;
 
-    public ClusterMonitor(IReadOnlyList<string> names, AskNode ask, TimeSpan interval, TimeSpan timeout, TimeProvider time, ILogger logger)
+    /// <param name="names">The nodes.</param>
+    /// <param name="ask">Asks one.</param>
+    /// <param name="interval">How often each is asked.</param>
+    /// <param name="timeout">How long an answer may take.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Told of changes.</param>
+    /// <param name="resumption">How those who wait go on: on the pool, so that nobody's code runs within the loop; a simulation has one thread for all.</param>
+    public ClusterMonitor(
+        IReadOnlyList<string> names,
+        AskNode ask,
+        TimeSpan interval,
+        TimeSpan timeout,
+        TimeProvider time,
+        ILogger logger,
+        TaskCreationOptions resumption = TaskCreationOptions.RunContinuationsAsynchronously)
     {
+        _resumption = resumption;
+        _firstRound = new TaskCompletionSource(resumption);
+        _wake = new TaskCompletionSource(resumption);
         _ask = ask;
         _interval = interval;
         _timeout = timeout;
@@ -71,7 +89,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
     public Task<NodeState> SampleAsync(int index, CancellationToken cancellationToken)
     {
-        var waiter = new TaskCompletionSource<NodeState>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var waiter = new TaskCompletionSource<NodeState>(_resumption);
         Request(index, waiter);
         return waiter.Task.WaitAsync(cancellationToken);
     }
@@ -195,7 +213,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         Task wake;
         lock (_requests)
         {
-            if (_wake.Task.IsCompleted) _wake = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_wake.Task.IsCompleted) _wake = new TaskCompletionSource(_resumption);
             if (_slots.Any(s => s.IsWanted && s.Probe is null)) return;
             wake = _wake.Task;
         }
@@ -206,7 +224,9 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
         var timer = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), _time, cancelTimer.Token);
         await Task.WhenAny([wake, timer, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
-        await cancelTimer.CancelAsync().ConfigureAwait(false);
+#pragma warning disable CA1849 // Only the timer ends: nobody's code runs within it.
+        cancelTimer.Cancel();
+#pragma warning restore CA1849
         GrantLateness(_time.GetElapsedTime(start) - wait);
     }
 

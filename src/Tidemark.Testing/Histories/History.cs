@@ -1,0 +1,34 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// What clients did and saw, and in which order the WAL has it: complete, free of contradictions, immutable. <see cref="HistoryBuilder"/> makes it,
+/// <see cref="HistoryChecker"/> judges it.
+/// </summary>
+public sealed class History
+{
+    internal History(HistoryColumns columns, WalTree tree, VersionTable versions) => (Columns, Tree, Versions) = (columns, tree, versions);
+
+    /// <summary>How many operations there are; they are numbered from 0 in the order they were added.</summary>
+    public int OperationCount => Columns.Operations.Count;
+
+    /// <summary>How many clients there are.</summary>
+    public int ClientCount => Columns.Clients.Count;
+
+    internal HistoryColumns Columns { get; }
+
+    internal WalTree Tree { get; }
+
+    internal VersionTable Versions { get; }
+
+    /// <summary>When the client of a committed version knew that it is committed; never, for one whose outcome it was not told.</summary>
+    internal long AcknowledgedAt(int version)
+    {
+        ref readonly var write = ref Columns.Operations[Versions[version].Writer];
+        return write.Outcome == HistoryOutcome.Acknowledged ? write.End : long.MaxValue;
+    }
+
+    /// <summary>The committed version that a write made; <see cref="VersionTable.None"/> for none.</summary>
+    internal int CommittedBy(in Operation write) => Versions.Find(write.Key, write.Version, write.Value);
+
+    internal string ClientName(int client) => Columns.Clients[client] ?? $"client {client}";
+}

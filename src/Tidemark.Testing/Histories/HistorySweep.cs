@@ -1,0 +1,53 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// Goes through a history in the order of time. An operation is judged when it starts, against what had ended before, and binds its session when
+/// it ends. Within one tick everything starts before anything ends.
+/// </summary>
+internal sealed class HistorySweep
+{
+    private readonly History _history;
+    private readonly Column<Operation> _operations;
+    private readonly SessionHorizons _sessions;
+    private readonly OperationJudge _judge;
+    private readonly Verdicts _verdicts;
+    private readonly int[] _byStart;
+    private readonly int[] _byEnd;
+
+    public HistorySweep(History history)
+    {
+        _history = history;
+        _operations = history.Columns.Operations;
+        _byStart = TimeOrder.Of(_operations.Count, i => _operations[i].Start);
+        _byEnd = TimeOrder.Of(_operations.Count, i => _operations[i].End);
+        _sessions = new SessionHorizons(history);
+        _verdicts = new Verdicts(history);
+        _judge = new OperationJudge(history, _sessions, new AcknowledgedCommits(history, _byEnd), _verdicts);
+    }
+
+    public HistoryVerdict Run()
+    {
+        var (handOvers, losses) = (_history.Columns.HandOvers, _history.Columns.Losses);
+        var exports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ExportedAt);
+        var imports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ImportedAt);
+        var reports = TimeOrder.Of(losses.Count, i => losses[i].Time);
+        var (start, end, export, import, report) = (0, 0, 0, 0, 0);
+        while (true)
+        {
+            var startAt = start < _byStart.Length ? _operations[_byStart[start]].Start : long.MaxValue;
+            var exportAt = export < exports.Length ? handOvers[exports[export]].ExportedAt : long.MaxValue;
+            var reportAt = report < reports.Length ? losses[reports[report]].Time : long.MaxValue;
+            var endAt = end < _byEnd.Length ? _operations[_byEnd[end]].End : long.MaxValue;
+            var importAt = import < imports.Length ? handOvers[imports[import]].ImportedAt : long.MaxValue;
+            var now = long.Min(long.Min(long.Min(startAt, exportAt), long.Min(reportAt, endAt)), importAt);
+
+            // What ends at the end of time binds nobody.
+            if (now == long.MaxValue) return _verdicts.Close();
+            if (startAt == now) _judge.Judge(_byStart[start++]);
+            else if (exportAt == now) _sessions.Export(exports[export], handOvers[exports[export++]].From);
+            else if (reportAt == now) _sessions.Tell(losses[reports[report++]]);
+            else if (endAt == now) _judge.End(_byEnd[end++]);
+            else _sessions.Import(imports[import], handOvers[imports[import++]].To);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// Where a read may have been: the states on one timeline that show its rows as it did. Of a replica a stretch of ranks, since its state is a prefix of
+/// the WAL; of a primary only the rows themselves, since commits become visible there in an order of their own.
+/// </summary>
+internal readonly struct ReadFit
+{
+    private readonly History _history;
+    private readonly int[] _next;
+    private readonly int _rowCount;
+
+    private ReadFit(History history, in Operation read, int timeline, int shown, long high, int[] next)
+    {
+        (_history, _next, _rowCount, Timeline, Shown) = (history, next, read.RowCount, timeline, shown);
+        IsPrefix = read.Kind == OperationKind.ReplicaRead;
+        High = IsPrefix ? high : long.MaxValue;
+    }
+
+    public int Timeline { get; }
+
+    /// <summary>Whether the node that answered was a replica.</summary>
+    public bool IsPrefix { get; }
+
+    /// <summary>The last committed version that it shows; <see cref="VersionTable.None"/> for none.</summary>
+    public int Shown { get; }
+
+    /// <summary>The last rank that its state can contain; unbounded on a primary.</summary>
+    public long High { get; }
+
+    /// <summary>The versions that follow those it shows, on the timeline.</summary>
+    public ReadOnlySpan<int> Next => _next.AsSpan(0, _rowCount);
+
+    /// <summary>Fits a read to a timeline.</summary>
+    /// <param name="history">The history.</param>
+    /// <param name="read">The read.</param>
+    /// <param name="timeline">The timeline.</param>
+    /// <param name="next">Room for one number for each row.</param>
+    /// <param name="fit">Where it fits, or how far it came.</param>
+    /// <returns>Whether there is a state on the timeline that shows these rows.</returns>
+    public static bool TryFit(History history, in Operation read, int timeline, int[] next, out ReadFit fit)
+    {
+        var (tree, versions) = (history.Tree, history.Versions);
+        var (shown, high, fits, low) = (VersionTable.None, long.MaxValue, true, tree.Begin(timeline));
+        for (var i = 0; i < read.RowCount; i++)
+        {
+            ref readonly var row = ref history.Columns.Rows[read.FirstRow + i];
+            (var index, next[i]) = versions.Locate(row, timeline);
+
+            // A failed write that was shown has no place. It is told apart, and says nothing about the other rows.
+            if (index == VersionTable.None && row.Version > 0) next[i] = VersionTable.None;
+            if (index != VersionTable.None)
+            {
+                ref readonly var version = ref versions[index];
+                fits &= version.Rank <= tree.Reach(version.Timeline, timeline);
+                if (version.Timeline == timeline) low = long.Max(low, version.Rank);
+                if (shown == VersionTable.None || IsLater(version, versions[shown])) shown = index;
+            }
+
+            if (next[i] == VersionTable.None) continue;
+            ref readonly var follower = ref versions[next[i]];
+            // What the timeline began with is in every state on it.
+            high = long.Min(high, follower.Timeline == timeline ? follower.Rank - 1 : -1);
+        }
+
+        fit = new ReadFit(history, read, timeline, shown, high, next);
+        return fits && low <= fit.High;
+    }
+
+    /// <summary>How the read stands to a horizon that it has to contain.</summary>
+    /// <param name="horizon">The horizon.</param>
+    /// <param name="start">When the read started.</param>
+    public Fate Against(Horizon horizon, long start)
+    {
+        var fate = Containment(_history.Tree, horizon, Timeline, High);
+        if (IsPrefix || fate == Fate.Misses) return fate;
+        foreach (var index in Next)
+        {
+            if (index == VersionTable.None || !horizon.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
+            if (_history.AcknowledgedAt(index) < start) return Fate.Misses;
+            if (fate == Fate.Contains) fate = Fate.NotYetVisible;
+        }
+
+        return fate;
+    }
+
+    /// <summary>
+    /// How a read on a primary stands to itself: a commit before one that it shows, and acknowledged before it started, cannot be missing.
+    /// </summary>
+    public Fate AgainstItself(long start)
+    {
+        if (IsPrefix || Shown == VersionTable.None) return Fate.Contains;
+        var fate = Fate.Contains;
+        foreach (var index in Next)
+        {
+            if (index == VersionTable.None || IsLater(_history.Versions[index], _history.Versions[Shown])) continue;
+            if (_history.AcknowledgedAt(index) < start) return Fate.Misses;
+            fate = Fate.NotYetVisible;
+        }
+
+        return fate;
+    }
+
+    /// <summary>How a state at a rank of a timeline stands to a horizon.</summary>
+    public static Fate Containment(WalTree tree, Horizon horizon, int timeline, long rank)
+    {
+        var fate = Fate.Contains;
+        for (var i = 0; i < horizon.Count; i++)
+        {
+            var marked = horizon[i].Rank;
+            if (marked == 0 || marked <= (i == timeline ? rank : tree.Reach(i, timeline))) continue;
+            if (i >= timeline) return Fate.Misses;
+            fate = Fate.WentOnWithout;
+        }
+
+        return fate;
+    }
+
+    /// <summary>The mark of a horizon that a state does not contain; the latest one where the state contains them all.</summary>
+    public static (int Timeline, Mark Mark) Missed(WalTree tree, Horizon horizon, int timeline, long rank)
+    {
+        var latest = 0;
+        for (var i = horizon.Count - 1; i >= 0; i--)
+        {
+            if (horizon[i].Rank == 0) continue;
+            if (i >= timeline && horizon[i].Rank > (i == timeline ? rank : -1)) return (i, horizon[i]);
+            latest = int.Max(latest, i);
+        }
+
+        return (latest, horizon[latest]);
+    }
+
+    private static bool IsLater(in CommittedVersion one, in CommittedVersion other) =>
+        one.Timeline != other.Timeline ? one.Timeline > other.Timeline : one.Rank > other.Rank;
+}

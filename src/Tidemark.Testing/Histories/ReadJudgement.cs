@@ -1,0 +1,29 @@
+namespace Tidemark.Testing;
+
+/// <summary>How a read, explained by one timeline, stands to each promise it asked for.</summary>
+/// <param name="Written">To what its session wrote.</param>
+/// <param name="Seen">To what its session's reads showed, and had to contain.</param>
+/// <param name="Fresh">To what was acknowledged longer ago than its bound.</param>
+/// <param name="Prefix">To what it shows itself; always contained on a replica that it fits.</param>
+internal readonly record struct ReadJudgement(Fate Written, Fate Seen, Fate Fresh, Fate Prefix)
+{
+    public bool HasLost => Written == Fate.WentOnWithout || Seen == Fate.WentOnWithout;
+
+    public bool IsNotYetVisible => Written == Fate.NotYetVisible || Seen == Fate.NotYetVisible || Prefix == Fate.NotYetVisible;
+
+    public Fate Worst => (Fate)int.Max(int.Max((int)Written, (int)Seen), int.Max((int)Fresh, (int)Prefix));
+
+    public static ReadJudgement Of(ReadFit fit, in Operation read, SessionHorizons sessions, Horizon fresh)
+    {
+        var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), read.Start) : Fate.Contains;
+        var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), read.Start) : Fate.Contains;
+
+        // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
+        if (read.Asks(ReadGuarantees.MonotonicReads) && written != Fate.Misses && seen != Fate.Misses)
+            seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), read.Start));
+
+        // What history went on without makes nothing stale; only what is missed does.
+        var freshness = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
+        return new ReadJudgement(written, seen, freshness, fit.AgainstItself(read.Start));
+    }
+}

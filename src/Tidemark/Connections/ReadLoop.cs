@@ -1,0 +1,102 @@
+namespace Tidemark;
+
+/// <summary>
+/// What the attempts of a read do with a node: open a connection there, show that the node has what the read needs, and bring the answer. The one seam
+/// between deciding and doing: a command, a query of EF Core and a connection that is handed out each go their own way, and simulated servers theirs.
+/// </summary>
+/// <typeparam name="T">What the caller is given.</typeparam>
+internal interface IReadTrip<T>
+    where T : class
+{
+    /// <summary>What is sent is the caller's own command, whose time is the caller's and whose errors are answers. False: nothing but opening and checking.</summary>
+    bool RunsCallersCommand { get; }
+
+    /// <summary>Opens a connection to the node of the decision, and says what it must show before its rows are believed.</summary>
+    /// <param name="decision">Where to.</param>
+    /// <param name="isWrite">The statement turned out to write.</param>
+    /// <param name="isAsync">False: the returned task is complete.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken);
+
+    /// <summary>Sends, behind a check where there is a place to show. Null: the node does not have the place, and what it answered is void.</summary>
+    ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken);
+
+    /// <summary>What was sent has an answer that reaches the caller: rows, or an error.</summary>
+    void Deliver();
+
+    /// <summary>The attempt has failed or was given up: closes what it opened, if it got that far.</summary>
+    ValueTask CloseAsync(bool isAsync);
+}
+
+/// <summary>
+/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not to have what
+/// the read must include, is left out, and the rest is decided anew. Never repeats what may have written.
+/// </summary>
+internal static class ReadLoop
+{
+    /// <inheritdoc cref="RunAsync"/>
+    public static T Run<T>(HorizonResolver horizons, ReadAttempts attempts, IReadTrip<T> trip)
+        where T : class
+    {
+#pragma warning disable CA2012, RS0030 // Every step blocks for itself: the task is complete, and nothing is waited for here.
+        return RunAsync(horizons, attempts, trip, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
+#pragma warning restore CA2012, RS0030
+    }
+
+    /// <summary>Reads.</summary>
+    /// <param name="horizons">Learns what the read must include, where that takes asking.</param>
+    /// <param name="attempts">The read.</param>
+    /// <param name="trip">What is done with a node.</param>
+    /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    public static async ValueTask<T> RunAsync<T>(
+        HorizonResolver horizons, ReadAttempts attempts, IReadTrip<T> trip, bool isAsync, CancellationToken cancellationToken)
+        where T : class
+    {
+        // Replicas are waited for by those who await: a synchronous read blocks no thread for that.
+        attempts.MayWait = isAsync;
+        if (isAsync) await horizons.PrepareAsync(attempts.Session, cancellationToken).ConfigureAwait(false);
+        else horizons.Prepare(attempts.Session);
+        while (true)
+        {
+            if (isAsync) await horizons.ResolveAsync(attempts, cancellationToken).ConfigureAwait(false);
+            else horizons.Resolve(attempts);
+            var decision = attempts.Next();
+            if (attempts.WaitsFor is { } place)
+            {
+                attempts.Waited(await horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
+                continue;
+            }
+
+            using var activity = RouteActivity.Start(decision);
+            var isOpen = false;
+            try
+            {
+                var check = await trip.OpenAsync(decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
+                isOpen = true;
+                if (check != ConnectionCheck.TooYoung)
+                {
+                    var mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
+                    if (await trip.SendAsync(mustShow, isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
+                    {
+                        trip.Deliver();
+                        return answer;
+                    }
+                }
+
+                attempts.GiveUp(check, activity);
+                await trip.CloseAsync(isAsync).ConfigureAwait(false);
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                var isAbsorbed = attempts.Absorb(failure, isOpen && trip.RunsCallersCommand);
+                if (!isAbsorbed && trip.RunsCallersCommand) trip.Deliver();
+                await trip.CloseAsync(isAsync).ConfigureAwait(false);
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
+            }
+        }
+    }
+}

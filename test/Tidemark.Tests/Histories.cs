@@ -1,0 +1,20 @@
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>Small histories for tests, in the words of a history's file.</summary>
+internal static class Histories
+{
+    /// <summary>
+    /// Two clients (0 and 1), two replicas (nodes 0 and 1) and a primary (node 2). Lines of <paramref name="records"/> follow; the end is supplied.
+    /// </summary>
+    public static History Of(string records) => HistoryFile.Read(new StringReader(Text(records)));
+
+    public static string Text(string records)
+    {
+        string[] lines = ["node replica-1", "node replica-2", "node primary", "client alice", "client bob", .. records.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+        return $"tidemark-history 1 10\n{string.Join('\n', lines)}\nend {lines.Length}\n";
+    }
+
+    public static HistoryVerdict Check(string records) => HistoryChecker.Check(Of(records));
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>
+/// The checker against exhaustive search, on histories drawn by chance. <c>TIDEMARK_SMALL_HISTORIES=50000</c> in the environment draws more of them.
+/// </summary>
+public sealed class HistoryCheckerAgainstSearchTests
+{
+    private static readonly int Count =
+        int.Parse(Environment.GetEnvironmentVariable("TIDEMARK_SMALL_HISTORIES") ?? "3000", CultureInfo.InvariantCulture);
+
+    [Fact]
+    public void The_checker_finds_a_violation_exactly_where_no_choice_of_prefixes_explains_a_history()
+    {
+        var (clean, forked) = (0, 0);
+        for (var seed = 0; seed < Count; seed++)
+        {
+            var small = new SmallHistory(seed);
+            var search = new PrefixSearch(small);
+            var history = small.Build();
+            var verdict = HistoryChecker.Check(history);
+            verdict.IsClean.ShouldBe(search.IsClean(), $"seed {seed}: {string.Join('\n', verdict.Violations)}\n{Text(history)}");
+            if (verdict.IsClean) clean++;
+            if (small.ForkAt is not null)
+            {
+                forked++;
+                continue;
+            }
+
+            verdict.Prefix.ShouldBe(search.Torn(), $"seed {seed}");
+            verdict.ReadYourWrites.ShouldBe(search.MissingOwnWrites(), $"seed {seed}");
+            verdict.Staleness.ShouldBe(search.Stale(), $"seed {seed}");
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{Count} histories agree, {clean} of them clean, {forked} with a fork.");
+        clean.ShouldBeInRange(Count / 5, Count * 4 / 5);
+        forked.ShouldBeGreaterThan(Count / 10);
+    }
+
+    private static string Text(History history)
+    {
+        using var writer = new StringWriter();
+        HistoryFile.Write(history, writer);
+        return writer.ToString();
+    }
+}

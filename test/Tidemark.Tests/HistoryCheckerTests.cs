@@ -1,0 +1,189 @@
+using Tidemark.Testing;
+using static Tidemark.Histories;
+using static Tidemark.Testing.ViolationKind;
+
+namespace Tidemark;
+
+/// <summary>For each rule of the checker a history that breaks it, and one beside it that does not.</summary>
+public sealed class HistoryCheckerTests
+{
+    // Key 1 was written at ranks 10 and 30, key 2 at 20, by alice, who knew of each before the next.
+    private const string ThreeWrites = """
+        write 0 0 5 1 1 101 acknowledged
+        write 0 10 15 2 1 201 acknowledged
+        write 0 20 25 1 2 102 acknowledged
+        commit 1 1 101 1 10
+        commit 2 1 201 1 20
+        commit 1 2 102 1 30
+
+        """;
+
+    [Fact]
+    public void A_read_that_shows_a_commit_and_not_one_before_it_is_torn()
+    {
+        Only(Prefix, ThreeWrites + "read 1 30 40 0 replica nothing - 1:2:102 2:0:0");
+        Clean(ThreeWrites + "read 1 30 40 0 replica nothing - 1:1:101 2:0:0");
+        Clean(ThreeWrites + "read 1 30 40 0 replica nothing - 1:0:0 2:0:0");
+    }
+
+    [Fact]
+    public void A_read_misses_what_its_session_wrote_before_it()
+    {
+        Only(ReadYourWrites, ThreeWrites + "read 0 26 40 0 replica own-writes - 1:1:101");
+        Only(ReadYourWrites, ThreeWrites + "read 0 26 40 0 replica own-writes - 2:0:0");
+        Clean(ThreeWrites + "read 0 26 40 0 replica own-writes - 1:2:102");
+        Clean(ThreeWrites + "read 0 26 40 0 replica monotonic - 1:1:101");
+        Clean(ThreeWrites + "read 1 26 40 0 replica own-writes - 1:1:101");
+    }
+
+    [Fact]
+    public void What_runs_beside_a_read_or_ends_in_the_tick_in_which_it_begins_binds_it_to_nothing()
+    {
+        Clean(ThreeWrites + "read 0 25 40 0 replica own-writes - 1:1:101");
+        Only(MonotonicReads, ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 41 50 1 replica session - 1:1:101");
+        Clean(ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 40 50 1 replica session - 1:1:101");
+    }
+
+    [Fact]
+    public void A_read_misses_what_a_read_of_its_session_showed_on_another_node()
+    {
+        Only(MonotonicReads, ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 50 60 1 replica session - 2:0:0");
+        Clean(ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 50 60 1 replica session - 2:1:201");
+        Clean(ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 50 60 1 replica own-writes - 2:0:0");
+        Clean(ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 0 50 60 1 replica monotonic - 2:0:0");
+    }
+
+    [Theory]
+    [InlineData("replica nothing")]
+    [InlineData("primary nothing")]
+    public void What_a_read_showed_that_asked_for_nothing_counts_as_seen_on_a_replica_and_on_the_primary(string how) =>
+        Only(MonotonicReads, ThreeWrites + $"read 1 26 40 2 {how} - 1:2:102\nread 1 50 60 1 replica session - 2:0:0");
+
+    [Fact]
+    public void What_a_read_had_to_contain_because_of_a_write_a_later_monotonic_read_does_not_miss_either()
+    {
+        // The first read shows nothing of rank 30, and yet had to contain it.
+        const string Mixed = ThreeWrites + "read 0 26 40 0 replica own-writes - 2:1:201\n";
+        Only(MonotonicReads, Mixed + "read 0 50 60 1 replica monotonic - 1:1:101");
+        Clean(Mixed + "read 0 50 60 1 replica monotonic - 1:2:102");
+    }
+
+    [Fact]
+    public void What_a_read_had_to_contain_because_of_its_bound_a_later_monotonic_read_does_not_miss_either()
+    {
+        const string Bounded = ThreeWrites + "read 1 40 45 0 replica nothing 10 2:1:201\n";
+        Only(MonotonicReads, Bounded + "read 1 50 60 1 replica session - 1:1:101");
+        Clean(Bounded + "read 1 50 60 1 replica session - 1:2:102");
+        Clean(Bounded + "read 0 50 60 1 replica monotonic - 1:1:101");
+    }
+
+    [Fact]
+    public void A_hand_over_binds_to_what_the_giving_client_had_received()
+    {
+        const string Reads = ThreeWrites + "read 1 60 70 0 replica session - 1:1:101\n";
+        Only(ReadYourWrites, Reads + "hand-over 0 1 26 50");
+        Clean(Reads + "hand-over 0 1 25 50");
+        Clean(Reads + "hand-over 0 1 26 60");
+        Clean(Reads + "hand-over 1 0 26 50");
+    }
+
+    [Fact]
+    public void A_write_stands_before_an_earlier_one_of_its_session()
+    {
+        const string Swapped = "commit 1 1 101 1 20\ncommit 2 1 201 1 10\n";
+        Only(MonotonicWrites, Swapped + "write 0 0 5 1 1 101 acknowledged\nwrite 0 10 15 2 1 201 acknowledged");
+        Clean(Swapped + "write 0 0 5 1 1 101 acknowledged\nwrite 0 5 15 2 1 201 acknowledged");
+        Clean(Swapped + "write 0 0 5 1 1 101 acknowledged\nwrite 1 10 15 2 1 201 acknowledged");
+    }
+
+    [Fact]
+    public void A_write_stands_before_what_its_session_had_read()
+    {
+        const string Swapped = "commit 1 1 101 1 20\ncommit 2 1 201 1 10\nwrite 0 0 5 1 1 101 acknowledged\n";
+        Only(WritesFollowReads, Swapped + "read 1 6 9 0 replica nothing - 1:1:101\nwrite 1 10 15 2 1 201 acknowledged");
+        Clean(Swapped + "read 1 6 9 0 replica nothing - 1:0:0\nwrite 1 10 15 2 1 201 acknowledged");
+    }
+
+    [Fact]
+    public void A_read_is_staler_than_its_bound()
+    {
+        // Rank 30 was acknowledged at 25.
+        Only(Staleness, ThreeWrites + "read 1 36 40 0 replica nothing 10 1:1:101");
+        Clean(ThreeWrites + "read 1 35 40 0 replica nothing 10 1:1:101");
+        Clean(ThreeWrites + "read 1 36 40 0 replica nothing - 1:1:101");
+        Clean(ThreeWrites + "read 1 36 40 0 replica nothing 10 1:2:102");
+        Only(Staleness, ThreeWrites + "read 1 36 40 2 primary nothing 10 1:1:101");
+    }
+
+    [Fact]
+    public void A_primary_may_miss_what_is_not_acknowledged_yet_and_that_is_counted_apart()
+    {
+        const string Seen = """
+            write 0 0 50 1 1 101 acknowledged
+            commit 1 1 101 1 10
+            read 1 10 20 0 replica session - 1:1:101
+
+            """;
+        var verdict = Check(Seen + "read 1 30 40 2 primary session - 1:0:0");
+        verdict.IsClean.ShouldBeTrue();
+        verdict.VisibilityOrder.ShouldBe(1);
+        Only(MonotonicReads, Seen + "read 1 51 60 2 primary session - 1:0:0");
+        Only(MonotonicReads, Seen + "read 1 30 40 0 replica session - 1:0:0");
+        Check(Seen + "read 1 30 40 2 primary session - 1:1:101").VisibilityOrder.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_primary_shows_a_later_commit_and_not_an_earlier_one_only_while_that_is_not_acknowledged()
+    {
+        Only(Prefix, ThreeWrites + "read 1 16 40 2 primary nothing - 1:2:102 2:0:0");
+        var verdict = Check(ThreeWrites + "read 1 15 40 2 primary nothing - 1:2:102 2:0:0");
+        verdict.IsClean.ShouldBeTrue();
+        verdict.VisibilityOrder.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_write_of_unknown_outcome_binds_its_own_session_to_nothing_until_it_is_seen()
+    {
+        const string Unknown = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\n";
+        Clean(Unknown + "read 0 6 9 0 replica session - 1:0:0");
+        Only(MonotonicReads, Unknown + "read 0 6 9 0 replica session - 1:1:101\nread 0 10 12 1 replica session - 1:0:0");
+        Clean("write 0 0 5 1 0 101 unknown\nread 0 6 9 0 replica session - 1:0:0");
+    }
+
+    [Fact]
+    public void A_write_that_was_reported_failed_is_committed_or_shown()
+    {
+        Only(FailedWriteVisible, "write 0 0 5 1 0 101 failed\ncommit 1 1 101 1 10");
+        Only(FailedWriteVisible, "write 0 0 5 1 0 101 failed\nread 1 6 9 0 replica session - 1:1:101");
+        Clean("write 0 0 5 1 0 101 failed\nread 1 6 9 0 replica session - 1:0:0");
+    }
+
+    [Fact]
+    public void Many_violations_are_counted_and_the_first_hundred_told()
+    {
+        var verdict = Check(ThreeWrites + string.Join('\n', Enumerable.Range(0, 150).Select(i => $"read 0 {30 + i} {30 + i} 0 replica own-writes - 1:0:0")));
+        verdict.ReadYourWrites.ShouldBe(150);
+        verdict.Violations.Length.ShouldBe(HistoryVerdict.MaxViolationsListed);
+    }
+
+    [Fact]
+    public void A_violation_says_in_a_sentence_what_was_required_and_what_was_shown() =>
+        Check(ThreeWrites + "read 0 26 40 0 replica own-writes - 1:1:101").Violations.ShouldHaveSingleItem().Text.ShouldBe(
+            "Operation #3 (read on replica-1, alice, 26 to 40) shows version 1 of key 1 and not the next, from rank 30; its session had written rank 30, by operation #2.");
+
+    private static void Only(ViolationKind kind, string records)
+    {
+        var verdict = Check(records);
+        verdict.Violations.Select(violation => violation.Kind).ShouldBe([kind], string.Join('\n', verdict.Violations));
+        verdict.Count(kind).ShouldBe(1);
+        verdict.IsClean.ShouldBeFalse();
+    }
+
+    private static void Clean(string records)
+    {
+        var verdict = Check(records);
+        verdict.Violations.ShouldBeEmpty();
+        verdict.IsClean.ShouldBeTrue();
+        verdict.VisibilityOrder.ShouldBe(0);
+    }
+}

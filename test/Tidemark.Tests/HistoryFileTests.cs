@@ -1,0 +1,150 @@
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+public sealed class HistoryFileTests
+{
+    private const string EveryRecord = """
+        tidemark-history 1 1000
+        node replica-1
+        node the primary
+        client alice
+        client
+        fork 1 2 20
+        fork 2 3 30 -5
+        write 0 0 5 7 1 101 acknowledged
+        write 1 6 9 7 0 102 unknown
+        write 1 10 11 -8 0 103 failed
+        read 0 12 20 0 replica session 500 7:1:101 -8:0:0
+        read 1 12 20 1 primary nothing - 7:1:101
+        read 1 21 22 0 replica own-writes - 7:1:101
+        read 1 23 24 0 replica monotonic 0 7:1:101
+        hand-over 0 1 25 26
+        loss 1 27
+        commit 7 1 101 1 10
+        end 16
+
+        """;
+
+    [Fact]
+    public void A_history_is_written_as_it_was_read() => Text(HistoryFile.Read(new StringReader(EveryRecord))).ShouldBe(EveryRecord.ReplaceLineEndings("\n"));
+
+    [Fact]
+    public void A_history_in_a_file_gets_the_verdict_it_had_in_memory()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            for (var seed = 0; seed < 200; seed++)
+            {
+                var history = new SmallHistory(seed).Build();
+                HistoryFile.Write(history, path);
+                HistoryChecker.Check(HistoryFile.Read(path)).Violations.ShouldBe(HistoryChecker.Check(history).Violations);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    // The first record stands on line 7, below the head, three nodes and two clients.
+    [Theory]
+    [InlineData(7, "it ends at 4, before it starts at 5", "write 0 5 4 1 1 101 acknowledged")]
+    [InlineData(7, "there is no client 2", "write 2 0 5 1 1 101 acknowledged")]
+    [InlineData(7, "there is no client -1", "read -1 0 5 0 replica session - 1:0:0")]
+    [InlineData(7, "there is no node 3", "read 0 0 5 3 replica session - 1:0:0")]
+    [InlineData(7, "1 to 16 rows, not 0", "read 0 0 5 0 replica session -")]
+    [InlineData(7, "1 to 16 rows, not 17", "read 0 0 5 0 replica session - 1:0:0 2:0:0 3:0:0 4:0:0 5:0:0 6:0:0 7:0:0 8:0:0 9:0:0 10:0:0 11:0:0 12:0:0 13:0:0 14:0:0 15:0:0 16:0:0 17:0:0")]
+    [InlineData(7, "it shows key 1 twice", "read 0 0 5 0 replica session - 1:0:0 1:0:0")]
+    [InlineData(7, "is not negative", "read 0 0 5 0 replica session -2 1:0:0")]
+    [InlineData(7, "one of replica, primary", "read 0 0 5 0 standby session - 1:0:0")]
+    [InlineData(7, "KEY:VERSION:VALUE", "read 0 0 5 0 replica session - 1:0")]
+    [InlineData(7, "versions are counted from 0", "read 0 0 5 0 replica session - 1:-1:0")]
+    [InlineData(7, "versions are counted from 1", "commit 1 0 101 1 10")]
+    [InlineData(7, "ranks are counted from 1", "commit 1 1 101 1 0")]
+    [InlineData(7, "timelines are counted from 1", "commit 1 1 101 0 10")]
+    [InlineData(7, "nobody wrote value 101", "commit 1 1 101 1 10")]
+    [InlineData(7, "before it is given", "hand-over 0 1 10 9")]
+    [InlineData(7, "there is no client 5", "loss 5 1")]
+    [InlineData(7, "a child's number is larger", "fork 2 1 10")]
+    [InlineData(7, "is no record of a history", "wrote 0 0 5")]
+    [InlineData(7, "\"x\" is no number", "loss 0 x")]
+    [InlineData(7, "nothing should follow", "loss 0 1 2")]
+    [InlineData(7, "a number is missing", "write 0 0 5 1 1")]
+    [InlineData(7, "a node has a name", "node")]
+    [InlineData(8, "it writes value 101, as operation #0 does", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 2 1 101 acknowledged")]
+    [InlineData(8, "was written to key 1 by operation #0, not to key 2", "write 0 0 5 1 1 101 acknowledged", "commit 2 1 101 1 10")]
+    [InlineData(8, "was told version 1 of key 1, not 2", "write 0 0 5 1 1 101 acknowledged", "commit 1 2 101 1 10")]
+    [InlineData(10, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 1 102 acknowledged", "commit 1 1 101 1 10", "commit 1 1 102 1 20")]
+    [InlineData(9, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 10", "commit 1 1 101 1 20")]
+    [InlineData(10, "version 1 of key 1 is committed twice", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 20", "commit 1 1 101 2 20")]
+    [InlineData(8, "and version 1 is not before it", "write 0 0 5 1 2 101 acknowledged", "commit 1 2 101 1 10")]
+    [InlineData(10, "and version 1 is not before it", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 2 102 acknowledged", "commit 1 1 101 1 20", "commit 1 2 102 1 10")]
+    [InlineData(8, "shows value 102 as version 1 of key 1, which nobody wrote", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:102", "commit 1 1 101 1 10")]
+    [InlineData(8, "which operation #0 wrote to key 2", "write 0 0 5 2 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101", "commit 2 1 101 1 10")]
+    [InlineData(8, "and no commit record has that", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101")]
+    [InlineData(8, "and no commit record has that", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:2:101", "commit 1 1 101 1 10")]
+    [InlineData(8, "timeline 3 came out of 1 already", "fork 1 3 10", "fork 2 3 20")]
+    [InlineData(8, "no fork leads to timeline 3", "fork 1 2 10", "fork 3 4 10")]
+    [InlineData(9, "no fork leads to timeline 3", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 3 20")]
+    [InlineData(8, "began at 20 and cannot be left at 10", "fork 1 2 20", "fork 2 3 10")]
+    [InlineData(9, "rank 20 lies before timeline 2, which began at 20", "fork 1 2 20", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 2 20")]
+    public void A_contradiction_is_refused_with_its_line_and_the_reason(int line, string reason, params string[] records)
+    {
+        var refusal = Should.Throw<HistoryException>(() => Histories.Of(string.Join('\n', records)));
+        refusal.Message.ShouldContain(reason);
+        refusal.Line.ShouldBe(line);
+        refusal.Message.ShouldStartWith($"Line {line}: ");
+    }
+
+    [Fact]
+    public void A_file_that_is_cut_off_anywhere_is_refused()
+    {
+        var text = EveryRecord.ReplaceLineEndings("\n");
+        var whole = text.TrimEnd().Length;
+        for (var length = 0; length < whole; length++)
+        {
+            // "end 1" of "end 16" is a whole line, and still not the whole history.
+            var refusal = Should.Throw<HistoryException>(() => HistoryFile.Read(new StringReader(text[..length])), $"after {length} characters");
+            refusal.Line.ShouldBeInRange(0, 18);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, "begins with", "something else")]
+    [InlineData(1, "begins with", "tidemark-history 2 10")]
+    [InlineData(1, "non-zero", "tidemark-history 1 0")]
+    [InlineData(2, "should have 7 records, and has 0", "tidemark-history 1 10\nend 7")]
+    [InlineData(3, "nothing follows \"end\"", "tidemark-history 1 10\nend 0\nnode a")]
+    [InlineData(0, "cut off", "")]
+    public void What_is_no_history_is_refused(int line, string reason, string text)
+    {
+        var refusal = Should.Throw<HistoryException>(() => HistoryFile.Read(new StringReader(text)));
+        refusal.Message.ShouldContain(reason);
+        refusal.Line.ShouldBe(line);
+    }
+
+    [Fact]
+    public void Blank_lines_and_comments_are_passed_over() =>
+        HistoryFile.Read(new StringReader("tidemark-history 1 10\n\n# nothing here\nend 0\n\n")).OperationCount.ShouldBe(0);
+
+    [Fact]
+    public void A_contradiction_in_memory_names_the_operation()
+    {
+        var builder = new HistoryBuilder();
+        var client = builder.AddClient();
+        builder.Write(client, 0, 5, 1, 1, 101, HistoryOutcome.Acknowledged);
+        builder.Write(client, 6, 9, 1, 2, 101, HistoryOutcome.Acknowledged);
+        var refusal = Should.Throw<HistoryException>(() => builder.Build());
+        refusal.Message.ShouldBe("Operation #1: it writes value 101, as operation #0 does.");
+        refusal.Line.ShouldBe(0);
+    }
+
+    private static string Text(History history)
+    {
+        using var writer = new StringWriter();
+        HistoryFile.Write(history, writer);
+        return writer.ToString();
+    }
+}

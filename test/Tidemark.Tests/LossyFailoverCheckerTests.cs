@@ -1,0 +1,157 @@
+using Tidemark.Testing;
+using static Tidemark.Histories;
+using static Tidemark.Testing.ViolationKind;
+
+namespace Tidemark;
+
+/// <summary>What the checker makes of a failover that lost acknowledged commits: lost at rank 100 of timeline 1, from which timeline 2 went on.</summary>
+public sealed class LossyFailoverCheckerTests
+{
+    // Alice wrote version 1 of key 1 (kept) and version 2 (lost); then bob wrote another version 2 on timeline 2.
+    private const string Failover = """
+        fork 1 2 100
+        write 0 0 5 1 1 101 acknowledged
+        write 0 10 15 1 2 102 acknowledged
+        write 1 40 45 1 2 103 acknowledged
+        commit 1 1 101 1 90
+        commit 1 2 102 1 110
+        commit 1 2 103 2 105
+
+        """;
+
+    [Fact]
+    public void A_session_that_lost_a_write_is_told_before_its_next_answer()
+    {
+        Only(SilentLoss, Failover + "read 0 50 60 0 replica session - 1:2:103");
+        Clean(Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 55");
+        Clean(Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 60");
+        Clean(Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 30");
+        Only(SilentLoss, Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 61");
+        Only(SilentLoss, Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 1 55");
+        Only(SilentLoss, Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 9");
+        Clean(Failover + "read 0 50 60 0 replica monotonic - 1:2:103");
+    }
+
+    [Fact]
+    public void What_a_session_saw_is_lost_like_what_it_wrote()
+    {
+        const string Seen = Failover + "read 1 20 25 0 replica nothing - 1:2:102\nread 1 50 60 0 replica session - 1:2:103";
+        Only(SilentLoss, Seen);
+        Clean(Seen + "\nloss 1 58");
+    }
+
+    [Fact]
+    public void A_loss_is_counted_once_and_the_session_goes_on_from_the_fork()
+    {
+        const string Told = Failover + "read 0 50 60 0 replica session - 1:2:103\n";
+        Only(SilentLoss, Told + "read 0 70 80 0 replica session - 1:2:103");
+        Only(ReadYourWrites, Failover + "loss 0 30\nread 0 50 60 0 replica own-writes - 1:0:0");
+        Only(MonotonicReads, Told + "loss 0 55\nread 0 70 80 0 replica monotonic - 1:1:101");
+        Clean(Told + "loss 0 55\nread 0 70 80 0 replica own-writes - 1:1:101");
+    }
+
+    [Fact]
+    public void A_read_for_own_writes_alone_settles_nothing_of_what_was_seen()
+    {
+        const string Both = Failover + "read 0 20 25 0 replica nothing - 1:2:102\nread 0 50 60 0 replica own-writes - 1:2:103\nread 0 70 80 0 replica monotonic - 1:2:103";
+        Only(SilentLoss, Both, SilentLoss);
+        Only(SilentLoss, Both + "\nloss 0 75");
+        Clean(Both + "\nloss 0 55");
+    }
+
+    [Fact]
+    public void A_report_from_before_the_fork_tells_nothing_of_it()
+    {
+        const string Dated = """
+            fork 1 2 100 20
+            write 0 10 15 1 1 101 acknowledged
+            commit 1 1 101 1 110
+            write 1 40 45 2 1 201 acknowledged
+            commit 2 1 201 2 105
+            read 0 50 60 0 replica session - 1:0:0 2:1:201
+
+            """;
+        Only(SilentLoss, Dated + "loss 0 19");
+        Clean(Dated + "loss 0 20");
+    }
+
+    [Fact]
+    public void A_report_excuses_nothing_that_history_kept()
+    {
+        Only(ReadYourWrites, Failover + "loss 0 50\nloss 1 50\nread 1 51 60 0 replica own-writes - 1:1:101");
+        Clean(Failover + "loss 0 50\nloss 1 50\nread 1 51 60 0 replica own-writes - 1:2:103");
+    }
+
+    [Fact]
+    public void A_session_on_the_new_timeline_reads_from_a_standby_left_behind_on_the_old_one()
+    {
+        Only(MonotonicReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nread 1 70 80 0 replica monotonic - 1:2:102");
+        Clean(Failover + "read 1 20 30 0 replica nothing - 1:2:102\nread 1 70 80 0 replica monotonic - 1:2:102");
+        Only(Staleness, Failover + "read 1 70 80 0 replica nothing 10 1:2:102");
+        Clean(Failover + "read 1 54 80 0 replica nothing 10 1:2:102");
+    }
+
+    [Fact]
+    public void A_read_shows_rows_of_two_histories()
+    {
+        const string TwoKeys = Failover + "write 0 16 19 2 1 201 acknowledged\ncommit 2 1 201 1 120\n";
+        Only(Prefix, TwoKeys + "read 1 50 60 0 replica nothing - 1:2:103 2:1:201");
+        Only(Prefix, TwoKeys + "read 1 50 60 2 primary nothing - 1:2:103 2:1:201");
+        Clean(TwoKeys + "read 1 50 60 0 replica nothing - 1:2:103 2:0:0");
+        Clean(TwoKeys + "read 1 50 60 0 replica nothing - 1:2:102 2:1:201");
+    }
+
+    [Fact]
+    public void Acknowledged_writes_outside_the_final_history_are_listed_and_are_no_violation()
+    {
+        var verdict = Check(Failover);
+        verdict.IsClean.ShouldBeTrue();
+        verdict.LostWrites.ShouldBe([1]);
+        Check("write 0 0 5 1 1 101 unknown\nfork 1 2 100\ncommit 1 1 101 1 110").LostWrites.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void An_acknowledged_write_that_no_WAL_has_is_lost()
+    {
+        const string Gone = "write 0 0 5 1 1 101 acknowledged\nread 0 10 20 0 replica session - 1:0:0";
+        var verdict = Only(SilentLoss, Gone);
+        verdict.LostWrites.ShouldBe([0]);
+        Clean(Gone + "\nloss 0 15");
+    }
+
+    [Fact]
+    public void Two_failovers_in_a_row_lose_what_they_lose_and_nothing_else()
+    {
+        // 1 was left at 100 for 2, and 2 at 200 for 3.
+        const string Two = """
+            fork 1 2 100
+            fork 2 3 200
+            write 0 0 5 1 1 101 acknowledged
+            write 1 0 5 2 1 201 acknowledged
+            commit 1 1 101 1 110
+            commit 2 1 201 2 150
+
+            """;
+        Only(SilentLoss, Two + "read 0 50 60 0 replica session - 1:0:0");
+        Clean(Two + "read 0 50 60 0 replica own-writes - 2:1:201\nloss 0 60");
+        Clean(Two + "read 1 50 60 0 replica session - 2:1:201");
+        Only(ReadYourWrites, Two + "read 1 50 60 0 replica session - 2:0:0");
+        Check(Two).LostWrites.ShouldBe([0]);
+    }
+
+    [Fact]
+    public void A_write_on_the_old_timeline_after_the_session_saw_the_new_one_is_out_of_order()
+    {
+        Only(WritesFollowReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 201 1 130", MonotonicWrites);
+        Clean(Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 201 2 130");
+    }
+
+    private static HistoryVerdict Only(ViolationKind kind, string records, params ViolationKind[] others)
+    {
+        var verdict = Check(records);
+        verdict.Violations.Select(violation => violation.Kind).ShouldBe([.. others, kind], string.Join('\n', verdict.Violations));
+        return verdict;
+    }
+
+    private static void Clean(string records) => Check(records).Violations.ShouldBeEmpty();
+}

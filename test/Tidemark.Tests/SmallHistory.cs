@@ -1,0 +1,114 @@
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>A small history drawn by chance, with or without a fork: often one that could be, and often one that could not.</summary>
+internal sealed class SmallHistory
+{
+    private const int Keys = 2;
+    private const int Clients = 3;
+    private const int Horizon = 24;
+
+    private readonly Random _random;
+
+    public SmallHistory(int seed)
+    {
+        _random = new Random(seed);
+        DrawCommits();
+        DrawReads();
+        for (var i = _random.Next(3); i > 0; i--)
+        {
+            var at = Times();
+            HandOvers.Add((_random.Next(Clients), _random.Next(Clients), at.Start, at.End));
+        }
+    }
+
+    public sealed record Commit(int Key, int Version, int Value, int Timeline, int Rank, int Client, int Start, int End, HistoryOutcome Outcome);
+
+    public sealed record Read(int Client, int Start, int End, ReadGuarantees Asks, int? MaxStaleness, Observation[] Rows);
+
+    public List<Commit> Commits { get; } = [];
+
+    public List<Read> Reads { get; } = [];
+
+    public List<(int From, int To, int ExportedAt, int ImportedAt)> HandOvers { get; } = [];
+
+    /// <summary>Where timeline 2 began; null when there is none.</summary>
+    public int? ForkAt { get; private set; }
+
+    public History Build()
+    {
+        var builder = new HistoryBuilder(TimeSpan.TicksPerSecond);
+        var node = builder.AddNode("replica");
+        for (var i = 0; i < Clients; i++) builder.AddClient();
+        if (ForkAt is { } at) builder.Fork(1, 2, at);
+        foreach (var commit in Commits)
+        {
+            builder.Commit(commit.Key, commit.Version, commit.Value, (uint)commit.Timeline, commit.Rank);
+            builder.Write(commit.Client, commit.Start, commit.End, commit.Key, commit.Version, commit.Value, commit.Outcome);
+        }
+
+        foreach (var read in Reads)
+            builder.Read(read.Client, read.Start, read.End, node, onPrimary: false, read.Rows, read.Asks, read.MaxStaleness is { } ticks ? TimeSpan.FromTicks(ticks) : null);
+        foreach (var handOver in HandOvers) builder.HandOver(handOver.From, handOver.To, handOver.ExportedAt, handOver.ImportedAt);
+        return builder.Build();
+    }
+
+    private void DrawCommits()
+    {
+        var versions = new int[Keys];
+        var forkAfter = _random.Next(3) == 0 ? _random.Next(4) : int.MaxValue;
+        var atFork = new int[Keys];
+        var count = _random.Next(1, 5);
+        for (var rank = 1; rank <= count; rank++)
+        {
+            if (rank - 1 == forkAfter) atFork = [.. versions];
+            Draw(timeline: 1, rank, versions);
+        }
+
+        if (forkAfter >= count) return;
+        ForkAt = forkAfter;
+        var after = _random.Next(1, 3);
+        for (var rank = forkAfter + 1; rank <= forkAfter + after; rank++) Draw(timeline: 2, rank, atFork);
+    }
+
+    private void Draw(int timeline, int rank, int[] versions)
+    {
+        var key = _random.Next(Keys);
+        var (start, end) = Times();
+        // Mostly in the order of the WAL, or hardly a history would be clean.
+        if (_random.Next(5) > 0) (start, end) = ((4 * rank) - 3 + (4 * (timeline - 1)), (4 * rank) - 1 - _random.Next(2) + (4 * (timeline - 1)));
+        var outcome = _random.Next(5) == 0 ? HistoryOutcome.Unknown : HistoryOutcome.Acknowledged;
+        Commits.Add(new Commit(key, ++versions[key], 100 + Commits.Count, timeline, rank, _random.Next(Clients), start, end, outcome));
+    }
+
+    private void DrawReads()
+    {
+        for (var count = _random.Next(1, 5); count > 0; count--)
+        {
+            var (start, end) = Times();
+            var keys = Enumerable.Range(0, Keys).Where(_ => _random.Next(3) > 0).DefaultIfEmpty(_random.Next(Keys));
+            int? maxStaleness = _random.Next(4) == 0 ? _random.Next(12) : null;
+            var state = PrefixSearch.States(this)[_random.Next(PrefixSearch.States(this).Count)];
+            Observation[] rows = [.. keys.Select(key => _random.Next(6) == 0 ? AnyRow(key) : RowIn(state, key))];
+            Reads.Add(new Read(_random.Next(Clients), start, end, (ReadGuarantees)_random.Next(4), maxStaleness, rows));
+        }
+    }
+
+    private Observation AnyRow(int key)
+    {
+        Commit?[] versions = [null, .. Commits.Where(commit => commit.Key == key)];
+        return Row(key, versions[_random.Next(versions.Length)]);
+    }
+
+    private Observation RowIn(int state, int key) =>
+        Row(key, Commits.Where((commit, i) => commit.Key == key && (state >> i & 1) == 1).MaxBy(commit => commit.Version));
+
+    private static Observation Row(int key, Commit? commit) => new(key, commit?.Version ?? 0, commit?.Value ?? 0);
+
+    private (int Start, int End) Times()
+    {
+        var start = _random.Next(Horizon);
+        return (start, start + _random.Next(6));
+    }
+}
