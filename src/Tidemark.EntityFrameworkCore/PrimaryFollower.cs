@@ -64,7 +64,6 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         lease.Session = routing.Session;
         lease.IsOpenedBySave = routing.IsSaving;
         lease.IsForReading = routing.NextOpeningReads;
-        routing.NextOpeningReads = false;
     }
 
     /// <summary>A main connection that cannot be opened is told as what it means: there is no primary, and what was seen instead.</summary>

@@ -72,6 +72,11 @@ internal sealed class RoutedCommand(
             {
                 throw;
             }
+            finally
+            {
+                // The connection may not have been opened: the next to open it has purposes of its own.
+                routing.NextOpeningReads = false;
+            }
         }
 
         return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), new QueryTrip(this, routing, parameterObject));
@@ -93,6 +98,11 @@ internal sealed class RoutedCommand(
             catch (Exception failure) when (RouteActivity.Fail(activity, failure))
             {
                 throw;
+            }
+            finally
+            {
+                // The connection may not have been opened: the next to open it has purposes of its own.
+                routing.NextOpeningReads = false;
             }
         }
 

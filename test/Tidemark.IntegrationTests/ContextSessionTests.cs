@@ -1,4 +1,6 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
@@ -78,6 +80,24 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_write_after_a_tracking_query_that_found_no_connection_is_a_write_of_the_session(bool isAsync)
+    {
+        using var session = shared.Source.BeginSession();
+        var refusal = new OneRefusal();
+        await using var context = new StoreContext(new DbContextOptionsBuilder<StoreContext>().AddInterceptors(refusal).UseTidemark(shared.Source).Options);
+        await Should.ThrowAsync<TimeoutException>(async () => _ = isAsync ? await context.Items.ToListAsync(Stop) : context.Items.ToList());
+
+        // The transaction opens the connection, before any command tells what it is for.
+        await using var transaction = isAsync ? await context.Database.BeginTransactionAsync(Stop) : context.Database.BeginTransaction();
+        await WriteAsync(context, isAsync);
+        if (isAsync) await transaction.CommitAsync(Stop);
+        else transaction.Commit();
+        session.Written.ShouldNotBeNull();
+    }
+
     private static async Task<string> WriteAsync(StoreContext context, bool isAsync)
     {
         var item = new Item { Name = Guid.NewGuid().ToString() };
@@ -89,4 +109,21 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
 
     private static Task<bool> HasAsync(StoreContext context, string name, bool isAsync) =>
         isAsync ? context.Items.AnyAsync(i => i.Name == name, Stop) : Task.FromResult(context.Items.Any(i => i.Name == name));
+
+    /// <summary>Does not let the first connection be opened.</summary>
+    private sealed class OneRefusal : DbConnectionInterceptor
+    {
+        private bool _isOver;
+
+        public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
+        {
+            if (_isOver) return result;
+            _isOver = true;
+            throw new TimeoutException("no connection");
+        }
+
+        public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
+            DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+            new(ConnectionOpening(connection, eventData, result));
+    }
 }
