@@ -37,8 +37,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
     [Fact]
     public async Task Ef_and_commands_of_one_data_source_share_what_is_known_and_another_data_source_learns_it_anew()
     {
-        await shared.Cluster.Primary.RunAsync("CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
-        await shared.Cluster.WaitForReplayAsync(Stop);
+        await CreateDrawAsync();
         await using var source = await shared.ConnectAsync();
         using var counted = new CountedWrites();
         await using (var context = new DrawingContext(source))
@@ -69,6 +68,31 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
         await using var stranger = new DrawingContext(shared.Source);
         _ = await stranger.Items.Where(i => i.Id == 1).Select(i => DrawingContext.Draw(i.Id)).SingleAsync(Stop);
         counted.Total.ShouldBe(known + 1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_query_of_a_context_that_writes_takes_its_position_along_when_it_is_found_out_and_when_it_is_known(bool isAsync)
+    {
+        await CreateDrawAsync();
+        await using var source = await shared.ConnectAsync();
+        await using var context = new DrawingContext(source);
+        var query = context.Items.Where(i => i.Id <= 3).OrderBy(i => i.Id).Select(i => DrawingContext.Draw(i.Id));
+        foreach (var reason in (RouteReason[])[RouteReason.RepeatedOnPrimary, RouteReason.KnownToWrite])
+        {
+            using var session = source.BeginSession();
+            var drawn = isAsync ? await query.ToListAsync(Stop) : query.ToList();
+            drawn.ShouldBe([drawn[0], drawn[0] + 1, drawn[0] + 2], "nothing is run twice, and every row arrives");
+            session.Written.ShouldNotBeNull($"{reason}: the position came along");
+            session.IsUnknown.ShouldBeFalse();
+        }
+    }
+
+    private async Task CreateDrawAsync()
+    {
+        await shared.Cluster.Primary.RunAsync("CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
+        await shared.Cluster.WaitForReplayAsync(Stop);
     }
 
     private static ActivityListener Listen(List<string> decisions)
