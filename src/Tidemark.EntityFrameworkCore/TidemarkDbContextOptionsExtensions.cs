@@ -48,6 +48,9 @@ public static class TidemarkDbContextOptionsExtensions
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
         options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
         options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
+
+        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could serve.
+        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
         options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
         if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
