@@ -1,6 +1,7 @@
 using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Query;
 
 namespace Tidemark;
@@ -17,17 +18,18 @@ internal sealed class QueryMarker : IQueryExpressionInterceptor
     {
         if (eventData.Context is not { } context || ContextRouting.Of(context) is null) return queryExpression;
 
-        var survey = new Survey();
+        var survey = new Survey(context.Model);
         survey.Visit(queryExpression);
         var behavior = survey.Tracking ?? context.ChangeTracker.QueryTrackingBehavior;
-        var tracks = behavior == QueryTrackingBehavior.TrackAll && new ResultShape(context.Model).MayHoldEntity(queryExpression.Type);
+        var tracks = behavior == QueryTrackingBehavior.TrackAll
+            && (new ResultShape(context.Model).MayHoldEntity(queryExpression.Type) || new CallersCode(context.Model).GetsEntities(queryExpression));
 
-        if (tracks) queryExpression = new Tagger(QueryRoute.TracksTag).Visit(queryExpression);
-        return survey.IsRaw ? new Tagger(QueryRoute.RawTag).Visit(queryExpression) : queryExpression;
+        if (tracks) queryExpression = new Tagger(context.Model, QueryRoute.TracksTag).Visit(queryExpression);
+        return survey.IsRaw ? new Tagger(context.Model, QueryRoute.RawTag).Visit(queryExpression) : queryExpression;
     }
 
-    /// <summary>Finds the tracking behaviour the query asks for (the outermost call counts) and SQL of the caller's own.</summary>
-    private sealed class Survey : ExpressionVisitor
+    /// <summary>Finds the tracking behaviour the query asks for and SQL of the caller's own.</summary>
+    private sealed class Survey(IModel model) : ExpressionVisitor
     {
         public QueryTrackingBehavior? Tracking { get; private set; }
 
@@ -35,22 +37,22 @@ internal sealed class QueryMarker : IQueryExpressionInterceptor
 
         protected override Expression VisitMethodCall(MethodCallExpression node)
         {
+            // Inner calls come first and the last one counts, wherever it stands: that is how EF Core takes them.
+            var visited = base.VisitMethodCall(node);
             if (node.Method.DeclaringType == typeof(EntityFrameworkQueryableExtensions))
             {
-                Tracking ??= node.Method.Name switch
+                Tracking = node.Method.Name switch
                 {
+                    nameof(EntityFrameworkQueryableExtensions.AsTracking) => QueryTrackingBehavior.TrackAll,
                     nameof(EntityFrameworkQueryableExtensions.AsNoTracking) => QueryTrackingBehavior.NoTracking,
                     nameof(EntityFrameworkQueryableExtensions.AsNoTrackingWithIdentityResolution) =>
                         QueryTrackingBehavior.NoTrackingWithIdentityResolution,
-
-                    // AsTracking(behavior) says which in its argument.
-                    nameof(EntityFrameworkQueryableExtensions.AsTracking) =>
-                        node.Arguments is [_, ConstantExpression { Value: QueryTrackingBehavior chosen }] ? chosen : QueryTrackingBehavior.TrackAll,
-                    _ => null,
+                    _ => Tracking,
                 };
             }
 
-            return base.VisitMethodCall(node);
+            if (ReturnsRows(model, node)) IsRaw = true;
+            return visited;
         }
 
         protected override Expression VisitExtension(Expression node)
@@ -64,19 +66,27 @@ internal sealed class QueryMarker : IQueryExpressionInterceptor
     }
 
     /// <summary>Puts a tag on the first root of the query; EF Core collects tags wherever they stand.</summary>
-    private sealed class Tagger(string tag) : ExpressionVisitor
+    private sealed class Tagger(IModel model, string tag) : ExpressionVisitor
     {
         private static readonly System.Reflection.MethodInfo TagWith =
             typeof(EntityFrameworkQueryableExtensions).GetMethods().Single(m => m.Name == nameof(EntityFrameworkQueryableExtensions.TagWith));
 
         private bool _isDone;
 
-        protected override Expression VisitExtension(Expression node)
+        protected override Expression VisitExtension(Expression node) =>
+            node is QueryRootExpression root ? Tag(root, root.ElementType) : base.VisitExtension(node);
+
+        protected override Expression VisitMethodCall(MethodCallExpression node) =>
+            ReturnsRows(model, node) ? Tag(node, node.Type.GetGenericArguments()[0]) : base.VisitMethodCall(node);
+
+        private Expression Tag(Expression root, Type elementType)
         {
-            if (node is not QueryRootExpression root) return base.VisitExtension(node);
-            if (_isDone) return node;
+            if (_isDone) return root;
             _isDone = true;
-            return Expression.Call(TagWith.MakeGenericMethod(root.ElementType), root, Expression.Constant(tag));
+            return Expression.Call(TagWith.MakeGenericMethod(elementType), root, Expression.Constant(tag));
         }
     }
+
+    /// <summary>A function of the database that returns rows; EF Core makes a root of it only later.</summary>
+    private static bool ReturnsRows(IModel model, MethodCallExpression node) => model.FindDbFunction(node.Method) is { IsScalar: false };
 }
