@@ -3,6 +3,7 @@ using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -41,7 +42,7 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
         if (command.CommandSource == Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.FromSqlQuery) return RouteReason.RawSql;
         if (command.CommandSource != Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.LinqQuery) return RouteReason.Write;
 
-        if (!IsIdle(command.Connection)) return RouteReason.Transaction;
+        if (!IsIdle(command.Connection) || !LeadsToCluster(command.Connection)) return RouteReason.Transaction;
         if (route.Node is not null || Source.CurrentNode is not null) return RouteReason.None;
         if (route.IsRaw) return RouteReason.RawSql;
         return route.Tracks ? RouteReason.TrackingQuery : RouteReason.None;
@@ -50,6 +51,9 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
     /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
     public static bool IsIdle(IRelationalConnection connection) =>
         CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
+
+    /// <summary>The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.</summary>
+    private static bool LeadsToCluster(IRelationalConnection connection) => connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null;
 
     /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
     public static bool CommitsByItself(IRelationalConnection connection) =>

@@ -13,14 +13,16 @@ internal sealed class WriteLease
     private static readonly ConditionalWeakTable<NpgsqlConnection, WriteLease> Leases = [];
 
     private readonly ClusterConnections _owner;
+    private readonly string _connectionString;
     private NodeState _node;
     private ConsistencySession? _counted;
     private ConsistencySession? _watching;
     private bool _isOpen;
 
-    private WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
+    private WriteLease(ClusterConnections owner, string connectionString, NodeState node, ConsistencySession? session)
     {
         _owner = owner;
+        _connectionString = connectionString;
         _node = node;
         Session = session;
     }
@@ -43,14 +45,18 @@ internal sealed class WriteLease
     /// <summary>Follows a connection from its next opening on.</summary>
     public static WriteLease Follow(NpgsqlConnection connection, ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
-        var lease = new WriteLease(owner, node, session);
+        var lease = new WriteLease(owner, connection.ConnectionString, node, session);
         Leases.Add(connection, lease);
         connection.StateChange += lease.OnStateChange;
         return lease;
     }
 
-    /// <summary>The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary.</summary>
-    public static WriteLease? Of(NpgsqlConnection connection) => Leases.TryGetValue(connection, out var lease) ? lease : null;
+    /// <summary>
+    /// The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary, or was given another connection string since and
+    /// leads wherever that says.
+    /// </summary>
+    public static WriteLease? Of(NpgsqlConnection connection) =>
+        Leases.TryGetValue(connection, out var lease) && lease._connectionString == connection.ConnectionString ? lease : null;
 
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
@@ -60,6 +66,8 @@ internal sealed class WriteLease
 
     private void Opened(NpgsqlConnection connection)
     {
+        if (Of(connection) is null) return;
+
         // The server says with every connection whether it is a standby: a node demoted since the last probe must not be taken for the primary.
         if (connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on")
         {
