@@ -231,6 +231,10 @@ internal sealed class RoutedCommand(
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
     }
 
-    private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>
-        new(node, command.ParameterValues, command.ReaderColumns, command.Context, command.Logger, command.DetailedErrorsEnabled, command.CommandSource);
+    /// <summary>The command on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>
+    private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command)
+    {
+        node.CommandTimeout = command.Connection.CommandTimeout;
+        return new(node, command.ParameterValues, command.ReaderColumns, command.Context, command.Logger, command.DetailedErrorsEnabled, command.CommandSource);
+    }
 }
