@@ -81,7 +81,8 @@ internal sealed class NoteLength
 
 internal sealed class JournalContext(DbContextOptions<JournalContext> options) : DbContext(options)
 {
-    public const string View = "CREATE VIEW note_lengths AS SELECT \"Text\", length(\"Text\") AS \"Length\" FROM \"Notes\"";
+    public const string View = "CREATE VIEW note_lengths AS SELECT \"Text\", length(\"Text\") AS \"Length\" FROM \"Notes\"; " +
+        "CREATE FUNCTION sleep(seconds double precision) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(seconds); RETURN 1; END $$";
 
     public const string Fill = """
         TRUNCATE "Notes", "Replies", "Marks" RESTART IDENTITY; ALTER SEQUENCE "EntityFrameworkHiLoSequence" RESTART;
@@ -101,11 +102,17 @@ internal sealed class JournalContext(DbContextOptions<JournalContext> options) :
 
     public static int ServerPort() => throw new NotSupportedException("Runs in the database only.");
 
+    public static int Backend() => throw new NotSupportedException("Runs in the database only.");
+
+    public static int Sleep(double seconds) => throw new NotSupportedException("Runs in the database only.");
+
     public static string Setting(string name, bool missingIsFine) => throw new NotSupportedException("Runs in the database only.");
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.HasDbFunction(() => ServerPort()).HasName("inet_server_port").IsBuiltIn();
+        modelBuilder.HasDbFunction(() => Backend()).HasName("pg_backend_pid").IsBuiltIn();
+        modelBuilder.HasDbFunction(() => Sleep(0)).HasName("sleep");
         modelBuilder.HasDbFunction(() => Setting("", true)).HasName("current_setting").IsBuiltIn();
         modelBuilder.Entity<Note>(note =>
         {

@@ -27,10 +27,16 @@ public abstract class PathTests(JournalCluster shared)
     private protected async Task WalkAsync(string name, bool sync)
     {
         var path = Paths.Single(p => p.Name == name);
-        var isRead = path.Nodes.StartsWith('R');
-        if (!shared.Cluster.Primary.IsRunning && !(isRead && !path.Nodes.Contains('P', StringComparison.Ordinal)))
+        if (!shared.Cluster.Primary.IsRunning && !path.IsOwn && path.Nodes != "R")
         {
             await WalkWithoutPrimaryAsync(path, sync);
+            return;
+        }
+
+        if (!shared.Cluster.Primary.IsRunning && path.IsOwn)
+        {
+            var without = await Errors.OfAsync(() => WalkAsync(path, sync, isRouted: false, new Sent()));
+            (await Errors.OfAsync(() => WalkAsync(path, sync, isRouted: true, new Sent()))).ShouldBe(without);
             return;
         }
 

@@ -97,7 +97,7 @@ internal static class ReadPaths
             await using var own = run.OwnConnection();
             run.Db.Database.SetDbConnection(own);
             return await run.NotesAsync() + await run.CountAsync(run.Db.Replies);
-        }),
+        }) { IsOwn = true },
         new("a connection of the caller's own, given away and open at the end", "P", async run =>
         {
             var context = run.Another();
@@ -105,19 +105,19 @@ internal static class ReadPaths
             if (run.Sync) context.Database.OpenConnection();
             else await context.Database.OpenConnectionAsync(run.Stop);
             return await run.NotesAsync(context);
-        }),
+        }) { IsOwn = true },
         new("a query over another connection string", "P", async run =>
         {
             run.Db.Database.SetConnectionString(run.OwnConnection().ConnectionString + ";Application Name=own");
             return string.Join(",", await run.ListAsync(run.Db.Notes.Select(n => JournalContext.Setting("application_name", true))));
-        }),
+        }) { IsOwn = true },
         new("another connection string after a read", "R?P", async run =>
         {
             await run.NotesAsync();
             _ = run.Db.Database.GetDbConnection();
             run.Db.Database.SetConnectionString(run.OwnConnection().ConnectionString + ";Application Name=own");
             return string.Join(",", await run.ListAsync(run.Db.Notes.Select(n => JournalContext.Setting("application_name", true))));
-        }),
+        }) { IsOwn = true },
         new("CanConnect", "P", async run => run.Sync ? run.Db.Database.CanConnect() : await run.Db.Database.CanConnectAsync(run.Stop)) { WithoutPrimary = "False" },
         new("EnsureCreated of what is there", "P", async run => run.Sync ? run.Db.Database.EnsureCreated() : await run.Db.Database.EnsureCreatedAsync(run.Stop)),
         new("pending migrations where there are none", "P", async run =>

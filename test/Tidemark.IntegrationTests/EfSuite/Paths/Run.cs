@@ -85,4 +85,7 @@ internal sealed record Path(string Name, string Nodes, Func<Run, Task<object?>> 
 {
     /// <summary>It answers without a primary although it asks for one.</summary>
     public string? WithoutPrimary { get; init; }
+
+    /// <summary>It runs on a connection of the caller's own, wherever that leads.</summary>
+    public bool IsOwn { get; init; }
 }

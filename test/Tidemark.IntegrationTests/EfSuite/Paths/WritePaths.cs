@@ -190,14 +190,14 @@ internal static class WritePaths
             else await run.Db.Database.CloseConnectionAsync();
             return await run.NotesAsync();
         }),
-        new("saving on a connection that is the caller's own", "P", async run =>
+        new Path("saving on a connection that is the caller's own", "P", async run =>
         {
             await using var own = run.OwnConnection();
             run.Db.Database.SetDbConnection(own);
             run.Db.Add(new Reply { Text = "own", NoteId = 1 });
             await run.SaveAsync();
             return await run.CountAsync(run.Db.Replies.Where(r => r.NoteId == 1));
-        }),
+        }) { IsOwn = true },
         new("an entity from a replica, attached and changed", "RP~", async run =>
         {
             var note = await run.FirstAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id));
