@@ -89,7 +89,7 @@ internal sealed class RoutedCommand(
                 if (check != ConnectionCheck.TooYoung)
                 {
                     _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = base.ExecuteReader(Through(node, parameterObject));
+                    var reader = ReadOn(node, routing, parameterObject);
                     node.Deliver();
                     return reader;
                 }
@@ -163,7 +163,7 @@ internal sealed class RoutedCommand(
                 if (check != ConnectionCheck.TooYoung)
                 {
                     _mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
-                    var reader = await base.ExecuteReaderAsync(Through(node, parameterObject), cancellationToken).ConfigureAwait(false);
+                    var reader = await ReadOnAsync(node, routing, parameterObject, cancellationToken).ConfigureAwait(false);
                     node.Deliver();
                     return reader;
                 }
@@ -229,6 +229,41 @@ internal sealed class RoutedCommand(
         _mustShow = null;
         _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
+    }
+
+    /// <summary>Runs the read on the node; a second time, with the node's types loaded anew, where its pool lacks one.</summary>
+    private RelationalDataReader ReadOn(NodeConnection node, ContextRouting routing, in RelationalCommandParameterObject command)
+    {
+        try
+        {
+            var reader = base.ExecuteReader(Through(node, command));
+            if (!NodeTypes.AreMissing(reader.DbDataReader, routing.Source, node.NodeIndex)) return reader;
+            reader.Dispose();
+        }
+        catch (Exception failure) when (NodeTypes.MayBeWhy(failure))
+        {
+        }
+
+        node.DbConnection.ReloadTypes();
+        return base.ExecuteReader(Through(node, command));
+    }
+
+    /// <inheritdoc cref="ReadOn"/>
+    private async Task<RelationalDataReader> ReadOnAsync(
+        NodeConnection node, ContextRouting routing, RelationalCommandParameterObject command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var reader = await base.ExecuteReaderAsync(Through(node, command), cancellationToken).ConfigureAwait(false);
+            if (!NodeTypes.AreMissing(reader.DbDataReader, routing.Source, node.NodeIndex)) return reader;
+            await reader.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception failure) when (NodeTypes.MayBeWhy(failure))
+        {
+        }
+
+        await node.DbConnection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+        return await base.ExecuteReaderAsync(Through(node, command), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The command on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>
