@@ -16,11 +16,12 @@ public sealed class NorthwindCluster : IAsyncLifetime
     public TidemarkDataSource Source { get; private set; } = null!;
 
     /// <summary>
-    /// Its probes are too rare to vouch for a write made since, so that after one each read on a replica proves the position in its own round trip.
+    /// It opens a connection for each command, and no probe vouches for a connection younger than itself: after a write each read on a replica proves
+    /// the position in its own round trip.
     /// </summary>
     public TidemarkDataSource Checking { get; private set; } = null!;
 
-    /// <summary>A place that <see cref="Checking"/> does not know the replicas to have.</summary>
+    /// <summary>Where the sessions of <see cref="Checking"/> begin: behind a write.</summary>
     public CausalToken Written { get; private set; } = null!;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -36,8 +37,8 @@ public sealed class NorthwindCluster : IAsyncLifetime
         }
 
         await Cluster.WaitForReplayAsync(Stop);
-        Source = await ConnectAsync(TimeSpan.FromMilliseconds(100));
-        Checking = await ConnectAsync(TimeSpan.FromMinutes(1));
+        Source = await ConnectAsync("");
+        Checking = await ConnectAsync(";Pooling=false");
         using (Checking.BeginSession())
         {
             await using (var write = Checking.CreateCommand("CREATE TABLE written ()")) await write.ExecuteNonQueryAsync(Stop);
@@ -45,6 +46,7 @@ public sealed class NorthwindCluster : IAsyncLifetime
         }
 
         await Cluster.WaitForReplayAsync(Stop);
+        for (var i = 0; i < Cluster.Nodes.Count; i++) await Checking.Cluster.Monitor.SampleAsync(i, Stop);
     }
 
     public async ValueTask DisposeAsync()
@@ -74,11 +76,10 @@ public sealed class NorthwindCluster : IAsyncLifetime
         return builder.Build();
     }
 
-    private async Task<TidemarkDataSource> ConnectAsync(TimeSpan probeInterval)
+    private async Task<TidemarkDataSource> ConnectAsync(string keywords)
     {
         var builder = new TidemarkDataSourceBuilder();
-        foreach (var node in Cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString);
-        builder.Options.ProbeInterval = probeInterval;
+        foreach (var node in Cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString + keywords);
         builder.ConfigureNodes(node => node.MapEnum<Tier>("tier"));
         var source = builder.Build();
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
