@@ -3,6 +3,7 @@ using System.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -14,6 +15,12 @@ internal sealed class CommandJudge(TidemarkDataSource source)
     /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
     public static bool IsIdle(IRelationalConnection connection) =>
         CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
+
+    /// <summary>The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.</summary>
+    public static bool LeadsToCluster(IRelationalConnection connection) => connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null;
+
+    /// <summary>A read may run on another connection than this.</summary>
+    public static bool MayBeLeft(IRelationalConnection connection) => IsIdle(connection) && LeadsToCluster(connection);
 
     /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
     public static bool CommitsByItself(IRelationalConnection connection) =>
@@ -30,9 +37,9 @@ internal sealed class CommandJudge(TidemarkDataSource source)
     {
         ask = AskOf(route, command.ParameterValues);
         if (command.CommandSource is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)) return RouteReason.Write;
-        if (!IsIdle(command.Connection))
+        if (!MayBeLeft(command.Connection))
         {
-            ThrowIfElsewhere(route.NodeIn(command.ParameterValues), report);
+            ThrowIfElsewhere(route.NodeIn(command.ParameterValues), report, command.Connection);
             return RouteReason.Transaction;
         }
 
@@ -79,9 +86,13 @@ internal sealed class CommandJudge(TidemarkDataSource source)
     }
 
     /// <summary>A query that names its node never moves elsewhere, and in a transaction it cannot run anywhere else than that does.</summary>
-    private void ThrowIfElsewhere(string? named, Report? report)
+    private void ThrowIfElsewhere(string? named, Report? report, IRelationalConnection connection)
     {
         if (named is null) return;
+        if (report is null && !LeadsToCluster(connection))
+            throw new InvalidOperationException(
+                $"The query names node '{named}', but the context was given a connection or a connection string of its own, and all its queries run there. " +
+                "Leave out OnNode, or ask in another context.");
         var there = report?.Decision ?? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Transaction));
         if (!string.Equals(there.Node, named, StringComparison.OrdinalIgnoreCase))
             throw new InvalidOperationException(

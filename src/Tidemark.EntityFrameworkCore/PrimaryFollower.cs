@@ -80,6 +80,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)
     {
         if (Lease(connection) is not null || ContextRouting.Of(eventData.Context) is not { } routing) return;
-        if (connection.Database != routing.Source.Database) routing.Source.Cluster.Clear();
+        var isProviders = connection.Database != routing.Source.Database && connection != eventData.Context!.Database.GetDbConnection();
+        if (isProviders) routing.Source.Cluster.Clear();
     }
 }

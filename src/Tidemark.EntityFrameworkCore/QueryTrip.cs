@@ -27,7 +27,7 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
         if (_node is null) return await command.SendAsync(parameters, mustShow: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await command.SendAsync(Through(_node), mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await ReadOnAsync(_node, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();
@@ -50,12 +50,39 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
         else _node!.Close();
     }
 
-    private RelationalCommandParameterObject Through(NodeConnection node) => new(
-        node,
-        parameters.ParameterValues,
-        parameters.ReaderColumns,
-        parameters.Context,
-        parameters.Logger,
-        parameters.DetailedErrorsEnabled,
-        parameters.CommandSource);
+    /// <summary>Runs the query on the node; a second time, with the node's types loaded anew, where its pool lacks one.</summary>
+    private async ValueTask<RelationalDataReader> ReadOnAsync(NodeConnection node, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    {
+        var through = Through(node);
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        try
+        {
+            var reader = await command.SendAsync(through, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            if (!NodeTypes.AreMissing(reader.DbDataReader, routing.Source, node.NodeIndex)) return reader;
+            if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
+            else reader.Dispose();
+        }
+        catch (Exception failure) when (NodeTypes.MayBeWhy(failure))
+        {
+        }
+
+        if (isAsync) await node.DbConnection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+        else node.DbConnection.ReloadTypes();
+#pragma warning restore CA1849
+        return await command.SendAsync(through, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The query on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>
+    private RelationalCommandParameterObject Through(NodeConnection node)
+    {
+        node.CommandTimeout = parameters.Connection.CommandTimeout;
+        return new(
+            node,
+            parameters.ParameterValues,
+            parameters.ReaderColumns,
+            parameters.Context,
+            parameters.Logger,
+            parameters.DetailedErrorsEnabled,
+            parameters.CommandSource);
+    }
 }

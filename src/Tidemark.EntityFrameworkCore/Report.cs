@@ -83,9 +83,13 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private static void ThrowIfBusy(IRelationalConnection main)
     {
-        if (!CommandJudge.IsIdle(main))
+        if (CommandJudge.MayBeLeft(main)) return;
+        if (CommandJudge.IsIdle(main))
             throw new InvalidOperationException(
-                "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
-                "End the transaction and close the connection first, or use another context.");
+                "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which may lead anywhere: it runs on a " +
+                "node of the cluster. Begin an ordinary transaction, or use another context.");
+        throw new InvalidOperationException(
+            "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
+            "End the transaction and close the connection first, or use another context.");
     }
 }

@@ -24,8 +24,11 @@ internal sealed class RouteMarker(
         // By now navigations, includes and query filters are joins and subqueries over the entities they read.
         var entities = new QueryEntities();
         entities.Visit(processed);
+        var model = QueryCompilationContext.Model;
+
+        // EF Core has found the behaviour by now: the last call counts, wherever it stands, and inner ones come first.
         if (QueryCompilationContext.QueryTrackingBehavior == QueryTrackingBehavior.TrackAll
-            && new ResultShape(QueryCompilationContext.Model).MayHoldEntity(plain.Type))
+            && (new ResultShape(model).MayHoldEntity(plain.Type) || new CallersCode(model).GetsEntities(plain)))
             QueryCompilationContext.AddTag(QueryRoute.TracksTag);
         if (entities.IsRaw) QueryCompilationContext.AddTag(QueryRoute.RawTag);
         if (entities.Rule is { } rule) QueryCompilationContext.AddTag(QueryRoute.RuleTag + rule);

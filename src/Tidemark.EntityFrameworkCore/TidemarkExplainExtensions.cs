@@ -20,7 +20,8 @@ public static class TidemarkExplainExtensions
 
     /// <summary>
     /// Runs the query under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, with its parameters, and gives PostgreSQL's plan; its rows are dropped. Of
-    /// a split query the first statement is explained. Within a transaction it runs there.
+    /// a split query the first statement is explained. Within a transaction, or on a connection of the context's own,
+    /// it runs there.
     /// </summary>
     /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
@@ -32,8 +33,19 @@ public static class TidemarkExplainExtensions
         {
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
-            if (!CommandJudge.IsIdle(probed.Command.Connection))
-                return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken).ConfigureAwait(false));
+            var main = probed.Command.Connection;
+            if (!CommandJudge.MayBeLeft(main))
+            {
+                await main.OpenAsync(cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken).ConfigureAwait(false));
+                }
+                finally
+                {
+                    await main.CloseAsync().ConfigureAwait(false);
+                }
+            }
 
             var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
             {
