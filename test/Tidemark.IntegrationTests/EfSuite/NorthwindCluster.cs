@@ -21,6 +21,9 @@ public sealed class NorthwindCluster : IAsyncLifetime
     /// </summary>
     public TidemarkDataSource Checking { get; private set; } = null!;
 
+    /// <summary>Queries that track read from replicas too.</summary>
+    public TidemarkDataSource Tracking { get; private set; } = null!;
+
     /// <summary>Where the sessions of <see cref="Checking"/> begin: behind a write.</summary>
     public CausalToken Written { get; private set; } = null!;
 
@@ -39,6 +42,7 @@ public sealed class NorthwindCluster : IAsyncLifetime
         await Cluster.WaitForReplayAsync(Stop);
         Source = await ConnectAsync("");
         Checking = await ConnectAsync(";Pooling=false");
+        Tracking = await ConnectAsync("", TrackedQueries.FromReplicas);
         using (Checking.BeginSession())
         {
             await using (var write = Checking.CreateCommand("CREATE TABLE written ()")) await write.ExecuteNonQueryAsync(Stop);
@@ -53,6 +57,7 @@ public sealed class NorthwindCluster : IAsyncLifetime
     {
         await Source.DisposeAsync();
         await Checking.DisposeAsync();
+        await Tracking.DisposeAsync();
         await _plain.DisposeAsync();
         await Cluster.DisposeAsync();
     }
@@ -76,11 +81,12 @@ public sealed class NorthwindCluster : IAsyncLifetime
         return builder.Build();
     }
 
-    private async Task<TidemarkDataSource> ConnectAsync(string keywords)
+    private async Task<TidemarkDataSource> ConnectAsync(string keywords, TrackedQueries tracked = TrackedQueries.FromPrimary)
     {
         var builder = new TidemarkDataSourceBuilder();
         foreach (var node in Cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString + keywords);
         builder.ConfigureNodes(node => node.MapEnum<Tier>("tier"));
+        builder.Options.TrackedQueries = tracked;
         var source = builder.Build();
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         return source;

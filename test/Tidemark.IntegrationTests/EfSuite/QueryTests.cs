@@ -4,7 +4,7 @@ namespace Tidemark.EfSuite;
 
 /// <summary>
 /// Every query gives with Tidemark what it gives without: the same rows, the same errors, the same tracked entities by the same SQL. Nothing that is
-/// tracked comes from a replica, and no query without tracking goes to the primary.
+/// tracked comes from a replica unless that is asked for, and no query without tracking goes to the primary.
 /// </summary>
 public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<NorthwindCluster>
 {
@@ -50,7 +50,14 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
         (plain.Error is not null).ShouldBe(query.Fails, $"{how}: {plain.Error}");
         routed.ShouldBeTheSameAs(plain, how);
         ShouldRunWhereItBelongs(query, routed, tracking, how);
-        if (tracking == QueryTrackingBehavior.TrackAll) return;
+        if (tracking == QueryTrackingBehavior.TrackAll)
+        {
+            // Once more with tracked entities from replicas.
+            var tracked = await Outcome.OfAsync(query, sent => NorthwindCluster.CreateRouted(shared.Tracking, tracking, sent), sync, Stop);
+            tracked.ShouldBeTheSameAs(plain, how);
+            foreach (var port in tracked.Ports) (port == shared.Cluster.Primary.Port).ShouldBe(query.IsRaw, $"{how}, tracked from replicas");
+            return;
+        }
 
         // Once more with every read on a replica proving its position.
         using var session = shared.Checking.BeginSession(shared.Written);
