@@ -46,5 +46,15 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         context.Database.GetDbConnection().State.ShouldBe(System.Data.ConnectionState.Closed);
     }
 
+    [Fact]
+    public async Task A_connection_string_of_its_own_may_lead_to_a_standby()
+    {
+        await using var context = Create();
+        _ = context.Database.GetDbConnection();
+        context.Database.SetConnectionString(shared.Cluster["pg-2"].ConnectionString + ";Application Name=own");
+        var ports = await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop);
+        ports.ShouldBe([shared.Cluster["pg-2"].Port]);
+    }
+
     private JournalContext Create() => new(shared.RoutedOptions(new Sent(), null));
 }
