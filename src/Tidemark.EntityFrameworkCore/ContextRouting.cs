@@ -1,5 +1,3 @@
-using System.Data;
-using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -7,22 +5,40 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>
-/// The routing state of one context: its session where none surrounds it, and its connections to the nodes it read from. Reset when a pooled
-/// context goes back to its pool.
+/// The routing state of one context: its session where none surrounds it, where it last read, and its connections to the nodes it read from. Reset when a
+/// pooled context goes back to its pool.
 /// </summary>
-internal sealed class ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies)
-    : IResettableService, IDisposable, IAsyncDisposable
+internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
 {
-    private readonly List<NodeConnection> _connections = [];
-    private ConsistencySession _own = NewSession(options);
+    private readonly RelationalConnectionDependencies _dependencies;
+    private readonly NodeConnections _connections;
+    private readonly CommandJudge _judge;
+    private readonly ReplicaEntities? _replicaEntities;
+    private ConsistencySession _own;
+    private RouteDecision _lastDecision;
+    private RouteReason _whyPrimary;
+    private bool _tracks;
 
     // A context keeps to one replica, so that split queries and lazy loads do not jump between states of the data.
     private int _lastNode = -1;
 
-    public TidemarkDataSource Source { get; } = SourceOf(options);
+    public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies)
+    {
+        Source = TidemarkOptionsExtension.CheckedSourceOf(options);
+        _dependencies = dependencies;
+        _connections = new NodeConnections(dependencies, Source);
+        _judge = new CommandJudge(Source);
+        _replicaEntities = Source.TracksFromReplicas ? new ReplicaEntities(Source) : null;
+        _own = new ConsistencySession(Source.Cluster.Monitor);
+    }
+
+    public TidemarkDataSource Source { get; }
 
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
+
+    /// <summary>The read-only transaction that the context is in; <see langword="null"/>: none.</summary>
+    public Report? Report { get; set; }
 
     /// <summary>The context is saving: a connection that is opened meanwhile is opened and closed by EF Core.</summary>
     public bool IsSaving { get; set; }
@@ -30,89 +46,105 @@ internal sealed class ContextRouting(IDbContextOptions options, RelationalConnec
     /// <summary>The main connection is about to be opened for a query that only reads.</summary>
     public bool NextOpeningReads { get; set; }
 
+    /// <summary>Where and why the query under way runs there.</summary>
+    public RouteDecision UnderWay => _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary);
+
     /// <summary>The routing of a context; <see langword="null"/> when it does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
-    /// <summary>Why a command must run on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out Consistency consistency)
+    /// <summary>Why a command that is about to run must do so on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
+    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
-        consistency = Source.Effective(route.Consistency);
-        if (command.CommandSource == Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.FromSqlQuery) return RouteReason.RawSql;
-        if (command.CommandSource != Microsoft.EntityFrameworkCore.Diagnostics.CommandSource.LinqQuery) return RouteReason.Write;
-
-        if (!IsIdle(command.Connection)) return RouteReason.Transaction;
-        if (route.Node is not null || Source.CurrentNode is not null) return RouteReason.None;
-        if (route.IsRaw) return RouteReason.RawSql;
-        return route.Tracks ? RouteReason.TrackingQuery : RouteReason.None;
+        _tracks = route.Tracks;
+        _whyPrimary = _judge.WhyPrimary(command, route, Report, out ask);
+        if (_tracks && _whyPrimary != RouteReason.None) _replicaEntities?.Reading(command.Context!, fromReplica: false);
+        return _whyPrimary;
     }
 
-    /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
-    public static bool IsIdle(IRelationalConnection connection) =>
-        CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
+    /// <summary>Where and why a command runs on the main connection.</summary>
+    public RouteDecision DecideOnMain(RouteReason because) =>
+        Report?.Decision.Because(RouteReason.Transaction) ?? Source.Cluster.Decide(ReadRequirement.Primary(because));
 
-    /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
-    public static bool CommitsByItself(IRelationalConnection connection) =>
-        connection.CurrentTransaction is null
-        && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null;
-
-    public ReadAttempts BeginRead(QueryRoute route, Consistency consistency)
+    /// <summary>Where a query would go at this moment. No I/O.</summary>
+    public RouteDecision Explain(ProbedQuery query, string sql)
     {
-        if (route.Node is { } node) Source.ThrowIfUnknown(node);
-        return new ReadAttempts(Source.Cluster, Session, consistency, route.Node ?? Source.CurrentNode, _lastNode);
+        var because = _judge.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        if (because != RouteReason.None) return DecideOnMain(because);
+        var attempts = BeginRead(ask) with { Text = sql };
+        return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
     }
 
-    /// <summary>The context's connection to the node of the decision.</summary>
-    public NodeConnection ConnectTo(in RouteDecision decision)
+    /// <summary>What a query asks for that is to be read only, wherever it would run.</summary>
+    public ReadAsk AskToRead(ProbedQuery query)
     {
+        var because = _judge.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
+    }
+
+    /// <summary>What a read-only transaction asks for.</summary>
+    public ReadAsk AskFor(Consistency? consistency) => new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
+
+    public ReadAttempts BeginRead(in ReadAsk ask) =>
+        new(Source.Cluster, Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
+
+    /// <summary>The context is about to save.</summary>
+    /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>
+    public void Saving()
+    {
+        if (Report is not null) throw CommandJudge.ReadOnly("SaveChanges");
+        _replicaEntities?.Saving();
+    }
+
+    /// <inheritdoc cref="CommandJudge.ThrowIfMayNotWrite"/>
+    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) => _judge.ThrowIfMayNotWrite(command, route, Report);
+
+    /// <summary>The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out to write: null.</summary>
+    public NodeConnection? ConnectTo(in RouteDecision decision, bool isWrite)
+    {
+        _lastDecision = decision;
+        if (_tracks) _replicaEntities?.Reading(_dependencies.CurrentContext.Context, decision.IsReplica);
+        if (isWrite) return null;
         _lastNode = decision.NodeIndex;
-        var found = default(NodeConnection);
-        foreach (var connection in _connections)
-            if (connection.NodeIndex == decision.NodeIndex) found = connection;
+        return _connections.To(decision, Session);
+    }
 
-        if (found is null)
-        {
-            found = new NodeConnection(dependencies, Source);
-            _connections.Add(found);
-        }
-
-        found.LeadTo(decision, Session);
-        return found;
+    /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>
+    public NodeConnection NewConnectionTo(in RouteDecision decision)
+    {
+        (_lastNode, _lastDecision) = (decision.NodeIndex, decision);
+        return _connections.NewTo(decision, Session);
     }
 
     public void ResetState()
     {
-        foreach (var connection in _connections) ((IResettableService)connection).ResetState();
+        _connections.ResetState();
         Forget();
     }
 
     public async Task ResetStateAsync(CancellationToken cancellationToken = default)
     {
-        foreach (var connection in _connections)
-            await ((IResettableService)connection).ResetStateAsync(cancellationToken).ConfigureAwait(false);
+        await _connections.ResetStateAsync(cancellationToken).ConfigureAwait(false);
         Forget();
     }
 
     public void Dispose()
     {
-        foreach (var connection in _connections) connection.Dispose();
+        _connections.Dispose();
         _own.Dispose();
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var connection in _connections) await connection.DisposeAsync().ConfigureAwait(false);
+        await _connections.DisposeAsync().ConfigureAwait(false);
         _own.Dispose();
     }
-
-    private static TidemarkDataSource SourceOf(IDbContextOptions options) => options.FindExtension<TidemarkOptionsExtension>()!.Source;
-
-    private static ConsistencySession NewSession(IDbContextOptions options) => new(SourceOf(options).Cluster.Monitor);
 
     /// <summary>The next user of a pooled context is somebody else.</summary>
     private void Forget()
     {
         _lastNode = -1;
+        _replicaEntities?.Forget();
         NextOpeningReads = false;
         IsSaving = false;
         _own.Dispose();

@@ -64,7 +64,6 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         lease.Session = routing.Session;
         lease.IsOpenedBySave = routing.IsSaving;
         lease.IsForReading = routing.NextOpeningReads;
-        routing.NextOpeningReads = false;
     }
 
     /// <summary>A main connection that cannot be opened is told as what it means: there is no primary, and what was seen instead.</summary>
@@ -81,6 +80,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)
     {
         if (Lease(connection) is not null || ContextRouting.Of(eventData.Context) is not { } routing) return;
-        if (connection.Database != routing.Source.Database) routing.Source.Cluster.Clear();
+        var isProviders = connection.Database != routing.Source.Database && connection != eventData.Context!.Database.GetDbConnection();
+        if (isProviders) routing.Source.Cluster.Clear();
     }
 }

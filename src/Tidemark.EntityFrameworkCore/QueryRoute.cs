@@ -4,12 +4,16 @@ namespace Tidemark;
 
 /// <summary>
 /// What is known of a LINQ query for routing. It travels from the query to its command as tags, which are comments in the SQL; they are taken out
-/// again before the text is sent.
+/// again before the text is sent. Values that may differ from one run to the next travel as parameters of the query; the tags name those.
 /// </summary>
 internal sealed record QueryRoute
 {
     public const string ConsistencyTag = "tidemark consistency ";
+    public const string ConsistencyOfTag = "tidemark consistency-of ";
     public const string NodeTag = "tidemark node ";
+    public const string NodeOfTag = "tidemark node-of ";
+    public const string RuleTag = "tidemark rule ";
+    public const string RuledTag = "tidemark ruled";
     public const string TracksTag = "tidemark tracks";
     public const string RawTag = "tidemark raw";
 
@@ -24,9 +28,35 @@ internal sealed record QueryRoute
     /// <summary>Part of the query is SQL of the caller's own.</summary>
     public bool IsRaw { get; init; }
 
-    public Consistency? Consistency { get; init; }
+    /// <summary>What the model asks for of the entities in the query, at most.</summary>
+    public Consistency? Rule { get; init; }
 
-    public string? Node { get; init; }
+    /// <summary>The model asks for something of each entity in the query.</summary>
+    public bool IsRuled { get; init; }
+
+    private Consistency? Consistency { get; init; }
+
+    private string[] ConsistencyOf { get; init; } = [];
+
+    private string? Node { get; init; }
+
+    private string? NodeOf { get; init; }
+
+    /// <summary>What the query itself asks for in this run; the most demanding where it says so more than once.</summary>
+    public Consistency? ConsistencyIn(IReadOnlyDictionary<string, object?>? parameters)
+    {
+        var asked = Consistency;
+        foreach (var name in ConsistencyOf)
+        {
+            if (parameters?.GetValueOrDefault(name) is Consistency own) asked = With(asked, own);
+        }
+
+        return asked;
+    }
+
+    /// <summary>The node that the query names in this run.</summary>
+    public string? NodeIn(IReadOnlyDictionary<string, object?>? parameters) =>
+        NodeOf is null ? Node : parameters?.GetValueOrDefault(NodeOf) as string ?? Node;
 
     /// <summary>Reads the tags at the head of the SQL and gives the SQL without them; tags of others stay.</summary>
     public static (QueryRoute Route, string Sql) Read(string sql)
@@ -54,9 +84,18 @@ internal sealed record QueryRoute
     {
         TracksTag => this with { Tracks = true },
         RawTag => this with { IsRaw = true },
-        _ when tag.StartsWith(ConsistencyTag, StringComparison.Ordinal) =>
-            this with { Consistency = Tidemark.Consistency.Parse(tag[ConsistencyTag.Length..], CultureInfo.InvariantCulture) },
-        _ when tag.StartsWith(NodeTag, StringComparison.Ordinal) => this with { Node = tag[NodeTag.Length..] },
+        RuledTag => this with { IsRuled = true },
+        _ when After(tag, RuleTag) is { } rule => this with { Rule = Parse(rule) },
+        _ when After(tag, ConsistencyTag) is { } level => this with { Consistency = With(Consistency, Parse(level)) },
+        _ when After(tag, ConsistencyOfTag) is { } name => this with { ConsistencyOf = [.. ConsistencyOf, name] },
+        _ when After(tag, NodeTag) is { } node => this with { Node = node },
+        _ when After(tag, NodeOfTag) is { } name => this with { NodeOf = name },
         _ => this,
     };
+
+    private static string? After(string tag, string start) => tag.StartsWith(start, StringComparison.Ordinal) ? tag[start.Length..] : null;
+
+    private static Consistency Parse(string level) => Tidemark.Consistency.Parse(level, CultureInfo.InvariantCulture);
+
+    private static Consistency With(Consistency? one, Consistency other) => one is { } known ? Tidemark.Consistency.MostDemanding(known, other) : other;
 }

@@ -5,7 +5,8 @@ namespace Tidemark;
 
 /// <summary>
 /// Says whether what a query returns may hold an entity that the context would track: the entity itself, a collection of it, or a type with a
-/// property for it. Where that cannot be told (<see cref="object"/>, interfaces), it may.
+/// property for it. Where that cannot be told (<see cref="object"/>, interfaces,
+/// collections of objects), it may.
 /// </summary>
 internal sealed class ResultShape(IModel model)
 {
@@ -15,7 +16,7 @@ internal sealed class ResultShape(IModel model)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type.IsPrimitive || type.IsEnum || type == typeof(string) || !_seen.Add(type)) return false;
-        if (type == typeof(object)) return true;
+        if (type == typeof(object) || (type.Namespace == "System.Collections" && type != typeof(BitArray))) return true;
         if (type.IsArray) return MayHoldEntity(type.GetElementType()!);
         if (model.FindEntityTypes(type).Any()) return model.FindEntityTypes(type).Any(e => e.FindPrimaryKey() is not null && !e.IsOwned());
         if (type.IsGenericType && (typeof(IEnumerable).IsAssignableFrom(type) || IsOfSystem(type))) return type.GetGenericArguments().Any(MayHoldEntity);

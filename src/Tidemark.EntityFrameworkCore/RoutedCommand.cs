@@ -34,13 +34,20 @@ internal sealed class RoutedCommand(
     public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId, DbCommandMethod commandMethod)
     {
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
+        if (!Enum.IsDefined(commandMethod))
+        {
+            // Only asked about: what the last run of this object has left behind says nothing of it.
+            ProbedQuery.Note(command, _route, parameterObject);
+            return command;
+        }
+
         _riding.Value = null;
         if (_mustShow is { } place && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, place);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
         // What an earlier command of the same save has reached says nothing of this one.
         lease.Outcome = null;
-        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && ContextRouting.CommitsByItself(parameterObject.Connection);
+        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandJudge.CommitsByItself(parameterObject.Connection);
         var isAlone = _rides || isSave;
         if (!isAlone || !BatchText.CanRide(plain)) return command;
 
@@ -53,7 +60,7 @@ internal sealed class RoutedCommand(
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
-        var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
+        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because, parameterObject);
@@ -65,9 +72,14 @@ internal sealed class RoutedCommand(
             {
                 throw;
             }
+            finally
+            {
+                // The connection may not have been opened: the next to open it has purposes of its own.
+                routing.NextOpeningReads = false;
+            }
         }
 
-        return ReadLoop.Run(routing.Source.Horizons, routing.BeginRead(_route, consistency), new Trip(this, routing, parameterObject));
+        return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), new QueryTrip(this, routing, parameterObject));
     }
 
     public override async Task<RelationalDataReader> ExecuteReaderAsync(
@@ -75,7 +87,7 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing)
             return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-        var because = routing.WhyPrimary(parameterObject, _route, out var consistency);
+        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because != RouteReason.None)
         {
             using var activity = OnMain(routing, because, parameterObject);
@@ -87,11 +99,31 @@ internal sealed class RoutedCommand(
             {
                 throw;
             }
+            finally
+            {
+                // The connection may not have been opened: the next to open it has purposes of its own.
+                routing.NextOpeningReads = false;
+            }
         }
 
-        var attempts = routing.BeginRead(_route, consistency);
-        var trip = new Trip(this, routing, parameterObject);
-        return await ReadLoop.RunAsync(routing.Source.Horizons, attempts, trip, isAsync: true, cancellationToken).ConfigureAwait(false);
+        var trip = new QueryTrip(this, routing, parameterObject);
+        return await ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), trip, isAsync: true, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends the query on the connection that one attempt has chosen.</summary>
+    /// <param name="parameterObject">The query, and the connection.</param>
+    /// <param name="mustShow">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
+    /// <param name="isAlone">It runs on the main connection and commits by itself, so that its position rides behind it.</param>
+    /// <param name="isAsync">False: the returned task is complete.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
+    internal async ValueTask<RelationalDataReader> SendAsync(
+        RelationalCommandParameterObject parameterObject, Place? mustShow, bool isAlone, bool isAsync, CancellationToken cancellationToken)
+    {
+        (_mustShow, _rides) = (mustShow, isAlone);
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        return isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
+#pragma warning restore CA1849
     }
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
@@ -130,73 +162,11 @@ internal sealed class RoutedCommand(
     {
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
+        if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         _mustShow = null;
-        _rides = because == RouteReason.Write && ContextRouting.IsIdle(command.Connection);
-        return RouteActivity.IsWanted ? RouteActivity.Start(routing.Source.Cluster.Decide(ReadRequirement.Primary(because))) : null;
+        _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
+        return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because)) : null;
     }
 
-    private static RelationalCommandParameterObject Through(NodeConnection node, in RelationalCommandParameterObject command) =>
-        new(node, command.ParameterValues, command.ReaderColumns, command.Context, command.Logger, command.DetailedErrorsEnabled, command.CommandSource);
-
-    private RelationalDataReader Execute(in RelationalCommandParameterObject parameterObject) => base.ExecuteReader(parameterObject);
-
-    private Task<RelationalDataReader> ExecuteAsync(in RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken) =>
-        base.ExecuteReaderAsync(parameterObject, cancellationToken);
-
-    /// <summary>One read that may leave the primary: on the context's own connection to the node of each attempt.</summary>
-    private sealed class Trip(RoutedCommand command, ContextRouting routing, RelationalCommandParameterObject parameters) : IReadTrip<RelationalDataReader>
-    {
-        private NodeConnection? _node;
-        private bool _isOpen;
-
-        public bool RunsCallersCommand => true;
-
-        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
-        {
-            command._rides = false;
-            command._mustShow = null;
-            _node = null;
-            if (isWrite) return ConnectionCheck.None;
-
-            _node = routing.ConnectTo(decision);
-            if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
-            else _node.Open();
-            _isOpen = true;
-            return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
-        }
-
-        public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
-        {
-            // A statement that turned out to write runs on the main connection.
-            var there = _node is null ? parameters : Through(_node, parameters);
-            command._mustShow = mustShow;
-            try
-            {
-                var reader = isAsync ? await command.ExecuteAsync(there, cancellationToken).ConfigureAwait(false) : command.Execute(there);
-
-                // The reader has opened it once more for itself.
-                if (_node is not null)
-                {
-                    Deliver();
-                    await CloseAsync(isAsync).ConfigureAwait(false);
-                }
-
-                return reader;
-            }
-            catch (ReplicaBehindException)
-            {
-                return null;
-            }
-        }
-
-        public void Deliver() => _node?.Deliver();
-
-        public async ValueTask CloseAsync(bool isAsync)
-        {
-            if (!_isOpen) return;
-            _isOpen = false;
-            if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
-            else _node!.Close();
-        }
-    }
+    private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

@@ -54,6 +54,8 @@ internal sealed class SaveWatcher : SaveChangesInterceptor
 
     private static void Note(DbContext? context, bool isSaving)
     {
-        if (ContextRouting.Of(context) is { } routing) routing.IsSaving = isSaving;
+        if (ContextRouting.Of(context) is not { } routing) return;
+        if (isSaving) routing.Saving();
+        routing.IsSaving = isSaving;
     }
 }

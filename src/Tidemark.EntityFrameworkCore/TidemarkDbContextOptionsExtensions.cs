@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
@@ -17,7 +18,10 @@ public static class TidemarkDbContextOptionsExtensions
     /// <param name="options">The options of the context.</param>
     /// <param name="services">Where the <see cref="TidemarkDataSource"/> is registered, by <c>AddTidemark</c>.</param>
     /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
-    /// <exception cref="InvalidOperationException">No <see cref="TidemarkDataSource"/> is registered.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// No <see cref="TidemarkDataSource"/> is registered; or the context is configured for another cluster, database or provider already.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The data source was disposed of.</exception>
     public static DbContextOptionsBuilder UseTidemark(
         this DbContextOptionsBuilder options, IServiceProvider services, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
     {
@@ -36,10 +40,19 @@ public static class TidemarkDbContextOptionsExtensions
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(source);
+        source.ThrowIfDisposed();
+        var isRepeated = TidemarkOptionsExtension.IsRepeated(options.Options, source);
         options.UseNpgsql(source, npgsql);
+        if (isRepeated) return options;
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
-        options.AddInterceptors(QueryMarker.Instance, PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
+        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
+
+        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could serve.
+        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
+        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
         // The position that rides behind a write is such a result set; it is read, and no mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));

@@ -1,5 +1,10 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
+
+#pragma warning disable EF1001 // Only Npgsql's own options tell whether the context's connection is still the cluster's.
 
 namespace Tidemark;
 
@@ -12,6 +17,47 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source) : IDbC
 
     public DbContextOptionsExtensionInfo Info => _info ??= new ExtensionInfo(this);
 
+    /// <summary>Says whether the options name this very cluster already, and refuses what contradicts it.</summary>
+    /// <exception cref="InvalidOperationException">They name another cluster, database or provider.</exception>
+    public static bool IsRepeated(DbContextOptions options, TidemarkDataSource source)
+    {
+        var known = options.FindExtension<TidemarkOptionsExtension>();
+        if (known is not null && known.Source != source)
+            throw new InvalidOperationException(
+                $"UseTidemark was called twice for {ContextOf(options)} with different data sources ({known.Source.Describe()} and {source.Describe()}). A context belongs to one cluster: " +
+                "remove one call, or give each cluster a context type of its own. OnConfiguring runs after AddDbContext.");
+
+        foreach (var other in options.Extensions)
+        {
+            if (other.Info.IsDatabaseProvider && other is not NpgsqlOptionsExtension)
+                throw new InvalidOperationException(
+                    $"UseTidemark was called for {ContextOf(options)}, which uses another database provider already ({other.GetType().Name}). Tidemark needs Npgsql's, and brings it along: remove the other.");
+        }
+
+        if (options.FindExtension<NpgsqlOptionsExtension>() is not { } npgsql) return known is not null;
+        if (npgsql.Connection is not null)
+            throw new InvalidOperationException(
+                $"UseNpgsql gave {ContextOf(options)} a connection of its own, past the cluster that UseTidemark names. Remove UseNpgsql, and give its options to UseTidemark.");
+        var database = npgsql.ConnectionString is { } text ? new NpgsqlConnectionStringBuilder(text).Database : null;
+        if (database is not null && database != source.Database)
+            throw new InvalidOperationException(
+                $"UseNpgsql named the database '{database}' for {ContextOf(options)}, and UseTidemark one that is connected to '{source.Database}'. " +
+                "UseTidemark takes the place of UseNpgsql: remove UseNpgsql, and give its options to UseTidemark.");
+        return known is not null;
+    }
+
+    /// <summary>The cluster of a context, whose main connection must lead to it.</summary>
+    /// <exception cref="InvalidOperationException"><c>UseNpgsql</c> was called after <c>UseTidemark</c> and took the main connection elsewhere.</exception>
+    public static TidemarkDataSource CheckedSourceOf(IDbContextOptions options)
+    {
+        var source = options.FindExtension<TidemarkOptionsExtension>()!.Source;
+        var npgsql = options.FindExtension<NpgsqlOptionsExtension>();
+        if (npgsql is null || (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)) return source;
+        throw new InvalidOperationException(
+            $"UseNpgsql was called after UseTidemark for {ContextOf(options)} with a connection of its own: writes would go past the cluster, and reads would not wait for them. " +
+            $"UseTidemark ('{source.Database}') takes the place of UseNpgsql: remove UseNpgsql, and give its options to UseTidemark.");
+    }
+
     public void ApplyServices(IServiceCollection services) => services
         .AddScoped<ContextRouting>()
         .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
@@ -19,6 +65,8 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source) : IDbC
     public void Validate(IDbContextOptions options)
     {
     }
+
+    private static string ContextOf(IDbContextOptions options) => (options as DbContextOptions)?.ContextType.Name ?? "a context";
 
     private sealed class ExtensionInfo(TidemarkOptionsExtension extension) : DbContextOptionsExtensionInfo(extension)
     {

@@ -40,6 +40,7 @@ public sealed class RoutingException : NpgsqlException
     {
         var advice = decision.NeedsPrimary
             ? "Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval)."
+            : decision.OnNode is { } node ? $"The read never moves off '{node}'. It waits for it to replay what it must include (ReadWait); leave out the node to read where that is."
             : "Start one of the nodes; Tidemark finds it within a probe interval (ProbeInterval).";
         return new RoutingException(
             $"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, isTransient: true, last);
@@ -50,6 +51,12 @@ public sealed class RoutingException : NpgsqlException
         "Repeat the call: Tidemark follows the new primary within a probe interval (ProbeInterval).",
         decision,
         isTransient: true);
+
+    internal static RoutingException WriteAimedAt(string node, in RouteDecision decision) => new(
+        $"The statement writes, but was aimed at '{node}', which takes no writes{(decision.Node is { } primary ? $": the primary is '{primary}'" : "")}. Nothing was sent. " +
+        "Leave out OnNode: writes find the primary.",
+        decision,
+        isTransient: false);
 
     internal static RoutingException WriteOnReplica(in RouteDecision decision, Exception cause) => new(
         $"The statement writes, but was aimed at '{decision.Node}' for reading{(decision.IsReplica ? ", which is a replica and takes no writes" : "")}. " +

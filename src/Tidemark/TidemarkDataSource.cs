@@ -22,6 +22,7 @@ public sealed class TidemarkDataSource : DbDataSource
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
         Tokens = new SessionTokens(cluster, Horizons, options.TokenKey, options.TokenLifetime, time);
+        SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
         _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
     }
 
@@ -54,6 +55,17 @@ public sealed class TidemarkDataSource : DbDataSource
     internal SessionTokens Tokens { get; }
 
     internal CommitAdvice CommitAdvice { get; }
+
+    internal SlowReads SlowReads { get; }
+
+    /// <summary>Queries that track entities may read from replicas.</summary>
+    internal bool TracksFromReplicas => _options.TrackedQueries == TrackedQueries.FromReplicas;
+
+    /// <summary>Its database and nodes, for messages.</summary>
+    internal string Describe() => $"'{Database}' on {string.Join(", ", Cluster.Names)}";
+
+    /// <exception cref="ObjectDisposedException">It was disposed of.</exception>
+    internal void ThrowIfDisposed() => Cluster.ThrowIfDisposed();
 
     /// <summary>The database that every node is connected to.</summary>
     internal string Database => Cluster.Database;
@@ -237,9 +249,13 @@ public sealed class TidemarkDataSource : DbDataSource
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
 
     /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.</summary>
-    internal Consistency Effective(Consistency? consistency)
+    /// <param name="consistency">The read's own word.</param>
+    /// <param name="rule">What the model asks for of the entities that the read names: it holds whatever else was said, where it asks for more.</param>
+    /// <param name="isRuled">The model has such a rule for each of them, so that the default says nothing.</param>
+    internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
-        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? _options.DefaultConsistency;
+        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
+        if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
         return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
     }
 

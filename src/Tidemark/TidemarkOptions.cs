@@ -60,6 +60,18 @@ public sealed class TidemarkOptions
     /// </summary>
     public double PrimaryReadWeight { get; set; }
 
+    /// <summary>
+    /// Where EF Core's queries that track entities read. From the primary by default: an entity read behind the times and then saved undoes what somebody else
+    /// has changed since, unless it has a concurrency token.
+    /// </summary>
+    public TrackedQueries TrackedQueries { get; set; } = TrackedQueries.FromPrimary;
+
+    /// <summary>
+    /// A read that takes at least this long, until its first row is there or it fails, is logged at Warning with its node, the reason and its text (the first
+    /// 4,000 characters; never a parameter's value). From 1 ms to 1 day; off by default.
+    /// </summary>
+    public TimeSpan? SlowReadThreshold { get; set; }
+
     /// <summary>Adds a node.</summary>
     /// <param name="name">The name under which the node appears everywhere.</param>
     /// <param name="connectionString">A keyword string or <c>postgres://</c> URL of one host.</param>
@@ -97,6 +109,16 @@ public sealed class TidemarkOptions
 
         return this;
     }
+}
+
+/// <summary>Where queries that track entities read.</summary>
+public enum TrackedQueries
+{
+    /// <summary>From the primary: what is tracked is there to be changed and saved.</summary>
+    FromPrimary,
+
+    /// <summary>As all other queries do. Give each entity that is saved a concurrency token: the first one saved without is logged, once for each type.</summary>
+    FromReplicas,
 }
 
 /// <summary>How a read chooses among the nodes that may serve it.</summary>

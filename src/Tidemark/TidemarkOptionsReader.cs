@@ -44,8 +44,10 @@ internal sealed class TidemarkOptionsReader(string path)
             case "BALANCING": options.Balancing = Choice(section, options.Balancing); break;
             case "ZONE": options.Zone = section.Value; break;
             case "PRIMARYREADWEIGHT": options.PrimaryReadWeight = Value(section, options.PrimaryReadWeight, "a number"); break;
+            case "TRACKEDQUERIES": options.TrackedQueries = Choice(section, options.TrackedQueries); break;
+            case "SLOWREADTHRESHOLD": options.SlowReadThreshold = Time(section, TimeSpan.FromSeconds(1)); break;
             default:
-                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight");
+                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight, TrackedQueries, SlowReadThreshold");
                 break;
         }
     }

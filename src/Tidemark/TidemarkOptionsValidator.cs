@@ -55,6 +55,10 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
             errors.Add(Error("PrimaryReadWeight", options.PrimaryReadWeight, "Give a number from 0 (only when no replica can serve) to 1,000."));
         if (!Enum.IsDefined(options.Balancing))
             errors.Add(Error("Balancing", options.Balancing, $"The policies are {string.Join(", ", Enum.GetNames<BalancingPolicy>())}."));
+        if (!Enum.IsDefined(options.TrackedQueries))
+            errors.Add(Error("TrackedQueries", options.TrackedQueries, $"Give one of {string.Join(", ", Enum.GetNames<TrackedQueries>())}."));
+        if (options.SlowReadThreshold < TimeSpan.FromMilliseconds(1) || options.SlowReadThreshold > TimeSpan.FromDays(1))
+            errors.Add(Error("SlowReadThreshold", options.SlowReadThreshold, "Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out."));
         return errors;
     }
 

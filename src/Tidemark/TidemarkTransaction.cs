@@ -10,7 +10,7 @@ namespace Tidemark;
 public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
 {
     // Where PostgreSQL's source waits for replicas: a name that is no message, so that no language hides it.
-    private const string WaitRoutine = "SyncRepWaitForLSN";
+    internal const string WaitRoutine = "SyncRepWaitForLSN";
 
     private readonly TidemarkDataSource _source;
     private readonly WriteLease _lease;
@@ -173,7 +173,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
 
     // Npgsql sends BEGIN with the first statement, so all of it is one round trip. SET and SHOW take no snapshot: that is left to the caller's own first
     // statement, before which a LOCK TABLE may stand.
-    private static NpgsqlBatch Batch(NpgsqlConnection connection, string setting)
+    internal static NpgsqlBatch Batch(NpgsqlConnection connection, string setting)
     {
         var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"SET LOCAL synchronous_commit = {setting}"));
@@ -181,7 +181,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         return batch;
     }
 
-    private static string SettingOf(SynchronousCommit synchronousCommit) => synchronousCommit switch
+    internal static string SettingOf(SynchronousCommit synchronousCommit) => synchronousCommit switch
     {
         SynchronousCommit.Local => "local",
         SynchronousCommit.RemoteWrite => "remote_write",

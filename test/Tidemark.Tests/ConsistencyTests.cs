@@ -18,6 +18,32 @@ public sealed class ConsistencyTests
     };
 
     [Theory]
+    [InlineData("Eventual", "Eventual", "Eventual")]
+    [InlineData("Eventual", "MonotonicReads", "MonotonicReads")]
+    [InlineData("Eventual", "ReadYourWrites", "ReadYourWrites")]
+    [InlineData("Eventual", "Session", "Session")]
+    [InlineData("Eventual", "Strong", "Strong")]
+    [InlineData("MonotonicReads", "ReadYourWrites", "Session")]
+    [InlineData("MonotonicReads", "Session", "Session")]
+    [InlineData("MonotonicReads", "Strong", "Strong")]
+    [InlineData("ReadYourWrites", "Session", "Session")]
+    [InlineData("ReadYourWrites", "Strong", "Strong")]
+    [InlineData("Session", "Strong", "Strong")]
+    [InlineData("Strong", "Strong", "Strong")]
+    [InlineData("Eventual", "BoundedStaleness(00:00:05)", "BoundedStaleness(00:00:05)")]
+    [InlineData("Session", "BoundedStaleness(00:00:05)", "Session within 00:00:05")]
+    [InlineData("Strong", "BoundedStaleness(00:00:05)", "Strong within 00:00:05")]
+    [InlineData("BoundedStaleness(00:00:05)", "BoundedStaleness(00:00:04)", "BoundedStaleness(00:00:04)")]
+    [InlineData("ReadYourWrites within 00:00:04", "MonotonicReads within 00:00:05", "Session within 00:00:04")]
+    public void Of_two_levels_together_all_that_either_asks_for_is_asked_for(string one, string other, string both)
+    {
+        var (a, b) = (Consistency.Parse(one), Consistency.Parse(other));
+        Consistency.MostDemanding(a, b).ShouldBe(Consistency.Parse(both));
+        Consistency.MostDemanding(b, a).ShouldBe(Consistency.Parse(both));
+        Consistency.MostDemanding(a, a).ShouldBe(a);
+    }
+
+    [Theory]
     [MemberData(nameof(Levels))]
     public void A_level_is_written_and_read_alike(string text, Consistency level)
     {

@@ -59,6 +59,18 @@ public sealed class HorizonResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
+    public async Task A_paused_replica_that_was_named_is_waited_for_since_nothing_else_will_do()
+    {
+        await StartAsync(replicas: Replica(50));
+        var wait = Horizons.WaitAsync(Place(150), "pg-2", Cancelled).AsTask();
+        wait.IsCompleted.ShouldBeFalse();
+
+        _time.Advance(ReadWait);
+        (await wait).ShouldBeFalse();
+        (await Horizons.WaitAsync(Place(50), "pg-1", Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
+    }
+
+    [Fact(Timeout = Patience)]
     public async Task A_paused_replica_is_not_waited_for()
     {
         await StartAsync(replicas: Replica(50));

@@ -60,6 +60,54 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public void A_statement_that_wrote_is_known_by_its_text_and_goes_to_the_primary_at_once_unless_it_names_a_node()
+    {
+        var first = Begin() with { Text = "SELECT nextval('s')" };
+        first.Next();
+        first.Absorb(Writes, isOpen: true).ShouldBeTrue();
+
+        var second = Begin() with { Text = "SELECT nextval('s')" };
+        second.IsWrite.ShouldBeTrue();
+        second.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.KnownToWrite));
+        second.Absorb(Lost, isOpen: true).ShouldBeFalse("it may have been executed");
+
+        (Begin() with { Text = "SELECT 1" }).IsWrite.ShouldBeFalse();
+        (Begin(onNode: "pg-2") with { Text = "SELECT nextval('s')" }).Next().Node.ShouldBe("pg-2");
+    }
+
+    [Fact]
+    public void A_read_that_asks_for_the_primary_says_who_asked()
+    {
+        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null) { StrongBecause = RouteReason.EntityRule };
+        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
+    }
+
+    [Fact]
+    public void A_named_node_that_is_behind_is_waited_for_once_and_then_there_is_none()
+    {
+        BeginBehind(out var place);
+        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-2") { MayWait = true };
+        attempts.Next().Reason.ShouldBe(RouteReason.NamedNode, "it keeps up, and is asked");
+        attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        attempts.Next().Node.ShouldBeNull();
+        attempts.WaitsFor.ShouldBe(place);
+
+        var caughtUp = attempts;
+        caughtUp.Waited(caughtUp: true);
+        caughtUp.Next().Node.ShouldBe("pg-2");
+
+        attempts.Waited(caughtUp: false);
+        var error = ErrorOfNext(attempts);
+        error.Message.ShouldContain("never moves off 'pg-2'");
+        error.Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.Behind);
+
+        var impatient = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-2");
+        impatient.Next();
+        impatient.GiveUp(ConnectionCheck.Position, activity: null);
+        ErrorOfNext(impatient);
+    }
+
+    [Fact]
     public void A_statement_the_replica_cannot_run_moves_to_the_primary_as_a_read_and_then_as_a_write()
     {
         var attempts = Begin();
@@ -71,6 +119,29 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
         attempts.Absorb(Writes, isOpen: true).ShouldBeTrue();
         attempts.IsWrite.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void That_a_statement_writes_is_the_callers_where_it_must_not()
+    {
+        var attempts = Begin() with { MustNotWrite = true };
+        attempts.Next();
+        attempts.Absorb(Writes, isOpen: false).ShouldBeFalse();
+        attempts.IsWrite.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_read_whose_caller_cannot_await_waits_for_no_replica()
+    {
+        var attempts = BeginBehind(out _) with { MayWait = false };
+        for (var replica = 0; replica < 2; replica++)
+        {
+            attempts.Next();
+            attempts.GiveUp(ConnectionCheck.Position, activity: null);
+        }
+
+        attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
+        attempts.WaitsFor.ShouldBeNull();
     }
 
     [Fact]
@@ -232,7 +303,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         place = Place(150);
         _session.Resume(place);
-        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null);
+        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null) { MayWait = true };
     }
 
     private ReadAttempts Begin(string? onNode = null) => new(_source.Cluster, session: null, Consistency.ReadYourWrites, onNode);

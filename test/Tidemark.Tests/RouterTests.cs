@@ -85,6 +85,8 @@ public sealed class RouterTests
         { "what the session saw is unknown", new(Because: RouteReason.SeenPositionUnknown), [Primary(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
         { "a transaction", new(Because: RouteReason.Transaction), [Primary(), Replica()], "pg-1", RouteReason.Transaction },
         { "a tracking query", new(Because: RouteReason.TrackingQuery), [Primary(), Replica()], "pg-1", RouteReason.TrackingQuery },
+        { "an entity's rule", new(Because: RouteReason.EntityRule), [Primary(), Replica()], "pg-1", RouteReason.EntityRule },
+        { "known to write", new(Because: RouteReason.KnownToWrite), [Primary(), Replica()], "pg-1", RouteReason.KnownToWrite },
         { "raw SQL", new(Because: RouteReason.RawSql), [Primary(), Replica()], "pg-1", RouteReason.RawSql },
 
         { "the last resort is no share", new(PrimaryWeight: 1), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },

@@ -81,7 +81,7 @@ public sealed class TidemarkOptionsTests
         errors.ShouldBe(
             [
                 "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight, TrackedQueries, SlowReadThreshold.",
                 "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.",
                 "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
                 "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
@@ -151,6 +151,10 @@ public sealed class TidemarkOptionsTests
     [InlineData("DefaultConsistency", "Strong within 00:00:00.001", "Tidemark:DefaultConsistency is '00:00:00.0010000'.")]
     [InlineData("ReadWait", "-00:00:00.001", "Tidemark:ReadWait is '-00:00:00.0010000'. Give a time from 0 (never wait) to 10 seconds")]
     [InlineData("ReadWait", "00:00:10.001", "Tidemark:ReadWait is '00:00:10.0010000'.")]
+    [InlineData("TrackedQueries", "Everywhere", "Tidemark:TrackedQueries is 'Everywhere'. It takes one of FromPrimary, FromReplicas.")]
+    [InlineData("SlowReadThreshold", "00:00:00", "Tidemark:SlowReadThreshold is '00:00:00'. Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out.")]
+    [InlineData("SlowReadThreshold", "2.00:00:00", "Tidemark:SlowReadThreshold is '2.00:00:00'.")]
+    [InlineData("SlowReadThreshold", "slow", "Tidemark:SlowReadThreshold is 'slow'. It takes a time such as 00:00:00.100.")]
     [InlineData("MaxWaitingReads", "-1", "Tidemark:MaxWaitingReads is '-1'. Give a number from 0 to 1,000,000.")]
     [InlineData("MaxWaitingReads", "1000001", "Tidemark:MaxWaitingReads is '1000001'.")]
     [InlineData("MaxWaitingReads", "many", "Tidemark:MaxWaitingReads is 'many'. It takes a whole number.")]

@@ -18,6 +18,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly Router _router;
     private readonly ConnectionLives _lives = new();
     private readonly TimeProvider _time;
+    private volatile bool _isDisposed;
 
     public ClusterConnections(TidemarkDataSourceBuilder builder, ILogger logger)
     {
@@ -52,6 +53,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     public ClusterMonitor Monitor { get; }
 
+    public WritingStatements WritingStatements { get; } = new();
+
     public ILogger Logger { get; }
 
     /// <summary>The monotonic time since which everything committed must be there, for a bound; <see langword="null"/>: no bound.</summary>
@@ -62,8 +65,19 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="failed">A bit for each node that failed during this very read.</param>
     /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
     /// <param name="affinity">The hash of the session's affinity key; <see langword="null"/>: it has none.</param>
-    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1, ulong? affinity = null) =>
-        _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred, affinity);
+    public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1, ulong? affinity = null)
+    {
+        ThrowIfDisposed();
+        return _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred, affinity);
+    }
+
+    /// <exception cref="ObjectDisposedException">The data source was disposed of.</exception>
+    public void ThrowIfDisposed()
+    {
+        if (_isDisposed)
+            throw new ObjectDisposedException(
+                nameof(TidemarkDataSource), "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered with AddTidemark is, with the application.");
+    }
 
     /// <summary>The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.</summary>
     public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)
@@ -170,6 +184,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _isDisposed = true;
         await Monitor.DisposeAsync().ConfigureAwait(false);
         foreach (var pools in _pools) await pools.DisposeAsync().ConfigureAwait(false);
     }
@@ -177,6 +192,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>Closes the pools at once; the monitor's own connections close as its loop ends, for which nothing waits.</summary>
     public void Dispose()
     {
+        _isDisposed = true;
         foreach (var pools in _pools) pools.Dispose();
         _ = DisposeAsync().AsTask();
     }

@@ -16,12 +16,37 @@ internal struct ReadAttempts(
     private bool _isMoved;
     private bool _hasWaited;
     private bool _mayNotStay;
+    private bool _isKnownToWrite;
+    private readonly string? _text;
     private Exception? _last;
 
     public RouteDecision Decision { get; private set; }
 
     /// <summary>The session that reads; <see langword="null"/>: none.</summary>
     public readonly ConsistencySession? Session => session;
+
+    /// <summary>The node that was asked for by name; <see langword="null"/>: any.</summary>
+    public readonly string? OnNode => onNode;
+
+    /// <summary>The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.</summary>
+    public bool MayWait { get; set; }
+
+    /// <summary>What is run may only read: that it turns out to write is an error, and the caller's.</summary>
+    public bool MustNotWrite { get; init; }
+
+    /// <summary>Why the primary, where the level asks for it.</summary>
+    public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
+
+    /// <summary>The text of the statement, so that one that turns out to write is known the next time; <see langword="null"/>: it is not the caller's.</summary>
+    public string? Text
+    {
+        readonly get => _text;
+        init
+        {
+            _text = value;
+            if (onNode is null && cluster.WritingStatements.Contains(value)) _isKnownToWrite = _isMoved = IsWrite = true;
+        }
+    }
 
     // A node that was named is judged by a position where that can be learned: the session may have read on another.
     private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
@@ -37,8 +62,9 @@ internal struct ReadAttempts(
     {
         get
         {
-            if (_isMoved) return ReadRequirement.Primary(RouteReason.RepeatedOnPrimary);
+            if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
             var requirement = session?.Require(consistency.Demands, MayStay) ?? Outside(consistency);
+            if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }
     }
@@ -52,7 +78,7 @@ internal struct ReadAttempts(
     public RouteDecision Next()
     {
         Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
-        if (Decision.NodeIndex < 0) throw RoutingException.NoNode(Decision, _last);
+        if (Decision.NodeIndex < 0 && WaitsFor is null) throw RoutingException.NoNode(Decision.Among(_failed), _last);
         if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
         return Decision;
@@ -70,10 +96,13 @@ internal struct ReadAttempts(
     }
 
     /// <summary>
-    /// The read is about to go to the primary for want of a replica, and has not waited yet: the place to wait for, and which nodes did not have it
-    /// when they were asked. Null: there is nothing to wait for.
+    /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the place to wait
+    /// for. Null: there is nothing to wait for, or the caller cannot.
     /// </summary>
-    public readonly Place? WaitsFor => _hasWaited || Decision.Reason != RouteReason.NoReplicaCanServe ? null : Decision.MustInclude;
+    public readonly Place? WaitsFor =>
+        MayWait && !_hasWaited && (Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? Decision.MustInclude : null;
+
+    private readonly bool LacksNamed => Decision.NodeIndex < 0 && onNode is not null && !_isMoved;
 
     /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
     public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);
@@ -94,7 +123,7 @@ internal struct ReadAttempts(
                 if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
-            case ReadFailure.Writes when !IsWrite:
+            case ReadFailure.Writes when !IsWrite && !MustNotWrite:
                 if (onNode is not null)
                 {
                     Refusal = RoutingException.WriteOnReplica(Decision, failure);
@@ -103,6 +132,7 @@ internal struct ReadAttempts(
 
                 MoveToPrimary(failure);
                 IsWrite = true;
+                cluster.WritingStatements.Note(_text);
                 return true;
 
             case ReadFailure.NeedsPrimary when !_isMoved && onNode is null:

@@ -54,6 +54,8 @@ internal static class ReadLoop
         HorizonResolver horizons, ReadAttempts attempts, IReadTrip<T> trip, bool isAsync, CancellationToken cancellationToken)
         where T : class
     {
+        // Replicas are waited for by those who await: a synchronous read blocks no thread for that.
+        attempts.MayWait = isAsync;
         if (isAsync) await horizons.PrepareAsync(attempts.Session, cancellationToken).ConfigureAwait(false);
         else horizons.Prepare(attempts.Session);
         while (true)
@@ -61,9 +63,9 @@ internal static class ReadLoop
             if (isAsync) await horizons.ResolveAsync(attempts, cancellationToken).ConfigureAwait(false);
             else horizons.Resolve(attempts);
             var decision = attempts.Next();
-            if (isAsync && attempts.WaitsFor is { } place)
+            if (attempts.WaitsFor is { } place)
             {
-                attempts.Waited(await horizons.WaitAsync(place, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 

@@ -117,7 +117,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return WriteOrClose(source.OpenWriteConnection(), behavior);
         }
 
-        return ReadLoop.Run(source.Horizons, source.BeginRead(consistency), new Trip(this, behavior));
+        return ReadLoop.Run(source.Horizons, source.BeginRead(consistency) with { Text = CommandText }, new Trip(this, behavior));
     }
 
     protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
@@ -128,8 +128,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             return await WriteOrCloseAsync(primary, behavior, cancellationToken).ConfigureAwait(false);
         }
 
-        var trip = new Trip(this, behavior);
-        return await ReadLoop.RunAsync(source.Horizons, source.BeginRead(consistency), trip, isAsync: true, cancellationToken).ConfigureAwait(false);
+        var attempts = source.BeginRead(consistency) with { Text = CommandText };
+        return await ReadLoop.RunAsync(source.Horizons, attempts, new Trip(this, behavior), isAsync: true, cancellationToken).ConfigureAwait(false);
     }
 
     protected override void Dispose(bool disposing)
@@ -202,13 +202,14 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         private readonly ConsistencySession? _session = command.Source.CurrentSession;
         private NpgsqlConnection? _connection;
         private ReadLease? _lease;
+        private RouteDecision _decision;
         private bool _isWrite;
 
         public bool RunsCallersCommand => true;
 
         public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
         {
-            _isWrite = isWrite;
+            (_decision, _isWrite) = (decision, isWrite);
             _connection = _cluster.Create(decision, isWrite, _session, out _lease);
             if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             else _connection.Open();
@@ -220,6 +221,27 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var connection = _connection!;
             if (_isWrite) return isAsync ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false) : command.Write(connection, behavior);
 
+            var start = command.Source.SlowReads.Start();
+            try
+            {
+                return await ReadAsync(connection, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                command.Source.SlowReads.End(start, _decision, command.CommandText);
+            }
+        }
+
+        public void Deliver() => _lease?.Deliver();
+
+        public async ValueTask CloseAsync(bool isAsync)
+        {
+            if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
+            else _connection!.Dispose();
+        }
+
+        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        {
             var inner = command._inner;
             var closing = behavior | CommandBehavior.CloseConnection;
             if (mustShow is { } place)
@@ -234,14 +256,6 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 #pragma warning disable CA1849 // The caller may not await.
             return inner.ExecuteReader(closing);
 #pragma warning restore CA1849
-        }
-
-        public void Deliver() => _lease?.Deliver();
-
-        public async ValueTask CloseAsync(bool isAsync)
-        {
-            if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
-            else _connection!.Dispose();
         }
     }
 }

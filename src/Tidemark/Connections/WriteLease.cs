@@ -16,6 +16,7 @@ internal sealed class WriteLease
     private NodeState _node;
     private ConsistencySession? _counted;
     private ConsistencySession? _watching;
+    private string? _connectionString;
     private bool _isOpen;
 
     public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
@@ -43,12 +44,17 @@ internal sealed class WriteLease
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection)
     {
+        _connectionString = connection.ConnectionString;
         Leases.Add(connection, this);
         connection.StateChange += OnStateChange;
     }
 
-    /// <summary>The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary.</summary>
-    public static WriteLease? Of(NpgsqlConnection connection) => Leases.TryGetValue(connection, out var lease) ? lease : null;
+    /// <summary>
+    /// The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary, or was given another connection string since and
+    /// leads wherever that says.
+    /// </summary>
+    public static WriteLease? Of(NpgsqlConnection connection) =>
+        Leases.TryGetValue(connection, out var lease) && lease._connectionString == connection.ConnectionString ? lease : null;
 
     /// <summary>The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written to.</summary>
     /// <exception cref="RoutingException">It is a standby; the connection must be closed.</exception>
@@ -92,6 +98,7 @@ internal sealed class WriteLease
         var connection = (NpgsqlConnection)sender;
         if (change.CurrentState == ConnectionState.Open && !_isOpen)
         {
+            if (Of(connection) is null) return;
             try
             {
                 Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on");

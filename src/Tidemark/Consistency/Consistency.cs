@@ -54,6 +54,19 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
         return new Consistency(Demands, maxStaleness);
     }
 
+    /// <summary>
+    /// The level that asks for all that both ask for. <see cref="Strong"/> asks for most; a <see cref="Session"/> is <see cref="ReadYourWrites"/> and
+    /// <see cref="MonotonicReads"/> together; of two bounds of staleness the smaller counts, and any bound asks for more than none.
+    /// </summary>
+    public static Consistency MostDemanding(Consistency one, Consistency other)
+    {
+        var both = one.Demands | other.Demands;
+        var bound = (one.MaxStaleness, other.MaxStaleness) is ({ } a, { } b) ? (a < b ? a : b) : one.MaxStaleness ?? other.MaxStaleness;
+
+        // Where the primary is asked for, nothing else asks for more.
+        return new Consistency(both.HasFlag(ConsistencyDemands.Primary) ? ConsistencyDemands.Primary : both, bound);
+    }
+
     /// <summary>Reads a level as <see cref="ToString"/> writes it, in any case.</summary>
     /// <exception cref="FormatException">The text names no level.</exception>
     public static Consistency Parse(string s, IFormatProvider? provider = null)

@@ -64,7 +64,13 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False: none has,
     /// or it was not worth waiting.
     /// </summary>
-    public async ValueTask<bool> WaitAsync(Place place, CancellationToken cancellationToken)
+    public ValueTask<bool> WaitAsync(Place place, CancellationToken cancellationToken) => WaitAsync(place, onNode: null, cancellationToken);
+
+    /// <inheritdoc cref="WaitAsync(Place, CancellationToken)"/>
+    /// <param name="place">What a replica must have replayed.</param>
+    /// <param name="onNode">The only node that will do; <see langword="null"/>: any.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async ValueTask<bool> WaitAsync(Place place, string? onNode, CancellationToken cancellationToken)
     {
         if (readWait == TimeSpan.Zero) return false;
         if (Interlocked.Increment(ref _waiting) > maxWaiting)
@@ -80,7 +86,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
             {
                 var snapshot = Monitor.Snapshot;
                 var left = readWait - time.GetElapsedTime(start);
-                var candidates = Candidates(snapshot, place, left);
+                var candidates = Candidates(snapshot, place, onNode, left);
                 if (candidates.Exists(node => node.Position >= place.Position)) return true;
                 if (candidates.Count == 0 || left <= TimeSpan.Zero) return false;
                 if (candidates.Find(node => WaitForLsn.IsIn(node.ServerVersion)) is { } modern)
@@ -96,7 +102,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
                 var spent = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, enough.Token);
                 var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
-                #pragma warning disable CA1849 // Nothing of ours or the caller's runs within it.
+#pragma warning disable CA1849 // Nothing of ours or the caller's runs within it.
                 enough.Cancel();
 #pragma warning restore CA1849
                 cancellationToken.ThrowIfCancellationRequested();
@@ -113,17 +119,18 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
 
     /// <summary>
     /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is left. One that
-    /// is paused or far behind is not waited for.
+    /// is paused or far behind is not waited for, unless it was named and nothing else will do.
     /// </summary>
-    private static List<NodeState> Candidates(ClusterSnapshot snapshot, Place place, TimeSpan left)
+    private static List<NodeState> Candidates(ClusterSnapshot snapshot, Place place, string? onNode, TimeSpan left)
     {
         var candidates = new List<NodeState>();
         foreach (var node in snapshot.Nodes)
         {
             if (node.Standing != NodeStanding.Replica || !Router.Leads(node, snapshot, place)) continue;
+            if (onNode is not null && !string.Equals(node.Name, onNode, StringComparison.OrdinalIgnoreCase)) continue;
             var isThere = node.Position >= place.Position;
             var isInTime = !(node.ReplayRate is { } rate && (place.Position - node.Position) / rate > left.TotalSeconds);
-            if (isThere || (node.KeepsUp && isInTime)) candidates.Add(node);
+            if (isThere || onNode is not null || (node.KeepsUp && isInTime)) candidates.Add(node);
         }
 
         return candidates;

@@ -46,6 +46,9 @@ internal static partial class Log
     [LoggerMessage(202, LogLevel.Information, "{Node} answered that a statement sent as a read cannot run there ({SqlState}); repeated on the primary", EventName = "RepeatedOnPrimary")]
     public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
 
+    [LoggerMessage(203, LogLevel.Warning, "{Node} took {Milliseconds:F0} ms for a read. It was read there since {Reason}: {Text}", EventName = "SlowRead", SkipEnabledCheck = true)]
+    public static partial void SlowRead(ILogger logger, string? node, double milliseconds, string reason, string text);
+
     [LoggerMessage(210, LogLevel.Warning,
         "A transaction asks for synchronous_commit = {Setting}, but the primary's synchronous_standby_names is empty: there is no replica to wait for, and it commits locally. Name the replicas there",
         EventName = "NobodyToWaitFor")]

@@ -58,6 +58,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>The same choice for a reason that was not known when it was made.</summary>
     internal RouteDecision Because(RouteReason reason) => new(_snapshot, _requirement, _rules, _failed, NodeIndex, reason);
 
+    /// <summary>The same choice, told without the nodes that were asked in vain as if they had failed.</summary>
+    internal RouteDecision Among(ulong failed) => new(_snapshot, _requirement, _rules, failed, NodeIndex, Reason);
+
     /// <summary>Index of the node in the configuration; -1: none.</summary>
     internal int NodeIndex { get; }
 
@@ -100,6 +103,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     /// <summary>Only the primary would have done.</summary>
     internal bool NeedsPrimary => _requirement.IsWrite || _requirement.PrimaryBecause != RouteReason.None;
+
+    /// <summary>The node that was asked for by name.</summary>
+    internal string? OnNode => _requirement.OnNode;
 
     internal string RequirementText => _requirement.ToString();
 

@@ -36,13 +36,16 @@ public enum RouteReason
     /// <summary>The primary, by <see cref="Consistency.Strong"/>.</summary>
     StrongConsistency,
 
+    /// <summary>The primary: the model says of an entity in the query that it is read there (<c>ReadsFromPrimary</c>).</summary>
+    EntityRule,
+
     /// <summary>The node that was asked for by name.</summary>
     NamedNode,
 
     /// <summary>The primary: a write, or a connection opened without saying what for.</summary>
     Write,
 
-    /// <summary>The primary: a transaction or a connection of the caller's is open there.</summary>
+    /// <summary>A transaction or a connection of the caller's is open there: the primary, or the node of a read-only transaction.</summary>
     Transaction,
 
     /// <summary>The primary: the query tracks entities, which is a promise to write them.</summary>
@@ -53,6 +56,9 @@ public enum RouteReason
 
     /// <summary>The primary: a replica answered that the statement writes (25006) or cannot run there.</summary>
     RepeatedOnPrimary,
+
+    /// <summary>The primary: the statement was sent as a read before, and turned out to write (25006).</summary>
+    KnownToWrite,
 }
 
 /// <summary>Why a node did not get a statement.</summary>

@@ -15,12 +15,14 @@ internal static class RouteText
         RouteReason.WrittenPositionUnknown => "how far the session's own writes reach is not known yet",
         RouteReason.SeenPositionUnknown => "how far the session's reads have shown history is not known",
         RouteReason.StrongConsistency => "strong consistency was asked for",
+        RouteReason.EntityRule => "the model says that an entity in the query reads from the primary",
         RouteReason.NamedNode => "it was asked for by name",
         RouteReason.Write => "writes go to the primary",
         RouteReason.Transaction => "a transaction or connection of the caller's is open there",
         RouteReason.TrackingQuery => "the query tracks entities",
         RouteReason.RawSql => "SQL of the caller's own may write",
         RouteReason.RepeatedOnPrimary => "a replica could not run the statement, so it was repeated on the primary",
+        RouteReason.KnownToWrite => "it was sent as a read before, and turned out to write",
         _ => "no node can take it",
     };
 

@@ -1,0 +1,57 @@
+namespace Tidemark;
+
+/// <summary>
+/// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's connection
+/// interceptors run there. Once something has begun on it the connection stays open, and is the caller's.
+/// </summary>
+/// <param name="routing">The context's.</param>
+/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+internal sealed class NodeOpening<T>(
+    ContextRouting routing, Func<NodeConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    where T : class
+{
+    private NodeConnection? _node;
+    private RouteDecision _decision;
+
+    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    public bool RunsCallersCommand => false;
+
+    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Horizons, Attempts(ask), this);
+
+    public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
+        ReadLoop.RunAsync(routing.Source.Horizons, Attempts(ask), this, isAsync: true, cancellationToken);
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    {
+        _decision = decision;
+        _node = routing.NewConnectionTo(decision);
+        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        else _node.Open();
+        return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
+    }
+
+    public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    {
+        var connection = _node!.DbConnection;
+        if (mustShow is { } place)
+        {
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
+            if (!passes) return null;
+        }
+
+        return await begin(_node, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Deliver() => _node!.Deliver();
+
+    public async ValueTask CloseAsync(bool isAsync)
+    {
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        if (isAsync) await _node!.DisposeAsync().ConfigureAwait(false);
+        else _node!.Dispose();
+#pragma warning restore CA1849
+    }
+
+    // What is opened here is for reading alone: no statement moves to the primary because it writes.
+    private ReadAttempts Attempts(in ReadAsk ask) => routing.BeginRead(ask) with { MustNotWrite = true };
+}

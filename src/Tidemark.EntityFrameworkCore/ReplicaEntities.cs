@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata;
+
+namespace Tidemark;
+
+/// <summary>
+/// Knows which entities a context tracks that came from a replica and have no concurrency token, and warns of the first of each type that is saved. Only
+/// where <see cref="TrackedQueries.FromReplicas"/> lets any come from there.
+/// </summary>
+internal sealed class ReplicaEntities(TidemarkDataSource source)
+{
+    // Each type is told once for each data source.
+    private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<string, bool>> Told = [];
+
+    private readonly HashSet<object> _entities = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<string, bool> _told = Told.GetOrCreateValue(source);
+    private ChangeTracker? _tracker;
+    private bool _areFromReplica;
+
+    /// <summary>A query that tracks is about to be read, from this node.</summary>
+    public void Reading(DbContext context, bool fromReplica)
+    {
+        _areFromReplica = fromReplica;
+        if (!fromReplica || _tracker is not null) return;
+        _tracker = context.ChangeTracker;
+        _tracker.Tracked += OnTracked;
+    }
+
+    /// <summary>The context saves.</summary>
+    public void Saving()
+    {
+        if (_tracker is null || _entities.Count == 0) return;
+        foreach (var entry in _tracker.Entries())
+        {
+            if (entry.State != EntityState.Modified || !_entities.Contains(entry.Entity)) continue;
+            if (_told.TryAdd(entry.Metadata.Name, true)) EntityLog.SavedFromReplica(source.Cluster.Logger, entry.Metadata.DisplayName());
+        }
+    }
+
+    /// <summary>A pooled context tracks nothing any more.</summary>
+    public void Forget()
+    {
+        _entities.Clear();
+        _tracker?.Tracked -= OnTracked;
+        _tracker = null;
+        _areFromReplica = false;
+    }
+
+    private void OnTracked(object? sender, EntityTrackedEventArgs e)
+    {
+        if (_areFromReplica && e.FromQuery && !_told.ContainsKey(e.Entry.Metadata.Name) && !HasToken(e.Entry.Metadata)) _entities.Add(e.Entry.Entity);
+    }
+
+    private static bool HasToken(IReadOnlyEntityType entity) => entity.GetProperties().Any(p => p.IsConcurrencyToken);
+}

@@ -1,0 +1,95 @@
+using System.Data;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs there, in one snapshot.
+/// Afterwards the main connection leads to the primary again.
+/// </summary>
+internal sealed class Report(ContextRouting routing, IRelationalConnection main, NodeConnection node, RouteDecision decision)
+{
+    // Sent with BEGIN, in one round trip. SET takes no snapshot: that is left to the first query.
+    private const string ReadOnly = "SET TRANSACTION READ ONLY";
+
+    private bool _isOver;
+
+    /// <summary>Where it runs, and why there.</summary>
+    public RouteDecision Decision => decision;
+
+    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
+    {
+        ThrowIfBusy(main);
+        return Opening(routing, main, isolation).Open(ask);
+    }
+
+    public static async Task<IDbContextTransaction> BeginAsync(
+        ContextRouting routing, IRelationalConnection main, ReadAsk ask, IsolationLevel isolation, CancellationToken cancellationToken)
+    {
+        ThrowIfBusy(main);
+        return await Opening(routing, main, isolation).OpenAsync(ask, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The transaction has ended, however it did.</summary>
+    public void End()
+    {
+        if (!BeginEnd()) return;
+        node.Dispose();
+    }
+
+    /// <inheritdoc cref="End"/>
+    public async ValueTask EndAsync()
+    {
+        if (!BeginEnd()) return;
+        await node.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main, IsolationLevel isolation) =>
+        new(routing, (node, decision, isAsync, stop) => new Report(routing, main, node, decision).StartAsync(isolation, isAsync, stop));
+
+    private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
+    {
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+        try
+        {
+            main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
+            routing.Report = this;
+            var transaction = isAsync ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
+            using var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
+            if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            else command.ExecuteNonQuery();
+            return transaction;
+        }
+        catch
+        {
+            if (isAsync && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
+            else main.CurrentTransaction?.Dispose();
+            if (isAsync) await EndAsync().ConfigureAwait(false);
+            else End();
+            throw;
+        }
+#pragma warning restore CA1849
+    }
+
+    private bool BeginEnd()
+    {
+        if (_isOver) return false;
+        _isOver = true;
+        routing.Report = null;
+        main.SetDbConnection(null, contextOwnsConnection: true);
+        return true;
+    }
+
+    private static void ThrowIfBusy(IRelationalConnection main)
+    {
+        if (CommandJudge.MayBeLeft(main)) return;
+        if (CommandJudge.IsIdle(main))
+            throw new InvalidOperationException(
+                "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which may lead anywhere: it runs on a " +
+                "node of the cluster. Begin an ordinary transaction, or use another context.");
+        throw new InvalidOperationException(
+            "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
+            "End the transaction and close the connection first, or use another context.");
+    }
+}

@@ -1,0 +1,116 @@
+using System.Linq.Expressions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Query;
+
+namespace Tidemark;
+
+/// <summary>
+/// Looks at each query once, when EF Core compiles it, and tags it with what decides where it goes: whether it tracks entities (a promise to write them),
+/// whether it holds SQL of the caller's own, the rules of the model for the entities in it, and where its own rules are found. Decides by the shape of
+/// the query alone: a rule's value is a parameter of the query, so that one compilation serves all values.
+/// </summary>
+internal sealed class RouteMarker(
+    QueryTranslationPreprocessorDependencies dependencies,
+    RelationalQueryTranslationPreprocessorDependencies relationalDependencies,
+    QueryCompilationContext compilation)
+    : RelationalQueryTranslationPreprocessor(dependencies, relationalDependencies, compilation)
+{
+    public override Expression Process(Expression query)
+    {
+        var rules = new QueryRules();
+        var plain = rules.Visit(query);
+        var processed = base.Process(plain);
+
+        // By now navigations, includes and query filters are joins and subqueries over the entities they read.
+        var entities = new QueryEntities();
+        entities.Visit(processed);
+        var model = QueryCompilationContext.Model;
+
+        // EF Core has found the behaviour by now: the last call counts, wherever it stands, and inner ones come first.
+        if (QueryCompilationContext.QueryTrackingBehavior == QueryTrackingBehavior.TrackAll
+            && (new ResultShape(model).MayHoldEntity(plain.Type) || new CallersCode(model).GetsEntities(plain)))
+            QueryCompilationContext.AddTag(QueryRoute.TracksTag);
+        if (entities.IsRaw) QueryCompilationContext.AddTag(QueryRoute.RawTag);
+        if (entities.Rule is { } rule) QueryCompilationContext.AddTag(QueryRoute.RuleTag + rule);
+        if (entities.IsRuled) QueryCompilationContext.AddTag(QueryRoute.RuledTag);
+        foreach (var tag in rules.Tags) QueryCompilationContext.AddTag(tag);
+        return processed;
+    }
+
+    /// <summary>Takes the query's own rules out of it, so that EF Core need not know them, and notes where their values are.</summary>
+    private sealed class QueryRules : ExpressionVisitor
+    {
+        private bool _hasNode;
+
+        public List<string> Tags { get; } = [];
+
+        protected override Expression VisitMethodCall(MethodCallExpression node)
+        {
+            if (node.Method.DeclaringType != typeof(TidemarkQueryableExtensions) || node.Arguments is not [var source, var value]) return base.VisitMethodCall(node);
+            switch (node.Method.Name)
+            {
+                case nameof(TidemarkQueryableExtensions.WithConsistency):
+                    Tags.Add(TagOf(value, QueryRoute.ConsistencyTag, QueryRoute.ConsistencyOfTag));
+                    break;
+
+                // The outermost counts, which is met first.
+                case nameof(TidemarkQueryableExtensions.OnNode):
+                    if (!_hasNode) Tags.Add(TagOf(value, QueryRoute.NodeTag, QueryRoute.NodeOfTag));
+                    _hasNode = true;
+                    break;
+
+                default:
+                    return base.VisitMethodCall(node);
+            }
+
+            return Visit(source);
+        }
+
+        private static string TagOf(Expression value, string constant, string parameter) => value switch
+        {
+            ConstantExpression { Value: { } known } => constant + known,
+            QueryParameterExpression { Name: var name } => parameter + name,
+            _ => throw new InvalidOperationException(
+                $"'{value}' is known only row by row. Give WithConsistency and OnNode a value that does not depend on the query's own rows."),
+        };
+    }
+
+    /// <summary>Finds the entities that a query reads, wherever they stand in it, and what the model asks for of each.</summary>
+    private sealed class QueryEntities : ExpressionVisitor
+    {
+        private int _entities;
+        private int _ruled;
+
+        /// <summary>The most demanding rule of the model.</summary>
+        public Consistency? Rule { get; private set; }
+
+        /// <summary>There is a rule for each entity.</summary>
+        public bool IsRuled => _entities > 0 && _ruled == _entities;
+
+        public bool IsRaw { get; private set; }
+
+        protected override Expression VisitExtension(Expression node)
+        {
+            if (node is not QueryRootExpression root) return base.VisitExtension(node);
+
+            // Every root but a plain set or inline values is SQL or a function of the caller's own, which nobody knows not to write.
+            IsRaw |= root.GetType() != typeof(EntityQueryRootExpression) && root is not (InlineQueryRootExpression or ParameterQueryRootExpression);
+            if (root is not EntityQueryRootExpression { EntityType: var entity }) return node;
+
+            _entities++;
+            if (EntityRule.Of(entity) is not { } rule) return node;
+            _ruled++;
+            Rule = Rule is { } known ? Consistency.MostDemanding(known, rule) : rule;
+            return node;
+        }
+    }
+}
+
+/// <summary>Lets EF Core make a <see cref="RouteMarker"/> for each query it compiles.</summary>
+internal sealed class RouteMarkerFactory(
+    QueryTranslationPreprocessorDependencies dependencies, RelationalQueryTranslationPreprocessorDependencies relationalDependencies)
+    : IQueryTranslationPreprocessorFactory
+{
+    public QueryTranslationPreprocessor Create(QueryCompilationContext queryCompilationContext) =>
+        new RouteMarker(dependencies, relationalDependencies, queryCompilationContext);
+}

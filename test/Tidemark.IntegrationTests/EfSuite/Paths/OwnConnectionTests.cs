@@ -1,0 +1,60 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Tidemark.EfSuite;
+
+/// <summary>What asks for a node of the cluster in a context that was given a connection of its own is refused, and all else runs on that connection.</summary>
+public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<JournalCluster>
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_read_only_transaction_does_not_take_the_context_away_from_its_own_connection(bool sync)
+    {
+        await using var own = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
+        await using var context = Create();
+        context.Database.SetDbConnection(own);
+        var refused = sync
+            ? Should.Throw<InvalidOperationException>(() => context.Database.BeginReadOnlyTransaction())
+            : await Should.ThrowAsync<InvalidOperationException>(() => context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
+        refused.Message.ShouldContain("connection or a connection string of its own");
+        context.Database.GetDbConnection().ShouldBeSameAs(own);
+    }
+
+    [Fact]
+    public async Task A_query_that_names_its_node_is_refused_there_and_not_run_elsewhere()
+    {
+        await using var context = Create();
+        context.Database.SetConnectionString(shared.Cluster.Primary.ConnectionString + ";Application Name=own");
+        var refused = await Should.ThrowAsync<InvalidOperationException>(() => context.Notes.AsNoTracking().OnNode("pg-1").ToListAsync(Stop));
+        refused.Message.ShouldBe(
+            "The query names node 'pg-1', but the context was given a connection or a connection string of its own, and all its queries run there. " +
+            "Leave out OnNode, or ask in another context.");
+    }
+
+    [Fact]
+    public async Task A_query_is_explained_where_it_runs()
+    {
+        await using var context = Create();
+        context.Database.SetConnectionString(shared.Cluster.Primary.ConnectionString + ";Application Name=own");
+        var notes = context.Notes.AsNoTracking().Where(n => JournalContext.Setting("application_name", true) == "own").Select(n => n.Id);
+        var plan = await notes.ExplainAnalyzeAsync(Stop);
+        plan.Decision.Reason.ShouldBe(RouteReason.Transaction);
+        plan.Text.ShouldContain("rows=5");
+        context.Database.GetDbConnection().State.ShouldBe(System.Data.ConnectionState.Closed);
+    }
+
+    [Fact]
+    public async Task A_connection_string_of_its_own_may_lead_to_a_standby()
+    {
+        await using var context = Create();
+        _ = context.Database.GetDbConnection();
+        context.Database.SetConnectionString(shared.Cluster["pg-2"].ConnectionString + ";Application Name=own");
+        var ports = await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop);
+        ports.ShouldBe([shared.Cluster["pg-2"].Port]);
+    }
+
+    private JournalContext Create() => new(shared.RoutedOptions(new Sent(), null));
+}

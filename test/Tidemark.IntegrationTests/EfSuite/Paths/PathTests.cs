@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Tidemark.EfSuite;
+
+/// <summary>
+/// Every path through EF Core gives with Tidemark what it gives without, on the node it belongs to by the port of the connections that its commands
+/// really ran on.
+/// </summary>
+public abstract class PathTests(JournalCluster shared)
+{
+    private static readonly Path[] Paths = [.. ReadPaths.All, .. WritePaths.All];
+
+    public static TheoryData<string, bool> Ways
+    {
+        get
+        {
+            var ways = new TheoryData<string, bool>();
+            foreach (var path in Paths)
+                foreach (var sync in (bool[])[false, true]) ways.Add(path.Name, sync);
+            return ways;
+        }
+    }
+
+    private protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private protected async Task WalkAsync(string name, bool sync)
+    {
+        var path = Paths.Single(p => p.Name == name);
+        if (!shared.Cluster.Primary.IsRunning && !path.IsOwn && path.Nodes != "R")
+        {
+            await WalkWithoutPrimaryAsync(path, sync);
+            return;
+        }
+
+        if (!shared.Cluster.Primary.IsRunning && path.IsOwn)
+        {
+            var without = await Errors.OfAsync(() => WalkAsync(path, sync, isRouted: false, new Sent()));
+            (await Errors.OfAsync(() => WalkAsync(path, sync, isRouted: true, new Sent()))).ShouldBe(without);
+            return;
+        }
+
+        var plain = await WalkAsync(path, sync, isRouted: false, new Sent());
+        var sent = new Sent();
+        (await WalkAsync(path, sync, isRouted: true, sent)).ShouldBe(plain);
+        var nodes = shared.NodesOf(sent);
+        if (shared.Cluster.Nodes.Count == 1) nodes.ShouldBeOneOf("P", "");
+        else Regex.IsMatch(nodes, $"^({path.Nodes.Replace("~", "(RP?)*", StringComparison.Ordinal)})$").ShouldBeTrue($"{nodes} is not {path.Nodes}:\n{string.Join("\n", sent.Commands)}");
+    }
+
+    private async Task WalkWithoutPrimaryAsync(Path path, bool sync)
+    {
+        var watch = Stopwatch.StartNew();
+        if (path.WithoutPrimary is { } answer)
+        {
+            (await WalkAsync(path, sync, isRouted: true, new Sent()))?.ToString().ShouldBe(answer);
+        }
+        else
+        {
+            var error = await Should.ThrowAsync<Exception>(() => WalkAsync(path, sync, isRouted: true, new Sent()));
+            Errors.Find<RoutingException>(error).ShouldNotBeNull(error.ToString());
+        }
+
+        watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(2));
+    }
+
+    private async Task<object?> WalkAsync(Path path, bool sync, bool isRouted, Sent sent)
+    {
+        await shared.FillAsync();
+        await using var run = new Run(
+            configure => isRouted ? shared.RoutedOptions(sent, configure) : shared.PlainOptions(sent, configure), shared.PlainNode.ConnectionString, sync, Stop);
+        return await path.WalkAsync(run);
+    }
+}
+
+public sealed class PathsOnOneNodeTests(JournalOnOneNode shared) : PathTests(shared), IClassFixture<JournalOnOneNode>
+{
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public Task Every_path_goes_through_on_one_node(string path, bool sync) => WalkAsync(path, sync);
+}
+
+public sealed class PathsWithReplicasTests(JournalCluster shared) : PathTests(shared), IClassFixture<JournalCluster>
+{
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public Task Every_path_goes_through_with_two_replicas(string path, bool sync) => WalkAsync(path, sync);
+}
+
+public sealed class PathsWithAReplicaDownTests(JournalWithAReplicaDown shared) : PathTests(shared), IClassFixture<JournalWithAReplicaDown>
+{
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public Task Every_path_goes_through_with_a_replica_down(string path, bool sync) => WalkAsync(path, sync);
+}
+
+public sealed class PathsWithThePrimaryDownTests(JournalWithThePrimaryDown shared) : PathTests(shared), IClassFixture<JournalWithThePrimaryDown>
+{
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public Task Without_a_primary_reads_go_through_and_all_else_is_refused_at_once(string path, bool sync) => WalkAsync(path, sync);
+}
