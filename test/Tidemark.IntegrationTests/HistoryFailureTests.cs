@@ -68,6 +68,7 @@ public sealed class HistoryFailureTests : IAsyncLifetime
         await disturb(clock, recorder);
         var report = await running;
         TestContext.Current.TestOutputHelper!.WriteLine(report.ToString());
+        if (!report.IsClean) HistoryFile.Write(report.History, Path.Combine(Path.GetTempPath(), $"{TestContext.Current.TestMethod!.MethodName}.history.txt"));
         return report;
     }
 

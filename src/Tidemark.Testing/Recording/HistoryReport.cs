@@ -71,11 +71,11 @@ public sealed record HistoryReport
 
     /// <summary>The history, to be kept with <see cref="HistoryFile"/> or exported.</summary>
     [JsonIgnore]
-    public required History History { get; init; }
+    public History History { get; internal init; } = null!;
 
     /// <summary>The verdict on it.</summary>
     [JsonIgnore]
-    public required HistoryVerdict Verdict { get; init; }
+    public HistoryVerdict Verdict { get; internal init; } = null!;
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,

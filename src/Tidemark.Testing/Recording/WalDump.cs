@@ -9,7 +9,7 @@ internal static class WalDump
 {
     private const string Program = "pg_waldump";
 
-    public static bool IsIn(PostgresBinaries binaries) => File.Exists(Path.Combine(binaries.Folder, Program));
+    public static bool IsIn(PostgresBinaries binaries) => Find(binaries) is not null;
 
     /// <summary>Adds what is there from a position on. The WAL of a running or crashed server just ends somewhere, so what it says then is no error.</summary>
     /// <returns>What <c>pg_waldump</c> said last, such as why it went no further.</returns>
@@ -18,7 +18,8 @@ internal static class WalDump
     {
         string[] command =
         [
-            Program, "--path", folder, "--timeline", timeline.ToString(CultureInfo.InvariantCulture), "--start", start.ToString(),
+            Find(binaries) ?? throw new HistoryException($"There is no {Program} beside the servers' programs in {binaries.Folder}. It comes with PostgreSQL's server package; without it, read the order of commits from a slot."),
+            "--path", folder, "--timeline", timeline.ToString(CultureInfo.InvariantCulture), "--start", start.ToString(),
             "--rmgr", "Transaction", "--rmgr", "LogicalMessage",
         ];
         var description = binaries.Describe(command, user: null);
@@ -36,5 +37,13 @@ internal static class WalDump
             process.Kill();
             throw;
         }
+    }
+
+    // Some of the programs may be linked to from elsewhere, such as /usr/local/bin, and this one be left out.
+    private static string? Find(PostgresBinaries binaries)
+    {
+        var server = Path.Combine(binaries.Folder, "postgres");
+        var home = Path.GetDirectoryName(File.ResolveLinkTarget(server, returnFinalTarget: true)?.FullName ?? server)!;
+        return new[] { binaries.Folder, home }.Select(folder => Path.Combine(folder, Program)).FirstOrDefault(File.Exists);
     }
 }
