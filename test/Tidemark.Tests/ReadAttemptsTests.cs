@@ -48,6 +48,22 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_read_that_cannot_stay_where_its_session_read_before_a_promotion_asks_first_what_became_of_that()
+    {
+        // pg-3 has replayed 140; what it showed since the monitor's last look may lie beyond the fork.
+        _session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        _answers[0] = Silence;
+        _answers[1] = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
+        await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
+        await _source.Cluster.Monitor.SampleAsync(1, TestContext.Current.CancellationToken);
+        _session.BeginWrite();
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new Stamp(Place(200, timeline: 2), 0), isInDoubt: false);
+
+        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null);
+        attempts.NeedsSample.ShouldNotBeNull("the primary is about to answer without a word about what the session saw");
+    }
+
+    [Fact]
     public void A_statement_that_writes_moves_to_the_primary_once_and_is_never_repeated_there()
     {
         var attempts = Begin();

@@ -58,6 +58,28 @@ public sealed class SnapshotRulesTests
         onlyTheOldOne.Standings().ShouldBe([SupersededPrimary, Unreachable]);
     }
 
+    [Theory]
+    [InlineData(150, 1, false)]
+    [InlineData(151, 1, true)]
+    [InlineData(900, 2, false)]
+    [InlineData(900, 0, false)]
+    public void A_replica_that_has_replayed_what_history_went_on_without_serves_nothing(ulong position, uint timeline, bool isLeftBehind)
+    {
+        var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
+        var snapshot = Of(Primary(position: 300), Replica(position: 150), Replica(position: 100)).Then(0, Silence).Then(1, promoted)
+            .Then(2, Replica(position, timeline) with { Epoch = 2 });
+
+        snapshot.Standings().ShouldBe([Unreachable, NodeStanding.Primary, isLeftBehind ? LeftBehind : NodeStanding.Replica]);
+    }
+
+    [Fact]
+    public void A_replica_that_is_left_behind_is_known_as_soon_as_the_new_primary_is()
+    {
+        var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
+
+        Of(Primary(position: 300), Replica(position: 150), Replica(position: 300)).Then(1, promoted).Standings().ShouldBe([SupersededPrimary, NodeStanding.Primary, LeftBehind]);
+    }
+
     [Fact]
     public void A_primary_whose_replica_follows_a_later_timeline_is_superseded()
     {

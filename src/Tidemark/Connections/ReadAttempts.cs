@@ -71,7 +71,13 @@ internal struct ReadAttempts(
 
     /// <summary>The mark up to which a sample of the primary is wanted before the next attempt; <see langword="null"/>: none is.</summary>
     public readonly long? NeedsSample =>
-        _isMoved || cluster.Monitor.Snapshot is not { Primary: not null } snapshot ? null : session?.NeedsSample(consistency.Demands, snapshot, MayStay);
+        _isMoved || session is null || cluster.Monitor.Snapshot is not { Primary: not null } snapshot
+            ? null
+            : session.NeedsSample(consistency.Demands, snapshot, MayStay && !HasLeft(session, snapshot));
+
+    // History went on past the node on which the session's reads are pending. The primary must not answer before it is known what became of them.
+    private readonly bool HasLeft(ConsistencySession session, ClusterSnapshot snapshot) =>
+        session.Require(consistency.Demands, MayStay) is { StayOn: { } stay, MustInclude: { } place } && !Router.Leads(snapshot.Nodes[stay.Index], snapshot, place);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>

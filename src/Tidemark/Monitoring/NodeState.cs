@@ -106,4 +106,7 @@ internal enum NodeStanding
 
     /// <summary>It claims to be the primary, but history went on without it on a later timeline.</summary>
     SupersededPrimary,
+
+    /// <summary>A replica that has replayed what history went on without: it can never follow the primary again.</summary>
+    LeftBehind,
 }

@@ -90,25 +90,25 @@ internal static class SnapshotRules
         var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => n.Timeline).Append(remembered).Max();
         var current = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
+        // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
+        var primary = current.Length == 1 ? current[0] : null;
+        var history = primary?.Index == answered
+            ? before.History.Add(primary.SampledAt, primary.Timeline, primary.Position)
+            : before.History;
+        var chain = primary is null ? before.Chain : Extend(before, primary, answer);
+
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
             NodeClaim.NotProbed => NodeStanding.NotProbed,
             NodeClaim.NoAnswer => NodeStanding.Unreachable,
             NodeClaim.Aurora => NodeStanding.Aurora,
             _ when IsForeign(node) => NodeStanding.ForeignCluster,
-            NodeClaim.Replica => NodeStanding.Replica,
+            NodeClaim.Replica => IsLeftBehind(node, chain, latest) ? NodeStanding.LeftBehind : NodeStanding.Replica,
             _ when node.Timeline < latest => NodeStanding.SupersededPrimary,
             _ when current.Length > 1 => NodeStanding.RivalPrimary,
             _ => NodeStanding.Primary,
         };
 
-        // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
-        var primary = current.Length == 1 ? current[0] : null;
-        var history = primary?.Index == answered
-            ? before.History.Add(primary.SampledAt, primary.Timeline, primary.Position)
-            : before.History;
-
-        var chain = primary is null ? before.Chain : Extend(before, primary, answer);
         return new ClusterSnapshot
         {
             Nodes = [.. nodes.Select(n => n with { Standing = Judge(n), Incarnation = n.Index == answered ? chain.Incarnation : n.Incarnation })],
@@ -119,6 +119,14 @@ internal static class SnapshotRules
             Chain = chain,
         };
     }
+
+    /// <summary>
+    /// Whether a replica has replayed what history went on without. It can follow no later timeline any more, and stays up and answers all the same; whoever read
+    /// from it would see lost writes again and again.
+    /// </summary>
+    private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
+        replica.Timeline != 0 && replica.Timeline < latest
+        && chain.Judge(new Stamp(new Place(replica.Timeline, replica.Position), chain.Incarnation), latest) == PlaceFate.Lost;
 
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary, ProbeAnswer answer)

@@ -94,7 +94,7 @@ public enum RejectionReason
     /// <summary>It has not replayed what the read must include.</summary>
     Behind,
 
-    /// <summary>It follows another timeline than the place the read must include.</summary>
+    /// <summary>It follows another timeline than the place the read must include, or has replayed what history went on without.</summary>
     OtherTimeline,
 
     /// <summary>It may miss what was committed longer ago than the read allows.</summary>

@@ -44,6 +44,8 @@ internal static class RouteText
         RejectionReason.IsReplica => "is a replica",
         RejectionReason.IsPrimary => "is the primary, which serves reads only when no replica can",
         RejectionReason.Behind => $"has replayed {node.Position}, {requirement.MustInclude!.Value.Position - node.Position} bytes short",
+        RejectionReason.OtherTimeline when node.Standing == NodeStanding.LeftBehind =>
+            $"has replayed {node.Position} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
         RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
         RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",

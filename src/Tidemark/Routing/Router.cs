@@ -178,6 +178,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         NodeStanding.Aurora => RejectionReason.Aurora,
         NodeStanding.RivalPrimary => RejectionReason.RivalPrimary,
         NodeStanding.SupersededPrimary => RejectionReason.SupersededPrimary,
+        NodeStanding.LeftBehind => RejectionReason.OtherTimeline,
         _ when HasFailed(failed, node.Index) => RejectionReason.FailedDuringRead,
         _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
         NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,

@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>
+/// What eight sessions at once are shown by replicas 5, 50 and 200 ms behind, judged by the checker. <c>TIDEMARK_FULL_FIGURES=1</c> runs a minute of it.
+/// </summary>
+public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingCluster>
+{
+    private static readonly bool IsFull = Environment.GetEnvironmentVariable("TIDEMARK_FULL_FIGURES") == "1";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private static HistoryWorkloadOptions Options => new() { Duration = TimeSpan.FromSeconds(IsFull ? 60 : 5) };
+
+    private IEnumerable<string> Replicas => shared.Cluster.Replicas.Select(replica => replica.ConnectionString);
+
+    [Fact]
+    public async Task Sessions_that_hand_over_to_one_another_are_shown_no_violation_and_by_a_random_router_many()
+    {
+        await using var source = await shared.ConnectAsync();
+        var tidemark = await RunAsync(WorkloadRouter.Tidemark(source), Options);
+        var random = await RunAsync(WorkloadRouter.RandomReplica(shared.Cluster.Primary.ConnectionString, Replicas), Options);
+
+        tidemark.Violations.ShouldBeEmpty(string.Join('\n', tidemark.Examples));
+        tidemark.FailedReads.ShouldBe(0, string.Join('\n', tidemark.Failures));
+        tidemark.UnknownWrites.ShouldBe(0);
+        tidemark.HandOvers.ShouldBeGreaterThan(10);
+        shared.Cluster.Replicas.ShouldAllBe(replica => tidemark.ReadsByNode[replica.Name] > 0);
+
+        random.FailedReads.ShouldBe(0, string.Join('\n', random.Failures));
+        random.Verdict.ReadYourWrites.ShouldBeGreaterThan(random.Writes / 10);
+        random.Verdict.MonotonicReads.ShouldBeGreaterThan(random.Writes / 10);
+        random.Verdict.Prefix.ShouldBe(0, "a replica shows a prefix of the WAL, whoever sends reads to it");
+    }
+
+    [Fact]
+    public async Task Each_level_keeps_what_it_promises_while_others_are_asked_for_beside_it()
+    {
+        await using var source = await shared.ConnectAsync();
+        var report = await RunAsync(WorkloadRouter.Tidemark(source), Options with
+        {
+            Levels =
+            [
+                Consistency.Session, Consistency.ReadYourWrites, Consistency.MonotonicReads, Consistency.Eventual, Consistency.Strong,
+                Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(150)), Consistency.Session.Within(TimeSpan.FromSeconds(1)),
+            ],
+        });
+
+        report.Violations.ShouldBeEmpty(string.Join('\n', report.Examples));
+        report.FailedReads.ShouldBe(0, string.Join('\n', report.Failures));
+    }
+
+    [Fact]
+    public async Task On_the_primary_alone_nothing_is_violated_and_the_report_is_JSON()
+    {
+        var report = await RunAsync(WorkloadRouter.PrimaryOnly(shared.Cluster.Primary.ConnectionString), Options with { Duration = TimeSpan.FromSeconds(1) });
+
+        report.IsClean.ShouldBeTrue(string.Join('\n', report.Examples));
+        report.ReadsOnReplicas.ShouldBe(0);
+        report.ReadLatency.P99Milliseconds.ShouldBeGreaterThan(report.ReadLatency.P50Milliseconds);
+        var json = JsonSerializer.SerializeToElement(report);
+        json.GetProperty("Reads").GetInt64().ShouldBe(report.ReadsByNode["pg-1"]);
+        json.TryGetProperty("History", out _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_recorder_leaves_nothing_behind()
+    {
+        const string left = "SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemark_reg%') + (SELECT count(*) FROM pg_proc WHERE proname LIKE 'tidemark_reg%')"
+            + " + (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'tidemark_reg%')";
+        await using (await HistoryRecorder.StartAsync(shared.Cluster, cancellationToken: Stop))
+            (await shared.Cluster.Primary.AskAsync<long>(left)).ShouldBeGreaterThan(2);
+        (await shared.Cluster.Primary.AskAsync<long>(left)).ShouldBe(0);
+    }
+
+    private async Task<HistoryReport> RunAsync(WorkloadRouter router, HistoryWorkloadOptions options)
+    {
+        await using var owned = router;
+        await using var recorder = await HistoryRecorder.StartAsync(shared.Cluster, cancellationToken: Stop);
+        var report = await HistoryWorkload.RunAsync(recorder, router, options, Stop);
+        TestContext.Current.TestOutputHelper!.WriteLine(report.ToString());
+        return report;
+    }
+}
