@@ -53,7 +53,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
 
     private static void Follow(WriteLease lease, ContextRouting routing, DbContext context)
     {
-        var decision = routing.Source.DecideWrite();
+        var decision = routing.Source.DecideWrite(routing.Session);
         if (decision.NodeIndex != lease.NodeIndex)
         {
             var moved = routing.Source.Cluster.CreateWrite(decision.NodeIndex, session: null);

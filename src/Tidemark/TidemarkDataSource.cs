@@ -187,7 +187,7 @@ public sealed class TidemarkDataSource : DbDataSource
     internal async ValueTask<NpgsqlConnection> OpenWriteAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        var decision = DecideWrite();
+        var decision = DecideWrite(session);
         using var activity = RouteActivity.Start(decision);
         var connection = Cluster.CreateWrite(decision.NodeIndex, session);
         try
@@ -208,7 +208,7 @@ public sealed class TidemarkDataSource : DbDataSource
     public NpgsqlConnection OpenWriteConnection()
     {
         Cluster.Monitor.FirstRound();
-        var decision = DecideWrite();
+        var decision = DecideWrite(CurrentSession);
         using var activity = RouteActivity.Start(decision);
         var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
         try
@@ -297,9 +297,11 @@ public sealed class TidemarkDataSource : DbDataSource
     private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin)
         where T : class => ReadLoop.Run(Horizons, BeginRead(consistency), new ReadOpening<T>(Cluster, CurrentSession, begin));
 
-    internal RouteDecision DecideWrite(RouteReason because = RouteReason.Write)
+    /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
+    internal RouteDecision DecideWrite(ConsistencySession? session)
     {
-        var decision = Cluster.Decide(ReadRequirement.Primary(because));
+        Horizons.Validate(session);
+        var decision = Cluster.Decide(ReadRequirement.Primary(RouteReason.Write));
         return decision.NodeIndex >= 0 ? decision : throw RoutingException.NoNode(decision, last: null);
     }
 

@@ -39,6 +39,9 @@ public sealed class TidemarkDataSourceBuilder
     /// <summary>Stands in for the probes, so that a test or simulation needs no server to have a cluster; the probes by default.</summary>
     internal AskNode? AskNodes { get; set; }
 
+    /// <summary>Stands in for the question which of some server processes are gone.</summary>
+    internal Func<int, int[], Task<int[]>>? AskBackends { get; set; }
+
     /// <summary>How those who wait for the monitor go on; on the pool by default.</summary>
     internal TaskCreationOptions Resumption { get; set; } = TaskCreationOptions.RunContinuationsAsynchronously;
 

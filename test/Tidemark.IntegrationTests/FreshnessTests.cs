@@ -112,7 +112,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         var chain = TimelineChain.Empty.With([new Fork(6, 7, new NpgsqlLogSequenceNumber(0xABCUL), new NpgsqlLogSequenceNumber(0xABCUL))]);
         var token = new CausalToken(
-            0xFEDCBA9876543210, new Place(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, isUnknown: false, DateTimeOffset.MaxValue, chain, key: null);
+            0xFEDCBA9876543210, new Place(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
         await store.AdvanceAsync("'; --\u00e9\ud83d\ude00", token, Stop);
 
         (await store.FindAsync("'; --\u00e9\ud83d\ude00", Stop)).ShouldBe(token);
@@ -235,5 +235,5 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     private static CausalToken Token(ulong cluster, Place place) =>
-        new(cluster, place, null, isUnknown: false, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+        new(cluster, place, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
 }

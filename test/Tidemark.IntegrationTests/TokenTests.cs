@@ -221,6 +221,6 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level)).Value;
 
     private static CausalToken TokenOf(TidemarkDataSource source, Place? written, Place? seen, string? key, TimeSpan? life = null) => new(
-        source.Cluster.Monitor.Snapshot.SystemIdentifier, written, seen, isUnknown: false,
+        source.Cluster.Monitor.Snapshot.SystemIdentifier, written, seen, unknown: null,
         DateTimeOffset.UtcNow + (life ?? TimeSpan.FromHours(1)), TimelineChain.Empty, CausalToken.KeyOf(key));
 }

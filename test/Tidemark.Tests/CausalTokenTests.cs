@@ -44,7 +44,7 @@ public sealed class CausalTokenTests
         var last = new Place(uint.MaxValue, At(ulong.MaxValue));
 
         Token(last, null).ToBytes().Length.ShouldBeLessThanOrEqualTo(40);
-        var signed = new CausalToken(ulong.MaxValue, last, last, isUnknown: true, DateTimeOffset.MaxValue, Chain, Key);
+        var signed = new CausalToken(ulong.MaxValue, last, last, unknown: default(UnknownPlace), DateTimeOffset.MaxValue, Chain, Key);
         signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
         signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
         CausalToken.Parse(signed.ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
@@ -86,7 +86,7 @@ public sealed class CausalTokenTests
 
     [Fact]
     public void Tokens_of_two_clusters_do_not_merge() =>
-        Should.Throw<ArgumentException>(() => Token(Place(1), null).Merge(new CausalToken(Theirs, Place(1), null, false, Expiry, Chain, null)))
+        Should.Throw<ArgumentException>(() => Token(Place(1), null).Merge(new CausalToken(Theirs, Place(1), null, null, Expiry, Chain, null)))
             .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
 
     [Theory]
@@ -143,5 +143,5 @@ public sealed class CausalTokenTests
     }
 
     private static CausalToken Token(Place? written, Place? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null, byte[]? key = null) =>
-        new(Ours, written, seen, isUnknown, expiresAt ?? Expiry, Chain, key);
+        new(Ours, written, seen, isUnknown ? default(UnknownPlace) : null, expiresAt ?? Expiry, Chain, key);
 }

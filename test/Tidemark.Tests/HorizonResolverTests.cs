@@ -194,8 +194,8 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         await StartAsync(throwOnLoss: true);
         _session.NoteLoss(LostWrite.Of(Place(1), isCertain: true, wasWritten: true, "of a test"));
 
-        (await Should.ThrowAsync<LostWriteException>(Horizons.PrepareAsync(_session, Cancelled).AsTask())).Lost.ShouldBe(_lost.Single());
-        await Horizons.PrepareAsync(_session, Cancelled);
+        Should.Throw<LostWriteException>(() => Horizons.Validate(_session)).Lost.ShouldBe(_lost.Single());
+        Horizons.Validate(_session);
     }
 
     private void PromoteSecond()

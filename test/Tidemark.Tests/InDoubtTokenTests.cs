@@ -8,7 +8,7 @@ public sealed class InDoubtTokenTests
     [Fact]
     public void A_token_says_that_a_commit_is_in_doubt_and_the_session_after_it_keeps_to_the_primary()
     {
-        var token = new CausalToken(7, Place(100), seen: null, isUnknown: true, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var token = new CausalToken(7, Place(100), seen: null, unknown: default(UnknownPlace), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         received.IsInDoubt.ShouldBeTrue();
 
@@ -16,7 +16,43 @@ public sealed class InDoubtTokenTests
         session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt);
         var cluster = Of(Primary(900), Replica(900));
         session.IsInDoubt.ShouldBeTrue();
+        var mark = session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull("what else it wrote is only unknown");
+        session.Resolve(mark, cluster.Nodes[0], cluster).ShouldBeNull();
         session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldBeNull("the server may commit after any sample");
         session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+    }
+
+    [Theory]
+    [InlineData(41, 0)]
+    [InlineData(41, 42)]
+    public void What_is_in_doubt_is_settled_in_another_process_once_the_server_processes_that_may_commit_it_are_gone(int backend, int other)
+    {
+        int[] backends = other == 0 ? [backend] : [backend, other];
+        var token = new CausalToken(7, null, seen: null, UnknownPlace.Of(1, backends), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var received = CausalToken.Parse(token.ToString());
+        using var session = new ConsistencySession();
+        session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
+        var cluster = Of(Primary(900), Replica(900));
+        session.BackendsInDoubt(cluster.Nodes[0]).ShouldBe(backends);
+
+        session.Settle(cluster.Nodes[0], backends[1..]);
+        session.IsInDoubt.ShouldBeTrue("one may still commit");
+        session.Settle(cluster.Nodes[0], backends);
+        session.Resolve(session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull(), cluster.Nodes[0], cluster);
+
+        session.IsInDoubt.ShouldBeFalse();
+        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(900));
+    }
+
+    [Fact]
+    public void An_unknown_place_of_an_earlier_timeline_is_told_as_a_loss()
+    {
+        var token = new CausalToken(7, null, seen: null, new UnknownPlace(1), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+        var received = CausalToken.Parse(token.ToString());
+        using var session = new ConsistencySession();
+        session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
+
+        session.Validate(Of(Primary(900, timeline: 2))).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+        session.Validate(Of(Primary(900, timeline: 2))).ShouldBeNull("it is told once");
     }
 }

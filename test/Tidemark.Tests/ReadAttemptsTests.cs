@@ -41,6 +41,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         new[] { first, second }.Order().ShouldBe(["pg-2", "pg-3"]);
         attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
         attempts.Absorb(Lost, isOpen: false).ShouldBeTrue();
+        attempts.Next().Node.ShouldBe(first, "a pooled connection that broke says little about its node");
+        attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
 
         var error = ErrorOfNext(attempts);
         error.InnerException.ShouldBe(Lost);
@@ -180,6 +182,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         attempts.Absorb(Writes, isOpen: true).ShouldBeFalse();
         attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
 
+        attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
+        attempts.Next().Node.ShouldBe("pg-3", "its pooled connection broke, which may have been old");
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
         ErrorOfNext(attempts).Message.ShouldContain("this read asks for node 'pg-3'");
     }

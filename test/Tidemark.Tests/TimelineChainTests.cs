@@ -102,20 +102,22 @@ public sealed class TimelineChainTests
     }
 
     [Theory]
-    [InlineData(0, 100, nameof(Holds))]
-    [InlineData(0, 101, nameof(MayBeLost))]
-    [InlineData(0, 120, nameof(MayBeLost))]
-    [InlineData(0, 121, nameof(Lost))]
-    [InlineData(1, 121, nameof(Holds))]
-    [InlineData(InOtherProcess, 100, nameof(Holds))]
-    [InlineData(InOtherProcess, 110, nameof(MayBeLost))]
-    [InlineData(InOtherProcess, 121, nameof(Holds))]
-    public void A_crash_loses_what_was_not_flushed_of_the_life_before(int incarnation, ulong position, string fate)
+    [InlineData(0, 0, 100, nameof(Holds))]
+    [InlineData(0, 0, 101, nameof(MayBeLost))]
+    [InlineData(0, 0, 120, nameof(MayBeLost))]
+    [InlineData(0, 0, 121, nameof(Lost))]
+    [InlineData(1, 0, 121, nameof(Holds))]
+    [InlineData(InOtherProcess, 0, 100, nameof(Holds))]
+    [InlineData(InOtherProcess, 0, 110, nameof(MayBeLost))]
+    [InlineData(InOtherProcess, 0, 121, nameof(MayBeLost))]
+    [InlineData(InOtherProcess, 1, 110, nameof(MayBeLost))]
+    [InlineData(InOtherProcess, 1, 121, nameof(Holds))]
+    public void A_crash_loses_what_was_not_flushed_of_the_life_before(int incarnation, int cameIn, ulong position, string fate)
     {
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120));
 
         chain.Incarnation.ShouldBe(1);
-        chain.Judge(new Stamp(Place(position), incarnation), current: 1).ToString().ShouldBe(fate);
+        chain.Judge(new Stamp(Place(position), incarnation, cameIn), current: 1).ToString().ShouldBe(fate);
     }
 
     [Fact]

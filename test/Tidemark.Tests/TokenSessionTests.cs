@@ -111,6 +111,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         using var session = source.BeginSession(Token(wasWritten ? place : null, seen: wasWritten ? null : place, chain: elsewhere));
         lost.ShouldBeEmpty("the next read tells");
         await source.Horizons.PrepareAsync(session, Cancelled);
+        source.Horizons.Validate(session);
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             l => (l.Place, l.IsCertain, l.WasWritten).ShouldBe((place, true, wasWritten)),
@@ -169,7 +170,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
     private CausalToken Token(
         Place? written, ulong cluster = Ours, Place? seen = null, bool isUnknown = false, string? signedWith = null, TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
-        new(cluster, written, seen, isUnknown, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
+        new(cluster, written, seen, isUnknown ? default(UnknownPlace) : null, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
 
     private TidemarkDataSource Source(string? key = null, bool wait = true, TimeSpan? maxStaleness = null)
     {

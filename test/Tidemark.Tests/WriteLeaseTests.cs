@@ -151,7 +151,7 @@ public sealed class WriteLeaseTests
     private async Task<NpgsqlConnection> OpenAsync(TidemarkDataSource source)
     {
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
-        var connection = source.Cluster.Create(source.DecideWrite(), forWriting: true, _session, out _);
+        var connection = source.Cluster.Create(source.DecideWrite(session: null), forWriting: true, _session, out _);
         await connection.OpenAsync(Cancelled);
         return connection;
     }

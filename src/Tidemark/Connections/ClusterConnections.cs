@@ -18,6 +18,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly Router _router;
     private readonly ConnectionLives _lives = new();
     private readonly TimeProvider _time;
+    private readonly Func<int, int[], Task<int[]>>? _askBackends;
     private volatile bool _isDisposed;
 
     public ClusterConnections(TidemarkDataSourceBuilder builder, ILogger logger)
@@ -27,6 +28,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var isAlone = nodes.Length == 1;
         Logger = logger;
         _time = builder.TimeProvider;
+        _askBackends = builder.AskBackends;
         Names = [.. nodes.Select(n => n.Key)];
         _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, builder, isAlone))];
         _readsInFlight = new int[nodes.Length];
@@ -113,6 +115,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         return forWriting ? CreateWrite(decision.NodeIndex, session) : CreateRead(decision, session, out lease);
     }
 
+    /// <summary>Reads that are under way, over all nodes.</summary>
+    public int ReadsInFlight => _readsInFlight.Sum();
+
     /// <summary>The connection string of a node's writes, without its password.</summary>
     public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
 
@@ -127,7 +132,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="decision">Why it was opened.</param>
     public ConnectionCheck CheckOf(object connection, in RouteDecision decision)
     {
-        if (!decision.IsReplica) return ConnectionCheck.None;
+        if (!decision.IsReplica)
+            return decision.State.IsPooled || _lives.IsProven(connection, decision.State, Monitor.ProbesSent) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
         var (must, node) = (decision.MustShow, decision.State);
         var stays = decision.Stays;
         if (must is null && !stays) return ConnectionCheck.None;
@@ -172,7 +178,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             {
                 Timeline = (uint)reader.GetInt32(0),
                 Position = reader.GetFieldValue<NpgsqlLogSequenceNumber>(1),
-                InsertPosition = WalPages.Usual.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)),
+                InsertPosition = primary.Pages.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)),
             };
         }
         catch (NpgsqlException)
@@ -180,6 +186,50 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             Monitor.Suspect(primary.Index);
             return null;
         }
+    }
+
+    /// <summary>Which of these server processes are gone. None, when the node does not say.</summary>
+    public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_askBackends is not null) return await _askBackends(nodeIndex, backends).ConfigureAwait(false);
+            var connection = await _pools[nodeIndex].Reads.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                using var command = GoneCommand(connection, backends);
+                return (int[])(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+            }
+        }
+        catch (NpgsqlException)
+        {
+            Monitor.Suspect(nodeIndex);
+            return [];
+        }
+    }
+
+    /// <inheritdoc cref="FindGoneAsync"/>
+    public int[] FindGone(int nodeIndex, int[] backends)
+    {
+        try
+        {
+            using var connection = _pools[nodeIndex].Reads.OpenConnection();
+            using var command = GoneCommand(connection, backends);
+            return (int[])command.ExecuteScalar()!;
+        }
+        catch (NpgsqlException)
+        {
+            Monitor.Suspect(nodeIndex);
+            return [];
+        }
+    }
+
+    // Every role sees the process ids of all. A number that was given to a new process counts as there: that errs on the safe side.
+    private static NpgsqlCommand GoneCommand(NpgsqlConnection connection, int[] backends)
+    {
+        var command = new NpgsqlCommand("SELECT array(SELECT unnest($1) EXCEPT SELECT pid FROM pg_stat_activity)", connection);
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = backends });
+        return command;
     }
 
     public async ValueTask DisposeAsync()
@@ -212,6 +262,9 @@ internal enum ConnectionCheck
 {
     /// <summary>Nothing: what the read must include is proven for it.</summary>
     None,
+
+    /// <summary>It leads to the primary, perhaps to a life of it that began after a crash: a session that came before must hear what that has lost.</summary>
+    Unwitnessed,
 
     /// <summary>It must show that it has replayed the position.</summary>
     Position,

@@ -24,12 +24,14 @@ internal static class PositionRide
     /// </summary>
     /// <param name="row">The row.</param>
     /// <param name="setting">The setting the commit ran under, where it differs from the session's.</param>
-    public static WriteOutcome Read(DbDataReader row, string? setting = null)
+    public static WriteOutcome Read(DbDataReader row, string? setting = null) => Read(
+        (uint)row.GetInt32(0), row.GetFieldValue<NpgsqlLogSequenceNumber>(1), row.GetFieldValue<NpgsqlLogSequenceNumber>(2), setting ?? row.GetString(3));
+
+    /// <inheritdoc cref="Read(DbDataReader, string?)"/>
+    public static WriteOutcome Read(uint timeline, NpgsqlLogSequenceNumber flushed, NpgsqlLogSequenceNumber inserted, string setting)
     {
-        var timeline = (uint)row.GetInt32(0);
-        var flush = new Place(timeline, row.GetFieldValue<NpgsqlLogSequenceNumber>(1));
-        var insert = new Place(timeline, WalPages.Usual.BeforeHeader(row.GetFieldValue<NpgsqlLogSequenceNumber>(2)));
-        return new WriteOutcome((setting ?? row.GetString(3)) == "off" ? insert : flush, insert);
+        var insert = new Place(timeline, inserted);
+        return new WriteOutcome(setting == "off" ? insert : new Place(timeline, flushed), insert);
     }
 
     /// <summary>Moves on to the answer, past whatever the caller left unread. Null: it is not there, since the statement failed.</summary>

@@ -12,7 +12,9 @@ internal struct ReadAttempts(
     ClusterConnections cluster, ConsistencySession? session, Consistency consistency, string? onNode, int preferred = -1)
 {
     private ulong _failed;
+    private ulong _broken;
     private ulong _behind;
+    private bool _brokeTwice;
     private bool _isMoved;
     private bool _hasWaited;
     private bool _mayNotStay;
@@ -84,6 +86,14 @@ internal struct ReadAttempts(
     public RouteDecision Next()
     {
         Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
+        if (Decision.NodeIndex < 0 && WaitsFor is null && _broken != 0)
+        {
+            // A pooled connection that broke says little about its node: before the read fails, such nodes are tried once more.
+            (_failed, _broken) = (_failed & ~_broken, 0);
+            _brokeTwice = true;
+            Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
+        }
+
         if (Decision.NodeIndex < 0 && WaitsFor is null) throw RoutingException.NoNode(Decision.Among(_failed), _last);
         if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
         if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
@@ -124,7 +134,7 @@ internal struct ReadAttempts(
         switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))
         {
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when !IsWrite:
-                Exclude();
+                Exclude(isBroken: isOpen);
                 _last = failure;
                 if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
@@ -154,8 +164,9 @@ internal struct ReadAttempts(
     public static ReadRequirement Outside(Consistency consistency) =>
         consistency.Demands.HasFlag(ConsistencyDemands.Primary) ? ReadRequirement.Primary(RouteReason.StrongConsistency) : default;
 
-    private void Exclude()
+    private void Exclude(bool isBroken)
     {
+        if (isBroken && !_brokeTwice) _broken |= 1UL << Decision.NodeIndex;
         _mayNotStay |= Decision.Stays;
         _failed |= 1UL << Decision.NodeIndex;
         cluster.Monitor.Suspect(Decision.NodeIndex);

@@ -63,6 +63,7 @@ internal static class ReadLoop
             if (isAsync) await horizons.ResolveAsync(attempts, cancellationToken).ConfigureAwait(false);
             else horizons.Resolve(attempts);
             var decision = attempts.Next();
+            if (horizons.Validate(attempts)) continue;
             if (attempts.WaitsFor is { } place)
             {
                 attempts.Waited(await horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
@@ -75,6 +76,12 @@ internal static class ReadLoop
             {
                 var check = await trip.OpenAsync(decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
                 isOpen = true;
+                if (check == ConnectionCheck.Unwitnessed && attempts.Session is { IsSomewhere: true } session)
+                {
+                    if (isAsync) await horizons.WitnessAsync(session, decision.NodeIndex, cancellationToken).ConfigureAwait(false);
+                    else horizons.Witness(session, decision.NodeIndex);
+                }
+
                 if (check != ConnectionCheck.TooYoung)
                 {
                     var mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;

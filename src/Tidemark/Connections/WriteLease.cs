@@ -18,6 +18,7 @@ internal sealed class WriteLease
     private ConsistencySession? _watching;
     private string? _connectionString;
     private bool _isOpen;
+    private int _backend;
 
     public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
@@ -58,7 +59,9 @@ internal sealed class WriteLease
 
     /// <summary>The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written to.</summary>
     /// <exception cref="RoutingException">It is a standby; the connection must be closed.</exception>
-    public void Opened(bool isStandby)
+    /// <param name="isStandby">It is one.</param>
+    /// <param name="backend">The server process that the connection leads to.</param>
+    public void Opened(bool isStandby, int backend)
     {
         if (isStandby)
         {
@@ -71,6 +74,9 @@ internal sealed class WriteLease
 
         // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
         _node = _owner.Monitor.Snapshot.Nodes[NodeIndex];
+
+        // Behind a pooler nobody knows who runs the statement.
+        _backend = _node.IsPooled ? 0 : backend;
         var follows = IsForReading || Session?.BeginWrite() == true;
         _counted = IsForReading || !follows ? null : Session;
         _watching = follows ? Session : null;
@@ -88,7 +94,7 @@ internal sealed class WriteLease
         watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
         if (session is null) return;
 
-        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true);
+        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true, _backend);
         else if (Outcome is { Written: null }) session.AbandonWrite();
         else session.EndWrite(_node, StampOf(Outcome?.Written));
     }
@@ -101,7 +107,7 @@ internal sealed class WriteLease
             if (Of(connection) is null) return;
             try
             {
-                Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on");
+                Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on", connection.ProcessID);
             }
             catch
             {
@@ -119,7 +125,9 @@ internal sealed class WriteLease
     // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which
     // life that was: the place is pending then, and the session hears that it may have been lost.
     private Stamp? StampOf(Place? place) =>
-        place is { } p && _node.Incarnation == _owner.Monitor.Snapshot.Chain.Incarnation ? new Stamp(p, _node.Incarnation) : null;
+        place is { } p && _node.Incarnation == _owner.Monitor.Snapshot.Chain.Incarnation
+            ? new Stamp(p with { Position = _node.Pages.BeforeHeader(p.Position) }, _node.Incarnation)
+            : null;
 }
 
 /// <summary>How what was done on a connection ended, where the end itself told.</summary>

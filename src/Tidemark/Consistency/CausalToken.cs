@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
 using NpgsqlTypes;
@@ -40,10 +41,22 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         IsInDoubt = flags.HasFlag(Flags.InDoubt);
         Written = flags.HasFlag(Flags.Written) ? ReadPlace(content, 0) : null;
         Seen = flags.HasFlag(Flags.Seen) ? ReadPlace(content, flags.HasFlag(Flags.Written) ? 1 : 0) : null;
+        if (!flags.HasFlag(Flags.Since)) return;
+        var since = ReadPlace(content, Places(flags) - 1);
+        Unknown = UnknownPlace.Of(since);
     }
 
-    internal CausalToken(ulong cluster, Place? written, Place? seen, bool isUnknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key, bool isInDoubt = false)
-        : this(Write(cluster, written, seen, isUnknown, isInDoubt, expiresAt, chain), [])
+    /// <param name="cluster">The system identifier.</param>
+    /// <param name="written">The place of its writes.</param>
+    /// <param name="seen">The place of its reads.</param>
+    /// <param name="unknown">What is known of what is not; <see langword="null"/>: everything is known.</param>
+    /// <param name="expiresAt">Until when the places count.</param>
+    /// <param name="chain">Tells where timelines began.</param>
+    /// <param name="key">Signs it; <see langword="null"/>: it is not signed.</param>
+    /// <param name="isInDoubt">A connection broke during a commit.</param>
+    internal CausalToken(
+        ulong cluster, Place? written, Place? seen, UnknownPlace? unknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key, bool isInDoubt = false)
+        : this(Write(cluster, written, seen, unknown, isInDoubt, expiresAt, chain), [])
     {
         if (key is not null) _signature = Sign(_content, key);
     }
@@ -60,6 +73,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
 
         /// <summary>A connection broke during a commit, which may happen yet.</summary>
         InDoubt = 8,
+
+        /// <summary>Since which timeline something is unknown, and which server process may still commit.</summary>
+        Since = 16,
     }
 
     /// <summary>The system identifier of the cluster it is of.</summary>
@@ -78,6 +94,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     /// A connection broke during a commit, and the server may finish it yet: until the token expires, or the timeline is over, reads keep to the primary.
     /// </summary>
     public bool IsInDoubt { get; }
+
+    /// <summary>What is known of what <see cref="IsUnknown"/>.</summary>
+    internal UnknownPlace Unknown { get; }
 
     /// <summary>From then on its places count as unknown.</summary>
     public DateTimeOffset ExpiresAt { get; }
@@ -107,8 +126,9 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         ArgumentNullException.ThrowIfNull(other);
         if (other.Cluster != Cluster)
             throw new ArgumentException($"The tokens are of clusters {Cluster} and {other.Cluster}; their positions have nothing to do with one another.", nameof(other));
+        UnknownPlace? unknown = !IsUnknown && !other.IsUnknown ? null : !IsUnknown ? other.Unknown : !other.IsUnknown ? Unknown : Unknown.Or(other.Unknown);
         return new CausalToken(
-            Cluster, Later(Written, other.Written), Later(Seen, other.Seen), IsUnknown || other.IsUnknown,
+            Cluster, Later(Written, other.Written), Later(Seen, other.Seen), unknown,
             ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null, IsInDoubt || other.IsInDoubt);
     }
 
@@ -147,9 +167,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         if (bytes[0] != Version) return false;
         var flags = (Flags)bytes[1];
         problem = "it is spoilt";
-        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown | Flags.InDoubt)) != 0) return false;
-        var places = (flags.HasFlag(Flags.Written) ? 1 : 0) + (flags.HasFlag(Flags.Seen) ? 1 : 0);
-        var size = HeadSize + (places * PlaceSize);
+        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown | Flags.InDoubt | Flags.Since)) != 0) return false;
+        var size = HeadSize + (Places(flags) * PlaceSize);
         if (bytes.Length != size && bytes.Length != size + SignatureSize) return false;
         token = new CausalToken(bytes[..size].ToArray(), bytes[size..].ToArray());
         problem = "";
@@ -171,17 +190,21 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done && TryRead(bytes[..written], out result, out problem);
     }
 
-    private static byte[] Write(ulong cluster, Place? written, Place? seen, bool isUnknown, bool isInDoubt, DateTimeOffset expiresAt, TimelineChain chain)
+    private static int Places(Flags flags) => BitOperations.PopCount((uint)(flags & (Flags.Written | Flags.Seen | Flags.Since)));
+
+    private static byte[] Write(ulong cluster, Place? written, Place? seen, UnknownPlace? unknown, bool isInDoubt, DateTimeOffset expiresAt, TimelineChain chain)
     {
-        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isUnknown ? Flags.Unknown : 0) | (isInDoubt ? Flags.InDoubt : 0);
-        var content = new byte[HeadSize + (PlaceSize * ((written is null ? 0 : 1) + (seen is null ? 0 : 1)))];
+        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isInDoubt ? Flags.InDoubt : 0)
+            | (unknown is null ? 0 : Flags.Unknown) | (unknown is { Timeline: not 0 } ? Flags.Since : 0);
+        var content = new byte[HeadSize + (PlaceSize * Places(flags))];
         content[0] = Version;
         content[1] = (byte)flags;
         BinaryPrimitives.WriteUInt64BigEndian(content.AsSpan(2), cluster);
         BinaryPrimitives.WriteUInt32BigEndian(content.AsSpan(10), (uint)Math.Clamp(expiresAt.ToUnixTimeSeconds(), 0, uint.MaxValue));
         var index = 0;
         if (written is { } w) WritePlace(content, index++, w, chain);
-        if (seen is { } s) WritePlace(content, index, s, chain);
+        if (seen is { } s) WritePlace(content, index++, s, chain);
+        if (unknown is { Timeline: not 0 } u) WritePlace(content, index, u.ToPlace(), TimelineChain.Empty);
         return content;
     }
 

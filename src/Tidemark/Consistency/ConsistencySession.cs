@@ -66,6 +66,24 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 || (what.HasFlag(ConsistencyDemands.Seen) && _pendingSights.Count > 0);
     }
 
+    /// <summary>
+    /// What is known of what is not: the earliest timeline that anything of the session is on, and the server process that may still commit something.
+    /// </summary>
+    internal UnknownPlace Unknown
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var timeline = _written.Concat(_seen).Select(s => s.Place.Timeline)
+                    .Concat(_pendingWrites.Select(w => w.Timeline)).Concat(_pendingSights.Select(s => s.Timeline))
+                    .Where(t => t != 0).DefaultIfEmpty().Min();
+                var backends = _pendingWrites.Where(w => w.IsInDoubt).Select(w => w.Backend).Distinct().ToArray();
+                return UnknownPlace.Of(timeline, backends);
+            }
+        }
+    }
+
     /// <summary>A connection of the session broke during a commit, and it is not settled whether that happened.</summary>
     internal bool IsInDoubt
     {
@@ -222,8 +240,18 @@ public sealed class ConsistencySession : IDisposable
             _lost = null;
             if (snapshot.Primary is not { } primary) return noted;
             var lost = Later(Validate(_written, primary, snapshot, wasWritten: true), Validate(_seen, primary, snapshot, wasWritten: false));
+            lost = Later(lost, ValidatePending(primary, snapshot));
             _hasMoved |= lost is { WasWritten: true };
             return Later(noted, lost);
+        }
+    }
+
+    /// <summary>It wrote or saw something that a crash of the primary may have lost.</summary>
+    internal bool IsSomewhere
+    {
+        get
+        {
+            lock (_lock) return _written.Count > 0 || _seen.Count > 0 || _pendingWrites.Count > 0 || _pendingSights.Count > 0;
         }
     }
 
@@ -278,18 +306,27 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>The session goes on where another left off: at places, or somewhere unknown (pending).</summary>
-    internal void Resume(Place? written, Place? seen = null, bool isUnknown = false, bool isInDoubt = false)
+    /// <param name="written">Where its writes reach.</param>
+    /// <param name="seen">What its reads have shown.</param>
+    /// <param name="isUnknown">Something of it is not known.</param>
+    /// <param name="isInDoubt">A connection of it broke during a commit.</param>
+    /// <param name="unknown">What is known of what is not.</param>
+    internal void Resume(Place? written, Place? seen = null, bool isUnknown = false, bool isInDoubt = false, UnknownPlace unknown = default)
     {
         lock (_lock)
         {
             if (isUnknown)
             {
-                AddUnknownWrite(isInDoubt);
-                _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), _monitor?.Snapshot.LatestTimeline ?? 0, Stamp.Unknown, OnPrimary: true, Connection: null));
+                AddUnknownWrite(unknown, isInDoubt: false);
+                if (isInDoubt && unknown.Backend == 0) AddUnknownWrite(unknown, isInDoubt);
+                foreach (var backend in unknown.Backends) AddUnknownWrite(unknown, isInDoubt, backend);
+                var timeline = unknown.Timeline != 0 ? unknown.Timeline : _monitor?.Snapshot.LatestTimeline ?? 0;
+                _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
             }
 
-            if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown));
-            if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown));
+            var life = _monitor?.Snapshot.Chain.Incarnation ?? 0;
+            if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown, life));
+            if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown, life));
         }
     }
 
@@ -309,13 +346,36 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="node">Where it was sent.</param>
     /// <param name="at">Its place, if that is known.</param>
     /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
-    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false)
+    /// <param name="backend">The server process that may still commit it; zero: unknown.</param>
+    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int backend = 0)
     {
         lock (_lock)
         {
             _writesUnderWay--;
             if (at is { } stamp && !isInDoubt) Add(_written, stamp);
-            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt));
+            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend));
+        }
+    }
+
+    /// <summary>The server processes of the primary that may still commit something of the session's; empty: none is known.</summary>
+    internal int[] BackendsInDoubt(NodeState primary)
+    {
+        lock (_lock)
+        {
+            if (!_pendingWrites.Exists(w => w.IsInDoubt && w.Backend != 0)) return [];
+            return [.. _pendingWrites.Where(w => w.Backend != 0 && IsInDoubtAt(w, primary)).Select(w => w.Backend).Distinct()];
+        }
+    }
+
+    /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
+    internal void Settle(NodeState primary, int[] gone)
+    {
+        lock (_lock)
+        {
+            foreach (ref var write in CollectionsMarshal.AsSpan(_pendingWrites))
+            {
+                if (IsInDoubtAt(write, primary) && gone.Contains(write.Backend)) write = write with { IsInDoubt = false, Mark = ++_marks };
+            }
         }
     }
 
@@ -340,9 +400,14 @@ public sealed class ConsistencySession : IDisposable
                 return;
             }
 
-            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), node.Timeline, node.Incarnation, onPrimary, connection);
-            _pendingSights.RemoveAll(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline && s.Incarnation == sight.Incarnation);
-            _pendingSights.Add(sight);
+            // One that receives nothing shows no timeline: it may have been left behind on any.
+            var timeline = node.Timeline == 0 && node.SeesTimeline ? 1 : node.Timeline;
+            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), timeline, node.Incarnation, onPrimary, connection);
+            var same = _pendingSights.FindIndex(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline && s.Incarnation == sight.Incarnation);
+
+            // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
+            if (same >= 0) _pendingSights[same] = sight with { Connection = _pendingSights[same].Connection };
+            else _pendingSights.Add(sight);
         }
     }
 
@@ -385,7 +450,7 @@ public sealed class ConsistencySession : IDisposable
     {
         for (var i = 0; i < stamps.Count; i++)
         {
-            if (stamps[i].Incarnation != added.Incarnation || stamps[i].Place.Timeline != added.Place.Timeline) continue;
+            if (stamps[i].Incarnation != added.Incarnation || stamps[i].CameIn != added.CameIn || stamps[i].Place.Timeline != added.Place.Timeline) continue;
             stamps[i] = added with { Place = Place.Later(stamps[i].Place, added.Place) };
             return;
         }
@@ -415,10 +480,52 @@ public sealed class ConsistencySession : IDisposable
         return lost;
     }
 
+    /// <summary>
+    /// What is pending ended on a timeline, or in a life of the primary, that is over: no sample of this one tells where. That is told at once, and it is
+    /// pending in the present from then on. What is in doubt was never acknowledged, and has its own end.
+    /// </summary>
+    private LostWrite? ValidatePending(NodeState primary, ClusterSnapshot snapshot)
+    {
+        LostWrite? lost = null;
+        foreach (ref var write in CollectionsMarshal.AsSpan(_pendingWrites))
+        {
+            if (write.IsInDoubt || !IsOver(write.Timeline, write.Incarnation, primary)) continue;
+            lost = Later(lost, write.Timeline == primary.Timeline ? LostWrite.OfCrash(wasWritten: true) : LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline));
+            write = write with { Timeline = primary.Timeline, Incarnation = primary.Incarnation, StartedAt = primary.StartedAt };
+        }
+
+        foreach (ref var sight in CollectionsMarshal.AsSpan(_pendingSights))
+        {
+            // A crash of the primary loses what was not flushed, which no replica has shown.
+            if (!IsOver(sight.Timeline, sight.OnPrimary ? sight.Incarnation : Stamp.Unknown, primary)) continue;
+            if (sight.Timeline == primary.Timeline) lost = Later(lost, LostWrite.OfCrash(wasWritten: false));
+            else if (!HasCome(snapshot, sight.Node, primary.Timeline)) lost = Later(lost, LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline));
+            sight = sight with { Timeline = primary.Timeline, Incarnation = primary.Incarnation };
+        }
+
+        return lost;
+    }
+
+    /// <summary>In the life in which it showed something the node has come to the timeline itself: no server does that without what it had.</summary>
+    private static bool HasCome(ClusterSnapshot snapshot, NodeEpoch node, uint timeline) =>
+        node.Index >= 0 && snapshot.Nodes[node.Index] is var now && now.Epoch == node.Epoch && now.Timeline == timeline && now.Failure is null;
+
+    // What came with a token was in doubt at the primary of its timeline, whatever its node is called here.
+    private static bool IsInDoubtAt(PendingWrite write, NodeState primary) =>
+        write.IsInDoubt && (write.Node == primary.Index || (write.Node < 0 && write.Timeline == primary.Timeline));
+
+    private static bool IsOver(uint timeline, int incarnation, NodeState primary) =>
+        timeline != 0 && (timeline < primary.Timeline || (timeline == primary.Timeline && incarnation != Stamp.Unknown && incarnation != primary.Incarnation));
+
     private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
 
-    private void AddUnknownWrite(bool isInDoubt = false) => _pendingWrites.Add(
-        new PendingWrite(++_marks, _monitor?.Snapshot.LatestTimeline ?? 0, _monitor?.Snapshot.Chain.Incarnation ?? Stamp.Unknown, Node: -1, isInDoubt, StartedAt: default));
+    private void AddUnknownWrite(UnknownPlace at = default, bool isInDoubt = false, int backend = 0)
+    {
+        var snapshot = _monitor?.Snapshot;
+        _pendingWrites.Add(new PendingWrite(
+            ++_marks, at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.Incarnation ?? Stamp.Unknown,
+            Node: -1, isInDoubt, StartedAt: default, backend));
+    }
 
     private sealed class Ignoring(ConsistencySession? outer) : IDisposable
     {
@@ -426,7 +533,7 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>A write that has ended somewhere on the timeline (0: on whichever is current).</summary>
-    private readonly record struct PendingWrite(long Mark, uint Timeline, int Incarnation, int Node, bool IsInDoubt, DateTimeOffset StartedAt);
+    private readonly record struct PendingWrite(long Mark, uint Timeline, int Incarnation, int Node, bool IsInDoubt, DateTimeOffset StartedAt, int Backend);
 
     /// <summary>An answer of a node whose position is not known.</summary>
     private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, int Incarnation, bool OnPrimary, object? Connection);

@@ -17,7 +17,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
 
     private ClusterMonitor Monitor => cluster.Monitor;
 
-    /// <summary>Before the first attempt: every node was asked once, and the session's places are part of the current history.</summary>
+    /// <summary>Before the first attempt: every node was asked once, and places that came from elsewhere are known to exist.</summary>
     public async ValueTask PrepareAsync(ConsistencySession? session, CancellationToken cancellationToken)
     {
         await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
@@ -28,8 +28,6 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
             var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
             if (IsPrimaryNow(sampled)) Report(session.Verify(sampled));
         }
-
-        Report(session.Validate(Monitor.Snapshot));
     }
 
     /// <inheritdoc cref="PrepareAsync"/>
@@ -39,16 +37,48 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         if (session is null) return;
         if (session.IsAheadOf(Monitor.Snapshot)) SampleAll();
         if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled));
-        Report(session.Validate(Monitor.Snapshot));
+    }
+
+    /// <summary>Tells the session what it has lost, as far as the latest snapshot shows.</summary>
+    public void Validate(ConsistencySession? session) => Report(session?.Validate(Monitor.Snapshot));
+
+    /// <summary>
+    /// Tells the session what it has lost, by the very snapshot that its node was chosen from: history may have gone on since the attempt began, and no
+    /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
+    /// </summary>
+    public bool Validate(ReadAttempts attempts)
+    {
+        if (attempts.Session?.Validate(attempts.Decision.Snapshot) is not { } lost) return false;
+        Report(lost);
+        return true;
+    }
+
+    /// <summary>
+    /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before the primary answers.
+    /// </summary>
+    public async ValueTask WitnessAsync(ConsistencySession session, int nodeIndex, CancellationToken cancellationToken)
+    {
+        await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false);
+        Validate(session);
+    }
+
+    /// <inheritdoc cref="WitnessAsync"/>
+    public void Witness(ConsistencySession session, int nodeIndex)
+    {
+        Wait(WitnessAsync(session, nodeIndex, CancellationToken.None).AsTask());
     }
 
     /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
-    public ValueTask ResolveAsync(ReadAttempts attempts, CancellationToken cancellationToken) =>
-        attempts.NeedsSample is { } mark ? ResolveAsync(attempts.Session!, mark, cancellationToken) : default;
+    public async ValueTask ResolveAsync(ReadAttempts attempts, CancellationToken cancellationToken)
+    {
+        await SettleAsync(attempts.Session, cancellationToken).ConfigureAwait(false);
+        if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc cref="ResolveAsync(ReadAttempts, CancellationToken)"/>
     public void Resolve(ReadAttempts attempts)
     {
+        Settle(attempts.Session);
         if (attempts.NeedsSample is { } mark && cluster.SamplePrimary() is { } sampled) Report(attempts.Session!.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
@@ -56,6 +86,8 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
         await PrepareAsync(session, cancellationToken).ConfigureAwait(false);
+        Validate(session);
+        await SettleAsync(session, cancellationToken).ConfigureAwait(false);
         if (session.NeedsSample(what, Monitor.Snapshot, mayStay: false) is { } mark)
             await ResolveAsync(session, mark, cancellationToken).ConfigureAwait(false);
     }
@@ -100,8 +132,10 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
                 // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
-                var spent = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, enough.Token);
-                var first = await Task.WhenAny([spent, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
+                var spent = new TaskCompletionSource();
+                var whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
+                using var timer = time.CreateTimer(static spent => ((TaskCompletionSource)spent!).TrySetResult(), spent, whole, Timeout.InfiniteTimeSpan);
+                var first = await Task.WhenAny([spent.Task, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
 #pragma warning disable CA1849 // Nothing of ours or the caller's runs within it.
                 enough.Cancel();
 #pragma warning restore CA1849
@@ -136,6 +170,20 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         return candidates;
     }
 
+    /// <summary>What is in doubt is settled once the server processes that may still commit it are gone; the primary knows.</summary>
+    private async ValueTask SettleAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    {
+        if (session is null || Monitor.Snapshot.Primary is not { } primary || session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
+        session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc cref="SettleAsync"/>
+    private void Settle(ConsistencySession? session)
+    {
+        if (session is null || Monitor.Snapshot.Primary is not { } primary || session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
+        session.Settle(primary, cluster.FindGone(primary.Index, backends));
+    }
+
     private async ValueTask ResolveAsync(ConsistencySession session, long mark, CancellationToken cancellationToken)
     {
         if (Monitor.Snapshot.Primary is not { } primary) return;
@@ -151,12 +199,15 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)));
 
     /// <inheritdoc cref="SampleAllAsync"/>
-    private void SampleAll()
+    private void SampleAll() => Wait(SampleAllAsync(CancellationToken.None));
+
+    /// <summary>Blocks until a task of the monitor's is done, whose continuations run on the pool.</summary>
+    private static void Wait(Task task)
     {
 #pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
         var done = new ManualResetEventSlim();
 #pragma warning restore CA2000
-        SampleAllAsync(CancellationToken.None).ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        task.ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         done.Wait();
     }
 

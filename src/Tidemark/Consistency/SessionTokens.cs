@@ -16,14 +16,14 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
     {
         await horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
         var snapshot = cluster.Monitor.Snapshot;
+        var isUnknown = session.IsUnknownOf(what);
         return new CausalToken(
-            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, session.IsUnknownOf(what),
-            time.GetUtcNow() + lifetime, snapshot.Chain, _key, session.IsInDoubt);
+            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, isUnknown ? session.Unknown : null, time.GetUtcNow() + lifetime, snapshot.Chain, _key, session.IsInDoubt);
     }
 
     /// <summary>A token that says only that something was written.</summary>
     public CausalToken Unknown() => new(
-        cluster.Monitor.Snapshot.SystemIdentifier, null, null, isUnknown: true, time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
+        cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPlace), time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
 
     /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
     /// <exception cref="ArgumentException">The token is of another cluster.</exception>
@@ -32,21 +32,20 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
         // Before every node was asked, nobody knows which cluster this is.
         if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
         var snapshot = cluster.Monitor.Snapshot;
-        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
             throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
 
-        var problem = snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
-            : _key is not null && !token.IsSignedBy(_key) ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
+        var isForged = _key is not null && !token.IsSignedBy(_key);
+        var problem = isForged ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
+            : snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
+            : token.Cluster == 0 ? "its process did not know its cluster"
             : token.ExpiresAt <= time.GetUtcNow() ? "it has expired"
             : null;
-        if (problem is not null)
-        {
-            Warn(problem);
-            session.Resume(null, null, isUnknown: true);
-            return;
-        }
+        if (problem is not null) Warn(problem);
+        if (isForged) session.Resume(null, null, isUnknown: true);
 
-        if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown, token.IsInDoubt);
+        // The places of one that may not be believed are true all the same, if it is signed well: where history went on without them, the session hears of it.
+        else if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
     }
 
     /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
@@ -78,7 +77,7 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
     public CausalToken Of(Place place)
     {
         var snapshot = cluster.Monitor.Snapshot;
-        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, isUnknown: false, DateTimeOffset.MaxValue, snapshot.Chain, _key);
+        return new CausalToken(snapshot.SystemIdentifier, place, seen: null, unknown: null, DateTimeOffset.MaxValue, snapshot.Chain, _key);
     }
 
     /// <summary>A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.</summary>

@@ -127,8 +127,9 @@ internal sealed class TimelineChain
             if (crash.Timeline != stamp.Place.Timeline || stamp.Incarnation >= crash.Incarnation) continue;
             var survived = Before(stamp.Place.Position, crash.AtLeast, crash.AtMost);
 
-            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of the next.
-            if (survived == PlaceFate.Lost && stamp.Incarnation == Stamp.Unknown) survived = PlaceFate.Holds;
+            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of the next, all
+            // the more if the crash was known when it came.
+            if (survived == PlaceFate.Lost && stamp.Incarnation == Stamp.Unknown) survived = stamp.CameIn < crash.Incarnation ? PlaceFate.MayBeLost : PlaceFate.Holds;
             fate = Worse(fate, survived);
         }
 
@@ -142,7 +143,10 @@ internal sealed class TimelineChain
 }
 
 /// <summary>A place, and the primary's life in which this process learned it.</summary>
-internal readonly record struct Stamp(Place Place, int Incarnation)
+/// <param name="Place">The place.</param>
+/// <param name="Incarnation">The life, as this process counts crashes.</param>
+/// <param name="CameIn">Of a place from another process: the life that was current when it came.</param>
+internal readonly record struct Stamp(Place Place, int Incarnation, int CameIn = 0)
 {
     /// <summary>The place came from another process.</summary>
     public const int Unknown = -1;

@@ -38,7 +38,7 @@ internal sealed class KeyFreshness
     {
         var monitor = _source.Cluster.Monitor;
         await monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        var index = _source.DecideWrite().NodeIndex;
+        var index = _source.DecideWrite(session: null).NodeIndex;
         var sampled = await monitor.SampleAsync(index, cancellationToken).ConfigureAwait(false);
         return sampled.Standing == NodeStanding.Primary
             ? new Place(sampled.Timeline, sampled.InsertPosition)

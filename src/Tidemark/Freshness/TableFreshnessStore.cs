@@ -137,6 +137,6 @@ public sealed class TableFreshnessStore : FreshnessStore
         var position = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(3));
         var chain = began == default ? TimelineChain.Empty : TimelineChain.Empty.With([new Fork(timeline - 1, timeline, began, began)]);
         return new CausalToken(
-            unchecked((ulong)row.GetInt64(0)), new Place(timeline, position), seen: null, isUnknown: false, DateTimeOffset.MaxValue, chain, key: null);
+            unchecked((ulong)row.GetInt64(0)), new Place(timeline, position), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
     }
 }

@@ -31,6 +31,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private TaskCompletionSource _wake;
     private ClusterSnapshot _snapshot;
     private long _probesSent;
+    private volatile bool _isStopping;
     private bool _isOver;
     private Task _loop = Task.CompletedTask;
 
@@ -95,11 +96,17 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>Ends the loop without waiting for its last probes.</summary>
-    public void Stop() => _stop.Cancel();
+    public void Stop()
+    {
+        TaskCompletionSource wake;
+        lock (_requests) (_isStopping, wake) = (true, _wake);
+        wake.TrySetResult();
+        _stop.Cancel();
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        Stop();
         await _loop.ConfigureAwait(false);
     }
 
@@ -124,7 +131,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        while (!_stop.IsCancellationRequested)
+        while (!_isStopping)
         {
             try
             {
@@ -132,7 +139,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
                 await WaitAsync(next).ConfigureAwait(false);
                 await TakeAnswersAsync().ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            catch (OperationCanceledException) when (_isStopping)
             {
             }
 #pragma warning disable CA1031 // The loop is the cluster's eyes: an error in one round must not end it, and is logged.
@@ -210,23 +217,19 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private async Task WaitAsync(TimeSpan wait)
     {
-        Task wake;
+        TaskCompletionSource wake;
         lock (_requests)
         {
             if (_wake.Task.IsCompleted) _wake = new TaskCompletionSource(_resumption);
-            if (_slots.Any(s => s.IsWanted && s.Probe is null)) return;
-            wake = _wake.Task;
+            if (_isStopping || _slots.Any(s => s.IsWanted && s.Probe is null)) return;
+            wake = _wake;
         }
 
-        var start = _time.GetTimestamp();
-        using var cancelTimer = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-
         // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
-        var timer = Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), _time, cancelTimer.Token);
-        await Task.WhenAny([wake, timer, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
-#pragma warning disable CA1849 // Only the timer ends: nobody's code runs within it.
-        cancelTimer.Cancel();
-#pragma warning restore CA1849
+        var start = _time.GetTimestamp();
+        var whole = TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
+        using (_time.CreateTimer(static wake => ((TaskCompletionSource)wake!).TrySetResult(), wake, whole, Timeout.InfiniteTimeSpan))
+            await Task.WhenAny([wake.Task, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
         GrantLateness(_time.GetElapsedTime(start) - wait);
     }
 
@@ -245,7 +248,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         for (var index = 0; index < _slots.Length; index++)
         {
             var slot = _slots[index];
-            if (slot.Probe is null || _stop.IsCancellationRequested) continue;
+            if (slot.Probe is null || _isStopping) continue;
             if (slot.Probe.IsCompleted)
             {
                 var answered = slot.Probe;

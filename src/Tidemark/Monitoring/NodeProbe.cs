@@ -115,6 +115,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         Position = reader.IsDBNull(2) ? default : reader.GetFieldValue<NpgsqlLogSequenceNumber>(2),
         Timeline = reader.IsDBNull(3) ? 0 : (uint)reader.GetInt32(3),
         InsertPosition = reader.IsDBNull(4) ? default : _pages.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(4)),
+        Pages = _pages,
         StartedAt = reader.GetFieldValue<DateTimeOffset>(5),
         SeesTimeline = reader.GetBoolean(6),
         Checkpoint = _checkpoint,

@@ -34,6 +34,9 @@ internal sealed record NodeState
     /// <summary>On a primary the insert position, before any page header: a bound of all that is visible there.</summary>
     public NpgsqlLogSequenceNumber InsertPosition { get; init; }
 
+    /// <summary>The layout of the server's WAL.</summary>
+    public WalPages Pages { get; init; } = WalPages.Usual;
+
     /// <summary>
     /// Monotonic time of the latest sample of the primary that this replica has reached: it misses nothing committed before. Null: unknown.
     /// </summary>

@@ -27,6 +27,9 @@ internal sealed record ProbeAnswer
     /// <summary>On a primary the insert position, moved before a page header that it stands behind: a bound of all that is visible there.</summary>
     public NpgsqlLogSequenceNumber InsertPosition { get; init; }
 
+    /// <summary>The layout of the server's WAL.</summary>
+    public WalPages Pages { get; init; } = WalPages.Usual;
+
     /// <summary>Where the last checkpoint stood when the monitor's connection was opened.</summary>
     public NpgsqlLogSequenceNumber? Checkpoint { get; init; }
 

@@ -28,7 +28,10 @@ internal static class SnapshotRules
 
         // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
         var timeline = answer.Timeline != 0 || answer.Epoch != node.Epoch ? answer.Timeline : node.Timeline;
-        var asOf = answer.IsInRecovery ? before.History.ReachedAt(timeline != 0 ? timeline : before.LatestTimeline, answer.Position) : null;
+
+        // One that shows no timeline may have been left behind on a dead one, if anybody was ever promoted; a role that may not see it is believed.
+        var followed = timeline != 0 || (answer.SeesTimeline && before.LatestTimeline > 1) ? timeline : before.LatestTimeline;
+        var asOf = answer.IsInRecovery ? before.History.ReachedAt(followed, answer.Position) : null;
 
         return node with
         {
@@ -40,6 +43,7 @@ internal static class SnapshotRules
             SeesTimeline = answer.SeesTimeline,
             Position = answer.Position,
             InsertPosition = answer.InsertPosition,
+            Pages = answer.Pages,
             CompleteAsOf = asOf,
             ReplayRate = RateOf(before, node, answer, TimeSpan.FromSeconds((double)(sentAt - node.SampledAt) / ticksPerSecond)),
             KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,

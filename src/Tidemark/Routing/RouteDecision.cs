@@ -69,6 +69,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     // The default value, in an exception that somebody else made, stands for no decision at all.
     private bool HasNode => _snapshot is not null && NodeIndex >= 0;
 
+    /// <summary>What it was decided on.</summary>
+    internal ClusterSnapshot Snapshot => _snapshot;
+
     internal NodeState State => _snapshot.Nodes[NodeIndex];
 
     internal Place? MustInclude => _requirement.MustInclude;

@@ -166,7 +166,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// </summary>
     internal static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
         node.Timeline == 0
-            ? !node.SeesTimeline || snapshot.LatestTimeline <= 1
+            ? !node.SeesTimeline || (snapshot.LatestTimeline <= 1 && place.Timeline <= 1)
             : node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
