@@ -98,12 +98,13 @@ internal sealed class OperationJudge
         if (read.MaxStaleness >= 0) _acknowledged.Before(SaturatingSubtract(read.Start, read.MaxStaleness), fresh);
 
         // Where several timelines explain what was shown, the one that explains it best counts.
-        var (best, judgement, isExplained) = (default(ReadFit), default(ReadJudgement), false);
+        var (best, judgement, isExplained, isAmbiguous) = (default(ReadFit), default(ReadJudgement), false, false);
         for (var timeline = _tree.Final; timeline > WalTree.Nowhere; timeline--)
         {
             var fits = ReadFit.TryFit(_history, read, timeline, _spare, out var fit);
             _shown[index] = fit.Shown;
             if (!fits) continue;
+            isAmbiguous |= isExplained;
             var candidate = ReadJudgement.Of(fit, read, _sessions, fresh);
             if (isExplained && candidate.Worst >= judgement.Worst) continue;
             (best, judgement, isExplained) = (fit, candidate, true);
@@ -119,6 +120,9 @@ internal sealed class OperationJudge
 
         if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, fresh);
         if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
+
+        // What was not shown binds only where there is no doubt which history the read was answered from.
+        if (isAmbiguous) return;
         if (_carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, best.Timeline, _sessions.Written(read.Client));
         if (read.MaxStaleness >= 0 && judgement.Fresh != Fate.Misses) Promise(index, best.Timeline, fresh);
     }

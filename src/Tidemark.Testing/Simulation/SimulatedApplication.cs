@@ -1,0 +1,248 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be killed at any
+/// moment, and then whatever it was doing ends without an answer.
+/// </summary>
+internal sealed class SimulatedApplication : IDisposable
+{
+    private static readonly WalPages Pages = new(8192, 16 * 1024 * 1024);
+    private static readonly TimeSpan NetworkGivesUp = TimeSpan.FromSeconds(1);
+
+    private readonly SimulatedCluster _cluster;
+    private readonly List<SimulatedConnection>[] _idle;
+    private readonly MonitorLink[] _links;
+    private readonly long _startedAt;
+
+    public SimulatedApplication(SimulatedCluster cluster, string name)
+    {
+        (_cluster, Name) = (cluster, name);
+        _startedAt = cluster.Now;
+        Clock = new ApplicationClock(cluster.Time);
+        _idle = [.. cluster.Servers.Select(_ => new List<SimulatedConnection>())];
+        _links = [.. cluster.Servers.Select(_ => new MonitorLink())];
+        var builder = new TidemarkDataSourceBuilder
+        {
+            TimeProvider = Clock,
+            AskNodes = AskAsync,
+            AskBackends = AskBackendsAsync,
+            Seed = cluster.Random.NextInt64(),
+            Resumption = TaskCreationOptions.None,
+        };
+        foreach (var server in cluster.Servers) builder.AddNode(server.Name, $"Host={server.Name};Username=simulation;Database=simulation");
+        cluster.Shape.Configure(builder.Options);
+        Source = builder.Build();
+        Source.WriteLost += (_, lost) => LossTeller.Report(lost.Lost);
+    }
+
+    public string Name { get; }
+
+    public ApplicationClock Clock { get; }
+
+    public TidemarkDataSource Source { get; }
+
+    public bool IsOver { get; private set; }
+
+    /// <summary>It has run for at least so long, and so had the time to learn about its nodes.</summary>
+    public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
+
+    /// <summary>It knows that history went on to the timeline.</summary>
+    public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
+
+    /// <summary>Ends the process as SIGKILL does.</summary>
+    public void Kill()
+    {
+        IsOver = true;
+        Source.Cluster.Monitor.Stop();
+    }
+
+    /// <summary>Ends when every node was asked once.</summary>
+    public async Task WarmUpAsync()
+    {
+        // Several that await one task do not all go on within the thread that completes it: each asks for itself.
+        while (!IsOver && !Source.Cluster.Monitor.Snapshot.IsComplete) await _cluster.PassAsync(TimeSpan.FromMilliseconds(1)).ConfigureAwait(false);
+    }
+
+    /// <summary>One way over the network.</summary>
+    public async Task TravelAsync()
+    {
+        await _cluster.PassAsync(_cluster.Shape.TravelTime(_cluster.Random)).ConfigureAwait(false);
+        if (IsOver) throw new ApplicationEndedException();
+    }
+
+    /// <summary>As long as the network takes to say that nothing comes back.</summary>
+    public async Task HangAsync()
+    {
+        await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
+        if (IsOver) throw new ApplicationEndedException();
+    }
+
+    /// <summary>Whether the connection that waits for an answer is lost now, while the server goes on.</summary>
+    public bool LosesConnection => !_cluster.IsQuiet && _cluster.Shape.FaultInterval is not null && _cluster.Chance(0.003);
+
+    /// <summary>A statement goes on of which nobody will hear.</summary>
+    public void Leave(Task answering) => _cluster.Counts.Watch(ForgetAsync(answering));
+
+    private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async Task<int[]> AskBackendsAsync(int index, int[] backends)
+    {
+        var connection = await OpenAsync(index).ConfigureAwait(false);
+        try
+        {
+            return await connection.AskAsync(() => new ValueTask<int[]>([.. backends.Where(b => !connection.Server.Busy.Contains(b))])).ConfigureAwait(false);
+        }
+        finally
+        {
+            Return(connection);
+        }
+    }
+
+    /// <summary>A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.</summary>
+    public async Task<SimulatedConnection> OpenAsync(int index)
+    {
+        if (_cluster.Has(PlantedFault.NodeListChangedUnderDecision) && _cluster.Chance(0.1)) index = (index + 1) % _cluster.Servers.Count;
+        var server = _cluster.Servers[index];
+        var idle = _idle[index];
+        if (idle.Count > 0)
+        {
+            var connection = idle[^1];
+            idle.RemoveAt(idle.Count - 1);
+            return connection;
+        }
+
+        await TravelAsync().ConfigureAwait(false);
+        if (!server.IsReachable)
+        {
+            await HangAsync().ConfigureAwait(false);
+            throw SimulatedConnection.TimedOut();
+        }
+
+        if (!server.IsUp) throw SimulatedConnection.Refused();
+        await TravelAsync().ConfigureAwait(false);
+        return new SimulatedConnection(this, server, IdentityOf(server));
+    }
+
+    public void Return(SimulatedConnection connection)
+    {
+        if (!connection.IsBroken && !IsOver) _idle[connection.Server.Index].Add(connection);
+    }
+
+    /// <summary>What the library holds now that nothing is under way: leases that did not come back.</summary>
+    public int OpenLeases => Source.Cluster.ReadsInFlight;
+
+    public void Dispose() => Source.Dispose();
+
+    private object IdentityOf(SimulatedServer server)
+    {
+        var link = _links[server.Index];
+        var isReused = _cluster.Has(PlantedFault.YoungConnectionProven)
+            || (_cluster.Has(PlantedFault.EpochByStartTime) && link.IdentityOf == server.StartedAt);
+        if (!isReused || link.Identity is null) (link.Identity, link.IdentityOf) = (new object(), server.StartedAt);
+        return link.Identity;
+    }
+
+    private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    {
+        var (server, link) = (_cluster.Servers[index], _links[index]);
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        if (!server.IsReachable)
+        {
+            await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
+            link.Life = 0;
+            return ProbeAnswer.Failed("no answer in time");
+        }
+
+        if (!server.IsUp || (link.Life != 0 && link.Life != server.Life))
+        {
+            link.Life = 0;
+            return ProbeAnswer.Failed(server.IsUp ? "the connection was closed" : "connection refused");
+        }
+
+        if (link.Life == 0) Connect(link, server);
+        var answer = Answer(server, link);
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        if (!server.IsUp || server.Life != link.Life || IsOver)
+        {
+            link.Life = 0;
+            return ProbeAnswer.Failed("the connection was closed");
+        }
+
+        // As the library does with its pools.
+        if (Source.Cluster.Monitor.Snapshot.Nodes[index].Epoch is var known && known != 0 && known != answer.Epoch) _idle[index].Clear();
+        return answer;
+    }
+
+    private void Connect(MonitorLink link, SimulatedServer server)
+    {
+        if (!_cluster.Has(PlantedFault.EpochByStartTime) || link.StartedAt != server.StartedAt) link.Epoch++;
+        link.Life = server.Life;
+        link.StartedAt = server.StartedAt;
+        link.Checkpoint = server.Checkpoint;
+    }
+
+    private ProbeAnswer Answer(SimulatedServer server, MonitorLink link)
+    {
+        var now = _cluster.Now;
+        var timeline = server.IsPrimary || server.IsStreaming ? _cluster.TimelineOf(server) : 0;
+        var answer = new ProbeAnswer
+        {
+            Epoch = link.Epoch,
+            IsInRecovery = !server.IsPrimary,
+            SystemIdentifier = SimulatedCluster.SystemIdentifier,
+            Timeline = timeline,
+            SeesTimeline = true,
+            Position = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
+            InsertPosition = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
+            Checkpoint = server.IsPrimary ? _cluster.Lsn(link.Checkpoint) : null,
+            Pages = Pages,
+            StartedAt = server.StartedAt,
+            ServerVersion = 17,
+            Forks = server.IsPrimary && _cluster.Shape.TellsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
+        };
+        if (server.IsPrimary) link.HistoryRead = timeline;
+        return Spoil(answer, server, link, now);
+    }
+
+    /// <summary>Answers as a library with a planted fault would read them.</summary>
+    private ProbeAnswer Spoil(ProbeAnswer answer, SimulatedServer server, MonitorLink link, long now)
+    {
+        var previous = link.Previous ?? answer;
+        link.Previous = answer;
+        var primary = _cluster.Primary;
+        var ahead = primary is null ? answer.Position : _cluster.Lsn(primary.Flushed);
+        var current = primary is null ? answer.Timeline : primary.Branch.Timeline;
+        return _cluster.Fault switch
+        {
+            PlantedFault.SampleBeforeEvent when server.IsPrimary && previous.Epoch == answer.Epoch =>
+                answer with { Position = previous.Position, InsertPosition = previous.InsertPosition },
+            PlantedFault.StalenessStampedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Position = previous.Position },
+            PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Position = ahead, Timeline = current },
+            PlantedFault.ReceivedMeansCaughtUp when !server.IsPrimary && server.Replay.ReceivedAt(now) == server.Replay.ReplayedAt(now) =>
+                answer with { Position = ahead },
+            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Position = ahead, Timeline = current },
+            PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
+                answer with { IsInRecovery = true, Position = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertPosition = default },
+            PlantedFault.DeadTimelineBelieved when !server.IsPrimary => answer with { Timeline = current },
+            _ => answer,
+        };
+    }
+
+    /// <summary>The monitor's connection to one node.</summary>
+    private sealed class MonitorLink
+    {
+        public int Life;
+        public long Epoch;
+        public ulong Checkpoint;
+        public uint HistoryRead = 1;
+        public DateTimeOffset StartedAt;
+        public ProbeAnswer? Previous;
+        public object? Identity;
+        public DateTimeOffset IdentityOf;
+    }
+}
+
+/// <summary>The process was killed; nobody is left to be told.</summary>
+#pragma warning disable CA1032, CA1064 // Nobody else makes or catches it.
+internal sealed class ApplicationEndedException() : Exception("The simulated process was killed.");
+#pragma warning restore CA1032, CA1064

@@ -1,0 +1,142 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// One read of a simulated client through the library's own loop: opens simulated connections where the loop decides, with the leases that real ones have.
+/// </summary>
+/// <param name="application">The process that reads.</param>
+/// <param name="cluster">The world.</param>
+/// <param name="session">Its session.</param>
+/// <param name="keys">The rows to show.</param>
+/// <param name="writes">The value that the statement turns out to write; <see langword="null"/>: it only reads.</param>
+internal sealed class SimulatedRead(
+    SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys, long? writes = null) : IReadTrip<SimulatedRead>
+{
+    private SimulatedConnection? _connection;
+    private ReadLease? _lease;
+    private WriteLease? _writeLease;
+    private RouteDecision _decision;
+    private int _attempts;
+    private bool _isDelivered;
+
+    public bool RunsCallersCommand => true;
+
+    public RouteDecision Decision => _decision;
+
+    public bool Writes => writes is not null;
+
+    private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenHorizon or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
+
+    public ReadAnswer? Rows { get; private set; }
+
+    public WriteAnswer? Written { get; private set; }
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    {
+        _decision = decision;
+        _attempts++;
+        if (_attempts == 2 && cluster.Has(PlantedFault.RequirementDroppedOnRetry)) throw new RequirementDroppedException();
+        _connection = await application.OpenAsync(decision.NodeIndex).ConfigureAwait(false);
+        if (isWrite)
+        {
+            _writeLease = application.Source.Cluster.LeaseWrite(decision.NodeIndex, session);
+            _writeLease.Opened(isStandby: !_connection.Server.IsPrimary, _connection.Backend);
+            return ConnectionCheck.None;
+        }
+
+        _lease = application.Source.Cluster.LeaseRead(decision, NotesWrongly ? null : session);
+        _lease.Opened(_connection.Identity);
+        var check = application.Source.Cluster.CheckOf(_connection.Identity, decision);
+        if (check == ConnectionCheck.None) CheckRoute(decision);
+        return check;
+    }
+
+    public async ValueTask<SimulatedRead?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    {
+        var server = _connection!.Server;
+        if (_writeLease is not null)
+        {
+            Written = await _connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, keys[0], writes!.Value, isAsynchronous: false)).ConfigureAwait(false);
+            return this;
+        }
+
+        if (writes is { } value)
+        {
+            // Connections for reads are read-only, also those to a primary.
+            if (!server.IsPrimary || !cluster.Has(PlantedFault.WritableReadPool)) throw await RefusedAsync().ConfigureAwait(false);
+            Written = await _connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, keys[0], value, isAsynchronous: false)).ConfigureAwait(false);
+            return this;
+        }
+
+        Rows = await _connection.AskAsync(() => new ValueTask<ReadAnswer?>(
+            mustShow is not { } place || SimulatedStatements.Has(cluster, server, place) ? SimulatedStatements.Read(cluster, server, keys) : null)).ConfigureAwait(false);
+        return Rows is null ? null : this;
+    }
+
+    public void Deliver()
+    {
+        _lease?.Deliver();
+        _isDelivered = true;
+    }
+
+    public ValueTask CloseAsync(bool isAsync)
+    {
+        Close();
+        return default;
+    }
+
+    /// <summary>The caller has read the rows to their end.</summary>
+    public void Close()
+    {
+        if (_connection is null) return;
+        _lease?.Closed();
+        if (NotesWrongly && _isDelivered) NoteWrongly();
+        _writeLease?.Closed(_connection.IsBroken);
+        application.Return(_connection);
+        (_connection, _lease, _writeLease) = (null, null, null);
+    }
+
+    /// <summary>A route that is not proven again on the connection must be right in truth.</summary>
+    private void CheckRoute(in RouteDecision decision)
+    {
+        if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } place || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
+        if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)place.Position)
+            cluster.Counts.Break($"a read that must include {place} was sent unchecked to {connection.Server.Name}, which lacks it");
+    }
+
+    private async ValueTask<PostgresException> RefusedAsync()
+    {
+        await _connection!.AskAsync(() => new ValueTask<bool>(true)).ConfigureAwait(false);
+        return new PostgresException("cannot execute UPDATE in a read-only transaction", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
+    }
+
+    /// <summary>Notes of an answer what a library with a planted fault would note.</summary>
+    private void NoteWrongly()
+    {
+        var node = _decision.State;
+        if (Rows is not { } rows) return;
+        Stamp? at = cluster.Fault switch
+        {
+            PlantedFault.GateAsSeenHorizon when !rows.OnPrimary => new Stamp(new Place(node.Timeline, node.Position), node.Incarnation),
+            PlantedFault.ReceivedBoundsSeen when !rows.OnPrimary =>
+                new Stamp(new Place(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))), node.Incarnation),
+            _ => null,
+        };
+
+        // The other replica was asked too, and answered later: its answer was dropped, and its name noted.
+        if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Servers.Count > 2)
+        {
+            var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Servers.Count];
+            if (other.Standing == NodeStanding.Replica) node = other;
+        }
+
+        session.Saw(node, onPrimary: node.Standing == NodeStanding.Primary, at, connection: null);
+    }
+}
+
+/// <summary>Where a read moves to another node, a library with that fault planted starts over without its requirement.</summary>
+#pragma warning disable CA1032, CA1064 // Nobody else makes or catches it.
+internal sealed class RequirementDroppedException() : Exception("The read moves, and forgets what it must include.");
+#pragma warning restore CA1032, CA1064

@@ -1,0 +1,91 @@
+using Npgsql;
+
+namespace Tidemark.Testing;
+
+/// <summary>What a read was answered: the rows, and where in history they stand in truth.</summary>
+internal sealed record ReadAnswer(SimulatedServer Server, bool OnPrimary, WalBranch Branch, Observation[] Rows, ulong ShownTo);
+
+/// <summary>What a commit was answered, with the positions that ride behind it.</summary>
+/// <param name="Branch">Where in history the commit stands in truth.</param>
+/// <param name="Commit">The commit.</param>
+/// <param name="Timeline">The timeline, as the server tells it.</param>
+/// <param name="Flushed">The flush position after the commit.</param>
+/// <param name="Inserted">The insert position after the commit.</param>
+internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted);
+
+/// <summary>The statements that simulated servers know, as PostgreSQL runs them.</summary>
+internal static class SimulatedStatements
+{
+    /// <summary>Shows some rows, on whichever node, in one snapshot.</summary>
+    public static ReadAnswer Read(SimulatedCluster cluster, SimulatedServer server, int[] keys)
+    {
+        var rows = new Observation[keys.Length];
+        var shownTo = 0UL;
+        for (var i = 0; i < keys.Length; i++)
+        {
+            var commit = server.Read(keys[i], cluster.Now);
+            rows[i] = commit is null ? new Observation(keys[i], 0, 0) : new Observation(keys[i], commit.Version, commit.Value);
+            shownTo = Math.Max(shownTo, commit?.End ?? 0);
+        }
+
+        return new ReadAnswer(server, server.IsPrimary, server.Branch, rows, shownTo);
+    }
+
+    /// <summary>What stands before a read that must show a place: in recovery, far enough, on the timeline if that is shown.</summary>
+    public static bool Has(SimulatedCluster cluster, SimulatedServer server, Place place)
+    {
+        if (server.IsPrimary && !cluster.Has(PlantedFault.RoleFromFrozenPosition)) return false;
+        if (cluster.Lsn(server.Replay.ReplayedAt(cluster.Now)) < place.Position) return false;
+        return !server.IsStreaming || cluster.Has(PlantedFault.DeadTimelineBelieved) || cluster.TimelineOf(server) == place.Timeline;
+    }
+
+    /// <summary>Makes the next version of a row and commits, as the server's own clock of flushes and locks allows.</summary>
+    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value, bool isAsynchronous)
+    {
+        var life = server.Life;
+        while (server.IsLocked[key]) await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+        server.IsLocked[key] = true;
+        var (flushedBefore, insertedBefore) = (server.Flushed, cluster.InsertOf(server));
+        await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+
+        var version = (server.Read(key, cluster.Now)?.Version ?? 0) + 1;
+        var end = server.Append(LengthOf(cluster, server));
+        var commit = new SimulatedCommit(end, key, version, cluster.Committed(value));
+        server.Branch.Add(commit);
+        cluster.History.Commit(key, version, commit.Value, server.Branch.Id, (long)end);
+        if (isAsynchronous)
+        {
+            server.AsynchronousEnd = end;
+        }
+        else
+        {
+            await WaitAsync(cluster, server, life, 0.0003).ConfigureAwait(false);
+            cluster.Flush(server, server.Written);
+
+            // Until the synchronous wait is over, replicas may show what the primary does not show yet.
+            if (cluster.Chance(0.05)) await WaitAsync(cluster, server, life, 0.02).ConfigureAwait(false);
+        }
+
+        server.Show(commit);
+        server.IsLocked[key] = false;
+        return cluster.Has(PlantedFault.PositionBeforeCommit)
+            ? new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), flushedBefore, insertedBefore)
+            : new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), server.Flushed, cluster.InsertOf(server));
+    }
+
+    // Records end wherever they end; those at the end of a page, and 40 bytes into one, are the ones to get wrong.
+    private static ulong LengthOf(SimulatedCluster cluster, SimulatedServer server) => cluster.Random.Next(12) switch
+    {
+        < 5 when server.Insert != server.Written => 16,
+        0 => server.LengthTo(pageOffset: 0),
+        1 => server.LengthTo(pageOffset: 40),
+        _ => (ulong)cluster.Random.Next(8, 60) * 8,
+    };
+
+    private static async ValueTask WaitAsync(SimulatedCluster cluster, SimulatedServer server, int life, double medianSeconds)
+    {
+        await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.LogNormal(cluster.Random, medianSeconds, 0.6))).ConfigureAwait(false);
+        if (server.Life != life || !server.IsUp) throw new NpgsqlException("Exception while reading from stream", new IOException("The server has crashed."));
+    }
+}

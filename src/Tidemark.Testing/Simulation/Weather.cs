@@ -1,0 +1,290 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// What goes wrong in a simulated world, and when: crashes, stalls, cuts, promotions that lose a tail, processes that are killed, clocks that jump. Drawn
+/// from the world's seed; healed before its end.
+/// </summary>
+internal sealed class Weather(SimulatedCluster cluster)
+{
+    private bool _isOver;
+
+    private bool IsCalm => _isOver || cluster.IsOver;
+
+    public void Begin()
+    {
+        if (cluster.Shape.FaultInterval is { } interval) cluster.Counts.Watch(StormAsync(interval));
+        if (cluster.Shape.NoiseInterval is { } noise) cluster.Counts.Watch(MakeNoiseAsync(noise));
+        if (cluster.Shape.Profile == LagProfile.Failover) cluster.Counts.Watch(FailOverAsync());
+        cluster.Counts.Watch(WriteOutAsync());
+    }
+
+    /// <summary>Everything is up, connected and follows one primary, which has everything flushed.</summary>
+    public void Heal()
+    {
+        _isOver = true;
+        foreach (var server in cluster.Servers) server.IsReachable = true;
+        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary));
+        if (!primary.IsUp) Restart(primary);
+        foreach (var server in cluster.Servers)
+        {
+            if (server == primary) continue;
+            if (server.IsPrimary || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now))) Rebuild(server, primary);
+            else if (!server.IsUp) Restart(server);
+            else cluster.Follow(server, primary);
+        }
+
+        cluster.Flush(primary, primary.Written);
+        foreach (var server in cluster.Servers.Where(s => !s.IsPrimary))
+        {
+            cluster.Follow(server, primary);
+            server.Replay.HurryTo(cluster.Now + TimeSpan.FromMilliseconds(200).Ticks);
+        }
+    }
+
+    private async Task StormAsync(TimeSpan interval)
+    {
+        while (true)
+        {
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds))).ConfigureAwait(false);
+            if (IsCalm) return;
+            var kind = cluster.Random.Next(100);
+            cluster.Counts.Watch(kind switch
+            {
+                < 14 => CrashReplicaAsync(isWholeServer: true),
+                < 28 => CrashReplicaAsync(isWholeServer: false),
+                < 40 => StallAsync(),
+                < 52 => DisconnectAsync(),
+                < 62 => CutOffAsync(),
+                < 72 => CrashPrimaryAsync(),
+                < 84 => FailOverAsync(),
+                < 94 => RestartApplicationAsync(),
+                _ => JumpClockAsync(),
+            });
+        }
+    }
+
+    private TimeSpan Some(double medianSeconds) => TimeSpan.FromSeconds(Distribution.LogNormal(cluster.Random, medianSeconds, 0.8));
+
+    private SimulatedServer? AnyReplica()
+    {
+        var replicas = cluster.Servers.Where(s => !s.IsPrimary && s.IsUp).ToArray();
+        return replicas.Length == 0 ? null : replicas[cluster.Random.Next(replicas.Length)];
+    }
+
+    private async Task CrashReplicaAsync(bool isWholeServer)
+    {
+        if (AnyReplica() is not { } server) return;
+        cluster.Tell($"{server.Name} crashes ({(isWholeServer ? "the server" : "one backend")})");
+        Crash(server);
+        await cluster.PassAsync(Some(isWholeServer ? 0.3 : 0.05)).ConfigureAwait(false);
+        if (IsCalm || server.IsUp) return;
+        if (isWholeServer) server.StartedAt = cluster.Time.GetUtcNow();
+        Restart(server);
+    }
+
+    private async Task StallAsync()
+    {
+        if (AnyReplica() is not { } server) return;
+        var time = Some(0.5);
+        cluster.Tell($"{server.Name} stops replaying for {time.TotalSeconds:0.00} s");
+        server.Replay.StallUntil(cluster.Now + time.Ticks, cluster.Now);
+        await cluster.PassAsync(time).ConfigureAwait(false);
+    }
+
+    private async Task DisconnectAsync()
+    {
+        if (AnyReplica() is not { IsStreaming: true } server) return;
+        cluster.Tell($"{server.Name} is disconnected from its primary");
+        server.Replay.CutOff(cluster.Now);
+        server.IsStreaming = false;
+        await cluster.PassAsync(Some(0.5)).ConfigureAwait(false);
+        if (IsCalm || server.IsPrimary || server.IsStreaming || !server.IsUp || cluster.Primary is not { } primary) return;
+        if (!primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now))) return;
+        cluster.Tell($"{server.Name} streams again");
+        cluster.Follow(server, primary);
+    }
+
+    private async Task CutOffAsync()
+    {
+        var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
+        if (!server.IsReachable) return;
+        cluster.Tell($"{server.Name} cannot be reached by applications");
+        cluster.DisturbPrimary();
+        server.IsReachable = false;
+        if (server.IsPrimary && server.Branch == cluster.Current) FenceOff();
+        await cluster.PassAsync(Some(0.4)).ConfigureAwait(false);
+
+        // A primary that history went on without is fenced off until it is rebuilt.
+        if (IsCalm || (server.IsPrimary && server.Branch != cluster.Current)) return;
+        server.IsReachable = true;
+        cluster.DisturbPrimary();
+        cluster.Tell($"{server.Name} can be reached again");
+    }
+
+    private async Task CrashPrimaryAsync()
+    {
+        if (cluster.Primary is not { } server) return;
+        var isWholeServer = cluster.Chance(0.5);
+        cluster.Tell($"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) with {server.Written - server.Flushed} bytes not flushed");
+        Crash(server);
+        await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
+        if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
+        if (isWholeServer) server.StartedAt = cluster.Time.GetUtcNow();
+        Restart(server);
+    }
+
+    private async Task FailOverAsync()
+    {
+        if (cluster.Shape.Profile == LagProfile.Failover) await cluster.PassAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+        if (cluster.Primary is not { } old) return;
+        cluster.Tell($"the primary {old.Name} dies");
+        Crash(old);
+        await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
+        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch).ToArray();
+        if (IsCalm || old.IsUp || old.Branch != cluster.Current || candidates.Length == 0) return;
+        var promoted = Promote(candidates[cluster.Random.Next(candidates.Length)]);
+        foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming))
+        {
+            // One that has more than was promoted stays behind, on a timeline that nobody goes on with.
+            if (standby.Replay.ReceivedAt(cluster.Now) <= promoted.Branch.ForkAt) cluster.Follow(standby, promoted);
+            else cluster.Tell($"{standby.Name} is left behind on timeline {standby.Branch.Timeline}");
+        }
+
+        await cluster.PassAsync(Some(0.7)).ConfigureAwait(false);
+        if (IsCalm || old.IsUp || cluster.Primary is not { } primary) return;
+        if (cluster.Chance(0.3) && primary.Serves && cluster.Applications.All(a => a.HasSeen(primary.Branch.Timeline)))
+        {
+            cluster.Tell($"{old.Name} comes back and takes itself for the primary");
+            old.EndLife(cluster.Now);
+            old.StartedAt = cluster.Time.GetUtcNow();
+            old.IsUp = true;
+            cluster.DisturbPrimary();
+            await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
+            if (IsCalm || cluster.Primary is null) return;
+            primary = cluster.Primary;
+        }
+
+        foreach (var server in cluster.Servers)
+        {
+            if (server != primary && (server == old || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now)))) Rebuild(server, primary);
+        }
+    }
+
+    private async Task RestartApplicationAsync()
+    {
+        var index = cluster.Random.Next(cluster.Applications.Count);
+        if (cluster.Applications[index].IsOver) return;
+        cluster.Tell($"{cluster.Applications[index].Name} is killed");
+        cluster.Applications[index].Kill();
+        FenceOff();
+        await cluster.PassAsync(Some(0.1)).ConfigureAwait(false);
+        if (IsCalm || !cluster.Applications[index].IsOver) return;
+        cluster.Tell($"{cluster.Applications[index].Name} starts");
+        cluster.StartApplication(index);
+    }
+
+    private Task JumpClockAsync()
+    {
+        var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
+        application.Clock.Skew += TimeSpan.FromMinutes(40 * (cluster.Random.NextDouble() - 0.5));
+        cluster.Tell($"the wall clock of {application.Name} jumps: it is off by {application.Clock.Skew}");
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Records that are no commits, such as those of an open transaction: they wait for others to be flushed.</summary>
+    private async Task MakeNoiseAsync(TimeSpan interval)
+    {
+        while (true)
+        {
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds))).ConfigureAwait(false);
+            if (IsCalm) return;
+
+            // One that applications cannot reach, or that history went on without, writes too: its own background work.
+            foreach (var server in cluster.Servers.Where(s => s.IsPrimary && s.IsUp)) server.Append((ulong)cluster.Random.Next(3, 200) * 8);
+        }
+    }
+
+    /// <summary>The WAL writer: asynchronous commits are flushed by it.</summary>
+    private async Task WriteOutAsync()
+    {
+        while (!cluster.IsOver)
+        {
+            await cluster.PassAsync(TimeSpan.FromSeconds(0.05 + (0.5 * cluster.Random.NextDouble()))).ConfigureAwait(false);
+            foreach (var server in cluster.Servers.Where(s => s.IsPrimary && s.IsUp)) cluster.Flush(server, server.AsynchronousEnd);
+        }
+    }
+
+    private void Crash(SimulatedServer server)
+    {
+        server.EndLife(cluster.Now);
+        server.IsUp = false;
+        if (server.IsPrimary) cluster.DisturbPrimary();
+        if (server.IsPrimary && server.Branch == cluster.Current) FenceOff();
+        if (!server.IsPrimary)
+        {
+            server.Replay.CutOff(cluster.Now);
+            server.IsStreaming = false;
+        }
+        else
+        {
+            foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary)) standby.Replay.CutOff(cluster.Now);
+        }
+    }
+
+    /// <summary>While the primary is away nobody may take a former one for it: that is up to whatever promotes, not to those who route.</summary>
+    private void FenceOff()
+    {
+        foreach (var former in cluster.Servers.Where(s => s.IsPrimary && s.IsUp && s.Branch != cluster.Current))
+        {
+            former.EndLife(cluster.Now);
+            former.IsUp = false;
+        }
+    }
+
+    private void Restart(SimulatedServer server)
+    {
+        server.EndLife(cluster.Now);
+        server.IsUp = true;
+        if (server.IsPrimary)
+        {
+            // What was not flushed is gone, and later records take its place.
+            server.Recover(cluster.Fork(server.Branch, server.Flushed, isPromotion: false, server.EndedAt));
+            cluster.Tell($"{server.Name} is up again, at {server.Flushed:X}");
+            foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming && s.Branch == server.Branch.Parent)) cluster.Follow(standby, server);
+            return;
+        }
+
+        // Recovery begins at a restart point, and connections are let in from there on.
+        var replayed = server.Replay.ReplayedAt(cluster.Now);
+        var back = (ulong)(cluster.Random.NextDouble() * cluster.Random.NextDouble() * 4000);
+        var floor = Math.Max(cluster.Shape.Origin, server.Branch.ForkAt);
+        var at = replayed > floor + back ? replayed - back : Math.Min(floor, replayed);
+        server.Replay.RestartAt(at, cluster.Now);
+        cluster.Tell($"{server.Name} is up again, at {at:X} after {replayed:X}");
+        server.Replay.Add(replayed, cluster.Now, cluster.Now + Some(0.1).Ticks);
+        if (cluster.Primary is { } primary && primary.Branch.Contains(server.Branch, replayed)) cluster.Follow(server, primary);
+    }
+
+    private SimulatedServer Promote(SimulatedServer server)
+    {
+        // One that follows a new timeline, and has not come as far as where that began, is still on the one before.
+        var (branch, at) = (server.Branch, server.Replay.ReceivedAt(cluster.Now));
+        while (at < branch.ForkAt) branch = branch.Parent!;
+        server.BecomePrimary(cluster.Fork(branch, at, isPromotion: true, cluster.Now), at);
+        server.IsUp = true;
+        cluster.Tell($"{server.Name} is promoted at {at:X}, to timeline {server.Branch.Timeline}");
+        return server;
+    }
+
+    private void Rebuild(SimulatedServer server, SimulatedServer primary)
+    {
+        server.EndLife(cluster.Now);
+        if (server.IsPrimary) cluster.DisturbPrimary();
+        server.IsUp = true;
+        server.IsReachable = true;
+        server.StartedAt = cluster.Time.GetUtcNow();
+        server.BecomeStandby(primary.Branch, primary.Flushed, cluster.Now);
+        cluster.Follow(server, primary);
+        cluster.Tell($"{server.Name} is a new copy of {primary.Name}");
+    }
+}

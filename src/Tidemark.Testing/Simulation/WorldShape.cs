@@ -1,0 +1,97 @@
+namespace Tidemark.Testing;
+
+/// <summary>What a seed draws for its world: how many of everything, how slow, how faulty.</summary>
+internal sealed class WorldShape
+{
+    private readonly double _travelMedian;
+    private readonly double _lateProbes;
+
+    public WorldShape(SimulationOptions options, Random random)
+    {
+        var isMixed = options.Profile == LagProfile.Mixed;
+        Profile = options.Profile;
+        Replicas = isMixed ? random.Next(1, 5) : 3;
+        Applications = isMixed ? random.Next(1, 4) : 2;
+        ClientsPerApplication = isMixed ? random.Next(2, 6) : 10;
+        Keys = isMixed ? random.Next(2, 9) : 50;
+        WriteShare = isMixed ? 0.05 + (0.4 * random.NextDouble()) : 0.1;
+        ThinkTime = TimeSpan.FromMilliseconds(isMixed ? 5 + (60 * random.NextDouble()) : Profile == LagProfile.Healthy ? 40 : 200);
+        SessionLength = isMixed ? random.Next(10, 60) : 30;
+        _travelMedian = isMixed ? 0.0001 * Math.Pow(10, 1.5 * random.NextDouble()) : 0.0003;
+        _lateProbes = isMixed ? 0.1 * random.NextDouble() : 0.01;
+        ProbeInterval = TimeSpan.FromMilliseconds(isMixed ? 50 + (250 * random.NextDouble()) : 100);
+        TellsForks = !isMixed || random.NextDouble() < 0.5;
+        FaultInterval = isMixed ? TimeSpan.FromMilliseconds(100 + (900 * random.NextDouble())) : null;
+        Duration = TimeSpan.FromSeconds(Profile switch
+        {
+            LagProfile.Mixed => 2 + (3 * random.NextDouble()),
+            LagProfile.Healthy => 10,
+            LagProfile.Tao => 60,
+            LagProfile.Slow => 320,
+            LagProfile.Failover => 20,
+            _ => 100,
+        });
+        AsynchronousShare = isMixed && random.NextDouble() < 0.5 ? 0.3 * random.NextDouble() : 0;
+        NoiseInterval = isMixed && random.NextDouble() < 0.5 ? TimeSpan.FromMilliseconds(20 + (300 * random.NextDouble())) : null;
+
+        // Close below a position whose text has one digit more, in a quarter of the worlds.
+        Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL + ((ulong)random.Next(1 << 20) * 8);
+    }
+
+    public LagProfile Profile { get; }
+
+    public int Replicas { get; }
+
+    public int Applications { get; }
+
+    public int ClientsPerApplication { get; }
+
+    public int Keys { get; }
+
+    public double WriteShare { get; }
+
+    public double AsynchronousShare { get; }
+
+    /// <summary>How long the WAL writer may take to flush what did not wait for it: a bound of staleness counts asynchronous commits from then on.</summary>
+    public TimeSpan FlushDelay => AsynchronousShare > 0 ? TimeSpan.FromSeconds(0.6) : TimeSpan.Zero;
+
+    public TimeSpan ThinkTime { get; }
+
+    /// <summary>Operations of a session before another user takes its place.</summary>
+    public int SessionLength { get; }
+
+    public TimeSpan ProbeInterval { get; }
+
+    /// <summary>The library's role has REPLICATION, so that servers tell it where timelines were left.</summary>
+    public bool TellsForks { get; }
+
+    /// <summary>The mean time between two faults; <see langword="null"/>: there are none.</summary>
+    public TimeSpan? FaultInterval { get; }
+
+    /// <summary>The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.</summary>
+    public TimeSpan? NoiseInterval { get; }
+
+    /// <summary>How long clients work before everything is healed.</summary>
+    public TimeSpan Duration { get; }
+
+    public ulong Origin { get; }
+
+    public TimeSpan TravelTime(Random random) => TimeSpan.FromSeconds(Distribution.LogNormal(random, _travelMedian, sigma: 0.5));
+
+    public TimeSpan ProbeDelay(Random random) =>
+        random.NextDouble() < _lateProbes ? TimeSpan.FromSeconds(0.3 * random.NextDouble()) : TravelTime(random);
+
+    public void Configure(TidemarkOptions options)
+    {
+        options.ProbeInterval = ProbeInterval;
+        options.ProbeTimeout = TimeSpan.FromMilliseconds(750);
+        options.TokenKey = "the key of a simulation, which keeps no secret";
+        options.TokenLifetime = TimeSpan.FromMinutes(10);
+    }
+
+    public override string ToString() => string.Create(
+        System.Globalization.CultureInfo.InvariantCulture,
+        $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
+        $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
+        $"{(FaultInterval is { } f ? $"a fault each {f.TotalMilliseconds:0} ms" : "no faults")}, {Duration.TotalSeconds:0.0} s");
+}

@@ -1,0 +1,92 @@
+namespace Tidemark.Testing;
+
+/// <summary>
+/// The short version of <c>tidemark simulate</c>: worlds in which everything fails that can, and each known way to get it wrong, which must be caught.
+/// Thousands of worlds, and the figures of docs/guarantees.md, are for the command.
+/// </summary>
+public sealed class SimulationTests
+{
+    [Fact]
+    public void Two_hundred_worlds_break_no_promise_and_no_invariant()
+    {
+        var result = SimulationCampaign.Run(new SimulationCampaignOptions { Seeds = 200 }, TestContext.Current.CancellationToken);
+
+        result.FailingSeeds.ShouldBeEmpty();
+        result.Operations.ShouldBeGreaterThan(100_000);
+        result.DeterminismChecked.ShouldBeGreaterThan(5);
+    }
+
+    // Each from shortly before a seed that catches it, so that the test takes seconds; from the first seed on the command takes minutes.
+    [Theory]
+    [InlineData(PlantedFault.PositionBeforeCommit, 1)]
+    [InlineData(PlantedFault.FlushForAsynchronousCommit, 1)]
+    [InlineData(PlantedFault.PageHeaderNotNormalised, 18)]
+    [InlineData(PlantedFault.GateAsSeenHorizon, 1)]
+    [InlineData(PlantedFault.TokenOverwrittenByOlder, 57)]
+    [InlineData(PlantedFault.BadTokenMeansFresh, 1)]
+    [InlineData(PlantedFault.RequirementDroppedOnRetry, 1)]
+    [InlineData(PlantedFault.NodeListChangedUnderDecision, 1)]
+    [InlineData(PlantedFault.EpochByStartTime, 10)]
+    [InlineData(PlantedFault.PlacesWithoutTimeline, 1)]
+    [InlineData(PlantedFault.NullLagMeansZero, 1)]
+    [InlineData(PlantedFault.ReceivedMeansCaughtUp, 1)]
+    [InlineData(PlantedFault.UnstickAtFirstReplica, 1)]
+    [InlineData(PlantedFault.NewNodeMeansHealthy, 87)]
+    [InlineData(PlantedFault.PositionsComparedAsText, 1)]
+    [InlineData(PlantedFault.RoleFromFrozenPosition, 1)]
+    [InlineData(PlantedFault.FixedWindow, 1)]
+    [InlineData(PlantedFault.SampleBeforeEvent, 1)]
+    [InlineData(PlantedFault.ResolvedOnAnotherTimeline, 1)]
+    [InlineData(PlantedFault.PrimaryReadsLeaveNoHorizon, 1)]
+    [InlineData(PlantedFault.DeadTimelineBelieved, 1)]
+    [InlineData(PlantedFault.StalenessStampedAtReceipt, 17)]
+    [InlineData(PlantedFault.HedgeLoserWins, 1)]
+    [InlineData(PlantedFault.ReceivedBoundsSeen, 1)]
+    [InlineData(PlantedFault.PrimaryErrorLeavesNoHorizon, 1)]
+    [InlineData(PlantedFault.SegmentHeaderAnywhere, 30)]
+    [InlineData(PlantedFault.WritableReadPool, 34)]
+    [InlineData(PlantedFault.YoungConnectionProven, 150)]
+    public void A_planted_fault_is_caught(PlantedFault fault, int from)
+    {
+        var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 }, TestContext.Current.CancellationToken);
+
+        hunt.IsCaught.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Every_fault_is_planted_by_a_test()
+    {
+        var planted = typeof(SimulationTests).GetMethod(nameof(A_planted_fault_is_caught))!.GetCustomAttributesData()
+            .Where(a => a.AttributeType == typeof(InlineDataAttribute))
+            .Select(a => (PlantedFault)((IReadOnlyList<System.Reflection.CustomAttributeTypedArgument>)a.ConstructorArguments[0].Value!)[0].Value!);
+
+        planted.Order().ShouldBe(Enum.GetValues<PlantedFault>().Where(f => f != PlantedFault.None));
+    }
+
+    [Theory]
+    [InlineData(LagProfile.Healthy, 0.99)]
+    [InlineData(LagProfile.Stalled, 0.97)]
+    [InlineData(LagProfile.Failover, 0.95)]
+    public void Replicas_serve_nearly_every_read_that_an_oracle_would_give_them(LagProfile profile, double least)
+    {
+        var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = profile });
+
+        run.IsClean.ShouldBeTrue();
+        ((double)run.OnReplicas / run.CouldBeOnReplicas).ShouldBeGreaterThan(least);
+    }
+
+    [Fact]
+    public void A_random_replica_breaks_promises_in_the_same_world()
+    {
+        var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = LagProfile.Healthy, Arm = RoutingArm.RandomReplica });
+
+        run.Verdict.ReadYourWrites.ShouldBeGreaterThan(0);
+        run.Verdict.MonotonicReads.ShouldBeGreaterThan(0);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(17)]
+    public void A_seed_gives_the_same_run_twice(int seed) =>
+        SimulatedCluster.Run(new SimulationOptions { Seed = seed }).TraceHash.ShouldBe(SimulatedCluster.Run(new SimulationOptions { Seed = seed }).TraceHash);
+}
