@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Tidemark.Cli;
+
+/// <summary>Options whose values are checked with a complaint that says what there is.</summary>
+internal static class Choices
+{
+    private const string All = "all";
+
+    /// <summary>One of the names of an enumeration, in any case; or <c>all</c> of them.</summary>
+    public static Option<ImmutableArray<T>> OneOrAll<T>(string name, string description, T otherwise) where T : struct, Enum
+    {
+        var option = new Option<ImmutableArray<T>>(name)
+        {
+            Description = $"{description}: {string.Join(", ", Enum.GetNames<T>())}, or {All}.",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => [otherwise],
+            CustomParser = argument => Text(argument).Equals(All, StringComparison.OrdinalIgnoreCase) ? [.. Enum.GetValues<T>()] : [Parse<T>(name, argument, Enum.GetNames<T>().Append(All))],
+        };
+        return option;
+    }
+
+    /// <summary>One of the names of an enumeration, in any case.</summary>
+    public static Option<T> One<T>(string name, string description) where T : struct, Enum => new(name)
+    {
+        Description = description,
+        HelpName = "NAME",
+        CustomParser = argument => Parse<T>(name, argument, Enum.GetNames<T>()),
+    };
+
+    /// <summary>A whole number within bounds.</summary>
+    public static Option<int?> Number(string name, string description, int least, int most = int.MaxValue) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = argument =>
+        {
+            if (int.TryParse(Text(argument), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
+            argument.AddError($"{name} takes a whole number from {least} to {most}, and not \"{Text(argument)}\".");
+            return null;
+        },
+    };
+
+    /// <summary>A file to write; its folder must exist.</summary>
+    public static Option<string?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
+
+    /// <summary>Whether an option was given, and is not there by its default.</summary>
+    public static bool Has(this CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
+
+    private static string Text(ArgumentResult argument) => argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
+
+    private static T Parse<T>(string name, ArgumentResult argument, IEnumerable<string> names) where T : struct, Enum
+    {
+        var text = Text(argument);
+        if (Enum.GetNames<T>().Contains(text, StringComparer.OrdinalIgnoreCase)) return Enum.Parse<T>(text, ignoreCase: true);
+        argument.AddError($"{name} knows no \"{text}\". It knows {string.Join(", ", names)}.");
+        return default;
+    }
+}

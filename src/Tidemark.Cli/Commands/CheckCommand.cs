@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Tidemark.Testing;
+
+namespace Tidemark.Cli.Commands;
+
+/// <summary><c>tidemark check</c>: judges a history from a file.</summary>
+internal sealed class CheckCommand : TidemarkCommand
+{
+    private readonly Argument<string> _file = new("FILE") { Description = "The history, in the format of docs/histories.md." };
+    private readonly Option<bool> _json = JsonOption();
+    private readonly Option<string?> _html = Choices.File("--html", "Write a page with charts, and a picture of each violation.");
+
+    public CheckCommand(Terminal terminal)
+        : base(terminal, "check", "Judge a history of what clients did and saw.", "tidemark check history.txt", "tidemark check history.txt --html report.html")
+    {
+        Add(_file);
+        Add(_json);
+        Add(_html);
+    }
+
+    protected override Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken)
+    {
+        var file = result.GetRequiredValue(_file);
+        History history;
+        try
+        {
+            history = HistoryFile.Read(file);
+        }
+        catch (HistoryException e)
+        {
+            return Task.FromResult(CommandLine.Complain($"{file} cannot be judged. {e.Message}", Terminal));
+        }
+
+        var verdict = HistoryChecker.Check(history);
+        if (result.GetValue(_html) is { } html) HistoryPage.Write(history, verdict, html, new HistoryPageOptions { Title = Path.GetFileName(file) });
+        var record = VerdictRecord.Of(verdict);
+        if (result.GetValue(_json)) Json.Write(Terminal, record);
+        else record.Write(Terminal);
+        return Task.FromResult(verdict.IsClean ? ExitCode.Success : ExitCode.Finding);
+    }
+}

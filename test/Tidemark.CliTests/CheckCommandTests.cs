@@ -1,0 +1,83 @@
+using Tidemark.Cli;
+
+namespace Tidemark;
+
+public sealed class CheckCommandTests : IDisposable
+{
+    private const string Clean = """
+        write 0 0 5 1 1 100 acknowledged
+        commit 1 1 100 1 10
+        read 0 6 8 0 replica session - 1:1:100
+        """;
+
+    private const string Stale = """
+        write 0 0 5 1 1 100 acknowledged
+        commit 1 1 100 1 10
+        read 0 6 8 0 replica session - 1:0:0
+        """;
+
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public async Task A_clean_history_is_a_success()
+    {
+        var ran = await CheckAsync(Histories.Text(Clean));
+        ran.Output.ShouldContain("Clean");
+        (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
+    }
+
+    [Fact]
+    public async Task A_violation_is_a_finding_that_is_told_in_its_sentence()
+    {
+        var ran = await CheckAsync(Histories.Text(Stale));
+        ran.Output.ShouldContain("ReadYourWrites: Operation #1 (read on replica-1, alice");
+        ran.ExitCode.ShouldBe(ExitCode.Finding);
+    }
+
+    [Fact]
+    public async Task Json_has_the_records_that_the_text_tells()
+    {
+        var json = (await CheckAsync(Histories.Text(Stale), "--json")).Json;
+        (json.GetProperty("operations").GetInt64(), json.GetProperty("reads").GetInt64(), json.GetProperty("violations").GetInt64()).ShouldBe((2, 1, 1));
+        json.GetProperty("violationsByKind").GetProperty("ReadYourWrites").GetInt64().ShouldBe(1);
+        var listed = json.GetProperty("listed").EnumerateArray().ShouldHaveSingleItem();
+        (listed.GetProperty("operation").GetInt32(), listed.GetProperty("because").GetInt32()).ShouldBe((1, 0));
+    }
+
+    [Fact]
+    public async Task A_truncated_file_is_refused_with_its_line()
+    {
+        var text = Histories.Text(Stale);
+        var ran = await CheckAsync(text[..text.IndexOf(":0:0", StringComparison.Ordinal)]);
+        ran.Errors.ShouldContain("Line 9: ");
+        (ran.ExitCode, ran.Output).ShouldBe((ExitCode.WrongUsage, ""));
+    }
+
+    [Fact]
+    public async Task A_file_that_contradicts_itself_is_refused_with_its_line()
+    {
+        var ran = await CheckAsync(Histories.Text(Stale + "\ncommit 1 1 100 1 11"), "--json");
+        ran.Errors.ShouldContain("cannot be judged. Line ");
+        (ran.ExitCode, ran.Output).ShouldBe((ExitCode.WrongUsage, ""));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_not_there_or_cannot_be_written_is_told_by_its_name()
+    {
+        var missing = await RanCommand.RunAsync("check", "/nowhere/history.txt");
+        missing.Errors.ShouldContain("/nowhere/history.txt");
+        missing.ExitCode.ShouldBe(ExitCode.WrongUsage);
+
+        var unwritable = await CheckAsync(Histories.Text(Clean), "--html", "/nowhere/report.html");
+        unwritable.Errors.ShouldContain("/nowhere/report.html");
+        unwritable.ExitCode.ShouldBe(ExitCode.WrongUsage);
+    }
+
+    private async Task<RanCommand> CheckAsync(string text, params string[] options)
+    {
+        await File.WriteAllTextAsync(_file, text);
+        return await RanCommand.RunAsync(["check", _file, .. options]);
+    }
+}

@@ -1,0 +1,22 @@
+using System.Text.Json;
+using Tidemark.Cli;
+
+namespace Tidemark;
+
+/// <summary>A command line that was run in this process, and what it said.</summary>
+internal sealed record RanCommand(ExitCode ExitCode, string Output, string Errors)
+{
+    public JsonElement Json => JsonDocument.Parse(Output).RootElement;
+
+    public IReadOnlyList<string> Lines => Output.Split('\n');
+
+    public static Task<RanCommand> RunAsync(params string[] arguments) => RunAsync(int.MaxValue, CancellationToken.None, arguments);
+
+    public static async Task<RanCommand> RunAsync(int width, CancellationToken cancellationToken, params string[] arguments)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var errors = new StringWriter { NewLine = "\n" };
+        var exitCode = await CommandLine.RunAsync(arguments, new Terminal(output, errors) { Width = width }, cancellationToken);
+        return new RanCommand(exitCode, output.ToString(), errors.ToString());
+    }
+}
