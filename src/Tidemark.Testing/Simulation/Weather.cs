@@ -22,6 +22,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     public void Heal()
     {
         _isOver = true;
+        cluster.DisturbPrimary();
         foreach (var server in cluster.Servers) server.IsReachable = true;
         var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary));
         if (!primary.IsUp) Restart(primary);

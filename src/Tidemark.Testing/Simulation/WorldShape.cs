@@ -12,10 +12,10 @@ internal sealed class WorldShape
         Profile = options.Profile;
         Replicas = isMixed ? random.Next(1, 5) : 3;
         Applications = isMixed ? random.Next(1, 4) : 2;
-        ClientsPerApplication = isMixed ? random.Next(2, 6) : 10;
+        ClientsPerApplication = isMixed ? random.Next(2, 6) : 50;
         Keys = isMixed ? random.Next(2, 9) : 50;
         WriteShare = isMixed ? 0.05 + (0.4 * random.NextDouble()) : 0.1;
-        ThinkTime = TimeSpan.FromMilliseconds(isMixed ? 5 + (60 * random.NextDouble()) : Profile == LagProfile.Healthy ? 40 : 200);
+        ThinkTime = TimeSpan.FromMilliseconds(isMixed ? 5 + (60 * random.NextDouble()) : 2000);
         SessionLength = isMixed ? random.Next(10, 60) : 30;
         _travelMedian = isMixed ? 0.0001 * Math.Pow(10, 1.5 * random.NextDouble()) : 0.0003;
         _lateProbes = isMixed ? 0.1 * random.NextDouble() : 0.01;
