@@ -160,31 +160,6 @@ public sealed class SeenThroughFailuresTests : SightsOf, IAsyncLifetime
         await Source.UntilReadOnReplicaAsync(Cluster);
     }
 
-    [Fact]
-    public async Task While_the_server_process_of_a_broken_connection_may_still_commit_its_session_keeps_to_the_primary()
-    {
-        // The client gives up and closes its connection; the server notices nothing while it waits for replicas that are paused.
-        await using var impatient = await Store.ConnectAsync(b => b.ConfigureNodes(n =>
-            (n.ConnectionStringBuilder.CommandTimeout, n.ConnectionStringBuilder.CancellationTimeout) = (1, -1)));
-        foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
-        using var session = impatient.BeginSession();
-        await using (var connection = await impatient.OpenWriteConnectionAsync(Stop))
-        {
-            await using var command = new NpgsqlCommand("SET synchronous_commit = remote_apply; INSERT INTO items (name) VALUES ('late')", connection);
-            await Should.ThrowAsync<NpgsqlException>(() => command.ExecuteNonQueryAsync(Stop));
-        }
-
-        var read = impatient.CreateReadCommand("SELECT count(*) FROM items WHERE name = 'late'");
-        await using (read)
-            for (var i = 0; i < 5; i++) (await read.ExecuteScalarAsync(Stop)).ShouldBe(0L, "it is not visible before its wait is over");
-        impatient.Explain().Reason.ShouldBe(RouteReason.WrittenPositionUnknown);
-
-        foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
-        await Cluster.Primary.UntilAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%late%' AND wait_event = 'SyncRep'", n => n == 0);
-        (await impatient.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'late'")).Value.ShouldBe(1);
-        session.IsUnknown.ShouldBeFalse();
-    }
-
     /// <summary>A row whose latest version only the primary and pg-2 have.</summary>
     private async Task<int> SeeOnReplicaAsync()
     {
