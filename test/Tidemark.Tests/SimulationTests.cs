@@ -45,7 +45,7 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.PrimaryErrorLeavesNoHorizon, 1)]
     [InlineData(PlantedFault.SegmentHeaderAnywhere, 30)]
     [InlineData(PlantedFault.WritableReadPool, 34)]
-    [InlineData(PlantedFault.YoungConnectionProven, 150)]
+    [InlineData(PlantedFault.YoungConnectionProven, 240)]
     public void A_planted_fault_is_caught(PlantedFault fault, int from)
     {
         var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 }, TestContext.Current.CancellationToken);
@@ -78,7 +78,7 @@ public sealed class SimulationTests
     [Fact]
     public void A_random_replica_breaks_promises_in_the_same_world()
     {
-        var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = LagProfile.Healthy, Arm = RoutingArm.RandomReplica });
+        var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = LagProfile.Stalled, Arm = RoutingArm.RandomReplica });
 
         run.Verdict.ReadYourWrites.ShouldBeGreaterThan(0);
         run.Verdict.MonotonicReads.ShouldBeGreaterThan(0);

@@ -13,6 +13,8 @@ public sealed class SimulatedCluster
 
     // One tick of virtual time holds so many moments of a history, so that what ends in a tick is before what begins in it.
     private const long MomentsPerTick = 1024;
+    // Of a mean time to think, exponentially spread: one in five hundred million takes longer.
+    private const double LongestThought = 20;
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(1);
 
@@ -215,7 +217,7 @@ public sealed class SimulatedCluster
         IsSettled = true;
         Advance(Now + QuietTime.Ticks);
         IsOver = true;
-        Advance(Now + TimeSpan.FromSeconds(4).Ticks);
+        Advance(Now + (long)(Shape.ThinkTime.Ticks * LongestThought) + TimeSpan.FromSeconds(4).Ticks);
         return End();
     }
 

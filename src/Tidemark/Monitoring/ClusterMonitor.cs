@@ -77,8 +77,15 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>Waits until every node has been asked once; at most the probe time-out.</summary>
-    public Task FirstRoundAsync(CancellationToken cancellationToken) =>
-        _firstRound.Task.IsCompleted ? Task.CompletedTask : _firstRound.Task.WaitAsync(cancellationToken);
+    /// <exception cref="OperationCanceledException">The token was cancelled, before or meanwhile.</exception>
+    public Task FirstRoundAsync(CancellationToken cancellationToken)
+    {
+        if (_firstRound.Task.IsCompleted) return Task.CompletedTask;
+
+        // As Npgsql does with a token that is cancelled from the start, and not with a TaskCanceledException.
+        cancellationToken.ThrowIfCancellationRequested();
+        return _firstRound.Task.WaitAsync(cancellationToken);
+    }
 
     /// <inheritdoc cref="FirstRoundAsync"/>
     public void FirstRound() => _firstRoundEvent.Wait();
