@@ -1,0 +1,146 @@
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>
+/// What a context costs with Tidemark beside plain EF Core, on real servers: a primary, which plain EF Core reads, and a replica, which routed reads go to.
+/// The targets: a routed read takes at most 1.05 of the time and 512 bytes more; a save no round trip more (<c>RoundTripTests</c> counts those).
+/// Client and servers share the machine, so that times of one run compare with one another only.
+/// </summary>
+[MemoryDiagnoser]
+[CategoriesColumn]
+[GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory)]
+#pragma warning disable CA1001 // What is opened in the set-up is closed in the clean-up.
+public class ContextBenchmarks
+#pragma warning restore CA1001
+{
+    private LocalCluster _cluster = null!;
+    private TidemarkDataSource _source = null!;
+    private NpgsqlDataSource _primary = null!;
+    private DbContextOptions _plainOptions = null!;
+    private DbContextOptions _routedOptions = null!;
+    private (CounterContext Reading, CounterContext Saving, Counter Saved) _plain;
+    private (CounterContext Reading, CounterContext Saving, Counter Saved) _routed;
+
+    /// <summary>Starts the servers and opens a context of each kind.</summary>
+    [GlobalSetup]
+    public void Start() => StartAsync().GetAwaiter().GetResult();
+
+    // A run in the runner's own process (--inProcess) does not await a set-up.
+    private async Task StartAsync()
+    {
+        _cluster = await LocalCluster.StartAsync(replicas: 1);
+        _primary = NpgsqlDataSource.Create(_cluster.Primary.ConnectionString);
+        await using (var table = _primary.CreateCommand("CREATE TABLE counters (id int PRIMARY KEY, value int NOT NULL); INSERT INTO counters SELECT i, 0 FROM generate_series(1, 3) i"))
+            await table.ExecuteNonQueryAsync();
+        await _cluster.WaitForReplayAsync();
+
+        var builder = new TidemarkDataSourceBuilder();
+        foreach (var node in _cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString);
+        _source = builder.Build();
+        await _source.Cluster.Monitor.FirstRoundAsync(CancellationToken.None);
+
+        _plainOptions = new DbContextOptionsBuilder().UseNpgsql(_primary).Options;
+        _routedOptions = new DbContextOptionsBuilder().UseTidemark(_source).Options;
+        _plain = await OpenAsync(_plainOptions, saves: 2);
+        _routed = await OpenAsync(_routedOptions, saves: 3);
+
+        var decision = _routed.Reading.Counters.AsNoTracking().Where(c => c.Id == 1).ExplainRoute();
+        Console.WriteLine($"// Routed reads: {decision}");
+    }
+
+    /// <summary>Closes the contexts and stops the servers.</summary>
+    [GlobalCleanup]
+    public void Stop() => StopAsync().GetAwaiter().GetResult();
+
+    private async Task StopAsync()
+    {
+        foreach (var (reading, saving, _) in new[] { _plain, _routed })
+        {
+            await reading.DisposeAsync();
+            await saving.DisposeAsync();
+        }
+
+        await _primary.DisposeAsync();
+        await _source.DisposeAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    /// <summary>One row, untracked, in a context that is there already.</summary>
+    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("Read")]
+    public Task<Counter> PlainRead() => ReadAsync(_plain.Reading);
+
+    /// <summary>The same, routed.</summary>
+    [Benchmark]
+    [BenchmarkCategory("Read")]
+    public Task<Counter> RoutedRead() => ReadAsync(_routed.Reading);
+
+    /// <summary>One row, untracked, in a context made for it, as in a web request.</summary>
+    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("Read in a new context")]
+    public async Task<Counter> PlainReadInNewContext()
+    {
+        await using var context = new CounterContext(_plainOptions);
+        return await ReadAsync(context);
+    }
+
+    /// <summary>The same, routed.</summary>
+    [Benchmark]
+    [BenchmarkCategory("Read in a new context")]
+    public async Task<Counter> RoutedReadInNewContext()
+    {
+        await using var context = new CounterContext(_routedOptions);
+        return await ReadAsync(context);
+    }
+
+    /// <summary>One tracked row is changed and saved.</summary>
+    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("Save")]
+    public Task<int> PlainSave() => SaveAsync(_plain);
+
+    /// <summary>The same, with the position of the commit.</summary>
+    [Benchmark]
+    [BenchmarkCategory("Save")]
+    public Task<int> RoutedSave() => SaveAsync(_routed);
+
+    private static Task<Counter> ReadAsync(CounterContext context) => context.Counters.AsNoTracking().SingleAsync(c => c.Id == 1);
+
+    private static Task<int> SaveAsync((CounterContext Reading, CounterContext Saving, Counter Saved) contexts)
+    {
+        contexts.Saved.Value++;
+        return contexts.Saving.SaveChangesAsync();
+    }
+
+    private static async Task<(CounterContext Reading, CounterContext Saving, Counter Saved)> OpenAsync(DbContextOptions options, int saves)
+    {
+        var saving = new CounterContext(options);
+        return (new CounterContext(options), saving, await saving.Counters.SingleAsync(c => c.Id == saves));
+    }
+}
+
+/// <summary>A row of the benchmarks.</summary>
+public sealed class Counter
+{
+    /// <summary>Its key.</summary>
+    public int Id { get; init; }
+
+    /// <summary>What saves change.</summary>
+    public int Value { get; set; }
+}
+
+internal sealed class CounterContext(DbContextOptions options) : DbContext(options)
+{
+    public DbSet<Counter> Counters => Set<Counter>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Counter>(counter =>
+    {
+        counter.ToTable("counters");
+        counter.Property(c => c.Id).HasColumnName("id").ValueGeneratedNever();
+        counter.Property(c => c.Value).HasColumnName("value");
+    });
+}
