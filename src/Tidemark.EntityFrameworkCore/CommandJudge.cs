@@ -17,10 +17,12 @@ internal sealed class CommandJudge(TidemarkDataSource source)
         CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
 
     /// <summary>The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.</summary>
-    public static bool LeadsToCluster(IRelationalConnection connection) => connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null;
+    public static bool LeadsToCluster(IRelationalConnection connection) =>
+        (connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null) || Mirror.Of(connection) is not null;
 
     /// <summary>A read may run on another connection than this.</summary>
-    public static bool MayBeLeft(IRelationalConnection connection) => IsIdle(connection) && LeadsToCluster(connection);
+    public static bool MayBeLeft(IRelationalConnection connection) =>
+        (IsIdle(connection) && LeadsToCluster(connection)) || (Mirror.Of(connection) is not null && Mirror.IsIdle(connection));
 
     /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
     public static bool CommitsByItself(IRelationalConnection connection) =>

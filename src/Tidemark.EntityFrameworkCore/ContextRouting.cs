@@ -25,6 +25,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies)
     {
         Source = TidemarkOptionsExtension.CheckedSourceOf(options);
+        Mirror = options.FindExtension<TidemarkOptionsExtension>()!.Mirror;
         _dependencies = dependencies;
         _connections = new NodeConnections(dependencies, Source);
         _judge = new CommandJudge(Source);
@@ -33,6 +34,9 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     public TidemarkDataSource Source { get; }
+
+    /// <summary>The one connection that plays the cluster, in tests; <see langword="null"/>: the cluster is one.</summary>
+    public Mirror? Mirror { get; }
 
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
@@ -107,6 +111,13 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         if (isWrite) return null;
         _lastNode = decision.NodeIndex;
         return _connections.To(decision, Session);
+    }
+
+    /// <summary>The query under way plays on the node of the decision: it is sent on the mirror's connection.</summary>
+    public void PlayOn(in RouteDecision decision, bool isWrite)
+    {
+        ConnectTo(decision, isWrite: true);
+        if (!isWrite) _lastNode = decision.NodeIndex;
     }
 
     /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>

@@ -83,6 +83,9 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private static void ThrowIfBusy(IRelationalConnection main)
     {
+        if (Mirror.Of(main) is not null)
+            throw new InvalidOperationException(
+                "A read-only transaction cannot begin under UseTidemarkMirror: it would need a connection besides the only one there is. Test it on a cluster (LocalCluster).");
         if (CommandJudge.MayBeLeft(main)) return;
         if (CommandJudge.IsIdle(main))
             throw new InvalidOperationException(

@@ -19,6 +19,7 @@ internal sealed class RoutedCommand(
     IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
 {
     private readonly StrongBox<WriteLease?> _riding = new();
+    private readonly StrongBox<MirroredRead?> _mirrored = new();
     private QueryRoute _route = route;
     private bool _rides;
     private Place? _mustShow;
@@ -79,7 +80,7 @@ internal sealed class RoutedCommand(
             }
         }
 
-        return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), new QueryTrip(this, routing, parameterObject));
+        return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject));
     }
 
     public override async Task<RelationalDataReader> ExecuteReaderAsync(
@@ -106,7 +107,7 @@ internal sealed class RoutedCommand(
             }
         }
 
-        var trip = new QueryTrip(this, routing, parameterObject);
+        var trip = Trip(routing, parameterObject);
         return await ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), trip, isAsync: true, cancellationToken).ConfigureAwait(false);
     }
 
@@ -125,6 +126,9 @@ internal sealed class RoutedCommand(
         return isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
 #pragma warning restore CA1849
     }
+
+    /// <summary>The mirrored read lasts until its reader closes.</summary>
+    internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
@@ -152,7 +156,7 @@ internal sealed class RoutedCommand(
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
-    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_riding);
+    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_riding, _mirrored);
 
     /// <summary>
     /// The command runs on the main connection. A query that only tracks does not count as a write of the session; a write that commits by itself takes
@@ -163,10 +167,15 @@ internal sealed class RoutedCommand(
         if (routing is null) return null;
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
+        if (routing.Mirror is { } mirror && CommandJudge.LeadsToCluster(command.Connection))
+            mirror.NoteOnMain(routing.DecideOnMain(because), routing.Session, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
         _mustShow = null;
         _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because)) : null;
     }
+
+    private IReadTrip<RelationalDataReader> Trip(ContextRouting routing, in RelationalCommandParameterObject command) =>
+        routing.Mirror is { } mirror ? new MirrorTrip(mirror, this, routing, command) : new QueryTrip(this, routing, command);
 
     private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

@@ -26,6 +26,9 @@ internal sealed class RoutedTransaction(
     private string _setting = "";
     private bool _isWaitCancelled;
 
+    /// <summary>The context began it; otherwise it was handed to the context.</summary>
+    public bool IsOwned { get; } = transactionOwned;
+
     /// <summary>The commit waits for replicas, by this setting: a wait that is cancelled is told.</summary>
     public void WatchWait(TidemarkDataSource source, string setting) => (_source, _setting) = (source, setting);
 

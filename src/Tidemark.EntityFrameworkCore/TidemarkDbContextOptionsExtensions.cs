@@ -43,21 +43,7 @@ public static class TidemarkDbContextOptionsExtensions
         source.ThrowIfDisposed();
         var isRepeated = TidemarkOptionsExtension.IsRepeated(options.Options, source);
         options.UseNpgsql(source, npgsql);
-        if (isRepeated) return options;
-        options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
-        options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
-        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
-        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
-
-        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could serve.
-        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
-        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
-        if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
-
-        // The position that rides behind a write is such a result set; it is read, and no mistake.
-        options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
-        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new TidemarkOptionsExtension(source));
-        return options;
+        return isRepeated ? options : options.AddRouting(new TidemarkOptionsExtension(source));
     }
 
     /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>
@@ -71,4 +57,23 @@ public static class TidemarkDbContextOptionsExtensions
         this DbContextOptionsBuilder<TContext> options, TidemarkDataSource source, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
         where TContext : DbContext =>
         (DbContextOptionsBuilder<TContext>)UseTidemark((DbContextOptionsBuilder)options, source, npgsql);
+
+    /// <summary>What every context needs that is routed, whatever its main connection.</summary>
+    internal static DbContextOptionsBuilder AddRouting(this DbContextOptionsBuilder options, TidemarkOptionsExtension extension)
+    {
+        options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
+        options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
+        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
+        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
+
+        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could serve.
+        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
+        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        if (extension.Source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
+
+        // The position that rides behind a write is such a result set; it is read, and no mistake.
+        options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
+        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(extension);
+        return options;
+    }
 }

@@ -9,11 +9,14 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
 namespace Tidemark;
 
 /// <summary>Carries the cluster in the options of a context, and adds the context's own routing state to EF Core's services.</summary>
-internal sealed class TidemarkOptionsExtension(TidemarkDataSource source) : IDbContextOptionsExtension
+internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror? mirror = null) : IDbContextOptionsExtension
 {
     private ExtensionInfo? _info;
 
     public TidemarkDataSource Source => source;
+
+    /// <summary>The one connection that plays the cluster, in tests; <see langword="null"/>: the cluster is one.</summary>
+    public Mirror? Mirror => mirror;
 
     public DbContextOptionsExtensionInfo Info => _info ??= new ExtensionInfo(this);
 
@@ -50,8 +53,10 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source) : IDbC
     /// <exception cref="InvalidOperationException"><c>UseNpgsql</c> was called after <c>UseTidemark</c> and took the main connection elsewhere.</exception>
     public static TidemarkDataSource CheckedSourceOf(IDbContextOptions options)
     {
-        var source = options.FindExtension<TidemarkOptionsExtension>()!.Source;
+        var own = options.FindExtension<TidemarkOptionsExtension>()!;
+        var source = own.Source;
         var npgsql = options.FindExtension<NpgsqlOptionsExtension>();
+        if (own.Mirror is { } mirror && ReferenceEquals(npgsql?.Connection, mirror.Connection)) return source;
         if (npgsql is null || (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)) return source;
         throw new InvalidOperationException(
             $"UseNpgsql was called after UseTidemark for {ContextOf(options)} with a connection of its own: writes would go past the cluster, and reads would not wait for them. " +

@@ -1,0 +1,42 @@
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>Makes the cluster that a mirror plays: a data source whose probes are answered from here, so that all its nodes are well for ever.</summary>
+internal static class MirrorCluster
+{
+    private static readonly NpgsqlLogSequenceNumber Behind = new(0x1000000);
+    private static readonly NpgsqlLogSequenceNumber Present = new(0x2000000);
+
+    public static TidemarkDataSource Build(RouteRecorder routes)
+    {
+        var builder = new TidemarkDataSourceBuilder { AskNodes = AskAsync, TimeProvider = new StoppedClock() };
+
+        // Nothing that is behind ever catches up: there is nothing to wait for.
+        builder.Options.ReadWait = TimeSpan.Zero;
+        foreach (var name in (string[])[routes.Primary, .. routes.Replicas]) builder.AddNode(name, "Host=mirror.invalid;Username=mirror;Database=mirror");
+        routes.Configure?.Invoke(builder.Options);
+        var source = builder.Build();
+        source.Cluster.Monitor.FirstRound();
+        return source;
+
+        Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken) => Task.FromResult(Answer(isReplica: index > 0, routes.ReplicasAreBehind));
+    }
+
+    private static ProbeAnswer Answer(bool isReplica, bool isBehind) => new()
+    {
+        Epoch = 1,
+        SystemIdentifier = 1,
+        Timeline = 1,
+        SeesTimeline = true,
+        IsInRecovery = isReplica,
+        Position = isReplica && isBehind ? Behind : Present,
+        InsertPosition = isReplica ? default : Present,
+    };
+
+    // How old a replica is must not depend on how long a test takes.
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override long GetTimestamp() => 0;
+    }
+}

@@ -1,0 +1,30 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>The code of docs/testing.md, as it stands there; <see cref="MirrorTests"/> compares the two and runs it.</summary>
+internal static class MirrorExample
+{
+    public static async Task RunAsync(string connectionString)
+    {
+        // docs
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var routes = new RouteRecorder { Replicas = ["pg-2", "pg-3"] };
+
+        var options = new DbContextOptionsBuilder<StoreContext>().UseTidemarkMirror(connection, routes).Options;
+        await using var db = new StoreContext(options);
+        await db.Database.UseTransactionAsync(transaction);
+
+        db.Add(new Item { Name = "a lighthouse" });
+        await db.SaveChangesAsync();
+        var names = await db.Items.Select(i => i.Name).ToListAsync();
+
+        names.ShouldContain("a lighthouse");                  // though nothing is committed
+        routes.Reads.ShouldAllBe(read => read.Role == NodeRole.Replica);
+        await transaction.RollbackAsync();
+        // end
+    }
+}

@@ -1,0 +1,262 @@
+using System.Runtime.CompilerServices;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>One database that plays a cluster over one connection and one transaction: what tests that roll back need.</summary>
+public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IAsyncLifetime
+{
+    private NpgsqlConnection _connection = null!;
+    private NpgsqlTransaction _transaction = null!;
+    private RouteRecorder _routes = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
+        await _connection.OpenAsync(Stop);
+        _transaction = await _connection.BeginTransactionAsync(Stop);
+        _routes = new RouteRecorder { Replicas = ["reports", "pages"] };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _transaction.DisposeAsync();
+        await _connection.DisposeAsync();
+        await _routes.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Reads_that_would_go_to_replicas_see_what_the_test_wrote_and_nothing_of_it_is_left(bool isAsync)
+    {
+        await using (var context = Create())
+        {
+            context.Items.AddRange(new Item { Name = "kept by nobody" }, new Item { Name = "kept by nobody" });
+            _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges();
+        }
+
+        await using (var context = Create())
+        {
+            var names = context.Items.Where(i => i.Name == "kept by nobody").Select(i => i.Name);
+            (isAsync ? await names.ToListAsync(Stop) : names.ToList()).Count.ShouldBe(2);
+            (isAsync ? await names.CountAsync(Stop) : names.Count()).ShouldBe(2);
+        }
+
+        _routes.Reads.Count.ShouldBe(2);
+        _routes.Reads.ShouldAllBe(r => r.Role == NodeRole.Replica);
+        _routes.Writes.ShouldNotBeEmpty();
+        _routes.Writes.ShouldAllBe(r => r.Role == NodeRole.Primary && r.Reason == RouteReason.Write);
+        _routes.Reads[0].CommandText.ShouldContain("SELECT");
+        await _transaction.RollbackAsync(Stop);
+        (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'kept by nobody'")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Routes_are_decided_as_in_production_and_recorded_in_order()
+    {
+        await using var context = Create();
+        await context.Items.FirstAsync(Stop);
+        await context.Items.Select(i => i.Name).FirstAsync(Stop);
+        await context.Items.AsNoTracking().WithConsistency(Consistency.Strong).ToListAsync(Stop);
+        await context.Items.AsNoTracking().OnNode("pages").ToListAsync(Stop);
+        await context.Items.AsNoTracking().OnNode("reports").ToListAsync(Stop);
+        await context.Ruled.ToListAsync(Stop);
+        await context.Items.FromSql($"SELECT id, name FROM items").AsNoTracking().ToListAsync(Stop);
+        await context.Items.AsNoTracking().WithConsistency(Consistency.BoundedStaleness(TimeSpan.FromSeconds(1))).ToListAsync(Stop);
+
+        _routes.Reads.Select(r => r.Reason).Take(7).ShouldBe(
+        [
+            RouteReason.TrackingQuery, _routes.Reads[1].Reason, RouteReason.StrongConsistency, RouteReason.NamedNode, RouteReason.NamedNode,
+            RouteReason.EntityRule, RouteReason.RawSql,
+        ]);
+        _routes.Reads.Select(r => r.Role == NodeRole.Replica).ShouldBe([false, true, false, true, true, false, false, true]);
+        (_routes.Reads[0].Node, _routes.Reads[3].Node, _routes.Reads[4].Node).ShouldBe(("primary", "pages", "reports"));
+        _routes.Clear();
+        _routes.All.ShouldBeEmpty();
+        context.Items.Select(i => i.Name).ExplainRoute().Role.ShouldBe(NodeRole.Replica);
+        _routes.All.ShouldBeEmpty("a question about a route is no command");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_read_that_writes_is_refused_by_the_server_and_repeated_on_the_primary(bool isAsync)
+    {
+        await using var context = Create();
+        var drawn = context.Items.Where(i => i.Id <= 3).Select(i => MirrorContext.Draw(i.Id));
+        (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
+        _routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
+        _routes.Reads[1].Reason.ShouldBe(RouteReason.RepeatedOnPrimary);
+
+        // Known from now on, as in production.
+        (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
+        _routes.Reads[2].Reason.ShouldBe(RouteReason.KnownToWrite);
+
+        // What the server refused left the test's transaction whole, and able to write.
+        context.Items.Add(new Item { Name = "written after a refusal" });
+        await context.SaveChangesAsync(Stop);
+        (await context.Items.CountAsync(i => i.Name == "written after a refusal", Stop)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_read_that_names_a_replica_and_writes_is_refused_and_so_is_a_write_that_names_one()
+    {
+        await using var context = Create();
+        var error = await Should.ThrowAsync<RoutingException>(context.Items.Select(i => MirrorContext.Draw(i.Id)).OnNode("pages").ToListAsync(Stop));
+        (error.InnerException as PostgresException)?.SqlState.ShouldBe("25006");
+        await Should.ThrowAsync<RoutingException>(context.Items.OnNode("pages").ExecuteDeleteAsync(Stop));
+        (await context.Items.CountAsync(Stop)).ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task While_the_rows_of_a_replica_are_read_nothing_can_write_and_afterwards_everything_can()
+    {
+        await using var context = Create();
+        await foreach (var name in context.Items.Select(i => i.Name).AsAsyncEnumerable().WithCancellation(Stop))
+        {
+            name.ShouldNotBeNull();
+            break;
+        }
+
+        (await ModeAsync()).ShouldBe("off");
+        await Should.ThrowAsync<PostgresException>(context.Items.Select(i => 1 / (i.Id - 1)).ToListAsync(Stop));
+        (await ModeAsync()).ShouldBe("off");
+        (await context.Items.Select(i => MirrorContext.Mode()).FirstAsync(Stop)).ShouldBe("on");
+        (await ModeAsync()).ShouldBe("off");
+        (await context.Items.ExecuteDeleteAsync(Stop)).ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task Without_a_transaction_a_replica_refuses_to_write_all_the_same()
+    {
+        await _transaction.RollbackAsync(Stop);
+        await using var context = new MirrorContext(_connection, _routes);
+        (await context.Items.Select(i => MirrorContext.Draw(i.Id)).ToListAsync(Stop)).Count.ShouldBe(10);
+        _routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
+        (await context.Items.Select(i => MirrorContext.Mode()).FirstAsync(Stop)).ShouldBe("on");
+        await using var begun = await context.Database.BeginTransactionAsync(Stop);
+        await context.Items.CountAsync(Stop);
+        _routes.Reads[^1].Reason.ShouldBe(RouteReason.Transaction, "the code under test began this one");
+    }
+
+    [Fact]
+    public async Task A_session_that_wrote_reads_from_the_primary_where_replicas_are_behind_and_from_them_where_they_are_not()
+    {
+        await using var behind = new RouteRecorder { ReplicasAreBehind = true };
+        foreach (var routes in (RouteRecorder[])[behind, _routes])
+        {
+            using var session = routes.Source.BeginSession();
+            await using (var context = Create(routes))
+            {
+                await context.Items.CountAsync(Stop);
+                context.Items.Add(new Item { Name = "mine" });
+                await context.SaveChangesAsync(Stop);
+            }
+
+            session.HasMoved.ShouldBeTrue();
+            await using var other = Create(routes);
+            (await other.Items.CountAsync(i => i.Name == "mine", Stop)).ShouldBeGreaterThan(0);
+            routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, routes == behind ? NodeRole.Primary : NodeRole.Replica]);
+        }
+
+        // A context is a session of its own where none surrounds it.
+        await using var stranger = Create(behind);
+        await stranger.Items.CountAsync(Stop);
+        behind.Reads[^1].Role.ShouldBe(NodeRole.Replica);
+    }
+
+    [Fact]
+    public async Task What_a_mirror_cannot_do_is_refused_with_the_reason()
+    {
+        await using var context = Create();
+        (await Should.ThrowAsync<InvalidOperationException>(context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))).Message.ShouldContain("UseTidemarkMirror");
+        using var closed = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, _routes)).Message.ShouldContain("must be open");
+        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(shared.Source).UseTidemarkMirror(_connection, _routes))
+            .Message.ShouldContain("for a cluster already");
+    }
+
+    [Fact]
+    public async Task The_code_in_the_documentation_is_the_code_that_is_compiled_here_and_runs()
+    {
+        var shown = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "testing.md"), Stop);
+        var compiled = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "MirrorExample.cs"), Stop);
+        var lines = Between(compiled, "// docs\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
+        Between(shown, "```csharp\n", "```").ShouldBe(string.Join('\n', lines));
+        await MirrorExample.RunAsync(shared.Cluster.Primary.ConnectionString);
+    }
+
+    private static string Between(string text, string start, string end)
+    {
+        var from = text.IndexOf(start, StringComparison.Ordinal) + start.Length;
+        return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
+    }
+
+    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", ".."));
+
+    private async Task<string> ModeAsync()
+    {
+        await using var command = new NpgsqlCommand("SHOW transaction_read_only", _connection);
+        return (string)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    private MirrorContext Create(RouteRecorder? routes = null)
+    {
+        var context = new MirrorContext(_connection, routes ?? _routes);
+        context.Database.UseTransaction(_transaction);
+        return context;
+    }
+}
+
+/// <summary>A server without replicas, with the tables of the store.</summary>
+public sealed class OneServer : StoreCluster
+{
+    protected override int Replicas => 0;
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        await Cluster.Primary.RunAsync(
+            "CREATE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$; " +
+            "CREATE FUNCTION mode() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('transaction_read_only') $$");
+    }
+}
+
+internal sealed class MirrorContext(NpgsqlConnection connection, RouteRecorder routes) : DbContext
+{
+    public DbSet<Item> Items => Set<Item>();
+
+    public DbSet<RuledItem> Ruled => Set<RuledItem>();
+
+    public static long Draw(int id) => throw new NotSupportedException($"Runs in the database only ({id}).");
+
+    public static string Mode() => throw new NotSupportedException("Runs in the database only.");
+
+    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.UseTidemarkMirror(connection, routes);
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<Item>(item =>
+        {
+            item.ToTable("items");
+            item.Property(i => i.Id).HasColumnName("id").UseIdentityAlwaysColumn();
+            item.Property(i => i.Name).HasColumnName("name");
+        });
+        modelBuilder.Entity<RuledItem>(item =>
+        {
+            item.HasNoKey().ToView("items").ReadsFromPrimary();
+            item.Property(i => i.Name).HasColumnName("name");
+        });
+        modelBuilder.HasDbFunction(() => Draw(0)).HasName("draw");
+        modelBuilder.HasDbFunction(() => Mode()).HasName("mode");
+    }
+}
+
+internal sealed class RuledItem
+{
+    public required string Name { get; init; }
+}
