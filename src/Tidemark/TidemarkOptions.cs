@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace Tidemark;
 
 /// <summary>The settings of one cluster. They are checked when the data source is built, and all errors are reported at once.</summary>
@@ -100,7 +102,13 @@ public sealed class TidemarkOptions
     public TidemarkOptions AddNodes(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-        var hosts = ConnectionText.Parse(connectionString);
+        return AddNodes(ConnectionText.Parse(connectionString));
+    }
+
+    /// <inheritdoc cref="AddNodes(string)"/>
+    /// <param name="hosts">Each names one host.</param>
+    internal TidemarkOptions AddNodes(IReadOnlyList<NpgsqlConnectionStringBuilder> hosts)
+    {
         foreach (var host in hosts)
         {
             var isAlone = hosts.Count(other => string.Equals(other.Host, host.Host, StringComparison.OrdinalIgnoreCase)) == 1;

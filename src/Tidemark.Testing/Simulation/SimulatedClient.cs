@@ -8,6 +8,8 @@ namespace Tidemark.Testing;
 /// </summary>
 internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplication application)
 {
+    private static readonly RoutingRules ArmRules = new([], [], 0);
+
     private readonly ArmRouter _router = new(cluster.Options.Arm, cluster.Fault, cluster.Random);
     private ConsistencySession _session = null!;
     private TruePlace _place;
@@ -123,7 +125,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             read.Close();
         }
 
-        Answered(read.Rows!, start, level);
+        Answered(read.Rows!, start, level, isWitnessed: !IsArm && read.Rows!.OnPrimary);
         if (cluster.Traces) cluster.Tell($"c{_user} reads {Text(read.Rows!)} at {level} from {read.Decision}");
         if (!isCounted) return;
 
@@ -166,8 +168,6 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    private static readonly RoutingRules ArmRules = new([], [], 0);
-
     private async Task ReadOnPrimaryAsync(bool conflicts)
     {
         var keys = SomeKeys();
@@ -180,7 +180,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
             // A write that failed has told of another's commit; it is known not to have happened.
             lease.Closed(connection.IsBroken);
-            Answered(rows, start, Consistency.Session);
+            Answered(rows, start, Consistency.Session, isWitnessed: false);
             if (cluster.Traces) cluster.Tell($"c{_user} {(conflicts ? "conflicts with" : "reads")} {Text(rows)} on the primary {connection.Server.Name}");
         }
         catch (NpgsqlException e)
@@ -318,20 +318,24 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// What a crash had lost on the same timeline before its token came, or before the monitor could notice, is beyond what is promised (docs/guarantees.md):
-    /// the checker is to count it as told.
+    /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice, is beyond what is
+    /// promised (docs/guarantees.md): the checker is to count it as told.
     /// </summary>
-    private void Excuse()
+    private void Excuse(bool isWitnessed)
     {
         var isOld = _continuedAt is { } at && _place.WasLostBefore(at, cluster);
-        if (!isOld && !_place.WasLostUnnoticed(Source.Cluster.Monitor.Snapshot, cluster)) return;
+        if (!isOld && (isWitnessed || !_place.WasLostUnnoticed(Source.Cluster.Monitor.Snapshot, cluster))) return;
         cluster.History.LossReported(_user, cluster.Moment());
         _place = _place.Told(cluster);
     }
 
-    private void Answered(ReadAnswer rows, long start, Consistency level)
+    /// <param name="rows">What was shown.</param>
+    /// <param name="start">When it was asked for.</param>
+    /// <param name="level">What was asked for.</param>
+    /// <param name="isWitnessed">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
+    private void Answered(ReadAnswer rows, long start, Consistency level, bool isWitnessed)
     {
-        Excuse();
+        Excuse(isWitnessed);
         var end = cluster.Moment();
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session

@@ -189,33 +189,18 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Which of these server processes are gone. None, when the node does not say.</summary>
-    public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, CancellationToken cancellationToken)
+    public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
     {
         try
         {
             if (_askBackends is not null) return await _askBackends(nodeIndex, backends).ConfigureAwait(false);
-            var connection = await _pools[nodeIndex].Reads.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using (connection.ConfigureAwait(false))
-            {
-                using var command = GoneCommand(connection, backends);
-                return (int[])(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
-            }
-        }
-        catch (NpgsqlException)
-        {
-            Monitor.Suspect(nodeIndex);
-            return [];
-        }
-    }
-
-    /// <inheritdoc cref="FindGoneAsync"/>
-    public int[] FindGone(int nodeIndex, int[] backends)
-    {
-        try
-        {
-            using var connection = _pools[nodeIndex].Reads.OpenConnection();
+            using var connection = _pools[nodeIndex].Reads.CreateConnection();
             using var command = GoneCommand(connection, backends);
-            return (int[])command.ExecuteScalar()!;
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+            if (isAsync) await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            else connection.Open();
+            return (int[])(isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar())!;
+#pragma warning restore CA1849
         }
         catch (NpgsqlException)
         {

@@ -16,11 +16,10 @@ internal sealed class ConnectionLives
     /// <param name="connection">The identity of the physical connection.</param>
     /// <param name="node">The node it leads to, as last probed.</param>
     /// <param name="probesSent">How many probes were sent until now.</param>
-    public bool IsProven(object connection, NodeState node, long probesSent)
-    {
-        if (!_lives.TryGetValue(connection, out var life)) life = _lives.GetValue(connection, _ => new Life(probesSent));
-        return node.ProbeNumber > life.ProbesSentBefore;
-    }
+    public bool IsProven(object connection, NodeState node, long probesSent) =>
+        node.ProbeNumber > (_lives.TryGetValue(connection, out var life) ? life : Meet(connection, probesSent)).ProbesSentBefore;
+
+    private Life Meet(object connection, long probesSent) => _lives.GetValue(connection, _ => new Life(probesSent));
 
     private sealed record Life(long ProbesSentBefore);
 }

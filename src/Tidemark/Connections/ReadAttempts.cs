@@ -75,11 +75,7 @@ internal struct ReadAttempts(
     public readonly long? NeedsSample =>
         _isMoved || session is null || cluster.Monitor.Snapshot is not { Primary: not null } snapshot
             ? null
-            : session.NeedsSample(consistency.Demands, snapshot, MayStay && !HasLeft(session, snapshot));
-
-    // History went on past the node on which the session's reads are pending. The primary must not answer before it is known what became of them.
-    private readonly bool HasLeft(ConsistencySession session, ClusterSnapshot snapshot) =>
-        session.Require(consistency.Demands, MayStay) is { StayOn: { } stay, MustInclude: { } place } && !Router.Leads(snapshot.Nodes[stay.Index], snapshot, place);
+            : session.NeedsSample(consistency.Demands, snapshot, MayStay);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>

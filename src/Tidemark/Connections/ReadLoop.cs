@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tidemark;
 
 /// <summary>
@@ -50,18 +52,18 @@ internal static class ReadLoop
     /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <remarks>What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.</remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
         HorizonResolver horizons, ReadAttempts attempts, IReadTrip<T> trip, bool isAsync, CancellationToken cancellationToken)
         where T : class
     {
         // Replicas are waited for by those who await: a synchronous read blocks no thread for that.
         attempts.MayWait = isAsync;
-        if (isAsync) await horizons.PrepareAsync(attempts.Session, cancellationToken).ConfigureAwait(false);
-        else horizons.Prepare(attempts.Session);
+        await horizons.PrepareAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            if (isAsync) await horizons.ResolveAsync(attempts, cancellationToken).ConfigureAwait(false);
-            else horizons.Resolve(attempts);
+            await horizons.ResolveAsync(attempts, isAsync, cancellationToken).ConfigureAwait(false);
             var decision = attempts.Next();
             if (horizons.Validate(attempts)) continue;
             if (attempts.WaitsFor is { } place)
@@ -77,10 +79,7 @@ internal static class ReadLoop
                 var check = await trip.OpenAsync(decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
                 isOpen = true;
                 if (check == ConnectionCheck.Unwitnessed && attempts.Session is { IsSomewhere: true } session)
-                {
-                    if (isAsync) await horizons.WitnessAsync(session, decision.NodeIndex, cancellationToken).ConfigureAwait(false);
-                    else horizons.Witness(session, decision.NodeIndex);
-                }
+                    await horizons.WitnessAsync(session, decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
                 {

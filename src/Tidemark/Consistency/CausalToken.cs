@@ -128,7 +128,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             throw new ArgumentException($"The tokens are of clusters {Cluster} and {other.Cluster}; their positions have nothing to do with one another.", nameof(other));
         UnknownPlace? unknown = !IsUnknown && !other.IsUnknown ? null : !IsUnknown ? other.Unknown : !other.IsUnknown ? Unknown : Unknown.Or(other.Unknown);
         return new CausalToken(
-            Cluster, Later(Written, other.Written), Later(Seen, other.Seen), unknown,
+            Cluster, Place.Later(Written, other.Written), Place.Later(Seen, other.Seen), unknown,
             ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null, IsInDoubt || other.IsInDoubt);
     }
 
@@ -232,6 +232,4 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     }
 
     private static byte[] Sign(byte[] content, byte[] key) => HMACSHA256.HashData(key, content)[..SignatureSize];
-
-    private static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Place.Later(a, b);
 }

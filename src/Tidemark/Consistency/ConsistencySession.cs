@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using NpgsqlTypes;
-
 namespace Tidemark;
 
 /// <summary>
@@ -13,17 +10,14 @@ namespace Tidemark;
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
 {
-    private readonly Lock _lock = new();
-    private readonly Action? _onDispose;
-    private readonly List<Stamp> _written = [];
-    private readonly List<Stamp> _seen = [];
-    private readonly List<PendingWrite> _pendingWrites = [];
-    private readonly List<PendingSight> _pendingSights = [];
     private static readonly AsyncLocal<ConsistencySession?> Unmoved = new();
 
+    private readonly Lock _lock = new();
+    private readonly Action? _onDispose;
     private readonly ClusterMonitor? _monitor;
-    private long _marks;
-    private int _writesUnderWay;
+    private readonly Horizon _written = new(isWritten: true);
+    private readonly Horizon _seen = new(isWritten: false);
+    private readonly PendingPlaces _pending = new();
     private LostWrite? _lost;
     private bool _isEnded;
     private bool _hasMoved;
@@ -35,7 +29,7 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 ? null : Latest(_written);
+            lock (_lock) return _pending.HasWrites ? null : _written.Latest;
         }
     }
 
@@ -44,7 +38,7 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _pendingSights.Count > 0 ? null : Latest(_seen);
+            lock (_lock) return _pending.HasSights ? null : _seen.Latest;
         }
     }
 
@@ -56,14 +50,14 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0;
+            lock (_lock) return _pending.HasWrites;
         }
     }
 
     /// <summary>Something of what is asked for is pending or in doubt: a token without it would say less than the session did.</summary>
     internal bool IsUnknownOf(ConsistencyDemands what)
     {
-        lock (_lock) return _pendingWrites.Count > 0 || _writesUnderWay > 0 || (what.HasFlag(ConsistencyDemands.Seen) && _pendingSights.Count > 0);
+        lock (_lock) return _pending.HasWrites || (what.HasFlag(ConsistencyDemands.Seen) && _pending.HasSights);
     }
 
     /// <summary>
@@ -75,11 +69,8 @@ public sealed class ConsistencySession : IDisposable
         {
             lock (_lock)
             {
-                var timeline = _written.Concat(_seen).Select(s => s.Place.Timeline)
-                    .Concat(_pendingWrites.Select(w => w.Timeline)).Concat(_pendingSights.Select(s => s.Timeline))
-                    .Where(t => t != 0).DefaultIfEmpty().Min();
-                var backends = _pendingWrites.Where(w => w.IsInDoubt).Select(w => w.Backend).Distinct().ToArray();
-                return UnknownPlace.Of(timeline, backends);
+                var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty().Min();
+                return UnknownPlace.Of(timeline, [.. _pending.BackendsInDoubt]);
             }
         }
     }
@@ -89,7 +80,7 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _pendingWrites.Exists(w => w.IsInDoubt);
+            lock (_lock) return _pending.IsInDoubt;
         }
     }
 
@@ -154,14 +145,14 @@ public sealed class ConsistencySession : IDisposable
             Place? must = null;
             if (demands.HasFlag(ConsistencyDemands.Written))
             {
-                if (_pendingWrites.Count > 0 || _writesUnderWay > 0) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
-                must = Latest(_written);
+                if (_pending.HasWrites) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
+                must = _written.Latest;
             }
 
             if (!demands.HasFlag(ConsistencyDemands.Seen)) return new ReadRequirement { MustInclude = must };
-            must = Later(must, Latest(_seen));
-            if (_pendingSights.Count == 0) return new ReadRequirement { MustInclude = must };
-            return mayStay && OnlySight() is { OnPrimary: false } sight
+            must = Place.Later(must, _seen.Latest);
+            if (!_pending.HasSights) return new ReadRequirement { MustInclude = must };
+            return mayStay && _pending.OnlySight is { OnPrimary: false } sight
                 ? new ReadRequirement { MustInclude = must, StayOn = sight.Node, StayConnection = sight.Connection }
                 : ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
         }
@@ -173,59 +164,16 @@ public sealed class ConsistencySession : IDisposable
     /// </summary>
     internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay)
     {
-        lock (_lock)
-        {
-            if (demands.HasFlag(ConsistencyDemands.Written) && _writesUnderWay == 0)
-            {
-                // What is in doubt is settled once the backend that may still commit is known to be gone, with its server's life or its timeline.
-                foreach (var write in _pendingWrites)
-                    if (!write.IsInDoubt || IsOver(write, snapshot)) return _marks;
-            }
-
-            if (!demands.HasFlag(ConsistencyDemands.Seen) || _pendingSights.Count == 0) return null;
-            if (!mayStay || OnlySight() is not { OnPrimary: false } sight) return _marks;
-            var node = snapshot.Nodes[sight.Node.Index];
-            return node.Standing == NodeStanding.Replica && node.Epoch == sight.Node.Epoch ? null : _marks;
-        }
+        lock (_lock) return _pending.NeedsSample(demands, snapshot, mayStay, demands.HasFlag(ConsistencyDemands.Written) ? Place.Later(_written.Latest, _seen.Latest) : _seen.Latest);
     }
 
     /// <summary>
     /// Resolves what was pending at the mark, by a sample of the primary that was started after it. Gives what was lost, if history was broken in
-    /// between: a sample of another timeline says nothing about a position on the one before.
+    /// between.
     /// </summary>
     internal LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot)
     {
-        LostWrite? lost = null;
-        lock (_lock)
-        {
-            foreach (var write in CollectionsMarshal.AsSpan(_pendingWrites))
-            {
-                if (write.Mark > mark || (write.IsInDoubt && !IsOver(write, snapshot))) continue;
-                if (write.Timeline != 0 && write.Timeline != primary.Timeline)
-                    lost = LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline);
-                else if (write.Incarnation != Stamp.Unknown && write.Incarnation != primary.Incarnation && !write.IsInDoubt)
-                    lost ??= LostWrite.OfCrash(wasWritten: true);
-
-                // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
-                Add(_written, new Stamp(new Place(primary.Timeline, primary.InsertPosition), primary.Incarnation));
-            }
-
-            _pendingWrites.RemoveAll(w => w.Mark <= mark && (!w.IsInDoubt || IsOver(w, snapshot)));
-            foreach (var sight in _pendingSights)
-            {
-                if (sight.Mark > mark) continue;
-
-                // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
-                var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
-                Add(_seen, new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
-                if (sight.Timeline != 0 && sight.Timeline != primary.Timeline) lost ??= LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline);
-                else if (sight.OnPrimary && sight.Incarnation != Stamp.Unknown && sight.Incarnation != primary.Incarnation) lost ??= LostWrite.OfCrash(wasWritten: false);
-            }
-
-            _pendingSights.RemoveAll(s => s.Mark <= mark);
-        }
-
-        return lost;
+        lock (_lock) return _pending.Resolve(mark, primary, snapshot, _written, _seen);
     }
 
     /// <summary>
@@ -239,10 +187,10 @@ public sealed class ConsistencySession : IDisposable
             var noted = _lost;
             _lost = null;
             if (snapshot.Primary is not { } primary) return noted;
-            var lost = Later(Validate(_written, primary, snapshot, wasWritten: true), Validate(_seen, primary, snapshot, wasWritten: false));
-            lost = Later(lost, ValidatePending(primary, snapshot));
+            var lost = LostWrite.Worse(_written.Validate(primary, snapshot.Chain), _seen.Validate(primary, snapshot.Chain));
+            lost = LostWrite.Worse(lost, _pending.Validate(primary, snapshot));
             _hasMoved |= lost is { WasWritten: true };
-            return Later(noted, lost);
+            return LostWrite.Worse(noted, lost);
         }
     }
 
@@ -251,20 +199,20 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _written.Count > 0 || _seen.Count > 0 || _pendingWrites.Count > 0 || _pendingSights.Count > 0;
+            lock (_lock) return !_written.IsEmpty || !_seen.IsEmpty || !_pending.IsEmpty;
         }
     }
 
     /// <summary>A place from another process lies beyond what the primary is known to have: only a sample taken after it came can tell whether it exists.</summary>
     internal bool NeedsVerification(NodeState primary)
     {
-        lock (_lock) return IsBeyond(_written, primary) || IsBeyond(_seen, primary);
+        lock (_lock) return _written.IsBeyond(primary) || _seen.IsBeyond(primary);
     }
 
     /// <summary>A place from another process is on a timeline that this one has not seen yet: there was a promotion that it must learn of first.</summary>
     internal bool IsAheadOf(ClusterSnapshot snapshot)
     {
-        lock (_lock) return IsAhead(_written, snapshot.LatestTimeline) || IsAhead(_seen, snapshot.LatestTimeline);
+        lock (_lock) return _written.IsAheadOf(snapshot.LatestTimeline) || _seen.IsAheadOf(snapshot.LatestTimeline);
     }
 
     /// <summary>Something of what the session is to go on after was lost; told by the next read.</summary>
@@ -272,7 +220,7 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            _lost = Later(_lost, lost);
+            _lost = LostWrite.Worse(_lost, lost);
             _hasMoved |= lost.WasWritten;
         }
     }
@@ -285,23 +233,10 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            var lost = default(LostWrite);
-            foreach (var stamps in (List<Stamp>[])[_written, _seen])
-            {
-                for (var i = stamps.Count - 1; i >= 0; i--)
-                {
-                    var stamp = stamps[i];
-                    if (!IsBeyond(stamp, primary)) continue;
-                    lost ??= LostWrite.Of(stamp.Place, isCertain: false, wasWritten: stamps == _written, stamp.Place.Timeline == primary.Timeline
-                        ? $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash"
-                        : $"the primary is on timeline {primary.Timeline}, so the position is forged or of a primary that is not there");
-                    stamps.RemoveAt(i);
-                    Add(stamps, new Stamp(new Place(primary.Timeline, stamps == _written ? primary.Position : primary.InsertPosition), primary.Incarnation));
-                }
-            }
-
+            var lost = _written.Verify(primary);
+            var unseen = _seen.Verify(primary);
             _hasMoved |= lost is { WasWritten: true };
-            return lost;
+            return lost ?? unseen;
         }
     }
 
@@ -321,12 +256,12 @@ public sealed class ConsistencySession : IDisposable
                 if (isInDoubt && unknown.Backend == 0) AddUnknownWrite(unknown, isInDoubt);
                 foreach (var backend in unknown.Backends) AddUnknownWrite(unknown, isInDoubt, backend);
                 var timeline = unknown.Timeline != 0 ? unknown.Timeline : _monitor?.Snapshot.LatestTimeline ?? 0;
-                _pendingSights.Add(new PendingSight(++_marks, new NodeEpoch(-1, 0), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
+                _pending.Add(new PendingSight(new NodeEpoch(-1, 0), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
             }
 
             var life = _monitor?.Snapshot.Chain.Incarnation ?? 0;
-            if (written is { } w) Add(_written, new Stamp(w, Stamp.Unknown, life));
-            if (seen is { } s) Add(_seen, new Stamp(s, Stamp.Unknown, life));
+            if (written is { } w) _written.Add(new Stamp(w, Stamp.Unknown, life));
+            if (seen is { } s) _seen.Add(new Stamp(s, Stamp.Unknown, life));
         }
     }
 
@@ -336,7 +271,7 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock)
         {
             if (_isEnded || Unmoved.Value == this) return false;
-            _writesUnderWay++;
+            _pending.BeginWrite();
             _hasMoved = true;
             return true;
         }
@@ -351,38 +286,28 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            _writesUnderWay--;
-            if (at is { } stamp && !isInDoubt) Add(_written, stamp);
-            else _pendingWrites.Add(new PendingWrite(++_marks, node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend));
+            _pending.EndWrite();
+            if (at is { } stamp && !isInDoubt) _written.Add(stamp);
+            else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend));
         }
     }
 
     /// <summary>The server processes of the primary that may still commit something of the session's; empty: none is known.</summary>
     internal int[] BackendsInDoubt(NodeState primary)
     {
-        lock (_lock)
-        {
-            if (!_pendingWrites.Exists(w => w.IsInDoubt && w.Backend != 0)) return [];
-            return [.. _pendingWrites.Where(w => w.Backend != 0 && IsInDoubtAt(w, primary)).Select(w => w.Backend).Distinct()];
-        }
+        lock (_lock) return _pending.BackendsInDoubtAt(primary);
     }
 
     /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
     internal void Settle(NodeState primary, int[] gone)
     {
-        lock (_lock)
-        {
-            foreach (ref var write in CollectionsMarshal.AsSpan(_pendingWrites))
-            {
-                if (IsInDoubtAt(write, primary) && gone.Contains(write.Backend)) write = write with { IsInDoubt = false, Mark = ++_marks };
-            }
-        }
+        lock (_lock) _pending.Settle(primary, gone);
     }
 
     /// <summary>The write is known not to have happened, such as a transaction that was rolled back.</summary>
     internal void AbandonWrite()
     {
-        lock (_lock) _writesUnderWay--;
+        lock (_lock) _pending.EndWrite();
     }
 
     /// <summary>
@@ -396,134 +321,21 @@ public sealed class ConsistencySession : IDisposable
             if (_isEnded) return;
             if (at is { } stamp)
             {
-                Add(_seen, stamp);
+                _seen.Add(stamp);
                 return;
             }
 
             // One that receives nothing shows no timeline: it may have been left behind on any.
             var timeline = node.Timeline == 0 && node.SeesTimeline ? 1 : node.Timeline;
-            var sight = new PendingSight(++_marks, new NodeEpoch(node.Index, node.Epoch), timeline, node.Incarnation, onPrimary, connection);
-            var same = _pendingSights.FindIndex(s => s.Node == sight.Node && s.OnPrimary == onPrimary && s.Timeline == sight.Timeline && s.Incarnation == sight.Incarnation);
-
-            // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
-            if (same >= 0) _pendingSights[same] = sight with { Connection = _pendingSights[same].Connection };
-            else _pendingSights.Add(sight);
+            _pending.Add(new PendingSight(new NodeEpoch(node.Index, node.Epoch), timeline, node.Incarnation, onPrimary, connection));
         }
     }
-
-    // A node that had not answered yet when it was written to tells nothing of the life that the write was in.
-    private static bool IsOver(PendingWrite write, ClusterSnapshot snapshot) =>
-        (write.Timeline != 0 && snapshot.LatestTimeline != write.Timeline)
-        || (write.StartedAt != default && snapshot.Nodes[write.Node] is { Standing: NodeStanding.Primary } node && node.StartedAt != write.StartedAt);
-
-    private static bool IsBeyond(List<Stamp> stamps, NodeState primary)
-    {
-        foreach (var stamp in stamps)
-            if (IsBeyond(stamp, primary)) return true;
-        return false;
-    }
-
-    private static bool IsBeyond(Stamp stamp, NodeState primary) =>
-        stamp.Incarnation == Stamp.Unknown
-        && (stamp.Place.Timeline > primary.Timeline || (stamp.Place.Timeline == primary.Timeline && stamp.Place.Position > primary.InsertPosition));
-
-    private static bool IsAhead(List<Stamp> stamps, uint timeline)
-    {
-        foreach (var stamp in stamps)
-            if (stamp.Incarnation == Stamp.Unknown && stamp.Place.Timeline > timeline) return true;
-        return false;
-    }
-
-    private static Place? Latest(List<Stamp> stamps)
-    {
-        Place? latest = null;
-        foreach (var stamp in stamps) latest = Later(latest, stamp.Place);
-        return latest;
-    }
-
-    private static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Place.Later(a, b);
-
-    private static LostWrite? Later(LostWrite? one, LostWrite? other) => one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
-
-    /// <summary>One stamp for each life of history, the latest in it: places of different lives are compared only through the chain.</summary>
-    private static void Add(List<Stamp> stamps, Stamp added)
-    {
-        for (var i = 0; i < stamps.Count; i++)
-        {
-            if (stamps[i].Incarnation != added.Incarnation || stamps[i].CameIn != added.CameIn || stamps[i].Place.Timeline != added.Place.Timeline) continue;
-            stamps[i] = added with { Place = Place.Later(stamps[i].Place, added.Place) };
-            return;
-        }
-
-        stamps.Add(added);
-    }
-
-    private static LostWrite? Validate(List<Stamp> stamps, NodeState primary, ClusterSnapshot snapshot, bool wasWritten)
-    {
-        LostWrite? lost = null;
-        for (var i = stamps.Count - 1; i >= 0; i--)
-        {
-            var stamp = stamps[i];
-            if (stamp.Place.Timeline == primary.Timeline && stamp.Incarnation == primary.Incarnation) continue;
-
-            // The snapshot is older than the place: another flow of the session, or another process, has learned of a promotion before it.
-            if (stamp.Place.Timeline > primary.Timeline) continue;
-            var fate = snapshot.Chain.Judge(stamp, primary.Timeline);
-            if (fate == PlaceFate.Holds) continue;
-
-            // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
-            lost = Later(lost, LostWrite.Of(stamp.Place, isCertain: fate == PlaceFate.Lost && wasWritten, wasWritten, snapshot.Chain.DescribeEnd(stamp.Place)));
-            stamps.RemoveAt(i);
-            Add(stamps, new Stamp(new Place(primary.Timeline, wasWritten ? primary.Position : primary.InsertPosition), primary.Incarnation));
-        }
-
-        return lost;
-    }
-
-    /// <summary>
-    /// What is pending ended on a timeline, or in a life of the primary, that is over: no sample of this one tells where. That is told at once, and it is
-    /// pending in the present from then on. What is in doubt was never acknowledged, and has its own end.
-    /// </summary>
-    private LostWrite? ValidatePending(NodeState primary, ClusterSnapshot snapshot)
-    {
-        LostWrite? lost = null;
-        foreach (ref var write in CollectionsMarshal.AsSpan(_pendingWrites))
-        {
-            if (write.IsInDoubt || !IsOver(write.Timeline, write.Incarnation, primary)) continue;
-            lost = Later(lost, write.Timeline == primary.Timeline ? LostWrite.OfCrash(wasWritten: true) : LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline));
-            write = write with { Timeline = primary.Timeline, Incarnation = primary.Incarnation, StartedAt = primary.StartedAt };
-        }
-
-        foreach (ref var sight in CollectionsMarshal.AsSpan(_pendingSights))
-        {
-            // A crash of the primary loses what was not flushed, which no replica has shown.
-            if (!IsOver(sight.Timeline, sight.OnPrimary ? sight.Incarnation : Stamp.Unknown, primary)) continue;
-            if (sight.Timeline == primary.Timeline) lost = Later(lost, LostWrite.OfCrash(wasWritten: false));
-            else if (!HasCome(snapshot, sight.Node, primary.Timeline)) lost = Later(lost, LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline));
-            sight = sight with { Timeline = primary.Timeline, Incarnation = primary.Incarnation };
-        }
-
-        return lost;
-    }
-
-    /// <summary>In the life in which it showed something the node has come to the timeline itself: no server does that without what it had.</summary>
-    private static bool HasCome(ClusterSnapshot snapshot, NodeEpoch node, uint timeline) =>
-        node.Index >= 0 && snapshot.Nodes[node.Index] is var now && now.Epoch == node.Epoch && now.Timeline == timeline && now.Failure is null;
-
-    // What came with a token was in doubt at the primary of its timeline, whatever its node is called here.
-    private static bool IsInDoubtAt(PendingWrite write, NodeState primary) =>
-        write.IsInDoubt && (write.Node == primary.Index || (write.Node < 0 && write.Timeline == primary.Timeline));
-
-    private static bool IsOver(uint timeline, int incarnation, NodeState primary) =>
-        timeline != 0 && (timeline < primary.Timeline || (timeline == primary.Timeline && incarnation != Stamp.Unknown && incarnation != primary.Incarnation));
-
-    private PendingSight? OnlySight() => _pendingSights.Count == 1 ? _pendingSights[0] : null;
 
     private void AddUnknownWrite(UnknownPlace at = default, bool isInDoubt = false, int backend = 0)
     {
         var snapshot = _monitor?.Snapshot;
-        _pendingWrites.Add(new PendingWrite(
-            ++_marks, at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.Incarnation ?? Stamp.Unknown,
+        _pending.Add(new PendingWrite(
+            at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.Incarnation ?? Stamp.Unknown,
             Node: -1, isInDoubt, StartedAt: default, backend));
     }
 
@@ -531,13 +343,4 @@ public sealed class ConsistencySession : IDisposable
     {
         public void Dispose() => Unmoved.Value = outer;
     }
-
-    /// <summary>A write that has ended somewhere on the timeline (0: on whichever is current).</summary>
-    private readonly record struct PendingWrite(long Mark, uint Timeline, int Incarnation, int Node, bool IsInDoubt, DateTimeOffset StartedAt, int Backend);
-
-    /// <summary>An answer of a node whose position is not known.</summary>
-    private readonly record struct PendingSight(long Mark, NodeEpoch Node, uint Timeline, int Incarnation, bool OnPrimary, object? Connection);
 }
-
-/// <summary>A node in one of its lives.</summary>
-internal readonly record struct NodeEpoch(int Index, long Epoch);

@@ -18,25 +18,17 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     private ClusterMonitor Monitor => cluster.Monitor;
 
     /// <summary>Before the first attempt: every node was asked once, and places that came from elsewhere are known to exist.</summary>
-    public async ValueTask PrepareAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    /// <param name="session">Of the read.</param>
+    /// <param name="isAsync">False: blocks, and the returned task is complete; here and in what follows.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async ValueTask PrepareAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {
-        await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        if (isAsync) await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        else Monitor.FirstRound();
         if (session is null) return;
-        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(cancellationToken).ConfigureAwait(false);
-        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary))
-        {
-            var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-            if (IsPrimaryNow(sampled)) Report(session.Verify(sampled));
-        }
-    }
-
-    /// <inheritdoc cref="PrepareAsync"/>
-    public void Prepare(ConsistencySession? session)
-    {
-        Monitor.FirstRound();
-        if (session is null) return;
-        if (session.IsAheadOf(Monitor.Snapshot)) SampleAll();
-        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary) && cluster.SamplePrimary() is { } sampled) Report(session.Verify(sampled));
+        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(isAsync, cancellationToken).ConfigureAwait(false);
+        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary)
+            && await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled) Report(session.Verify(sampled));
     }
 
     /// <summary>Tells the session what it has lost, as far as the latest snapshot shows.</summary>
@@ -56,40 +48,27 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// <summary>
     /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before the primary answers.
     /// </summary>
-    public async ValueTask WitnessAsync(ConsistencySession session, int nodeIndex, CancellationToken cancellationToken)
+    public async ValueTask WitnessAsync(ConsistencySession session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
     {
-        await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false);
+        await FinishAsync(Monitor.SampleAsync(nodeIndex, cancellationToken), isAsync).ConfigureAwait(false);
         Validate(session);
     }
 
-    /// <inheritdoc cref="WitnessAsync"/>
-    public void Witness(ConsistencySession session, int nodeIndex)
-    {
-        Wait(WitnessAsync(session, nodeIndex, CancellationToken.None).AsTask());
-    }
-
     /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
-    public async ValueTask ResolveAsync(ReadAttempts attempts, CancellationToken cancellationToken)
+    public async ValueTask ResolveAsync(ReadAttempts attempts, bool isAsync, CancellationToken cancellationToken)
     {
-        await SettleAsync(attempts.Session, cancellationToken).ConfigureAwait(false);
-        if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <inheritdoc cref="ResolveAsync(ReadAttempts, CancellationToken)"/>
-    public void Resolve(ReadAttempts attempts)
-    {
-        Settle(attempts.Session);
-        if (attempts.NeedsSample is { } mark && cluster.SamplePrimary() is { } sampled) Report(attempts.Session!.Resolve(mark, sampled, Monitor.Snapshot));
+        await SettleAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
+        if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
     public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
-        await PrepareAsync(session, cancellationToken).ConfigureAwait(false);
+        await PrepareAsync(session, isAsync: true, cancellationToken).ConfigureAwait(false);
         Validate(session);
-        await SettleAsync(session, cancellationToken).ConfigureAwait(false);
+        await SettleAsync(session, isAsync: true, cancellationToken).ConfigureAwait(false);
         if (session.NeedsSample(what, Monitor.Snapshot, mayStay: false) is { } mark)
-            await ResolveAsync(session, mark, cancellationToken).ConfigureAwait(false);
+            await ResolveAsync(session, mark, isAsync: true, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -171,44 +150,42 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     }
 
     /// <summary>What is in doubt is settled once the server processes that may still commit it are gone; the primary knows.</summary>
-    private async ValueTask SettleAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {
         if (session is null || Monitor.Snapshot.Primary is not { } primary || session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
-        session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, cancellationToken).ConfigureAwait(false));
+        session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, isAsync, cancellationToken).ConfigureAwait(false));
     }
 
-    /// <inheritdoc cref="SettleAsync"/>
-    private void Settle(ConsistencySession? session)
+    private async ValueTask ResolveAsync(ConsistencySession session, long mark, bool isAsync, CancellationToken cancellationToken)
     {
-        if (session is null || Monitor.Snapshot.Primary is not { } primary || session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
-        session.Settle(primary, cluster.FindGone(primary.Index, backends));
+        if (await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
-    private async ValueTask ResolveAsync(ConsistencySession session, long mark, CancellationToken cancellationToken)
+    /// <summary>The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions that are no sample.</summary>
+    private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)
     {
-        if (Monitor.Snapshot.Primary is not { } primary) return;
-        var sampled = await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false);
-        if (IsPrimaryNow(sampled)) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+        if (!isAsync) return cluster.SamplePrimary();
+        if (Monitor.Snapshot.Primary is not { } primary) return null;
+        return await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false) is { Standing: NodeStanding.Primary, Failure: null } sampled ? sampled : null;
     }
-
-    /// <summary>A primary that refused the probe keeps its standing, with the positions of an earlier one: those are no sample.</summary>
-    private static bool IsPrimaryNow(NodeState sampled) => sampled is { Standing: NodeStanding.Primary, Failure: null };
 
     /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
-    private Task<NodeState[]> SampleAllAsync(CancellationToken cancellationToken) =>
-        Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)));
+    private ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken) =>
+        FinishAsync(Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))), isAsync);
 
-    /// <inheritdoc cref="SampleAllAsync"/>
-    private void SampleAll() => Wait(SampleAllAsync(CancellationToken.None));
-
-    /// <summary>Blocks until a task of the monitor's is done, whose continuations run on the pool.</summary>
-    private static void Wait(Task task)
+    /// <summary>Waits for a task of the monitor's, whose continuations run on the pool.</summary>
+    private static async ValueTask FinishAsync(Task task, bool isAsync)
     {
+        if (!isAsync)
+        {
 #pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
-        var done = new ManualResetEventSlim();
+            var done = new ManualResetEventSlim();
 #pragma warning restore CA2000
-        task.ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        done.Wait();
+            _ = task.ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            done.Wait(CancellationToken.None);
+        }
+
+        await task.ConfigureAwait(false);
     }
 
     /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>

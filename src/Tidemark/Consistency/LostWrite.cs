@@ -14,6 +14,9 @@ public sealed record LostWrite(Place? Place, bool IsCertain, bool WasWritten, st
     public override string ToString() =>
         $"What this session {(WasWritten ? "wrote" : "read")}{(Place is { } p ? $" up to position {p}" : "")} {(IsCertain ? "was lost" : "may have been lost")}: {Reason}.";
 
+    /// <summary>The one to tell of two: a certain loss before one that may be, and the first of equals.</summary>
+    internal static LostWrite? Worse(LostWrite? one, LostWrite? other) => one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
+
     internal static LostWrite Of(Place place, bool isCertain, bool wasWritten, string reason) => new(place, isCertain, wasWritten, reason);
 
     internal static LostWrite OfUnknownPlace(uint from, uint to) => new(null, IsCertain: false, WasWritten: true, Between(from, to));

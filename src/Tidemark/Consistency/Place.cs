@@ -15,4 +15,7 @@ public readonly record struct Place(uint Timeline, NpgsqlLogSequenceNumber Posit
         one.Timeline != other.Timeline
             ? (one.Timeline > other.Timeline ? one : other)
             : (one.Position > other.Position ? one : other);
+
+    /// <summary>The later of two places where either may be missing.</summary>
+    internal static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Later(a, b);
 }

@@ -16,11 +16,11 @@ internal static class RouteActivity
     public static Activity? Start(in RouteDecision decision)
     {
         if (!Source.HasListeners()) return null;
-        var activity = Source.StartActivity($"route {decision.Node}", ActivityKind.Internal);
+        var activity = Source.StartActivity($"route {decision.Node ?? "elsewhere"}", ActivityKind.Internal);
         if (activity is { IsAllDataRequested: true })
         {
             activity.SetTag("tidemark.node", decision.Node);
-            activity.SetTag("tidemark.role", decision.Role == NodeRole.Primary ? "primary" : "replica");
+            activity.SetTag("tidemark.role", decision.Role switch { NodeRole.Primary => "primary", NodeRole.Replica => "replica", _ => null });
             activity.SetTag("tidemark.reason", decision.Reason.ToString());
             activity.SetTag("tidemark.summary", decision.Summary);
             activity.SetTag("tidemark.staleness", decision.Staleness?.TotalSeconds);

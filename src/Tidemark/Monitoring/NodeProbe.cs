@@ -101,7 +101,13 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         OperationCanceledException => "no answer in time",
         PostgresException p => string.Create(CultureInfo.InvariantCulture, $"{p.SqlState}: {p.MessageText}"),
         { InnerException: SocketException s } => s.Message,
+        { InnerException: IOException { InnerException: SocketException s } } => s.Message,
+        { InnerException: EndOfStreamException } => "it closed the connection: it starts, stops, or is no PostgreSQL server",
         { InnerException: TimeoutException } => "no answer in time",
+
+        // To the first byte of a web server, say, the driver asks for a bug report.
+        NpgsqlException { Message: var text } when text.StartsWith("Received unknown response", StringComparison.Ordinal) || text.StartsWith("Received backend message", StringComparison.Ordinal) =>
+            "what answers there is no PostgreSQL server",
         _ => e.Message,
     };
 

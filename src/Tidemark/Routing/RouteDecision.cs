@@ -22,7 +22,10 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         Reason = reason;
     }
 
-    /// <summary>The name of the node; <see langword="null"/> when no node can take the statement.</summary>
+    /// <summary>A connection that is none of the cluster's decides: none of the nodes was chosen, whether or not it leads to one.</summary>
+    internal static RouteDecision OwnConnection { get; } = new(null!, default, null!, 0, -1, RouteReason.OwnConnection);
+
+    /// <summary>The name of the node; <see langword="null"/> when no node can take the statement, or none was chosen (<see cref="RouteReason.OwnConnection"/>).</summary>
     public string? Node => HasNode ? _snapshot.Nodes[NodeIndex].Name : null;
 
     /// <summary>What the node was at that moment.</summary>
@@ -97,7 +100,8 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     internal object? StayConnection => _requirement.StayConnection;
 
     /// <summary>The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.</summary>
-    public string Summary => _snapshot is null ? "no decision"
+    public string Summary => Reason == RouteReason.OwnConnection ? RouteText.Of(Reason)
+        : _snapshot is null ? "no decision"
         : NodeIndex < 0 ? $"no node: {_requirement}"
         : $"{Node} ({(Role == NodeRole.Primary ? "primary" : "replica")}): {RouteText.Of(Reason)}";
 

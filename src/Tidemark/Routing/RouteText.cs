@@ -23,6 +23,7 @@ internal static class RouteText
         RouteReason.RawSql => "SQL of the caller's own may write",
         RouteReason.RepeatedOnPrimary => "a replica could not run the statement, so it was repeated on the primary",
         RouteReason.KnownToWrite => "it was sent as a read before, and turned out to write",
+        RouteReason.OwnConnection => "it runs on a connection that is none of the cluster's, wherever that leads",
         _ => "no node can take it",
     };
 

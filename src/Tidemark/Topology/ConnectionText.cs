@@ -21,6 +21,9 @@ internal static class ConnectionText
     private static NpgsqlConnectionStringBuilder ForHost(NpgsqlConnectionStringBuilder settings, string host)
     {
         if (host.Length == 0) throw new FormatException("its list of hosts has an empty entry");
+
+        // Pairs that only spaces separate, all read as one host. It would be a node's name, with what may be a password in it.
+        if (!host.StartsWith('/') && host.Any(c => c == '=' || char.IsWhiteSpace(c))) throw new FormatException("a host in it holds a space or '=': between keywords stands a ';'");
         var one = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Host = host };
 
         // host:port, but neither a socket folder nor an IPv6 address, whose port stands behind a bracket.

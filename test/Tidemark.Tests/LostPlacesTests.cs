@@ -1,0 +1,195 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>Places of a session that history went on without, or may have: what it is told, and what it goes on with.</summary>
+public sealed class LostPlacesTests : SessionTestBase
+{
+    [Fact]
+    public void A_pending_write_may_be_lost_when_the_sample_is_of_another_timeline()
+    {
+        Write(at: null, timeline: 1);
+        var lost = Resolve(Pending!.Value, Place(9_000, timeline: 2)).ShouldNotBeNull();
+
+        (lost.IsCertain, lost.WasWritten, lost.Place).ShouldBe((false, true, null));
+        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position was learned.");
+        Session.Written.ShouldBe(Place(9_000, timeline: 2), "the present has whatever survived");
+        Pending.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_write_that_ended_on_the_old_timeline_may_be_lost_though_another_went_to_the_new_one()
+    {
+        // The old primary is cut off, not dead: its open connection ends only after the new one was written to.
+        Session.BeginWrite();
+        Write(Place(500, timeline: 2), timeline: 2);
+        End(at: null, timeline: 1);
+
+        Resolve(Pending!.Value, Place(9_000, timeline: 2)).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_known_write_of_an_earlier_timeline_leaves_later_ones_free_of_doubt()
+    {
+        Write(Place(500, timeline: 1), timeline: 1);
+        Write(at: null, timeline: 2);
+        Resolve(Pending!.Value, Place(700, timeline: 2));
+
+        Session.Written.ShouldBe(Place(700, timeline: 2));
+    }
+
+    [Fact]
+    public void A_sight_on_a_replica_may_be_lost_with_its_timeline()
+    {
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        var lost = Resolve(Needs(Cluster.Then(1, Silence))!.Value, Place(900, timeline: 2)).ShouldNotBeNull();
+
+        (lost.WasWritten, lost.IsCertain).ShouldBe((false, false));
+        lost.ToString().ShouldStartWith("What this session read may have been lost: history went on from timeline 1 to 2");
+    }
+
+    [Fact]
+    public void A_pending_write_may_be_lost_in_a_crash_on_its_own_timeline()
+    {
+        Write(at: null);
+        var crashed = Crashed();
+        var lost = Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull();
+
+        (lost.WasWritten, lost.IsCertain).ShouldBe((true, false));
+        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before its position was learned.");
+        Session.Validate(crashed).ShouldBeNull("once");
+    }
+
+    [Fact]
+    public void What_was_seen_on_the_primary_may_be_lost_in_a_crash_and_what_a_replica_showed_is_not()
+    {
+        var crashed = Crashed();
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        Session.Resolve(Needs(crashed, mayStay: false)!.Value, crashed.Primary!, crashed).ShouldBeNull("replicas receive flushed WAL only");
+
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull().WasWritten.ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(150, null)]
+    [InlineData(180, false)]
+    [InlineData(211, true)]
+    public void A_known_write_is_compared_with_the_fork_that_history_took(ulong position, bool? isLostForCertain)
+    {
+        Write(Place(position));
+        var after = Promoted();
+
+        var lost = Session.Validate(after);
+        lost?.IsCertain.ShouldBe(isLostForCertain!.Value);
+        (lost is null).ShouldBe(isLostForCertain is null);
+        if (lost is null) return;
+
+        (lost.Place, lost.WasWritten).ShouldBe((Place(position), true));
+        lost.Reason.ShouldBe("timeline 2 left it between 0/96 and 0/D2");
+        Session.Written.ShouldBe(Place(210, timeline: 2), "the present");
+        Session.Validate(after).ShouldBeNull("once");
+        Session.HasMoved.ShouldBeTrue("its token must be replaced");
+    }
+
+    [Fact]
+    public void A_loss_of_a_place_from_another_process_moves_the_session_or_each_request_would_hear_of_it_again()
+    {
+        Session.Resume(Place(211));
+        Session.HasMoved.ShouldBeFalse();
+        Session.Validate(Promoted()).ShouldNotBeNull();
+        Session.HasMoved.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Of_two_losses_the_certain_one_is_told()
+    {
+        Write(Place(300));
+        Session.Saw(On(1), onPrimary: true, new Stamp(Place(300), 0));
+
+        Session.Validate(Promoted()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+        (Session.Written, Session.Seen).ShouldBe((Place(210, timeline: 2), Place(210, timeline: 2)));
+    }
+
+    [Fact]
+    public void Places_of_two_timelines_are_both_kept_until_they_are_compared_with_history()
+    {
+        Write(Place(211));
+        Write(Place(230, timeline: 2), timeline: 2);
+        Session.Written.ShouldBe(Place(230, timeline: 2));
+
+        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, though the session wrote again").Place.ShouldBe(Place(211));
+        Session.Written.ShouldBe(Place(230, timeline: 2));
+    }
+
+    [Fact]
+    public void A_snapshot_older_than_a_place_judges_nothing()
+    {
+        Write(Place(230, timeline: 2), timeline: 2);
+
+        Session.Validate(Cluster).ShouldBeNull();
+        Session.Written.ShouldBe(Place(230, timeline: 2));
+        Session.IsAheadOf(Cluster).ShouldBeFalse("this process has learned of the promotion already");
+    }
+
+    [Fact]
+    public void A_place_of_a_later_timeline_asks_for_news_first_and_may_be_lost_if_there_are_none()
+    {
+        Session.Resume(Place(230, timeline: 2));
+        Session.IsAheadOf(Cluster).ShouldBeTrue();
+        Session.IsAheadOf(Promoted()).ShouldBeFalse();
+        Session.NeedsVerification(Cluster.Primary!).ShouldBeTrue();
+
+        Session.Verify(Cluster.Primary!).ShouldNotBeNull().ToString().ShouldBe(
+            "What this session wrote up to position 0/E6 on timeline 2 may have been lost: the primary is on timeline 1, so the position is forged or of a primary that is not there.");
+        Session.Written.ShouldBe(Place(100));
+    }
+
+    [Fact]
+    public void A_crash_is_judged_by_the_life_in_which_the_place_was_learned()
+    {
+        Write(Place(150));
+        Session.Validate(Crashed()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+        Session.Written.ShouldBe(Place(120));
+
+        Session.BeginWrite();
+        Session.EndWrite(Crashed().Primary!, new Stamp(Place(150), 1));
+        Session.Validate(Crashed()).ShouldBeNull("it was written after the crash");
+        Session.Written.ShouldBe(Place(150));
+    }
+
+    [Fact]
+    public void A_place_from_another_process_beyond_the_primary_is_verified_by_a_sample_and_may_be_lost()
+    {
+        Session.Resume(Place(900), Place(950));
+        Session.NeedsVerification(On(1, 899)).ShouldBeTrue();
+        Session.NeedsVerification(On(1, 899, insert: 950)).ShouldBeFalse();
+
+        Session.Verify(On(1, 950)).ShouldBeNull();
+        Session.Written.ShouldBe(Place(900));
+
+        var lost = Session.Verify(On(1, 800)).ShouldNotBeNull();
+        (lost.WasWritten, lost.IsCertain, lost.Place).ShouldBe((true, false, Place(900)));
+        (Session.Written, Session.Seen).ShouldBe((Place(800), Place(800)));
+    }
+
+    [Fact]
+    public void What_the_process_learned_itself_needs_no_verification()
+    {
+        Write(Place(900));
+
+        Session.NeedsVerification(On(1, 800)).ShouldBeFalse("the snapshot is merely older");
+        Session.Verify(On(1, 800)).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_noted_loss_is_told_once_even_while_there_is_no_primary()
+    {
+        var lost = LostWrite.Of(Place(1), isCertain: true, wasWritten: true, "of a test");
+        Session.NoteLoss(lost);
+
+        Session.Validate(Of(Silence, Silence)).ShouldBe(lost);
+        Session.Validate(Of(Silence, Silence)).ShouldBeNull();
+        Session.HasMoved.ShouldBeTrue();
+    }
+}

@@ -1,0 +1,195 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>Writes and sights whose place is not known yet: what they ask for, and what resolves them.</summary>
+public sealed class PendingPlacesTests : SessionTestBase
+{
+    [Fact]
+    public void A_pending_write_is_resolved_by_a_sample_taken_after_it()
+    {
+        Write(at: null);
+        ShouldKeepToThePrimary();
+        var mark = Pending.ShouldNotBeNull();
+
+        Resolve(mark, Place(700));
+        Session.Written.ShouldBe(Place(700));
+        Pending.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_sample_resolves_no_write_that_ended_after_its_mark()
+    {
+        Write(at: null);
+        var mark = Pending!.Value;
+        Write(at: null);
+
+        Resolve(mark, Place(700));
+        ShouldKeepToThePrimary();
+
+        Resolve(Pending!.Value, Place(800));
+        Session.Written.ShouldBe(Place(800));
+    }
+
+    [Fact]
+    public void An_older_sample_that_comes_late_takes_nothing_back()
+    {
+        Write(at: null);
+        var first = Pending!.Value;
+        Write(at: null);
+        var second = Pending!.Value;
+
+        Resolve(second, Place(800));
+        Resolve(first, Place(700));
+
+        Session.Written.ShouldBe(Place(800));
+        Pending.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_write_noted_by_hand_is_pending()
+    {
+        Session.MarkWritten();
+        ShouldKeepToThePrimary();
+
+        Resolve(Pending!.Value, Place(700));
+        Session.Written.ShouldBe(Place(700));
+    }
+
+    [Fact]
+    public void A_write_in_doubt_keeps_reads_on_the_primary_and_no_sample_helps()
+    {
+        Write(Place(500));
+        Session.BeginWrite();
+        Session.EndWrite(On(1), at: null, isInDoubt: true);
+
+        Pending.ShouldBeNull();
+        Write(Place(900));
+        ShouldKeepToThePrimary();
+    }
+
+    [Fact]
+    public void After_a_read_on_one_replica_the_session_stays_there_on_its_connection_and_needs_no_sample()
+    {
+        var connection = new object();
+        Write(Place(500));
+        Session.Saw(Cluster.Nodes[1], onPrimary: false, at: null, connection);
+
+        var require = Session.Require(Both);
+        (require.StayOn, require.StayConnection, require.MustInclude, require.PrimaryBecause)
+            .ShouldBe((new NodeEpoch(1, 1), connection, Place(500), RouteReason.None));
+        Needs(Cluster).ShouldBeNull();
+        Session.Seen.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_session_cannot_stay_where_it_is_told_not_to_or_where_the_server_has_lived_anew_or_is_gone()
+    {
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+
+        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Needs(Cluster, mayStay: false).ShouldNotBeNull();
+        Needs(Cluster.Then(1, Replica() with { Epoch = 2 })).ShouldNotBeNull();
+        Needs(Cluster.Then(1, Silence)).ShouldNotBeNull();
+        Needs(Cluster.Then(0, Silence).Then(1, Primary(timeline: 2))).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public void Reads_on_two_replicas_need_a_sample_and_are_both_bounded_by_its_flush_position()
+    {
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        Session.Saw(Cluster.Nodes[2], onPrimary: false);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+
+        Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900).ShouldBeNull();
+        Session.Seen.ShouldBe(Place(800));
+        Session.Require(Both).MustInclude.ShouldBe(Place(800));
+        Needs(Cluster).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_read_on_the_primary_is_bounded_by_the_insert_position()
+    {
+        // Another's asynchronous commit is visible there before it is flushed.
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+
+        Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
+        Session.Seen.ShouldBe(Place(900));
+    }
+
+    [Fact]
+    public void A_sample_started_before_a_read_ended_does_not_bound_it()
+    {
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        var mark = Needs(Cluster)!.Value;
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+
+        Resolve(mark, flushed: 800, inserted: 800);
+        Session.Seen.ShouldBeNull();
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+    }
+
+    [Fact]
+    public void One_sample_resolves_writes_and_sights_alike()
+    {
+        Write(at: null);
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
+
+        // Whether the write waited for its flush is not known, so it is as far as anything inserted.
+        (Session.Written, Session.Seen).ShouldBe((Place(900), Place(900)));
+    }
+
+    [Fact]
+    public void A_write_in_doubt_is_settled_by_another_life_of_its_server()
+    {
+        var before = Of(Started(1), Replica(), Replica());
+        Session.BeginWrite();
+        Session.EndWrite(before.Nodes[0], at: null, isInDoubt: true);
+        Needs(before).ShouldBeNull();
+        Needs(before.Then(0, Silence)).ShouldBeNull("it may live and commit");
+
+        var after = before.Then(0, Started(2));
+        Session.Resolve(Needs(after).ShouldNotBeNull(), after.Primary!, after).ShouldBeNull("nobody was told that it was committed");
+        Session.Written.ShouldBe(Place(100));
+    }
+
+    [Fact]
+    public void A_write_in_doubt_is_settled_by_another_timeline_and_may_be_lost()
+    {
+        var before = Of(Started(1), Replica(), Replica());
+        Session.BeginWrite();
+        Session.EndWrite(before.Nodes[0], at: null, isInDoubt: true);
+
+        var after = before.Then(0, Silence).Then(1, Primary(200, timeline: 2));
+        Session.Resolve(Needs(after).ShouldNotBeNull(), after.Primary!, after).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_write_in_doubt_on_a_node_that_had_not_answered_yet_is_not_settled_by_its_first_answer()
+    {
+        var before = Of(null, null);
+        Session.BeginWrite();
+        Session.EndWrite(before.Nodes[0], at: null, isInDoubt: true);
+
+        var after = Of(Started(1), Replica());
+        Needs(after).ShouldBeNull();
+        Session.Resolve(long.MaxValue, after.Primary!, after);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+    }
+
+    [Fact]
+    public void A_session_that_goes_on_from_somewhere_unknown_binds_every_level_until_one_sample_came()
+    {
+        Session.Resume(written: null, isUnknown: true);
+
+        Session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        Session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "unknown is never fresh");
+        Session.HasMoved.ShouldBeFalse();
+
+        Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900).ShouldBeNull();
+        (Session.Written, Session.Seen).ShouldBe((Place(900), Place(900)));
+    }
+}

@@ -1,0 +1,99 @@
+using Tidemark.Testing;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class ReadLoopTests : IAsyncDisposable
+{
+    private readonly ProbeAnswer[] _answers = [Primary(100), Replica()];
+    private readonly ConsistencySession _session = new();
+    private readonly List<LostWrite> _lost = [];
+    private readonly TidemarkDataSource _source;
+
+    public ReadLoopTests()
+    {
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), AskNodes = (index, _) => Task.FromResult(_answers[index]) };
+        foreach (var name in new[] { "pg-1", "pg-2" }) builder.AddNode(name, "Host=none.invalid");
+        _source = builder.Build();
+        _source.WriteLost += (_, told) => _lost.Add(told.Lost);
+        _source.Cluster.Monitor.FirstRound();
+    }
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync()
+    {
+        _session.Dispose();
+        return _source.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_session_hears_what_a_crash_has_lost_before_the_primary_answers_on_a_connection_made_since(bool isAsync)
+    {
+        WriteUpTo(150);
+        CrashBackTo(120);
+
+        (await ReadAsync(new Trip(this), isAsync)).LostWhenSent.ShouldBe(1);
+        _lost.ShouldHaveSingleItem().IsCertain.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_connection_that_a_probe_has_witnessed_leads_to_the_life_that_the_session_wrote_in()
+    {
+        var trip = new Trip(this);
+        WriteUpTo(150);
+        await ReadAsync(trip, isAsync: true);
+        var asked = _source.Cluster.Monitor.ProbesSent;
+
+        (await ReadAsync(trip, isAsync: true)).LostWhenSent.ShouldBe(0);
+        _source.Cluster.Monitor.ProbesSent.ShouldBe(asked, "the second read on it costs no probe");
+    }
+
+    [Fact]
+    public async Task A_session_that_has_nothing_to_lose_waits_for_no_probe()
+    {
+        var asked = _source.Cluster.Monitor.ProbesSent;
+        await ReadAsync(new Trip(this), isAsync: true);
+
+        _source.Cluster.Monitor.ProbesSent.ShouldBe(asked);
+    }
+
+    private void WriteUpTo(ulong position)
+    {
+        _session.BeginWrite();
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new Stamp(Place(position), 0));
+    }
+
+    // The last probe had seen 100 flushed; what was written since by an asynchronous commit is gone beyond the position.
+    private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = 2, Checkpoint = At(100) };
+
+    private ValueTask<Trip> ReadAsync(Trip trip, bool isAsync) => ReadLoop.RunAsync(
+        _source.Horizons, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), trip, isAsync, Cancelled);
+
+    /// <summary>Reads on one connection, opened before the first read.</summary>
+    private sealed class Trip(ReadLoopTests test) : IReadTrip<Trip>
+    {
+        private readonly object _connection = new();
+
+        public int LostWhenSent { get; private set; } = -1;
+
+        public bool RunsCallersCommand => true;
+
+        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(test._source.Cluster.CheckOf(_connection, decision));
+
+        public ValueTask<Trip?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        {
+            LostWhenSent = test._lost.Count;
+            return ValueTask.FromResult<Trip?>(this);
+        }
+
+        public void Deliver()
+        {
+        }
+
+        public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+    }
+}

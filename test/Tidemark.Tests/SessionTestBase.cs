@@ -1,0 +1,55 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>A session on a primary and two replicas, and words for what happens to it.</summary>
+public abstract class SessionTestBase
+{
+    private protected const ConsistencyDemands Both = ConsistencyDemands.Written | ConsistencyDemands.Seen;
+
+    private protected static readonly ClusterSnapshot Cluster = Of(Primary(), Replica(), Replica());
+
+    private protected ConsistencySession Session { get; } = new();
+
+    private protected static NodeState On(uint timeline, ulong position = 1, ulong insert = 0) =>
+        Of(Primary(position, timeline) with { InsertPosition = At(insert == 0 ? position : insert) }).Primary!;
+
+    private protected long? Pending => Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
+
+    private protected long? Needs(ClusterSnapshot snapshot, bool mayStay = true) => Session.NeedsSample(Both, snapshot, mayStay);
+
+    private protected static ProbeAnswer Started(int hour) => Primary() with { StartedAt = new DateTimeOffset(2000, 1, 1, hour, 0, 0, TimeSpan.Zero) };
+
+    /// <summary>pg-2 has taken over, between 150 and 210.</summary>
+    private protected static ClusterSnapshot Promoted() =>
+        Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2));
+
+    /// <summary>The primary has crashed, and kept everything to 100, perhaps as much as 120.</summary>
+    private protected static ClusterSnapshot Crashed() => Cluster.Then(0, Primary(120) with { Epoch = 2, Checkpoint = At(100) });
+
+    private protected LostWrite? Resolve(long mark, ulong flushed, ulong inserted)
+    {
+        var snapshot = Of(Primary(flushed) with { InsertPosition = At(inserted) }, Replica(), Replica());
+        return Session.Resolve(mark, snapshot.Primary!, snapshot);
+    }
+
+    private protected LostWrite? Resolve(long mark, Place at)
+    {
+        var snapshot = Of(Primary((ulong)at.Position, at.Timeline), Replica(), Replica());
+        return Session.Resolve(mark, snapshot.Primary!, snapshot);
+    }
+
+    private protected void End(Place? at, uint timeline = 1) => Session.EndWrite(On(timeline), at is { } place ? new Stamp(place, 0) : null);
+
+    private protected void Write(Place? at, uint timeline = 1)
+    {
+        Session.BeginWrite();
+        End(at, timeline);
+    }
+
+    private protected void ShouldKeepToThePrimary()
+    {
+        Session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        Session.Written.ShouldBeNull();
+    }
+}
