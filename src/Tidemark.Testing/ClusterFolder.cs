@@ -3,8 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// The folder of one cluster, with a lock that says that its owner lives, and a watchdog for when it does not.
-/// Never leaves a folder behind that another process could not tell from one in use.
+/// The folder of one cluster, with a lock that says that its owner lives, and a watchdog for when it does not. A cluster that is
+/// kept has a watchdog only until it is complete, and a lock while somebody changes it. Never leaves a folder behind that
+/// another process could not tell from one in use.
 /// </summary>
 internal sealed class ClusterFolder : IAsyncDisposable
 {
@@ -12,18 +13,24 @@ internal sealed class ClusterFolder : IAsyncDisposable
     private const string LockFile = "owner.lock";
     private const long RoomPerNodeBytes = 128L << 20;
 
-    private readonly FileStream _ownership;
-    private readonly Watchdog _watchdog;
+    private readonly IDisposable _ownership;
+    private Watchdog? _watchdog;
 
-    private ClusterFolder(string path, FileStream ownership, Watchdog watchdog) =>
+    internal ClusterFolder(string path, IDisposable ownership, Watchdog? watchdog) =>
         (Path, _ownership, _watchdog) = (path, ownership, watchdog);
 
     public string Path { get; }
+
+    /// <summary>Whether servers and folder stay when this is disposed of.</summary>
+    public bool IsKept => _watchdog is null;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The folder that is returned owns the lock and the watchdog.")]
     public static async Task<ClusterFolder> CreateAsync(
         LocalClusterOptions options, SearchEnvironment environment, ServerUser user, CancellationToken cancellationToken)
     {
+        if (options.Name is { } kept)
+            return await KeptFolder.CreateAsync(kept, options, environment, user, cancellationToken).ConfigureAwait(false);
+
         var parent = options.Directory is { } chosen ? System.IO.Path.GetFullPath(chosen)
             : HasRoom(options.Replicas + 2) ? RamDisk
             : System.IO.Path.GetTempPath();
@@ -33,20 +40,32 @@ internal sealed class ClusterFolder : IAsyncDisposable
         // Under its final name a folder is always locked, or without an owner; until the lock is held it has another name.
         var name = $"{prefix}{Guid.NewGuid().ToString("N")[..8]}";
         var unborn = System.IO.Path.Combine(parent, "." + name);
-        await user.MakePrivateFolderAsync(unborn, cancellationToken).ConfigureAwait(false);
+        user.MakeOuterFolder(unborn);
         var ownership = new FileStream(System.IO.Path.Combine(unborn, LockFile), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
         var path = System.IO.Path.Combine(parent, name);
         Directory.Move(unborn, path);
         return new ClusterFolder(path, ownership, Watchdog.Start(path, environment.FindProgram("setsid")));
     }
 
+    /// <summary>From now on servers and folder stay, whatever becomes of us.</summary>
+    public async Task KeepAsync()
+    {
+        await _watchdog!.KeepAsync().ConfigureAwait(false);
+        _watchdog.Dispose();
+        _watchdog = null;
+    }
+
     public async ValueTask DisposeAsync()
     {
-        await _watchdog.FinishAsync().ConfigureAwait(false);
-        if (Directory.Exists(Path))
-            await Watchdog.CleanAsync(Path).ConfigureAwait(false);  // somebody ended the watchdog
-        _watchdog.Dispose();
-        await _ownership.DisposeAsync().ConfigureAwait(false);
+        if (_watchdog is { } watchdog)
+        {
+            await watchdog.FinishAsync().ConfigureAwait(false);
+            if (Directory.Exists(Path))
+                await Watchdog.CleanAsync(Path).ConfigureAwait(false);  // somebody ended the watchdog
+            watchdog.Dispose();
+        }
+
+        _ownership.Dispose();
     }
 
     // What is left when even the watchdog was killed, or the machine went down.

@@ -3,7 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Brings a cluster up: binaries, template, copies, ports, servers, first commit. Holds what the cluster needs of that while it lives.
+/// Brings a cluster up: binaries, template, copies, ports, servers, first commit; or finds one again that was kept. Holds what the cluster
+/// needs of that while it lives.
 /// </summary>
 internal sealed class ClusterLauncher : IDisposable
 {
@@ -12,6 +13,8 @@ internal sealed class ClusterLauncher : IDisposable
 
     private readonly SearchEnvironment _environment;
     private readonly ServerUser _user;
+    private readonly SemaphoreSlim _search = new(1, 1);
+    private bool _areBinariesFound = true;
     private PortBlock? _ports;
 
     private ClusterLauncher(
@@ -20,7 +23,8 @@ internal sealed class ClusterLauncher : IDisposable
 
     public LocalClusterOptions Options { get; }
 
-    public PostgresBinaries Binaries { get; }
+    /// <summary>The servers' programs; of a cluster that was opened, where they were, until <see cref="FindBinariesAsync"/> has looked.</summary>
+    public PostgresBinaries Binaries { get; private set; }
 
     public ClusterFolder Folder { get; }
 
@@ -34,6 +38,8 @@ internal sealed class ClusterLauncher : IDisposable
         var start = options.TimeProvider.GetTimestamp();
         void Report(string stage) => options.Progress?.Report(new LocalClusterProgress(stage, options.TimeProvider.GetElapsedTime(start)));
 
+        if (options.Name is { } name)
+            KeptFolder.RefuseNameInUse(environment, name);      // before anything is fetched; what counts is the answer under the lock
         var user = ServerUser.Choose(environment);
         var binaries = await new PostgresPackages(environment, Report).ObtainAsync(options.PostgresVersion, cancellationToken).ConfigureAwait(false);
         Report($"Using {binaries.Version} in {binaries.Folder}");
@@ -43,6 +49,13 @@ internal sealed class ClusterLauncher : IDisposable
         try
         {
             await cluster.Launcher.RaiseAsync(cluster, template, claimPorts, Report, cancellationToken).ConfigureAwait(false);
+            if (options.Name is not null)
+            {
+                cluster.Launcher.Save(cluster);
+                await folder.KeepAsync().ConfigureAwait(false);
+            }
+
+            Report("Ready");
             return cluster;
         }
         catch
@@ -52,9 +65,98 @@ internal sealed class ClusterLauncher : IDisposable
         }
     }
 
+    [SuppressMessage("Reliability", "CA2000", Justification = "The cluster that is returned owns the folder.")]
+    public static async Task<LocalCluster> OpenAsync(string name, SearchEnvironment environment, CancellationToken cancellationToken)
+    {
+        var folder = await KeptFolder.OpenAsync(environment, name, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var state = KeptCluster.Read(environment, name).State;
+            var user = ServerUser.Choose(environment);
+            var recorded = new PostgresBinaries(state.Binaries, Version: "", state.PostgresVersion);
+            var cluster = new LocalCluster(new ClusterLauncher(state.ToOptions(name), environment, user, recorded, folder) { _areBinariesFound = false });
+            cluster.Restore(state);
+            return cluster;
+        }
+        catch
+        {
+            await folder.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Looks whether the programs of a cluster that was opened are where they were, and finds or fetches others of that version if not. Only what
+    /// starts servers or rewinds them needs this.
+    /// </summary>
+    public async Task FindBinariesAsync(CancellationToken cancellationToken)
+    {
+        await _search.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!_areBinariesFound)
+            {
+                Binaries = await PostgresBinaries.TryAsync(Binaries.Folder, Binaries.Major, [], _user, cancellationToken).ConfigureAwait(false)
+                    ?? await new PostgresPackages(_environment, _ => { }).ObtainAsync(Binaries.Major, cancellationToken).ConfigureAwait(false);
+                _areBinariesFound = true;
+            }
+        }
+        finally
+        {
+            _search.Release();
+        }
+    }
+
+    /// <summary>Writes down what the next process has to know, of a cluster that is kept.</summary>
+    public void Save(LocalCluster cluster) => KeptState.Of(cluster, Binaries).Write(Folder.Path);
+
     public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, _user, _environment.FindProgram("setsid"));
 
-    public void Dispose() => _ports?.Dispose();
+    /// <summary>Runs a program of PostgreSQL as the user of the servers.</summary>
+    public Task<Command.Outcome> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken) =>
+        Command.RunAsync(Binaries.Describe(command, _user), "", cancellationToken);
+
+    /// <summary>Replaces the data of a node that is down by a copy of a running primary's.</summary>
+    public async Task CopyAsync(LocalNode primary, NodeFolder target, CancellationToken cancellationToken)
+    {
+        // Beside the old data until it is complete.
+        var copy = target.Data + ".new";
+        if (Directory.Exists(copy))
+            Directory.Delete(copy, recursive: true);
+        await _user.MakePrivateFolderAsync(copy, cancellationToken).ConfigureAwait(false);
+        var connection = primary.Connection();
+        await using (connection.ConfigureAwait(false))
+            await BackupCopy.RunAsync(connection, primary.DataDirectory, copy, _user, cancellationToken).ConfigureAwait(false);
+        if (Directory.Exists(target.Data))
+            await RemoveAsync(target.Data).ConfigureAwait(false);
+        Directory.Move(copy, target.Data);
+    }
+
+    // As a watchdog does: a server that was killed left shared memory, to which only its data leads.
+    private static async Task RemoveAsync(string data)
+    {
+        var gone = data + ".gone";
+        if (Directory.Exists(gone))
+            await Watchdog.CleanAsync(gone).ConfigureAwait(false);
+        UnixFolder.MakePrivate(gone);
+        Directory.Move(data, Path.Combine(gone, Path.GetFileName(data)));
+        await Watchdog.CleanAsync(gone).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives all files of a node to the user of the servers, also those that somebody else wrote.</summary>
+    public Task GiveAsync(NodeFolder folder, CancellationToken cancellationToken) => _user.GiveAsync(folder.Data, cancellationToken);
+
+    /// <summary>Makes a standby of the server in a folder, when it is started.</summary>
+    public Task MakeStandbyAsync(NodeFolder folder, CancellationToken cancellationToken) => WriteAsync(folder.StandbySignal, "", cancellationToken);
+
+    /// <summary>Replaces a file in the data of a server.</summary>
+    public Task WriteAsync(string path, string text, CancellationToken cancellationToken) => _user.WriteAsync(path, text, cancellationToken);
+
+    public void Dispose()
+    {
+        _ports?.Dispose();
+        _search.Dispose();
+    }
 
     private async Task RaiseAsync(
         LocalCluster cluster, string template, Func<PortBlock> claimPorts, Action<string> report, CancellationToken cancellationToken)
@@ -83,16 +185,19 @@ internal sealed class ClusterLauncher : IDisposable
 
         report("Waiting until every replica has replayed a first commit");
         await CommitEverywhereAsync(cluster, cancellationToken).ConfigureAwait(false);
-        report("Ready");
+        cluster.IsComplete = true;
+        await DelayAsync(cluster, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task CopyAsync(LocalCluster cluster, string template, CancellationToken cancellationToken)
     {
+        foreach (var node in cluster.Nodes)
+            await _user.MakePrivateFolderAsync(node.DataDirectory, cancellationToken).ConfigureAwait(false);
         var primary = cluster.Primary.DataDirectory;
-        await RunAsUserAsync("cp -Rp \"$1\" \"$2\"", [template, primary], cancellationToken).ConfigureAwait(false);
+        await RunAsUserAsync("cp -Rp \"$1/.\" \"$2\"", [template, primary], cancellationToken).ConfigureAwait(false);
         SystemIdentity.Renew(primary);
         await RunAsUserAsync(
-            "from=$1; shift; for standby; do cp -Rp \"$from\" \"$standby\"; : >\"$standby/standby.signal\"; done",
+            "from=$1; shift; for standby; do cp -Rp \"$from/.\" \"$standby\"; : >\"$standby/standby.signal\"; done",
             [primary, .. cluster.Replicas.Select(replica => replica.DataDirectory)], cancellationToken).ConfigureAwait(false);
     }
 
@@ -102,7 +207,7 @@ internal sealed class ClusterLauncher : IDisposable
         var outcome = await Command.RunAsync(_user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {_user.Name}: {outcome.Text}\n"
-                + "LocalClusterOptions.Directory decides where clusters are made.");
+                + $"{(Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable)} decides where clusters are made.");
     }
 
     private static async Task LaunchAllAsync(LocalCluster cluster, CancellationToken cancellationToken)
@@ -110,7 +215,7 @@ internal sealed class ClusterLauncher : IDisposable
         cluster.Primary.ExpectFollowers(cluster.Replicas);
         foreach (var node in cluster.Nodes)
         {
-            node.WriteSettings();
+            await node.WriteSettingsAsync(cancellationToken).ConfigureAwait(false);
             node.Launch();
         }
 
@@ -120,6 +225,18 @@ internal sealed class ClusterLauncher : IDisposable
             await cluster.Primary.ReserveSlotAsync(replica, cancellationToken).ConfigureAwait(false);
         foreach (var replica in cluster.Replicas)
             await replica.WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // Last, or the first commit would have to wait for the delays.
+    private static async Task DelayAsync(LocalCluster cluster, CancellationToken cancellationToken)
+    {
+        var delays = cluster.Options.ReplayDelays;
+        foreach (var (index, replica) in cluster.Replicas.Index())
+        {
+            // Without a delay too, a replica of a cluster that is kept has settings that it only now gets.
+            if (delays.Count > 0 || cluster.Options.Name is not null)
+                await replica.DelayReplayAsync(delays.Count == 0 ? TimeSpan.Zero : delays[delays.Count == 1 ? 0 : index], cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private static async Task CommitEverywhereAsync(LocalCluster cluster, CancellationToken cancellationToken)

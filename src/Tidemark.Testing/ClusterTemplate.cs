@@ -42,8 +42,7 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
             await RunAsync(["initdb", "-D", partial, .. Arguments], "", cancellationToken).ConfigureAwait(false);
             await RunAsync(["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"], $"CREATE DATABASE \"{database}\"\n", cancellationToken)
                 .ConfigureAwait(false);
-            await File.AppendAllTextAsync(Path.Combine(partial, "postgresql.conf"), $"\ninclude '{NodeFolder.SettingsFile}'\n", cancellationToken)
-                .ConfigureAwait(false);
+            await IncludeSettingsAsync(Path.Combine(partial, "postgresql.conf"), cancellationToken).ConfigureAwait(false);
             if (!Directory.Exists(target))
                 Directory.Move(partial, target);
         }
@@ -58,6 +57,15 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         }
 
         return target;
+    }
+
+    // By the user of the servers, in whose folder it is.
+    private async Task IncludeSettingsAsync(string file, CancellationToken cancellationToken)
+    {
+        const string script = "printf \"\\ninclude '%s'\\n\" \"$2\" >>\"$1\"";
+        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]), cancellationToken).ConfigureAwait(false);
+        if (!outcome.Succeeded)
+            throw new LocalClusterException($"{file} could not be written as {user.Name}: {outcome.Text}");
     }
 
     private async Task RunAsync(IReadOnlyList<string> command, string input, CancellationToken cancellationToken)

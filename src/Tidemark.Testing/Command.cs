@@ -25,8 +25,7 @@ internal static class Command
         try
         {
             // Nothing this runs reads more than a pipe holds, so writing cannot wait for reading.
-            await process.StandardInput.WriteAsync(input).ConfigureAwait(false);
-            process.StandardInput.Close();
+            await WriteAsync(process, input).ConfigureAwait(false);
             var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
             await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
@@ -36,6 +35,19 @@ internal static class Command
         {
             process.Kill(entireProcessTree: true);
             throw;
+        }
+    }
+
+    private static async Task WriteAsync(Process process, string input)
+    {
+        try
+        {
+            await process.StandardInput.WriteAsync(input).ConfigureAwait(false);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended before it read anything, and says why itself.
         }
     }
 

@@ -4,14 +4,16 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// A real PostgreSQL cluster on this machine: a primary and hot standbys that stream from it through physical slots, on loopback,
-/// with data that is thrown away. For tests, samples and trying things out.
+/// with data that is thrown away, or kept under a name. For tests, samples and trying things out.
 /// </summary>
 /// <remarks>
-/// <para>Servers end and data is deleted with <see cref="DisposeAsync"/>, or when the process ends, however it ends.</para>
+/// <para>Servers end and data is deleted with <see cref="DisposeAsync"/>, or when the process ends, however it ends. Only a cluster with a
+/// <see cref="LocalClusterOptions.Name"/> outlives its process: <see cref="OpenAsync"/> finds it again, <see cref="DeleteAsync"/> ends it.</para>
 /// <para>PostgreSQL is found through <c>TIDEMARK_PG_BIN</c>, <c>PATH</c> and the usual places, or fetched with <c>apt-get</c> or
 /// <c>npm</c> into a cache: <c>~/.cache/tidemark</c>, for root <c>/var/cache/tidemark</c> (servers then run as <c>postgres</c> or
 /// <c>nobody</c>, who cannot read root's home); <c>TIDEMARK_CACHE</c> overrides.</para>
-/// <para>Connections need no password: any user of this machine can connect. Put nothing in it that matters.</para>
+/// <para>Connections need no password: any user of this machine can connect as a superuser, and so run programs as the user that the servers
+/// run as. Put nothing in it that matters.</para>
 /// </remarks>
 public sealed class LocalCluster : IAsyncDisposable
 {
@@ -45,6 +47,9 @@ public sealed class LocalCluster : IAsyncDisposable
 
     internal LocalClusterOptions Options => Launcher.Options;
 
+    /// <summary>Whether all servers have started once.</summary>
+    internal bool IsComplete { get; set; }
+
     internal string Folder => Launcher.Folder.Path;
 
     /// <summary>A node by its name.</summary>
@@ -68,7 +73,33 @@ public sealed class LocalCluster : IAsyncDisposable
     public static Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return ClusterLauncher.StartAsync(options, SearchEnvironment.Current(), PortBlock.Claim, cancellationToken);
+        var environment = SearchEnvironment.Current();
+        return ClusterLauncher.StartAsync(options, environment, () => PortBlock.Claim(KeptCluster.FindPorts(environment)), cancellationToken);
+    }
+
+    /// <summary>
+    /// Opens a cluster that is kept (<see cref="LocalClusterOptions.Name"/>), as it is: nothing is started. Until it is disposed of, no other
+    /// process can open it; what is written about it can be read all the time (<see cref="KeptCluster"/>).
+    /// </summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="cancellationToken">Ends the wait for another process that has it open.</param>
+    /// <exception cref="KeyNotFoundException">No cluster of that name is kept; the message lists those that are.</exception>
+    /// <exception cref="LocalClusterException">Another process keeps it open for more than 5 s, or its state is damaged.</exception>
+    public static Task<LocalCluster> OpenAsync(string name, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return ClusterLauncher.OpenAsync(name, SearchEnvironment.Current(), cancellationToken);
+    }
+
+    /// <summary>Ends all servers of a cluster that is kept, and deletes everything of it, whatever state it is in.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="cancellationToken">Ends the wait for another process that has it open.</param>
+    /// <exception cref="KeyNotFoundException">No cluster of that name is kept; the message lists those that are.</exception>
+    /// <exception cref="LocalClusterException">Another process keeps it open for more than 5 s, or something of it cannot be deleted.</exception>
+    public static Task DeleteAsync(string name, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return KeptFolder.DeleteAsync(SearchEnvironment.Current(), name, cancellationToken);
     }
 
     /// <summary>
@@ -87,15 +118,33 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends all servers at once and deletes their data.</summary>
+    /// <summary>Ends all servers at once and deletes their data; of a cluster that is kept, only lets go.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
             return;
         await Launcher.Folder.DisposeAsync().ConfigureAwait(false);
         foreach (var node in _nodes)
-            await node.EndAsync().ConfigureAwait(false);
+            await node.EndAsync(goesOn: Launcher.Folder.IsKept).ConfigureAwait(false);
         Launcher.Dispose();
+    }
+
+    /// <summary>Writes down what has changed, of a cluster that is kept.</summary>
+    internal void Save()
+    {
+        if (Launcher.Folder.IsKept)
+            Launcher.Save(this);
+    }
+
+    /// <summary>Becomes what an earlier process knew.</summary>
+    internal void Restore(KeptState state)
+    {
+        IsComplete = true;
+        foreach (var (index, node) in _nodes.Index())
+            node.Port = PortBlock.PortOf(state.BasePort, index);
+        foreach (var node in state.Nodes)
+            this[node.Name].Restore(node);
+        _primary = this[state.Primary];
     }
 
     internal ServerProcess Launch(NodeFolder folder) => Launcher.Launch(folder);
@@ -103,8 +152,11 @@ public sealed class LocalCluster : IAsyncDisposable
     internal async Task PromoteAsync(LocalNode next, bool follow, CancellationToken cancellationToken)
     {
         IReadOnlyList<LocalNode> followers = follow ? [.. RunningFollowers().Where(node => node != next)] : [];
-        await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
+        await next.LeaveRecoveryAsync(followers, cancellationToken).ConfigureAwait(false);
+
+        // One write says both, that it is the primary and that it follows nobody: whatever is cut short after it, the next process knows.
         _primary = next;
+        await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
         foreach (var node in followers)
             await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);
     }

@@ -22,6 +22,25 @@ public sealed class LocalClusterOptions
     public string Database { get; init; } = "store";
 
     /// <summary>
+    /// Keeps the cluster under a name: its servers and data outlive the process, until <see cref="LocalCluster.DeleteAsync"/>.
+    /// Its data is on disk, and survives an orderly reboot; a power failure may damage it. Default
+    /// null: they end with it. Letters, digits and <c>. _ -</c>, of which the first is a letter or digit; at most 63.
+    /// </summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// Whether every commit on the primary waits until all replicas have it on disk (<c>synchronous_commit = on</c>), so that a replica
+    /// that is down holds up all commits. Default false: <c>synchronous_commit = local</c>, which a transaction can raise.
+    /// </summary>
+    public bool SynchronousReplicas { get; init; }
+
+    /// <summary>
+    /// How long replicas let a commit wait before they replay it, as with <see cref="LocalNode.DelayReplayAsync"/>: one for all of them, or
+    /// one for each. Default empty: no delay. Whole milliseconds; 0 to 24 days.
+    /// </summary>
+    public IReadOnlyList<TimeSpan> ReplayDelays { get; init; } = [];
+
+    /// <summary>
     /// Server settings for every node, over the defaults that make a cluster quick and exact (such as <c>fsync = off</c>,
     /// <c>autovacuum = off</c>, <c>max_connections = 200</c>). Those that tie the nodes together are refused:
     /// ports, addresses, names, <c>primary_conninfo</c>, <c>synchronous_standby_names</c>; a test that must change one of
@@ -31,7 +50,7 @@ public sealed class LocalClusterOptions
 
     /// <summary>
     /// Folder in which the cluster makes its own. Default null: the RAM disk <c>/dev/shm</c> where it exists and has room
-    /// (128 MB and as much again for each node), else the temporary folder.
+    /// (128 MB and as much again for each node), else the temporary folder. Not for a cluster that is kept: those have a place of their own.
     /// </summary>
     public string? Directory { get; init; }
 
@@ -58,6 +77,14 @@ public sealed class LocalClusterOptions
             yield return $"Timeout is {Timeout}; it must be above 0.";
         if (string.IsNullOrWhiteSpace(Database) || Database.AsSpan().ContainsAny('\0', '\n', '"'))
             yield return "Database must be a name without quotes and line breaks.";
+        if (Name is not null && !KeptState.IsName(Name))
+            yield return $"\"{Name}\" cannot be the name of a cluster: {KeptCluster.NameRule}.";
+        if (Name is not null && Directory is not null)
+            yield return $"Directory and Name exclude each other: clusters that are kept are in {SearchEnvironment.Current().Clusters} ({SearchEnvironment.ClustersVariable}).";
+        if (ReplayDelays.Count > 1 && ReplayDelays.Count != Replicas)
+            yield return $"ReplayDelays has {ReplayDelays.Count} delays for {Replicas} replicas; it must have one for all of them, or one for each.";
+        if (ReplayDelays.Any(delay => delay < TimeSpan.Zero || delay > LocalNode.LongestDelay))
+            yield return "ReplayDelays must be from 0 to 24 days.";
         foreach (var error in ServerSettings.FindErrors(Settings.Keys))
             yield return error;
     }

@@ -1,5 +1,5 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Diagnostics.CodeAnalysis;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -11,11 +11,15 @@ namespace Tidemark.Testing;
 /// </summary>
 public sealed class LocalNode
 {
-    private const int QuotedLogLines = 20;
+    /// <summary>What a setting of PostgreSQL in milliseconds can hold.</summary>
+    internal static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(int.MaxValue);
+
+    // A replica that has just been started or pointed elsewhere streams after at most this, if it can.
+    private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(2);
 
     private readonly LocalCluster _cluster;
     private readonly NodeFolder _folder;
-    private ServerProcess? _server;
+    private readonly NodeServer _server;
     private TimeSpan _applyDelay;
     private IReadOnlyList<string> _followers = [];
 
@@ -24,16 +28,21 @@ public sealed class LocalNode
         _cluster = cluster;
         Name = name;
         _folder = new NodeFolder(cluster.Folder, name);
+        _server = new NodeServer(cluster, name, _folder);
     }
 
     /// <summary>The name, such as <c>pg-2</c>; also the server's <c>cluster_name</c> and <c>application_name</c>.</summary>
     public string Name { get; }
 
     /// <summary>The port on 127.0.0.1.</summary>
-    public int Port { get; internal set; }
+    public int Port
+    {
+        get => _server.Port;
+        internal set => _server.Port = value;
+    }
 
     /// <summary>How the superuser <c>postgres</c> reaches the cluster's database, in the keywords of Npgsql. No password.</summary>
-    public string ConnectionString => ConnectionStringTo(_cluster.Options.Database);
+    public string ConnectionString => NodeAddress.ConnectionString(_cluster.Options.Database, Port);
 
     /// <summary>The data directory of the server.</summary>
     public string DataDirectory => _folder.Data;
@@ -41,15 +50,18 @@ public sealed class LocalNode
     /// <summary>The node this one streams from; null for a primary, and for one that was a primary before another was promoted.</summary>
     public LocalNode? Follows { get; internal set; }
 
+    /// <summary>Whether a rejoin has begun to replace the data, and has not finished.</summary>
+    internal bool IsHalfReplaced { get; private set; }
+
     /// <summary>The id of the postmaster's process; null while the server is down.</summary>
-    public int? ProcessId => IsRunning ? _server?.Id : null;
+    public int? ProcessId => _server.ProcessId;
 
     /// <summary>Whether the postmaster runs.</summary>
-    public bool IsRunning => _server is { IsRunning: true };
+    public bool IsRunning => _server.IsRunning;
 
     /// <summary>The last lines of the server's log, over all its lives, oldest first.</summary>
     /// <param name="lines">How many at most. Default 20.</param>
-    public IReadOnlyList<string> ReadLog(int lines = QuotedLogLines) => _folder.ReadLog(lines);
+    public IReadOnlyList<string> ReadLog(int lines = NodeServer.QuotedLogLines) => _folder.ReadLog(lines);
 
     /// <summary>
     /// Stops replay at once (<c>pg_wal_replay_pause</c>): the node goes on receiving, and shows no commit made after this returns.
@@ -60,7 +72,7 @@ public sealed class LocalNode
     public async Task PauseReplayAsync(CancellationToken cancellationToken = default)
     {
         await AskAsync<object>("SELECT pg_wal_replay_pause()", cancellationToken).ConfigureAwait(false);
-        await WaitAsync("pause replay", async () =>
+        await _server.WaitAsync("pause replay", async () =>
             await AskAsync<string>("SELECT pg_get_wal_replay_pause_state()", cancellationToken).ConfigureAwait(false) == "paused", cancellationToken)
             .ConfigureAwait(false);
     }
@@ -80,7 +92,7 @@ public sealed class LocalNode
     public async Task DelayReplayAsync(TimeSpan delay, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, TimeSpan.FromMilliseconds(int.MaxValue));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, LongestDelay);
         _applyDelay = delay;
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -89,13 +101,8 @@ public sealed class LocalNode
     /// <param name="mode">Default <see cref="StopMode.Fast"/>.</param>
     /// <param name="cancellationToken">Ends the wait, not the stop.</param>
     /// <exception cref="LocalClusterException">It still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
-    public async Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default)
-    {
-        if (_server is null)
-            return;
-        await _server.SignalAsync(mode == StopMode.Fast ? "INT" : "QUIT").ConfigureAwait(false);
-        await WaitUntilGoneAsync($"stop ({mode})", cancellationToken).ConfigureAwait(false);
-    }
+    public Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default) =>
+        _server.StopAsync(mode, cancellationToken);
 
     /// <summary>
     /// Ends the server as a power failure would: SIGKILL to the postmaster. Returns when its other processes, which notice by
@@ -103,24 +110,24 @@ public sealed class LocalNode
     /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="LocalClusterException">Some process still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
-    public async Task KillAsync(CancellationToken cancellationToken = default)
-    {
-        if (!IsRunning)
-            return;
-        _server!.Kill();
-        await WaitUntilGoneAsync("end after SIGKILL", cancellationToken).ConfigureAwait(false);
-    }
+    public Task KillAsync(CancellationToken cancellationToken = default) => _server.KillAsync(cancellationToken);
 
     /// <summary>
     /// Starts the server after a stop or kill, in the role it had, and returns when it accepts connections. A primary that was
     /// replaced meanwhile comes back as a primary. Does nothing when it runs.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="LocalClusterException">It ended, or accepts nothing after <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    /// <exception cref="LocalClusterException">
+    /// It ended, or accepts nothing after <see cref="LocalClusterOptions.Timeout"/>; or its data is gone, or half replaced by a <see cref="RejoinAsync"/>
+    /// that was cut short.
+    /// </exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         if (IsRunning)
             return;
+        RefuseUnfinishedData();
+        await _cluster.Launcher.FindBinariesAsync(cancellationToken).ConfigureAwait(false);
+        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);      // an earlier change may have been cut short
         Launch();
         await WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -150,6 +157,26 @@ public sealed class LocalNode
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Makes a replica of the present primary again of this node: of an old primary, or of a replica that was left behind or has replayed what
+    /// the primary never had. Stops it, if it runs. What only this node had is lost. Returns when it streams.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the work; then the node is down, and a second call mends it.</param>
+    /// <returns>Whether it was only pointed to the primary, rewound (<c>pg_rewind</c>), or replaced by a copy, and why.</returns>
+    /// <exception cref="InvalidOperationException">It is the primary, or a replica in good order.</exception>
+    /// <exception cref="LocalClusterException">The primary is down, or the node does not stream, whatever was tried.</exception>
+    public async Task<RejoinOutcome> RejoinAsync(CancellationToken cancellationToken = default)
+    {
+        var primary = _cluster.Primary;
+        if (this == primary)
+            throw new InvalidOperationException($"{Name} is the primary; there is none it could follow.");
+        if (!primary.IsRunning)
+            throw new LocalClusterException($"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start it, or promote another node.");
+        if (IsRunning && Follows == primary && await primary.HasFollowerAsync(this, SettlingTime, cancellationToken).ConfigureAwait(false))
+            throw new InvalidOperationException($"{Name} is a replica in good order: it streams from {primary.Name}.");
+        return await new Rejoin(this, _folder, primary, _cluster.Launcher).RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Waits until this node has replayed all that the cluster's primary had flushed when this was called.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="LocalClusterException">It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.</exception>
@@ -163,7 +190,7 @@ public sealed class LocalNode
     {
         if (this == _cluster.Primary)
             return;
-        await WaitAsync($"replay {position}", async () =>
+        await _server.WaitAsync($"replay {position}", async () =>
             await AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken).ConfigureAwait(false) >= position, cancellationToken)
             .ConfigureAwait(false);
     }
@@ -174,7 +201,8 @@ public sealed class LocalNode
     internal Task<bool> IsPausedAsync(CancellationToken cancellationToken) =>
         AskAsync<bool>("SELECT pg_is_in_recovery() AND pg_is_wal_replay_paused()", cancellationToken);
 
-    internal async Task BecomePrimaryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
+    /// <summary>Lets the server take writes. If this is cut short, whoever opens the cluster next sees it by the files of the server.</summary>
+    internal async Task LeaveRecoveryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
     {
         if (Follows is null)
             throw new InvalidOperationException($"{Name} is no replica, so it cannot be promoted.");
@@ -183,15 +211,20 @@ public sealed class LocalNode
         foreach (var follower in next)
             await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
         await AskAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
-        await WaitAsync("accept writes after its promotion", async () =>
+        await _server.WaitAsync("accept writes after its promotion", async () =>
             !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Is known as the primary, to the next process and to its own settings.</summary>
+    internal Task BecomePrimaryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
+    {
         Follows = null;
         _followers = [.. next.Select(node => node.Name)];
-        await ConfigureAsync(cancellationToken).ConfigureAwait(false);
+        return ConfigureAsync(cancellationToken);
     }
 
     // A slot, and a place among those that a remote_apply commit waits for.
-    private async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
+    internal async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
     {
         await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
         if (_followers.Contains(follower.Name))
@@ -206,89 +239,103 @@ public sealed class LocalNode
         $"SELECT pg_create_physical_replication_slot(slot, true) FROM (VALUES ('{ServerSettings.SlotOf(follower.Name)}')) AS wanted (slot) "
         + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot)", cancellationToken);
 
-    internal void WriteSettings() => _folder.WriteSettings(ServerSettings.Compose(
-        _cluster.Options.Settings, new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)));
-
-    internal void Launch()
+    internal async Task DropSlotAsync(LocalNode follower, CancellationToken cancellationToken)
     {
-        _server?.Dispose();
-        _server = _cluster.Launch(_folder);
+        // What served the follower's last life may not have noticed its end yet.
+        var slot = $"FROM pg_replication_slots WHERE slot_name = '{ServerSettings.SlotOf(follower.Name)}'";
+        await _server.WaitAsync($"let go of the slot of {follower.Name}", async () =>
+            !await AskAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await AskAsync<object>($"SELECT pg_drop_replication_slot(slot_name) {slot}", cancellationToken).ConfigureAwait(false);
     }
 
-    internal Task WaitUntilAcceptingAsync(CancellationToken cancellationToken)
+    /// <summary>Whether a node streams what this primary writes now, at once or within the limit.</summary>
+    internal async Task<bool> HasFollowerAsync(LocalNode follower, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var started = _server!;
-        return WaitAsync("accept connections", () => !started.IsRunning
-            ? throw new LocalClusterException($"{Name} ended while it started.\n{QuoteLog()}")
-            : ValueTask.FromResult(_folder.IsAccepting(started.Id)), cancellationToken);
+        // The timeline tells: a node whose own history parted from this one streams too, up to where they part, and then for ever nothing.
+        var timeline = await AskAsync<int>($"SELECT {NodeQuestion.WrittenTimeline}", cancellationToken).ConfigureAwait(false);
+        var streams = string.Create(CultureInfo.InvariantCulture,
+            $"SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_port = {Port} AND received_tli = {timeline})");
+        return await Poll.UntilAsync(
+            async () => follower.IsRunning && await follower.SaysAsync(streams, cancellationToken).ConfigureAwait(false),
+            limit, _cluster.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>One value of one statement, on a connection of its own, so that nothing of it stays open on the server.</summary>
-    [SuppressMessage("Security", "CA2100", Justification = "All statements are in this package; the names in them are its own.")]
-    internal async Task<T> AskAsync<T>(string sql, CancellationToken cancellationToken)
+    // One that dies while it is asked, or refuses, does not say so.
+    private async ValueTask<bool> SaysAsync(string question, CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(ConnectionStringTo("postgres") + ";Pooling=false;Application Name=tidemark-cluster");
-        await using (connection.ConfigureAwait(false))
+        try
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            using var command = new NpgsqlCommand(sql, connection);
-            var answer = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-            return answer is null or DBNull ? default! : (T)answer;
+            return await AskAsync<bool>(question, cancellationToken).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            return false;
         }
     }
 
-    internal string QuoteLog() => $"Last lines of {_folder.Log}:\n  "
-        + string.Join("\n  ", _folder.ReadLog(QuotedLogLines, _server?.LogOffset ?? 0).DefaultIfEmpty("(empty)"));
-
-    /// <summary>Lets go of the server, which the watchdog has stopped.</summary>
-    internal async Task EndAsync()
+    /// <summary>Is no replica, and cannot be started, while its data is replaced.</summary>
+    internal void BeginReplacement()
     {
-        if (_server is null)
-            return;
+        Follows = null;
+        IsHalfReplaced = true;
+        _cluster.Save();
+    }
 
-        // The watchdog knows servers by their postmaster.pid. One that was only just starting had none, and now has lost its folder.
-        await _server.SignalAsync("QUIT").ConfigureAwait(false);
-        await _server.WhenGone.ConfigureAwait(false);
-        _server.Dispose();
+    /// <summary>Takes a primary to follow from the next start on, by which the files already are those of a standby.</summary>
+    internal Task BeginToFollowAsync(LocalNode primary, CancellationToken cancellationToken)
+    {
+        Follows = primary;
+        IsHalfReplaced = false;
+        _followers = [];
+        _cluster.Save();
+        return WriteSettingsAsync(cancellationToken);
+    }
+
+    internal NpgsqlConnection Connection() => _server.Connection();
+
+    internal Task WriteSettingsAsync(CancellationToken cancellationToken) => _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(
+        ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings), new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)), cancellationToken);
+
+    internal void Launch() => _server.Launch();
+
+    internal Task WaitUntilAcceptingAsync(CancellationToken cancellationToken) => _server.WaitUntilAcceptingAsync(cancellationToken);
+
+    internal Task<T> AskAsync<T>(string sql, CancellationToken cancellationToken) => _server.AskAsync<T>(sql, cancellationToken);
+
+    internal string QuoteLog() => _server.QuoteLog();
+
+    /// <summary>Lets go of the server, which the watchdog has stopped, or which goes on without us.</summary>
+    internal Task EndAsync(bool goesOn) => _server.EndAsync(goesOn);
+
+    /// <summary>What the next process that opens the cluster has to know.</summary>
+    internal KeptNodeState ToState() => new(Name, Follows?.Name, (int)_applyDelay.TotalMilliseconds, _followers, IsHalfReplaced);
+
+    /// <summary>Becomes what an earlier process knew, and finds the server, if it runs.</summary>
+    internal void Restore(KeptNodeState state)
+    {
+        Follows = state.Follows is { } name ? _cluster[name] : null;
+        _applyDelay = TimeSpan.FromMilliseconds(state.DelayMs);
+        _followers = state.Followers;
+        IsHalfReplaced = state.IsHalfReplaced;
+        _server.Find();
+    }
+
+    // Half of one history and half of another may start, and even stream.
+    private void RefuseUnfinishedData()
+    {
+        var problem = IsHalfReplaced ? "its data was being replaced by a rejoin that did not finish"
+            : !Directory.Exists(DataDirectory) ? $"its data, {DataDirectory}, does not exist"
+            : null;
+        if (problem is not null)
+            throw new LocalClusterException($"{Name} cannot be started: {problem}. "
+                + (this == _cluster.Primary ? "Promote another node." : $"RejoinAsync, or 'tidemark cluster rejoin {Name}', makes a replica of it."));
     }
 
     private async Task ConfigureAsync(CancellationToken cancellationToken)
     {
-        WriteSettings();
-        if (!IsRunning)
-            return;
-
-        // The postmaster reads the file, then tells its children, then accepts the next connection. So a new connection
-        // that knows a newer load time proves that replay has been told.
-        const string loaded = "SELECT pg_conf_load_time()";
-        var before = await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false);
-        await _server!.SignalAsync("HUP").ConfigureAwait(false);
-        await WaitAsync("read its settings again", async () =>
-            await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false) != before, cancellationToken).ConfigureAwait(false);
+        _cluster.Save();
+        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);
+        if (IsRunning)
+            await _server.ReloadAsync(cancellationToken).ConfigureAwait(false);
     }
-
-    private async Task WaitUntilGoneAsync(string what, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _server!.WhenGone.WaitAsync(_cluster.Options.Timeout, _cluster.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            throw TooLate(what);
-        }
-    }
-
-    private async Task WaitAsync(string what, Func<ValueTask<bool>> isDone, CancellationToken cancellationToken)
-    {
-        var options = _cluster.Options;
-        if (!await Poll.UntilAsync(isDone, options.Timeout, options.TimeProvider, cancellationToken).ConfigureAwait(false))
-            throw TooLate(what);
-    }
-
-    private LocalClusterException TooLate(string what) =>
-        new($"{Name} did not {what} within {_cluster.Options.Timeout.TotalSeconds} s (LocalClusterOptions.Timeout).\n{QuoteLog()}");
-
-    private string ConnectionStringTo(string database) => string.Create(CultureInfo.InvariantCulture,
-        $"Host=127.0.0.1;Port={Port};Database={database};Username=postgres;SSL Mode=Disable;GSS Encryption Mode=Disable");
 }

@@ -6,7 +6,8 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// A run of free loopback ports that belongs to one cluster as long as this lives. Claimed by listening on the first of them,
-/// so the kernel decides between processes, and a stopped node finds its port free when it comes back.
+/// so the kernel decides between processes, and a stopped node finds its port free when it comes back. The block of a
+/// cluster that is kept stands in its state, and other claims leave it alone.
 /// </summary>
 internal sealed class PortBlock : IDisposable
 {
@@ -28,14 +29,16 @@ internal sealed class PortBlock : IDisposable
     public int BasePort { get; }
 
     /// <summary>Claims a block in which nothing listens.</summary>
+    /// <param name="kept">First ports of blocks that belong to clusters whose servers may be down.</param>
     /// <exception cref="LocalClusterException">No block is free.</exception>
     [SuppressMessage("Reliability", "CA2000", Justification = "The caller owns the block.")]
-    public static PortBlock Claim()
+    public static PortBlock Claim(IReadOnlyCollection<int> kept)
     {
         for (var tried = 0; tried < Blocks; tried++)
         {
             var number = (uint)Interlocked.Increment(ref _next) % Blocks;
-            if (TryClaim(First + (int)number * (MostNodes + 1)) is { } block)
+            var basePort = First + (int)number * (MostNodes + 1);
+            if (!kept.Contains(basePort) && TryClaim(basePort) is { } block)
                 return block;
         }
 
@@ -43,7 +46,15 @@ internal sealed class PortBlock : IDisposable
             + $"{First + Blocks * (MostNodes + 1)}. Other local clusters hold them: end some.");
     }
 
-    public int PortOf(int node) => BasePort + 1 + node;
+    public int PortOf(int node) => PortOf(BasePort, node);
+
+    public static int PortOf(int basePort, int node) => basePort + 1 + node;
+
+    /// <summary>Where the block begins that the first node of a cluster has its port from.</summary>
+    public static int BaseOf(int firstPort) => firstPort - 1;
+
+    /// <summary>Whether a block begins at a port.</summary>
+    public static bool IsBase(int port) => port >= First && port < First + Blocks * (MostNodes + 1) && (port - First) % (MostNodes + 1) == 0;
 
     public void Dispose() => _claim.Dispose();
 

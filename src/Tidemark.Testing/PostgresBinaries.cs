@@ -15,6 +15,22 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     // The package of npm, and only that, brings libraries of the system with it.
     private bool BringsLibraries => File.Exists(Path.Combine(Root, PostgresPackages.LinkList));
 
+    /// <summary>
+    /// A program of it that may be missing, since npm's package holds no more than a server needs. Where the folder holds links, what they
+    /// lead to may have more beside it.
+    /// </summary>
+    public string? FindProgram(string program)
+    {
+        var server = Path.Combine(Folder, "postgres");
+        var real = File.ResolveLinkTarget(server, returnFinalTarget: true)?.FullName ?? server;
+        return new[] { Folder, Path.GetDirectoryName(real)! }.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+    }
+
+    /// <summary>A program of any installation, such as <c>psql</c>: where <c>TIDEMARK_PG_BIN</c> says, in <c>PATH</c>, or the newest beside it; null without one.</summary>
+    public static string? FindProgram(SearchEnvironment environment, string program) =>
+        new[] { environment.ChosenBin }.OfType<string>().Concat(environment.Path).Concat(environment.UsualPlaces).SelectMany(Expand)
+            .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
     /// <summary>Finds an installation of the wanted major version, or of any supported one; null without one.</summary>
     /// <param name="environment">Where to look.</param>
     /// <param name="major">Wanted major version; null for any.</param>
@@ -26,7 +42,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     {
         if (environment.ChosenBin is { } chosen)
         {
-            return await TryAsync(chosen, major, tried, cancellationToken).ConfigureAwait(false)
+            return await TryAsync(chosen, major, tried, user: null, cancellationToken).ConfigureAwait(false)
                 ?? throw new LocalClusterException($"{SearchEnvironment.BinVariable} decides where PostgreSQL is, and there it is not: "
                     + $"{string.Join("; ", tried.DefaultIfEmpty($"{chosen} holds no initdb and postgres"))}. Correct it, or unset it.");
         }
@@ -35,7 +51,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         {
             foreach (var folder in Expand(place))
             {
-                if (await TryAsync(folder, major, tried, cancellationToken).ConfigureAwait(false) is { } found)
+                if (await TryAsync(folder, major, tried, user: null, cancellationToken).ConfigureAwait(false) is { } found)
                     return found;
             }
         }
@@ -44,14 +60,19 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     }
 
     /// <summary>The installation in a folder; null, with the reason in <paramref name="tried"/>, if it cannot be used.</summary>
+    /// <param name="folder">Holds <c>initdb</c> and <c>postgres</c>.</param>
+    /// <param name="major">Wanted major version; null for any supported one.</param>
+    /// <param name="tried">Receives the reason.</param>
+    /// <param name="user">Who asks it for its version; null for us.</param>
+    /// <param name="cancellationToken">Ends the question.</param>
     public static async Task<PostgresBinaries?> TryAsync(
-        string folder, int? major, ICollection<string> tried, CancellationToken cancellationToken)
+        string folder, int? major, ICollection<string> tried, ServerUser? user, CancellationToken cancellationToken)
     {
         if (!File.Exists(Path.Combine(folder, "initdb")) || !File.Exists(Path.Combine(folder, "postgres")))
             return null;
 
         var unread = new PostgresBinaries(folder, "", 0);
-        var outcome = await Command.RunAsync(unread.Describe(["postgres", "--version"], user: null), "", cancellationToken).ConfigureAwait(false);
+        var outcome = await Command.RunAsync(unread.Describe(["postgres", "--version"], user), "", cancellationToken).ConfigureAwait(false);
         var version = outcome.Output.Trim();
         if (!outcome.Succeeded || !FirstNumber().IsMatch(version))
         {

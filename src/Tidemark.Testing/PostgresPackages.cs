@@ -114,7 +114,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
                 Directory.Delete(partial, recursive: true);
         }
 
-        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, cancellationToken).ConfigureAwait(false);
+        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, user: null, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task UnpackAsync(string folder, CancellationToken cancellationToken)

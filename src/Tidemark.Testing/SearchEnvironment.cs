@@ -11,6 +11,9 @@ internal sealed record SearchEnvironment
     /// <summary>Names the folder for downloads and templates.</summary>
     public const string CacheVariable = "TIDEMARK_CACHE";
 
+    /// <summary>Names the folder for clusters that are kept.</summary>
+    public const string ClustersVariable = "TIDEMARK_CLUSTERS";
+
     /// <summary>The value of <see cref="BinVariable"/>.</summary>
     public string? ChosenBin { get; init; }
 
@@ -23,6 +26,9 @@ internal sealed record SearchEnvironment
     /// <summary>Downloads and templates.</summary>
     public required string Cache { get; init; }
 
+    /// <summary>Clusters that are kept.</summary>
+    public required string Clusters { get; init; }
+
     /// <summary>The platform in the words of npm, such as <c>linux-x64</c>.</summary>
     public required string Platform { get; init; }
 
@@ -33,7 +39,9 @@ internal sealed record SearchEnvironment
     public static SearchEnvironment Current()
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        var caches = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg : System.IO.Path.Combine(home, ".cache");
+        string Under(string variable, string otherwise) =>
+            Environment.GetEnvironmentVariable(variable) is { Length: > 0 } xdg ? xdg : System.IO.Path.Combine(home, otherwise);
+
         return new SearchEnvironment
         {
             ChosenBin = Environment.GetEnvironmentVariable(BinVariable) is { Length: > 0 } bin ? bin : null,
@@ -53,7 +61,11 @@ internal sealed record SearchEnvironment
             // Root's own home is closed to the user that servers run as.
             Cache = Environment.GetEnvironmentVariable(CacheVariable) is { Length: > 0 } cache ? cache
                 : Environment.IsPrivilegedProcess ? "/var/cache/tidemark"
-                : System.IO.Path.Combine(caches, "tidemark"),
+                : System.IO.Path.Combine(Under("XDG_CACHE_HOME", ".cache"), "tidemark"),
+            // Without links, as a server's working folder is told: it is one of the things that a server is known by.
+            Clusters = UnixFolder.Resolve(Environment.GetEnvironmentVariable(ClustersVariable) is { Length: > 0 } clusters ? clusters
+                : Environment.IsPrivilegedProcess ? "/var/lib/tidemark/clusters"
+                : System.IO.Path.Combine(Under("XDG_STATE_HOME", ".local/state"), "tidemark", "clusters")),
             Platform = (OperatingSystem.IsMacOS() ? "darwin-" : "linux-")
                 + (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "x64"),
             IsRoot = Environment.IsPrivilegedProcess,

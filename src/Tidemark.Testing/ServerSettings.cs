@@ -7,8 +7,8 @@ namespace Tidemark.Testing;
 /// <summary>Composes the configuration file of one node: defaults, then what the user chose, then what ties nodes together. Pure.</summary>
 internal static partial class ServerSettings
 {
-    // Quick and exact: nothing is synced to a disk that is thrown away, and nothing writes WAL on its own,
-    // so an idle cluster stays at one position.
+    // Quick and exact: nothing is synced, since what a power failure of the machine damages is made anew in seconds, and nothing
+    // writes WAL on its own, so an idle cluster stays at one position.
     private static readonly (string Name, string Value)[] Defaults =
     [
         ("fsync", "off"),
@@ -52,6 +52,17 @@ internal static partial class ServerSettings
         .Select(name => Owned.Contains(name)
             ? $"Settings has {name}, which belongs to the cluster."
             : $"Settings has \"{name}\", which is not the name of a setting.");
+
+    /// <summary>What differs from the defaults by the nature of the cluster.</summary>
+    /// <param name="options">What it consists of.</param>
+    /// <param name="isComplete">Whether all its servers have started once; until then a replica waits for its primary and must not miss it.</param>
+    public static IEnumerable<KeyValuePair<string, string>> Of(LocalClusterOptions options, bool isComplete)
+    {
+        if (options.Name is not null && isComplete)
+            yield return new("wal_retrieve_retry_interval", "1s");      // each attempt is lines in a log that nothing shortens
+        if (options.SynchronousReplicas)
+            yield return new("synchronous_commit", "on");
+    }
 
     public static string Compose(IEnumerable<KeyValuePair<string, string>> chosen, ServerRole role)
     {

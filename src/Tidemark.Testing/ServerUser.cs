@@ -27,13 +27,52 @@ internal sealed record ServerUser(string Name, IReadOnlyList<string> Prefix, boo
     /// <summary>The command, run as this user.</summary>
     public IEnumerable<string> Run(params IEnumerable<string> command) => Prefix.Concat(command);
 
+    /// <summary>
+    /// Makes a folder that is ours, also when this user is another: it may pass to what it is given there, and put nothing of its own in the
+    /// place of what we read, write and run.
+    /// </summary>
+    public void MakeOuterFolder(string path)
+    {
+        if (IsAnother)
+            UnixFolder.MakePassable(path);
+        else
+            UnixFolder.MakePrivate(path);
+    }
+
+    /// <summary>
+    /// Replaces a file as a whole, in a folder of this user's. With no more than this user's rights: it may have put a link there that leads elsewhere.
+    /// </summary>
+    public async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
+    {
+        if (!IsAnother)
+        {
+            await File.WriteAllTextAsync(path + ".new", text, cancellationToken).ConfigureAwait(false);
+            File.Move(path + ".new", path, overwrite: true);
+            return;
+        }
+
+        // Never into a folder of that name, as mv would.
+        const string script = "[ ! -d \"$1\" ] && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
+        var description = Command.Describe(Run(["/bin/sh", "-c", script, "sh", path]));
+        description.WorkingDirectory = "/";
+        var outcome = await Command.RunAsync(description, text, cancellationToken).ConfigureAwait(false);
+        if (!outcome.Succeeded)
+            throw new LocalClusterException($"{path} could not be written as {Name}: {outcome.Text}");
+    }
+
     /// <summary>Makes a folder that is this user's and nobody else's.</summary>
     public async Task MakePrivateFolderAsync(string path, CancellationToken cancellationToken)
     {
         UnixFolder.MakePrivate(path);
+        await GiveAsync(path, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes this user the owner of a file, or of a folder with all that is in it.</summary>
+    public async Task GiveAsync(string path, CancellationToken cancellationToken)
+    {
         if (!IsAnother)
             return;
-        var outcome = await Command.RunAsync(["chown", $"{Name}:", path], cancellationToken).ConfigureAwait(false);
+        var outcome = await Command.RunAsync(["chown", "-R", $"{Name}:", path], cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{path} could not be given to {Name}: {outcome.Text}");
     }

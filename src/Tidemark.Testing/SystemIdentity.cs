@@ -25,6 +25,7 @@ internal static class SystemIdentity
         identifier[^1] &= 0x7F;     // SQL shows it as a bigint; bytes are in the order of little-endian machines, the supported ones
 
         var path = Path.Combine(dataDirectory, "global", "pg_control");
+        RefuseLink(path);
         var control = File.ReadAllBytes(path);
         SetControl(control, identifier);
         File.WriteAllBytes(path, control);
@@ -33,9 +34,18 @@ internal static class SystemIdentity
         {
             if (Path.GetFileName(segment).Length != SegmentNameLength)
                 continue;
+            RefuseLink(segment);
             using var file = File.OpenHandle(segment, FileMode.Open, FileAccess.Write);
             RandomAccess.Write(file, identifier, OffsetInSegment);
         }
+    }
+
+    // We may have more rights than whoever owns the template.
+    private static void RefuseLink(string path)
+    {
+        if (new FileInfo(path).LinkTarget is { } target)
+            throw new LocalClusterException($"{path} is a link to {target}, as initdb makes none: the cached template is damaged. "
+                + $"Delete the folder templates in the cache ({SearchEnvironment.CacheVariable}, or its default).");
     }
 
     /// <summary>Writes the identifier, and the checksum that then is right.</summary>

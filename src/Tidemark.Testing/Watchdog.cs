@@ -4,28 +4,55 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// A shell that outlives us by a moment: when its standard input ends, because we closed it or because we are gone, it stops the
-/// servers of one cluster and deletes the folder. The one way in which clusters are cleaned up, however the process ends.
+/// servers of one cluster and deletes the folder, unless it was told to keep them. The one way in which clusters are cleaned up, however the process ends.
 /// </summary>
 internal sealed class Watchdog : IDisposable
 {
-    // A process is a server of this cluster only if its command line says so: process ids are used again.
-    // An immediate stop, not a kill, lets PostgreSQL give its shared memory back; what a killed server left of it is removed here.
+    // Its working folder is the cluster's, so that it never takes another that was made under the same name meanwhile.
+    // A process is a server of this cluster only if its command line or its working folder says so: process ids are used again.
+    // An immediate stop, not a kill, lets PostgreSQL give its shared memory back; what a killed server left of it is removed here, if it has the
+    // key that belongs to the data (ids are used again, too) and nobody uses it. A negative key stands in postmaster.pid as 2^64 more than it is.
     private const string Script = """
         exec >/dev/null 2>&1
         trap '' INT TERM HUP
         folder=$1
-        while read -r _; do :; done
+        cd "$folder" || exit 1
+        while read -r word; do
+            if [ "$word" = keep ]; then exit 0; fi
+        done
 
         is_ours() {
             if [ -e /proc/self/cmdline ]; then command=$(tr '\000' ' ' <"/proc/$1/cmdline")
             else command="$(ps -p "$1" -o command=) "; fi
-            case $command in *"postgres -D $2 "*) return 0 ;; esac
-            return 1
+            case $command in
+                *"postgres -D $2 "*) return 0 ;;
+                *postgres*) [ "/proc/$1/cwd" -ef "$2" ] ;;
+                *) return 1 ;;
+            esac
+        }
+
+        users_of_memory() {
+            if [ -e /proc/sysvipc/shm ]; then awk -v key="$1" -v id="$2" '$1 == key && $2 == id { print $7 }' /proc/sysvipc/shm
+            else ipcs -m -o | awk -v key="$(printf '0x%08x' "$(($1 & 4294967295))")" -v id="$2" '$3 == key && $2 == id { print $NF }'; fi
+        }
+
+        forget_memory() {
+            key=$1
+            case $key in 184467440???????????) key=$((${key#184467440} - 73709551616)) ;; esac
+            tries=0
+            while [ "$tries" -lt 50 ]; do
+                case $(users_of_memory "$key" "$2") in
+                    0) ipcrm -m "$2"; return ;;
+                    '') return ;;
+                esac
+                tries=$((tries + 1))
+                sleep 0.02
+            done
         }
 
         stop() {
             pid=$(head -n 1 "$1/postmaster.pid")
-            memory=$(sed -n '7s/^ *[0-9]* *//p' "$1/postmaster.pid")
+            memory=$(sed -n 7p "$1/postmaster.pid")
             if is_ours "$pid" "$1"; then
                 kill -QUIT "$pid"
                 tries=0
@@ -35,17 +62,17 @@ internal sealed class Watchdog : IDisposable
                     sleep 0.02
                 done
             fi
-            if [ -n "$memory" ] && [ -e "$1/postmaster.pid" ]; then ipcrm -m "$memory"; fi
+            if [ -n "$memory" ] && [ -e "$1/postmaster.pid" ]; then forget_memory $memory; fi
         }
 
         rounds=0
-        while [ -e "$folder" ] && [ "$rounds" -lt 100 ]; do
+        while [ . -ef "$folder" ] && [ "$rounds" -lt 100 ]; do
             for data in "$folder"/*/; do
                 data=${data%/}
                 if [ -e "$data/postmaster.pid" ]; then stop "$data" & fi
             done
             wait
-            rm -rf "$folder" || sleep 0.05
+            if [ . -ef "$folder" ]; then rm -rf "$folder" || sleep 0.05; fi
             rounds=$((rounds + 1))
         done
         """;
@@ -72,6 +99,13 @@ internal sealed class Watchdog : IDisposable
     {
         _process.StandardInput.Close();
         await _process.WaitForExitAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Tells it that servers and folder stay, and waits until it has left.</summary>
+    public async Task KeepAsync()
+    {
+        await _process.StandardInput.WriteAsync("keep\n").ConfigureAwait(false);
+        await FinishAsync().ConfigureAwait(false);
     }
 
     public void Dispose() => _process.Dispose();

@@ -3,7 +3,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>The order of commits, read from the WAL's files and from a logical slot.</summary>
+/// <summary>The order of commits, read from the WAL's files, from a logical slot, and from a table.</summary>
 public sealed class CommitOrderTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -16,23 +16,59 @@ public sealed class CommitOrderTests
         await using var recorder = await HistoryRecorder.StartAsync(NodesOf(cluster), files, keys: 4, cancellationToken: Stop);
         await using var slot = CommitOrder.FromSlot(cluster.Primary.ConnectionString);
         await slot.BeginAsync(recorder.Table, Stop);
-        await using var source = NpgsqlDataSource.Create(cluster.Primary.ConnectionString);
-
-        await Parallel.ForAsync(0, 8, Stop, async (lane, stop) =>
-        {
-            var client = recorder.AddClient();
-            for (var i = 0; i < 25; i++)
-            {
-                await client.WriteAsync((lane + i) % 4, (value, _) => InSavepointAsync(source, recorder.TableName, (lane + i) % 4, value), stop);
-                await using var command = source.CreateCommand();
-                await client.WriteAsync(lane % 4, command, stop);
-            }
-        });
+        await WriteAsync(recorder, cluster);
 
         var (ofFiles, ofSlot) = (await files.ReadAsync(Stop), await slot.ReadAsync(Stop));
         ofFiles.Commits.Count.ShouldBe(400);
         ofFiles.Commits.OrderBy(c => c.Position).ShouldBe(ofSlot.Commits);
         HistoryChecker.Check(await recorder.CompleteAsync(Stop)).IsClean.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_table_that_writes_take_turns_in_tells_the_same_order_as_the_files()
+    {
+        await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
+        var table = CommitOrder.FromTable(cluster.Primary.ConnectionString);
+        await using (var recorder = await HistoryRecorder.StartAsync(NodesOf(cluster), table, keys: 4, schema: "of_its_own", cancellationToken: Stop))
+        {
+            await using var files = CommitOrder.FromFiles(cluster);
+            await files.BeginAsync(recorder.Table, Stop);
+            await WriteAsync(recorder, cluster);
+
+            var (ofTable, ofFiles) = (await table.ReadAsync(Stop), await files.ReadAsync(Stop));
+            ofTable.Commits.Select(commit => commit.Write).ShouldBe(ofFiles.Commits.OrderBy(c => c.Position).Select(commit => commit.Write));
+            ofTable.Commits.Count.ShouldBe(400);
+            HistoryChecker.Check(await recorder.CompleteAsync(Stop)).IsClean.ShouldBeTrue();
+        }
+
+        (await SchemasAsync(cluster, "of_its_own")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_write_that_is_committed_twice_is_counted_and_no_history()
+    {
+        await using var cluster = await LocalCluster.StartAsync(replicas: 0, Stop);
+        await using var recorder = await HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromTable(cluster.Primary.ConnectionString), cancellationToken: Stop);
+        await using var source = NpgsqlDataSource.Create(cluster.Primary.ConnectionString);
+        await recorder.AddClient().WriteAsync(0, async (value, _) =>
+        {
+            await InSavepointAsync(source, recorder.TableName, 0, value);
+            return await InSavepointAsync(source, recorder.TableName, 0, value);
+        }, Stop);
+
+        await Should.ThrowAsync<HistoryException>(() => recorder.CompleteAsync(Stop));
+        recorder.DoubleWrites.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("Upper")]
+    [InlineData("a;drop")]
+    [InlineData("")]
+    [InlineData("1st")]
+    public async Task A_schema_has_a_plain_name(string schema)
+    {
+        await using var order = CommitOrder.FromTable("Host=none.invalid");
+        await Should.ThrowAsync<ArgumentException>(() => HistoryRecorder.StartAsync(new Dictionary<string, string>(), order, schema: schema, cancellationToken: Stop));
     }
 
     [Fact]
@@ -55,6 +91,28 @@ public sealed class CommitOrderTests
 
         var error = await Should.ThrowAsync<InvalidOperationException>(() => HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromSlot(cluster.Primary.ConnectionString), cancellationToken: Stop));
         error.Message.ShouldContain("wal_level = logical");
+    }
+
+    private static async Task WriteAsync(HistoryRecorder recorder, LocalCluster cluster)
+    {
+        await using var source = NpgsqlDataSource.Create(cluster.Primary.ConnectionString);
+        await Parallel.ForAsync(0, 8, Stop, async (lane, stop) =>
+        {
+            var client = recorder.AddClient();
+            for (var i = 0; i < 25; i++)
+            {
+                await client.WriteAsync((lane + i) % 4, (value, _) => InSavepointAsync(source, recorder.TableName, (lane + i) % 4, value), stop);
+                await using var command = source.CreateCommand();
+                await client.WriteAsync(lane % 4, command, stop);
+            }
+        });
+    }
+
+    private static async Task<long> SchemasAsync(LocalCluster cluster, string schema)
+    {
+        await using var source = NpgsqlDataSource.Create(cluster.Primary.ConnectionString);
+        await using var command = source.CreateCommand($"SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'");
+        return (long)(await command.ExecuteScalarAsync(Stop))!;
     }
 
     private static async Task<long> InSavepointAsync(NpgsqlDataSource source, string table, int key, long value)

@@ -35,7 +35,7 @@ public sealed class LocalClusterStartTests
         TcpListener? thief = null;
         PortBlock ClaimAndLoseOne()
         {
-            var block = PortBlock.Claim();
+            var block = PortBlock.Claim(kept: []);
             if (thief is not null)
                 return block;
             thief = new TcpListener(IPAddress.Loopback, block.PortOf(1));
@@ -111,7 +111,7 @@ public sealed class LocalClusterStartTests
             File.CreateSymbolicLink(Path.Combine(programs, program), here.FindProgram(program) ?? throw new InvalidOperationException(program));
 
         await using (var cluster = await ClusterLauncher.StartAsync(new LocalClusterOptions { Replicas = 1 },
-            here with { ChosenBin = null, Path = [programs], UsualPlaces = [], Cache = cache }, PortBlock.Claim, Stop))
+            here with { ChosenBin = null, Path = [programs], UsualPlaces = [], Cache = cache }, () => PortBlock.Claim(kept: []), Stop))
         {
             (await cluster.Primary.AskAsync<string>("SELECT setting FROM pg_config WHERE name = 'BINDIR'")).ShouldStartWith(cache);
             await cluster.WaitForReplayAsync(Stop);

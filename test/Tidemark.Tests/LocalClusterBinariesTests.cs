@@ -87,6 +87,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
         Path = [],
         UsualPlaces = [],
         Cache = _machine + "/cache",
+        Clusters = _machine + "/clusters",
         Platform = "linux-x64",
         IsRoot = false,
         UserName = "tester",

@@ -39,8 +39,22 @@ public abstract class CommitOrder : IAsyncDisposable
         return new SlotOrder(connectionString);
     }
 
+    /// <summary>
+    /// From a table that writes note themselves in, one after the other: on any cluster, with no right but to make tables. Writes take turns to commit, so that
+    /// there are fewer of them, and the primary must stay the primary.
+    /// </summary>
+    /// <param name="connectionString">How to reach the primary.</param>
+    public static CommitOrder FromTable(string connectionString)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
+        return new TableOrder(connectionString);
+    }
+
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>Writes are to note themselves in <see cref="RegisterTable.Log"/>.</summary>
+    internal virtual bool NeedsLog => false;
 
     /// <summary>From here on no commit is missed.</summary>
     internal abstract Task BeginAsync(RegisterTable table, CancellationToken cancellationToken);

@@ -10,6 +10,9 @@ namespace Tidemark.Testing;
 /// </remarks>
 public sealed class HistoryRecorder : IAsyncDisposable
 {
+    // A replica that is delayed by minutes is no replica to read from.
+    private static readonly TimeSpan PatienceForTable = TimeSpan.FromSeconds(30);
+
     private readonly Lock _lock = new();
     private readonly HistoryBuilder _builder;
     private readonly Dictionary<string, int> _nodes = [];
@@ -22,9 +25,9 @@ public sealed class HistoryRecorder : IAsyncDisposable
     private long _lastValue;
     private bool _isComplete;
 
-    private HistoryRecorder(IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys, TimeProvider time)
+    private HistoryRecorder(IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys, TimeProvider time, string? schema)
     {
-        (_connectionStrings, _order, Keys, _time) = (nodes, order, keys, time);
+        (_connectionStrings, _order, Keys, _time, Table) = (nodes, order, keys, time, new RegisterTable(schema));
         _builder = new HistoryBuilder(time.TimestampFrequency);
     }
 
@@ -34,10 +37,13 @@ public sealed class HistoryRecorder : IAsyncDisposable
     /// <summary>How many rows there are; their keys count from 0.</summary>
     public int Keys { get; }
 
+    /// <summary>Writes that were committed more than once, as <see cref="CompleteAsync"/> has found, which refuses a history with any.</summary>
+    public int DoubleWrites { get; private set; }
+
     /// <summary>The SQL with which a node gives its own address, for reads of one's own.</summary>
     public static string ServerSql => RegisterTable.ServerSql;
 
-    internal RegisterTable Table { get; } = new();
+    internal RegisterTable Table { get; }
 
     /// <summary>Makes the table on a local cluster and begins to follow its WAL.</summary>
     /// <param name="cluster">The cluster; its primary and replicas run.</param>
@@ -54,15 +60,19 @@ public sealed class HistoryRecorder : IAsyncDisposable
     /// <param name="order">Where the order of commits comes from. The recorder disposes of it.</param>
     /// <param name="keys">How many rows to make, from 1. The fewer, the more sessions meet.</param>
     /// <param name="time">The clock of the history. Default <see cref="TimeProvider.System"/>.</param>
+    /// <param name="schema">A schema that does not exist: it is made, holds everything, and is dropped at the end. Default null: tables go where the role's tables go.</param>
     /// <param name="cancellationToken">Ends the start, which waits until every node shows the table.</param>
-    /// <exception cref="InvalidOperationException">None or several of the nodes are primaries.</exception>
+    /// <exception cref="ArgumentException">The schema is not a name of small letters, digits and underscores.</exception>
+    /// <exception cref="InvalidOperationException">None or several of the nodes are primaries, or one does not show the table within 30 s.</exception>
     public static async Task<HistoryRecorder> StartAsync(
-        IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, CancellationToken cancellationToken = default)
+        IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, string? schema = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(order);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(keys);
-        var recorder = new HistoryRecorder(nodes, order, keys, time ?? TimeProvider.System);
+        if (schema is not null && (schema.Length is 0 or > 40 || !schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_') || char.IsAsciiDigit(schema[0])))
+            throw new ArgumentException("A schema is named by up to 40 small letters, digits and underscores, the first no digit.", nameof(schema));
+        var recorder = new HistoryRecorder(nodes, order, keys, time ?? TimeProvider.System, schema);
         try
         {
             await recorder.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -108,6 +118,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
         lock (_lock)
         {
             _isComplete = true;
+            DoubleWrites = wal.Commits.Count - wal.Commits.DistinctBy(commit => (commit.Write.Value, commit.Timeline)).Count();
             foreach (var ((key, version, value), timeline, position) in wal.Commits) _builder.Commit(key, version, value, timeline, (long)position);
 
             // The last record that begins before the fork is the last that the child has.
@@ -181,11 +192,15 @@ public sealed class HistoryRecorder : IAsyncDisposable
         if (primaries.Count != 1)
             throw new InvalidOperationException($"A history is recorded on a cluster with one primary, and this has {(primaries.Count == 0 ? "none" : string.Join(" and ", primaries.Select(p => p.Name)))}.");
         await _order.BeginAsync(Table, cancellationToken).ConfigureAwait(false);
-        await Table.CreateAsync(primaries[0].ConnectionString, Keys, cancellationToken).ConfigureAwait(false);
-        foreach (var connectionString in _connectionStrings.Values)
+        await Table.CreateAsync(primaries[0].ConnectionString, Keys, _order.NeedsLog, cancellationToken).ConfigureAwait(false);
+        var start = _time.GetTimestamp();
+        foreach (var (name, connectionString) in _connectionStrings)
         {
             while (!await Table.IsOnAsync(connectionString, cancellationToken).ConfigureAwait(false))
+            {
+                if (_time.GetElapsedTime(start) > PatienceForTable) throw new InvalidOperationException($"{name} has not shown the table within {PatienceForTable.TotalSeconds} s: its replay is paused, cut off or far behind.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), _time, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 }

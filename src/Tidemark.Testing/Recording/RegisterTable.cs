@@ -8,12 +8,18 @@ namespace Tidemark.Testing;
 /// The table that is written and read. A trigger notes every write in the WAL beside its commit (<c>pg_logical_emit_message</c>), so that the WAL alone tells
 /// what was committed in which order, whoever wrote it and whatever the writer was told.
 /// </summary>
-internal sealed class RegisterTable
+/// <param name="schema">The schema to make it in, which is made and dropped with it; null for the first of the role's search path.</param>
+internal sealed class RegisterTable(string? schema = null)
 {
     private const string EndNote = "end";
 
-    // As a prefix of messages it also keeps apart what several recorders note in one database.
-    public string Name { get; } = "tidemark_reg_" + Guid.NewGuid().ToString("N")[..8];
+    /// <summary>The name without the schema. As a prefix of messages it also keeps apart what several recorders note in one database.</summary>
+    public string Note { get; } = "tidemark_reg_" + Guid.NewGuid().ToString("N")[..8];
+
+    public string Name => schema is null ? Note : $"{schema}.{Note}";
+
+    /// <summary>What was written, in the order of commits, where a <see cref="CommitOrder"/> asks for it.</summary>
+    public string Log => Name + "_log";
 
     public string WriteSql => $"UPDATE {Name} SET ver = ver + 1, val = @val WHERE k = @k RETURNING ver";
 
@@ -31,14 +37,30 @@ internal sealed class RegisterTable
         static long Number(string text) => long.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
     }
 
-    public async Task CreateAsync(string connectionString, int keys, CancellationToken cancellationToken)
+    // One row that every write updates last: whoever holds it is the next to commit.
+    private string Turn => Name + "_turn";
+
+    /// <summary>Makes it.</summary>
+    /// <param name="connectionString">How to reach the primary.</param>
+    /// <param name="keys">How many rows.</param>
+    /// <param name="keepsLog">Writes take turns to commit and note themselves in <see cref="Log"/>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task CreateAsync(string connectionString, int keys, bool keepsLog, CancellationToken cancellationToken)
     {
+        var log = !keepsLog ? "" : $"""
+            CREATE TABLE {Turn} (k int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 10);
+            INSERT INTO {Turn} VALUES (0, 0);
+            CREATE TABLE {Log} (n bigint NOT NULL, k bigint NOT NULL, ver bigint NOT NULL, val bigint NOT NULL);
+            """;
+        var takeTurn = !keepsLog ? "" : $"UPDATE {Turn} SET n = n + 1; INSERT INTO {Log} SELECT n, NEW.k, NEW.ver, NEW.val FROM {Turn};";
         await RunAsync(connectionString, $"""
             BEGIN;
+            {(schema is null ? "" : $"CREATE SCHEMA {schema};")}
+            {log}
             CREATE TABLE {Name} (k int PRIMARY KEY, ver bigint NOT NULL, val bigint NOT NULL) WITH (fillfactor = 50);
             INSERT INTO {Name} SELECT k, 0, 0 FROM generate_series(0, {keys - 1}) AS k;
             CREATE FUNCTION {Name}_note() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN PERFORM pg_logical_emit_message(true, TG_TABLE_NAME::text, concat_ws('' '', NEW.k, NEW.ver, NEW.val)); RETURN NULL; END';
+                'BEGIN {takeTurn} PERFORM pg_logical_emit_message(true, TG_TABLE_NAME::text, concat_ws('' '', NEW.k, NEW.ver, NEW.val)); RETURN NULL; END';
             CREATE TRIGGER note AFTER UPDATE ON {Name} FOR EACH ROW EXECUTE FUNCTION {Name}_note();
             COMMIT
             """, cancellationToken).ConfigureAwait(false);
@@ -46,11 +68,11 @@ internal sealed class RegisterTable
 
     /// <summary>Waits until the writes that were sent have ended, whoever still waits for them, and notes the end in the WAL, flushed.</summary>
     public Task EndAsync(string connectionString, CancellationToken cancellationToken) => RunAsync(connectionString, $"""
-        BEGIN; SET LOCAL synchronous_commit = local; LOCK TABLE {Name} IN EXCLUSIVE MODE; SELECT pg_logical_emit_message(true, '{Name}', '{EndNote}'); COMMIT
+        BEGIN; SET LOCAL synchronous_commit = local; LOCK TABLE {Name} IN EXCLUSIVE MODE; SELECT pg_logical_emit_message(true, '{Note}', '{EndNote}'); COMMIT
         """, cancellationToken);
 
     public Task DropAsync(string connectionString, CancellationToken cancellationToken) =>
-        RunAsync(connectionString, $"DROP TABLE IF EXISTS {Name}; DROP FUNCTION IF EXISTS {Name}_note", cancellationToken);
+        RunAsync(connectionString, schema is null ? $"DROP TABLE IF EXISTS {Name}, {Turn}, {Log}; DROP FUNCTION IF EXISTS {Name}_note" : $"DROP SCHEMA IF EXISTS {schema} CASCADE", cancellationToken);
 
     /// <summary>Whether a node shows the table.</summary>
     public Task<bool> IsOnAsync(string connectionString, CancellationToken cancellationToken) =>

@@ -11,7 +11,7 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
     private bool _hasBegun;
 
     // The publication names no table: of messages every one arrives.
-    private string Name => _table.Name + "_order";
+    private string Name => _table.Note + "_order";
 
     [SuppressMessage("Design", "CA1031", Justification = "When the server is gone, so is the slot, or it cannot be dropped; the error that matters came before.")]
     public override async ValueTask DisposeAsync()
@@ -46,7 +46,7 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         if (timeline != _timeline)
             throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a logical slot does not tell what was lost. Read the WAL's files instead.");
 
-        var decoded = new DecodedMessages(_table.Name, timeline);
+        var decoded = new DecodedMessages(_table.Note, timeline);
         var connection = new NpgsqlConnection(connectionString + ";Pooling=false;Application Name=tidemark-history");
         await using (connection.ConfigureAwait(false))
         {

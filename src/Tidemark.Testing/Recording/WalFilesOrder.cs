@@ -17,7 +17,7 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
     private (uint Timeline, NpgsqlLogSequenceNumber Position) _begin;
     private bool _hasSlot;
 
-    private string Slot => _table.Name + "_keep";
+    private string Slot => _table.Note + "_keep";
 
     [SuppressMessage("Design", "CA1031", Justification = "A server that has just gone needs no slot dropped; the next one must still be asked.")]
     public override async ValueTask DisposeAsync()
@@ -57,7 +57,7 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         List<string> said = [];
         foreach (var node in mustEndOn is null ? cluster.Nodes.Where(node => HasFilesOf(node, timeline)) : [mustEndOn])
         {
-            var text = new WalDumpText(_table.Name, timeline);
+            var text = new WalDumpText(_table.Note, timeline);
             said.Add($"{node.Name}: {await WalDump.ReadAsync(cluster.Launcher.Binaries, WalOf(node), timeline, start, text, cancellationToken).ConfigureAwait(false)}");
             foreach (var commit in text.Commits) into[(timeline, commit.Position, commit.Write.Key)] = commit;
             if (text.HasEnd) return;

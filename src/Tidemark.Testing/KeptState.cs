@@ -1,0 +1,160 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
+
+namespace Tidemark.Testing;
+
+/// <summary>
+/// What one process has to leave to the next about a cluster that is kept: a JSON file in the cluster's folder, replaced as a whole.
+/// Servers are not in it: whether they run is asked of the machine. Holds no secret.
+/// </summary>
+internal sealed partial record KeptState
+{
+    public const string FileName = "cluster.json";
+
+    // Of the file; a reader that knows another one refuses it.
+    private const int CurrentFormat = 1;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    public int Format { get; init; } = CurrentFormat;
+
+    /// <summary>The folder of the servers' programs.</summary>
+    public required string Binaries { get; init; }
+
+    public required int PostgresVersion { get; init; }
+
+    public required string Database { get; init; }
+
+    /// <summary>The port below that of the first node.</summary>
+    public required int BasePort { get; init; }
+
+    public required bool SynchronousReplicas { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Settings { get; init; }
+
+    public required string Primary { get; init; }
+
+    public required IReadOnlyList<KeptNodeState> Nodes { get; init; }
+
+    /// <summary>Names that are kept are folders on every system, and words in every shell.</summary>
+    public static bool IsName(string name) => Name().IsMatch(name);
+
+    public static string FolderOf(string clusters, string name) => Path.Combine(clusters, name);
+
+    public static string FileOf(string clusters, string name) => Path.Combine(clusters, name, FileName);
+
+    /// <summary>
+    /// Whether a folder is a cluster's, complete or not: a start or an end that was cut short leaves one without a state. What else may be beside
+    /// clusters is none, and is not deleted with them.
+    /// </summary>
+    public static bool IsCluster(string clusters, string name)
+    {
+        if (!IsName(name))
+            return false;
+        try
+        {
+            return File.Exists(FileOf(clusters, name))
+                || Directory.EnumerateFileSystemEntries(FolderOf(clusters, name)).All(entry => Entry().IsMatch(Path.GetFileName(entry)));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    public static KeptState Of(LocalCluster cluster, PostgresBinaries binaries) => new()
+    {
+        Binaries = binaries.Folder,
+        PostgresVersion = binaries.Major,
+        Database = cluster.Options.Database,
+        BasePort = PortBlock.BaseOf(cluster.Nodes[0].Port),
+        SynchronousReplicas = cluster.Options.SynchronousReplicas,
+        Settings = cluster.Options.Settings.ToDictionary(),
+        Primary = cluster.Primary.Name,
+        Nodes = [.. cluster.Nodes.Select(node => node.ToState())],
+    };
+
+    public LocalClusterOptions ToOptions(string name)
+    {
+        var options = new LocalClusterOptions
+        {
+            Name = name,
+            Replicas = Nodes.Count - 1,
+            PostgresVersion = PostgresVersion,
+            Database = Database,
+            SynchronousReplicas = SynchronousReplicas,
+        };
+        foreach (var (setting, value) in Settings)
+            options.Settings[setting] = value;
+        return options;
+    }
+
+    /// <summary>Reads the file of a cluster.</summary>
+    /// <exception cref="LocalClusterException">It is not what was written.</exception>
+    /// <exception cref="IOException">There is none.</exception>
+    public static KeptState Read(string clusters, string name)
+    {
+        var path = FileOf(clusters, name);
+        try
+        {
+            var state = JsonSerializer.Deserialize<KeptState>(File.ReadAllText(path), Json) ?? throw new JsonException("it is empty");
+            return state.FindError() is { } error ? throw new JsonException(error) : state.WithPromotionsByHand(Path.Combine(clusters, name));
+        }
+        catch (JsonException error)
+        {
+            throw new LocalClusterException($"The state of the cluster {name} cannot be read: {error.Message}\n"
+                + $"It is in {path}. Mend it, or delete the cluster: tidemark cluster down --name {name}", error);
+        }
+    }
+
+    public void Write(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        File.WriteAllText(path + ".new", JsonSerializer.Serialize(this, Json));
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    // Whoever plays with a cluster may promote a node without asking us: a promoted server has no standby.signal any more.
+    private KeptState WithPromotionsByHand(string folder)
+    {
+        var promoted = Nodes.Where(node => node.Follows is not null && new NodeFolder(folder, node.Name).IsPrimary).Select(node => node.Name).ToList();
+        return promoted.Count == 0 ? this : this with
+        {
+            Primary = promoted.MaxBy(name => new NodeFolder(folder, name).LastTimeline(), StringComparer.Ordinal)!,
+            Nodes = [.. Nodes.Select(node => promoted.Contains(node.Name) ? node with { Follows = null } : node)],
+        };
+    }
+
+    private string? FindError()
+    {
+        if (Format != CurrentFormat)
+            return $"it has format {Format}, and this version of Tidemark knows {CurrentFormat}.";
+        if (Nodes.Count is 0 or > PortBlock.MostNodes || !PortBlock.IsBase(BasePort))
+            return "its nodes or ports are none that Tidemark makes.";
+        var names = Nodes.Select(node => node.Name).ToHashSet();
+        return names.Contains(Primary) && Nodes.All(node => node.Follows is null || names.Contains(node.Follows))
+            ? null
+            : "it names a node that the cluster does not have.";
+    }
+
+    // Of a cluster's folder, beside its state.
+    [GeneratedRegex(@"\A(pg-[0-9]+(\.log|\.new|\.gone)?|cluster\.json\.new)\z")]
+    private static partial Regex Entry();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\z")]
+    private static partial Regex Name();
+}
+
+/// <summary>What one node is told by its settings.</summary>
+/// <param name="Name">Such as <c>pg-2</c>.</param>
+/// <param name="Follows">The node it streams from; null for a primary, also an old one.</param>
+/// <param name="DelayMs">Shortest time between a commit and its replay.</param>
+/// <param name="Followers">The standbys that a synchronous commit on this node waits for.</param>
+/// <param name="IsHalfReplaced">Whether a rejoin has begun to replace the node's data and has not finished: it must not be started.</param>
+internal sealed record KeptNodeState(string Name, string? Follows, int DelayMs, IReadOnlyList<string> Followers, bool IsHalfReplaced = false);
