@@ -22,7 +22,7 @@ internal sealed class CommandJudge(TidemarkDataSource source)
 
     /// <summary>A read may run on another connection than this.</summary>
     public static bool MayBeLeft(IRelationalConnection connection) =>
-        (IsIdle(connection) && LeadsToCluster(connection)) || (Mirror.Of(connection) is not null && Mirror.IsIdle(connection));
+        (IsIdle(connection) && LeadsToCluster(connection)) || (Mirror.Of(connection) is not null && CommitsByItself(connection));
 
     /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
     public static bool CommitsByItself(IRelationalConnection connection) =>

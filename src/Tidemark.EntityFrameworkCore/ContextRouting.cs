@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
@@ -22,12 +23,12 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     // A context keeps to one replica, so that split queries and lazy loads do not jump between states of the data.
     private int _lastNode = -1;
 
-    public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies)
+    public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
     {
         Source = TidemarkOptionsExtension.CheckedSourceOf(options);
         Mirror = options.FindExtension<TidemarkOptionsExtension>()!.Mirror;
         _dependencies = dependencies;
-        _connections = new NodeConnections(dependencies, Source);
+        _connections = new NodeConnections(dependencies, logs, Source);
         _judge = new CommandJudge(Source);
         _replicaEntities = Source.TracksFromReplicas ? new ReplicaEntities(Source) : null;
         _own = new ConsistencySession(Source.Cluster.Monitor);
@@ -51,7 +52,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public bool NextOpeningReads { get; set; }
 
     /// <summary>Where and why the query under way runs there.</summary>
-    public RouteDecision UnderWay => _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary);
+    public RouteDecision UnderWay(IRelationalConnection main) => _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
 
     /// <summary>The routing of a context; <see langword="null"/> when it does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
@@ -67,14 +68,16 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <summary>Where and why a command runs on the main connection.</summary>
-    public RouteDecision DecideOnMain(RouteReason because) =>
-        Report?.Decision.Because(RouteReason.Transaction) ?? Source.Cluster.Decide(ReadRequirement.Primary(because));
+    public RouteDecision DecideOnMain(RouteReason because, IRelationalConnection main) =>
+        Report is { } report ? report.Decision.Because(RouteReason.Transaction)
+        : CommandJudge.LeadsToCluster(main) ? Source.Cluster.Decide(ReadRequirement.Primary(because))
+        : RouteDecision.OwnConnection;
 
     /// <summary>Where a query would go at this moment. No I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
         var because = _judge.WhyPrimary(query.Command, query.Route, Report, out var ask);
-        if (because != RouteReason.None) return DecideOnMain(because);
+        if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
         var attempts = BeginRead(ask) with { Text = sql };
         return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
     }
@@ -94,10 +97,14 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <summary>The context is about to save.</summary>
     /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>
-    public void Saving()
+    public void Saving(DatabaseFacade database)
     {
         if (Report is not null) throw CommandJudge.ReadOnly("SaveChanges");
         _replicaEntities?.Saving();
+
+        // A save of one statement needs no transaction in production. Here it would take the test's with it where it fails.
+        if (Mirror?.Transaction is not null && database.AutoTransactionBehavior == AutoTransactionBehavior.WhenNeeded)
+            database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
     }
 
     /// <inheritdoc cref="CommandJudge.ThrowIfMayNotWrite"/>
@@ -123,9 +130,12 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>
     public NodeConnection NewConnectionTo(in RouteDecision decision)
     {
-        (_lastNode, _lastDecision) = (decision.NodeIndex, decision);
+        StayOn(decision);
         return _connections.NewTo(decision, Session);
     }
+
+    /// <summary>Something other than a query begins on the node of the decision, and the context keeps to it from then on.</summary>
+    public void StayOn(in RouteDecision decision) => (_lastNode, _lastDecision) = (decision.NodeIndex, decision);
 
     public void ResetState()
     {

@@ -2,12 +2,14 @@ namespace Tidemark;
 
 /// <summary>
 /// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's connection
-/// interceptors run there. Once something has begun on it the connection stays open, and is the caller's.
+/// interceptors run there. Once something has begun on it the connection stays open, and is the caller's. Under a mirror nothing is opened.
 /// </summary>
 /// <param name="routing">The context's.</param>
-/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+/// <param name="begin">
+/// Begins on an open connection, which is <see langword="null"/> under a mirror, what the caller is given; with false for its third argument it blocks.
+/// </param>
 internal sealed class NodeOpening<T>(
-    ContextRouting routing, Func<NodeConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
     where T : class
 {
     private NodeConnection? _node;
@@ -24,6 +26,12 @@ internal sealed class NodeOpening<T>(
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
     {
         _decision = decision;
+        if (routing.Mirror is not null)
+        {
+            routing.StayOn(decision);
+            return ConnectionCheck.None;
+        }
+
         _node = routing.NewConnectionTo(decision);
         if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
@@ -32,8 +40,7 @@ internal sealed class NodeOpening<T>(
 
     public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
     {
-        var connection = _node!.DbConnection;
-        if (mustShow is { } place)
+        if (mustShow is { } place && _node is { DbConnection: var connection })
         {
             var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
             if (!passes) return null;
@@ -42,13 +49,18 @@ internal sealed class NodeOpening<T>(
         return await begin(_node, _decision, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
-    public void Deliver() => _node!.Deliver();
+    public void Deliver()
+    {
+        if (_node is null) Mirror.NoteSeen(_decision, routing.Session);
+        else _node.Deliver();
+    }
 
     public async ValueTask CloseAsync(bool isAsync)
     {
+        if (_node is null) return;
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-        if (isAsync) await _node!.DisposeAsync().ConfigureAwait(false);
-        else _node!.Dispose();
+        if (isAsync) await _node.DisposeAsync().ConfigureAwait(false);
+        else _node.Dispose();
 #pragma warning restore CA1849
     }
 

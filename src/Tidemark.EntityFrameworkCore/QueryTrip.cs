@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
@@ -21,13 +22,14 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
         return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
     {
         // A query is routed only where nothing else is open on the main connection, so one that writes commits by itself there.
         if (_node is null) return await command.SendAsync(parameters, mustShow: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await ReadOnAsync(_node, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await NodeTypes.ReadAsync(command, Through(_node), routing.Source, _node.NodeIndex, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();
@@ -48,28 +50,6 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
         _isOpen = false;
         if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
         else _node!.Close();
-    }
-
-    /// <summary>Runs the query on the node; a second time, with the node's types loaded anew, where its pool lacks one.</summary>
-    private async ValueTask<RelationalDataReader> ReadOnAsync(NodeConnection node, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
-    {
-        var through = Through(node);
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-        try
-        {
-            var reader = await command.SendAsync(through, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
-            if (!NodeTypes.AreMissing(reader.DbDataReader, routing.Source, node.NodeIndex)) return reader;
-            if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
-            else reader.Dispose();
-        }
-        catch (Exception failure) when (NodeTypes.MayBeWhy(failure))
-        {
-        }
-
-        if (isAsync) await node.DbConnection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
-        else node.DbConnection.ReloadTypes();
-#pragma warning restore CA1849
-        return await command.SendAsync(through, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The query on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>

@@ -6,9 +6,13 @@ namespace Tidemark;
 
 /// <summary>
 /// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs there, in one snapshot.
-/// Afterwards the main connection leads to the primary again.
+/// Afterwards the main connection leads to the primary again. Under a mirror it is a transaction on the only connection there is.
 /// </summary>
-internal sealed class Report(ContextRouting routing, IRelationalConnection main, NodeConnection node, RouteDecision decision)
+/// <param name="routing">The context's.</param>
+/// <param name="main">The context's main connection.</param>
+/// <param name="node">The connection to the node; <see langword="null"/> under a mirror.</param>
+/// <param name="decision">Where it runs, and why there.</param>
+internal sealed class Report(ContextRouting routing, IRelationalConnection main, NodeConnection? node, RouteDecision decision)
 {
     // Sent with BEGIN, in one round trip. SET takes no snapshot: that is left to the first query.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
@@ -34,15 +38,13 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
     /// <summary>The transaction has ended, however it did.</summary>
     public void End()
     {
-        if (!BeginEnd()) return;
-        node.Dispose();
+        if (BeginEnd()) node?.Dispose();
     }
 
     /// <inheritdoc cref="End"/>
     public async ValueTask EndAsync()
     {
-        if (!BeginEnd()) return;
-        await node.DisposeAsync().ConfigureAwait(false);
+        if (BeginEnd() && node is not null) await node.DisposeAsync().ConfigureAwait(false);
     }
 
     private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main, IsolationLevel isolation) =>
@@ -53,10 +55,10 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         try
         {
-            main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
+            if (node is not null) main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
             routing.Report = this;
             var transaction = isAsync ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
-            using var command = new NpgsqlCommand(ReadOnly, node.DbConnection);
+            using var command = new NpgsqlCommand(ReadOnly, (NpgsqlConnection)main.DbConnection);
             if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             else command.ExecuteNonQuery();
             return transaction;
@@ -77,15 +79,12 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         if (_isOver) return false;
         _isOver = true;
         routing.Report = null;
-        main.SetDbConnection(null, contextOwnsConnection: true);
+        if (node is not null) main.SetDbConnection(null, contextOwnsConnection: true);
         return true;
     }
 
     private static void ThrowIfBusy(IRelationalConnection main)
     {
-        if (Mirror.Of(main) is not null)
-            throw new InvalidOperationException(
-                "A read-only transaction cannot begin under UseTidemarkMirror: it would need a connection besides the only one there is. Test it on a cluster (LocalCluster).");
         if (CommandJudge.MayBeLeft(main)) return;
         if (CommandJudge.IsIdle(main))
             throw new InvalidOperationException(

@@ -62,53 +62,21 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        if (because != RouteReason.None)
-        {
-            using var activity = OnMain(routing, because, parameterObject);
-            try
-            {
-                return base.ExecuteReader(parameterObject);
-            }
-            catch (Exception failure) when (RouteActivity.Fail(activity, failure))
-            {
-                throw;
-            }
-            finally
-            {
-                // The connection may not have been opened: the next to open it has purposes of its own.
-                routing.NextOpeningReads = false;
-            }
-        }
-
-        return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject));
+        if (because == RouteReason.None) return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject));
+#pragma warning disable CA2012, RS0030 // It blocks for itself: the task is complete, and nothing is waited for here.
+        return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
+#pragma warning restore CA2012, RS0030
     }
 
-    public override async Task<RelationalDataReader> ExecuteReaderAsync(
+    public override Task<RelationalDataReader> ExecuteReaderAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        if (ContextRouting.Of(parameterObject.Context) is not { } routing)
-            return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+        if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        if (because != RouteReason.None)
-        {
-            using var activity = OnMain(routing, because, parameterObject);
-            try
-            {
-                return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
-            }
-            catch (Exception failure) when (RouteActivity.Fail(activity, failure))
-            {
-                throw;
-            }
-            finally
-            {
-                // The connection may not have been opened: the next to open it has purposes of its own.
-                routing.NextOpeningReads = false;
-            }
-        }
-
-        var trip = Trip(routing, parameterObject);
-        return await ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), trip, isAsync: true, cancellationToken).ConfigureAwait(false);
+        var reading = because == RouteReason.None
+            ? ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject), isAsync: true, cancellationToken)
+            : ReadOnMainAsync(routing, because, parameterObject, isAsync: true, cancellationToken);
+        return reading.AsTask();
     }
 
     /// <summary>Sends the query on the connection that one attempt has chosen.</summary>
@@ -118,6 +86,7 @@ internal sealed class RoutedCommand(
     /// <param name="isAsync">False: the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<RelationalDataReader> SendAsync(
         RelationalCommandParameterObject parameterObject, Place? mustShow, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
@@ -127,20 +96,51 @@ internal sealed class RoutedCommand(
 #pragma warning restore CA1849
     }
 
+    /// <summary>A query that is not routed: it runs on the main connection, which in a read-only transaction leads to the node of that.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RelationalDataReader> ReadOnMainAsync(
+        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync, CancellationToken cancellationToken)
+    {
+        using var activity = OnMain(routing, because, parameterObject);
+        try
+        {
+            return routing.Report is { Decision.NodeIndex: var node }
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, mustShow: null, isAsync, cancellationToken).ConfigureAwait(false)
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+                : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
+#pragma warning restore CA1849
+        }
+        catch (Exception failure) when (RouteActivity.Fail(activity, failure))
+        {
+            throw;
+        }
+        finally
+        {
+            // The connection may not have been opened: the next to open it has purposes of its own.
+            routing.NextOpeningReads = false;
+        }
+    }
+
     /// <summary>The mirrored read lasts until its reader closes.</summary>
     internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
         using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        return base.ExecuteNonQuery(parameterObject);
+        using var guard = Mirror.Guard(parameterObject.Connection);
+        var changed = base.ExecuteNonQuery(parameterObject);
+        guard?.Commit();
+        return changed;
     }
 
     public override async Task<int> ExecuteNonQueryAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
         using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        return await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+        using var guard = Mirror.Guard(parameterObject.Connection);
+        var changed = await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
+        if (guard is not null) await guard.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return changed;
     }
 
     public override object? ExecuteScalar(RelationalCommandParameterObject parameterObject)
@@ -168,10 +168,10 @@ internal sealed class RoutedCommand(
         routing.NextOpeningReads = because == RouteReason.TrackingQuery;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         if (routing.Mirror is { } mirror && CommandJudge.LeadsToCluster(command.Connection))
-            mirror.NoteOnMain(routing.DecideOnMain(because), routing.Session, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
+            mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
         _mustShow = null;
         _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
-        return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because)) : null;
+        return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
 
     private IReadTrip<RelationalDataReader> Trip(ContextRouting routing, in RelationalCommandParameterObject command) =>

@@ -10,7 +10,7 @@ namespace Tidemark;
 /// The outcome counts only while commit or rollback runs: when the connection closes with it, nothing else was done on it. When it stays open,
 /// it was opened by the user, who may write more; the position is pending then.
 /// </summary>
-internal sealed class RoutedTransaction(
+internal class RoutedTransaction(
     IRelationalConnection connection,
     DbTransaction transaction,
     Guid transactionId,
@@ -25,9 +25,6 @@ internal sealed class RoutedTransaction(
     private TidemarkDataSource? _source;
     private string _setting = "";
     private bool _isWaitCancelled;
-
-    /// <summary>The context began it; otherwise it was handed to the context.</summary>
-    public bool IsOwned { get; } = transactionOwned;
 
     /// <summary>The commit waits for replicas, by this setting: a wait that is cancelled is told.</summary>
     public void WatchWait(TidemarkDataSource source, string setting) => (_source, _setting) = (source, setting);

@@ -1,6 +1,6 @@
 using System.Data.Common;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
@@ -15,5 +15,7 @@ internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDepen
         Guid transactionId,
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned) =>
-        new RoutedTransaction(connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
+        transactionOwned && ReferenceEquals(Mirror.Of(connection)?.Transaction, transaction)
+            ? new MirroredTransaction(connection, transaction, transactionId, logger, Dependencies.SqlGenerationHelper)
+            : new RoutedTransaction(connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
 }

@@ -55,7 +55,7 @@ internal sealed class SaveWatcher : SaveChangesInterceptor
     private static void Note(DbContext? context, bool isSaving)
     {
         if (ContextRouting.Of(context) is not { } routing) return;
-        if (isSaving) routing.Saving();
+        if (isSaving) routing.Saving(context!.Database);
         routing.IsSaving = isSaving;
     }
 }

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
@@ -33,6 +35,6 @@ internal sealed class SlowReadWatcher : DbCommandInterceptor
     private static void Note(DbCommand command, DbContextEventData eventData, TimeSpan duration, CommandSource source)
     {
         if (source is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery) || ContextRouting.Of(eventData.Context) is not { } routing) return;
-        routing.Source.SlowReads.Note(duration, routing.UnderWay, command.CommandText);
+        routing.Source.SlowReads.Note(duration, routing.UnderWay(eventData.Context!.GetService<IRelationalConnection>()), command.CommandText);
     }
 }

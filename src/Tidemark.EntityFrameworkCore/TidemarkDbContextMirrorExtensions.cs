@@ -14,12 +14,36 @@ public static class TidemarkDbContextMirrorExtensions
     /// that would go to a replica and writes is refused by PostgreSQL and repeated as there.
     /// </summary>
     /// <remarks>
-    /// A transaction that the test hands to the context (<c>context.Database.UseTransaction</c>) decides nothing; one that the code under test begins decides
-    /// as in production. A connection that the code under test opens (<c>OpenConnection</c>) does not keep its reads on the primary here, interceptors of connections see
-    /// one connection, and a read-only transaction cannot begin.
+    /// The code under test does not see the transaction. One that it begins itself is a savepoint in it: a commit releases that, a rollback goes back to it, and its
+    /// isolation is that of the transaction around it. A connection that the code under test opens (<c>OpenConnection</c>) does not keep its reads on the primary
+    /// here, and interceptors of connections see one connection.
     /// </remarks>
     /// <param name="options">The options of the context.</param>
-    /// <param name="connection">An open connection, perhaps in a transaction. It stays the caller's.</param>
+    /// <param name="transaction">The test's transaction, on an open connection. It stays the caller's, who rolls it back.</param>
+    /// <param name="routes">The cluster that is played, and the record of routes. It stays the caller's.</param>
+    /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
+    /// <exception cref="ArgumentException">The transaction has ended.</exception>
+    /// <exception cref="InvalidOperationException">The context is configured for a cluster already.</exception>
+    public static DbContextOptionsBuilder UseTidemarkMirror(
+        this DbContextOptionsBuilder options, NpgsqlTransaction transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        if (Mirror.ConnectionOf(transaction) is not { } connection)
+            throw new ArgumentException("The transaction of a mirror must be under way: all reads and writes are part of it. This one has ended.", nameof(transaction));
+        return options.AddMirror(connection, transaction, routes, npgsql);
+    }
+
+    /// <inheritdoc cref="UseTidemarkMirror(DbContextOptionsBuilder, NpgsqlTransaction, RouteRecorder, Action{NpgsqlDbContextOptionsBuilder}?)"/>
+    public static DbContextOptionsBuilder<TContext> UseTidemarkMirror<TContext>(
+        this DbContextOptionsBuilder<TContext> options, NpgsqlTransaction transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        where TContext : DbContext =>
+        (DbContextOptionsBuilder<TContext>)UseTidemarkMirror((DbContextOptionsBuilder)options, transaction, routes, npgsql);
+
+    /// <summary>
+    /// The same without a transaction around it, for tests that clean up in another way: what the code under test writes is committed.
+    /// </summary>
+    /// <param name="options">The options of the context.</param>
+    /// <param name="connection">An open connection. It stays the caller's.</param>
     /// <param name="routes">The cluster that is played, and the record of routes. It stays the caller's.</param>
     /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
     /// <exception cref="ArgumentException">The connection is not open.</exception>
@@ -27,8 +51,20 @@ public static class TidemarkDbContextMirrorExtensions
     public static DbContextOptionsBuilder UseTidemarkMirror(
         this DbContextOptionsBuilder options, NpgsqlConnection connection, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
     {
-        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(connection);
+        return options.AddMirror(connection, transaction: null, routes, npgsql);
+    }
+
+    /// <inheritdoc cref="UseTidemarkMirror(DbContextOptionsBuilder, NpgsqlConnection, RouteRecorder, Action{NpgsqlDbContextOptionsBuilder}?)"/>
+    public static DbContextOptionsBuilder<TContext> UseTidemarkMirror<TContext>(
+        this DbContextOptionsBuilder<TContext> options, NpgsqlConnection connection, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        where TContext : DbContext =>
+        (DbContextOptionsBuilder<TContext>)UseTidemarkMirror((DbContextOptionsBuilder)options, connection, routes, npgsql);
+
+    private static DbContextOptionsBuilder AddMirror(
+        this DbContextOptionsBuilder options, NpgsqlConnection connection, NpgsqlTransaction? transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql)
+    {
+        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(routes);
         if (connection.State != ConnectionState.Open)
             throw new ArgumentException("The connection of a mirror must be open: its transaction is what all reads and writes share. Open it before the context is configured.", nameof(connection));
@@ -38,12 +74,7 @@ public static class TidemarkDbContextMirrorExtensions
 
         routes.Source.ThrowIfDisposed();
         options.UseNpgsql(connection, npgsql);
-        return options.AddRouting(new TidemarkOptionsExtension(routes.Source, new Mirror(connection, routes)));
+        options.AddInterceptors(MirrorTransactions.Instance);
+        return options.AddRouting(new TidemarkOptionsExtension(routes.Source, new Mirror(connection, transaction, routes)));
     }
-
-    /// <inheritdoc cref="UseTidemarkMirror(DbContextOptionsBuilder, NpgsqlConnection, RouteRecorder, Action{NpgsqlDbContextOptionsBuilder}?)"/>
-    public static DbContextOptionsBuilder<TContext> UseTidemarkMirror<TContext>(
-        this DbContextOptionsBuilder<TContext> options, NpgsqlConnection connection, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
-        where TContext : DbContext =>
-        (DbContextOptionsBuilder<TContext>)UseTidemarkMirror((DbContextOptionsBuilder)options, connection, routes, npgsql);
 }

@@ -34,7 +34,7 @@ public static class TidemarkExplainExtensions
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
             var main = probed.Command.Connection;
-            if (routing.Mirror is not null || !CommandJudge.MayBeLeft(main))
+            if (!CommandJudge.MayBeLeft(main))
             {
                 await main.OpenAsync(cancellationToken).ConfigureAwait(false);
                 try
@@ -49,6 +49,7 @@ public static class TidemarkExplainExtensions
 
             var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
             {
+                if (node is null) return new QueryPlan(decision, text, await ReadMirroredAsync(sql, stop).ConfigureAwait(false));
                 sql.Connection = node.DbConnection;
                 var plan = await ReadAsync(sql, stop).ConfigureAwait(false);
                 node.Deliver();
@@ -56,6 +57,20 @@ public static class TidemarkExplainExtensions
                 return new QueryPlan(decision, text, plan);
             });
             return await opening.OpenAsync(routing.AskToRead(probed), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A mirror's only connection may write, and what is explained may not: reads of a cluster have connections that refuse to.</summary>
+    private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var read = await MirroredRead.BeginAsync(command.Connection!, isAsync: true, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await ReadAsync(command, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await read.EndAsync(isAsync: true).ConfigureAwait(false);
         }
     }
 

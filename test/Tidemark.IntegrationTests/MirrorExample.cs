@@ -14,9 +14,8 @@ internal static class MirrorExample
         await using var transaction = await connection.BeginTransactionAsync();
         await using var routes = new RouteRecorder { Replicas = ["pg-2", "pg-3"] };
 
-        var options = new DbContextOptionsBuilder<StoreContext>().UseTidemarkMirror(connection, routes).Options;
+        var options = new DbContextOptionsBuilder<StoreContext>().UseTidemarkMirror(transaction, routes).Options;
         await using var db = new StoreContext(options);
-        await db.Database.UseTransactionAsync(transaction);
 
         db.Add(new Item { Name = "a lighthouse" });
         await db.SaveChangesAsync();

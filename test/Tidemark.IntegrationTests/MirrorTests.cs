@@ -5,29 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>One database that plays a cluster over one connection and one transaction: what tests that roll back need.</summary>
-public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IAsyncLifetime
+public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "reports", "pages"), IClassFixture<OneServer>
 {
-    private NpgsqlConnection _connection = null!;
-    private NpgsqlTransaction _transaction = null!;
-    private RouteRecorder _routes = null!;
-
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
-        await _connection.OpenAsync(Stop);
-        _transaction = await _connection.BeginTransactionAsync(Stop);
-        _routes = new RouteRecorder { Replicas = ["reports", "pages"] };
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _transaction.DisposeAsync();
-        await _connection.DisposeAsync();
-        await _routes.DisposeAsync();
-    }
-
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -46,13 +25,13 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
             (isAsync ? await names.CountAsync(Stop) : names.Count()).ShouldBe(2);
         }
 
-        _routes.Reads.Count.ShouldBe(2);
-        _routes.Reads.ShouldAllBe(r => r.Role == NodeRole.Replica);
-        _routes.Writes.ShouldNotBeEmpty();
-        _routes.Writes.ShouldAllBe(r => r.Role == NodeRole.Primary && r.Reason == RouteReason.Write);
-        _routes.Reads[0].CommandText.ShouldContain("SELECT");
-        await _transaction.RollbackAsync(Stop);
-        (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'kept by nobody'")).ShouldBe(0);
+        Routes.Reads.Count.ShouldBe(2);
+        Routes.Reads.ShouldAllBe(r => r.Role == NodeRole.Replica);
+        Routes.Writes.ShouldNotBeEmpty();
+        Routes.Writes.ShouldAllBe(r => r.Role == NodeRole.Primary && r.Reason == RouteReason.Write);
+        Routes.Reads[0].CommandText.ShouldContain("SELECT");
+        await Transaction.RollbackAsync(Stop);
+        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'kept by nobody'")).ShouldBe(0);
     }
 
     [Fact]
@@ -68,17 +47,17 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
         await context.Items.FromSql($"SELECT id, name FROM items").AsNoTracking().ToListAsync(Stop);
         await context.Items.AsNoTracking().WithConsistency(Consistency.BoundedStaleness(TimeSpan.FromSeconds(1))).ToListAsync(Stop);
 
-        _routes.Reads.Select(r => r.Reason).Take(7).ShouldBe(
+        Routes.Reads.Select(r => r.Reason).Take(7).ShouldBe(
         [
-            RouteReason.TrackingQuery, _routes.Reads[1].Reason, RouteReason.StrongConsistency, RouteReason.NamedNode, RouteReason.NamedNode,
+            RouteReason.TrackingQuery, Routes.Reads[1].Reason, RouteReason.StrongConsistency, RouteReason.NamedNode, RouteReason.NamedNode,
             RouteReason.EntityRule, RouteReason.RawSql,
         ]);
-        _routes.Reads.Select(r => r.Role == NodeRole.Replica).ShouldBe([false, true, false, true, true, false, false, true]);
-        (_routes.Reads[0].Node, _routes.Reads[3].Node, _routes.Reads[4].Node).ShouldBe(("primary", "pages", "reports"));
-        _routes.Clear();
-        _routes.All.ShouldBeEmpty();
+        Routes.Reads.Select(r => r.Role == NodeRole.Replica).ShouldBe([false, true, false, true, true, false, false, true]);
+        (Routes.Reads[0].Node, Routes.Reads[3].Node, Routes.Reads[4].Node).ShouldBe(("primary", "pages", "reports"));
+        Routes.Clear();
+        Routes.All.ShouldBeEmpty();
         context.Items.Select(i => i.Name).ExplainRoute().Role.ShouldBe(NodeRole.Replica);
-        _routes.All.ShouldBeEmpty("a question about a route is no command");
+        Routes.All.ShouldBeEmpty("a question about a route is no command");
     }
 
     [Theory]
@@ -89,12 +68,12 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
         await using var context = Create();
         var drawn = context.Items.Where(i => i.Id <= 3).Select(i => MirrorContext.Draw(i.Id));
         (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
-        _routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
-        _routes.Reads[1].Reason.ShouldBe(RouteReason.RepeatedOnPrimary);
+        Routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
+        Routes.Reads[1].Reason.ShouldBe(RouteReason.RepeatedOnPrimary);
 
         // Known from now on, as in production.
         (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
-        _routes.Reads[2].Reason.ShouldBe(RouteReason.KnownToWrite);
+        Routes.Reads[2].Reason.ShouldBe(RouteReason.KnownToWrite);
 
         // What the server refused left the test's transaction whole, and able to write.
         context.Items.Add(new Item { Name = "written after a refusal" });
@@ -131,23 +110,23 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
     }
 
     [Fact]
-    public async Task Without_a_transaction_a_replica_refuses_to_write_all_the_same()
+    public async Task Without_aTransaction_a_replica_refuses_to_write_all_the_same()
     {
-        await _transaction.RollbackAsync(Stop);
-        await using var context = new MirrorContext(_connection, _routes);
+        await Transaction.RollbackAsync(Stop);
+        await using var context = new MirrorContext(new DbContextOptionsBuilder().UseTidemarkMirror(Connection, Routes).Options);
         (await context.Items.Select(i => MirrorContext.Draw(i.Id)).ToListAsync(Stop)).Count.ShouldBe(10);
-        _routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
+        Routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
         (await context.Items.Select(i => MirrorContext.Mode()).FirstAsync(Stop)).ShouldBe("on");
         await using var begun = await context.Database.BeginTransactionAsync(Stop);
         await context.Items.CountAsync(Stop);
-        _routes.Reads[^1].Reason.ShouldBe(RouteReason.Transaction, "the code under test began this one");
+        Routes.Reads[^1].Reason.ShouldBe(RouteReason.Transaction, "the code under test began this one");
     }
 
     [Fact]
     public async Task A_session_that_wrote_reads_from_the_primary_where_replicas_are_behind_and_from_them_where_they_are_not()
     {
         await using var behind = new RouteRecorder { ReplicasAreBehind = true };
-        foreach (var routes in (RouteRecorder[])[behind, _routes])
+        foreach (var routes in (RouteRecorder[])[behind, Routes])
         {
             using var session = routes.Source.BeginSession();
             await using (var context = Create(routes))
@@ -172,12 +151,13 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
     [Fact]
     public async Task What_a_mirror_cannot_do_is_refused_with_the_reason()
     {
-        await using var context = Create();
-        (await Should.ThrowAsync<InvalidOperationException>(context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))).Message.ShouldContain("UseTidemarkMirror");
-        using var closed = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
-        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, _routes)).Message.ShouldContain("must be open");
-        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(shared.Source).UseTidemarkMirror(_connection, _routes))
+        using var closed = new NpgsqlConnection(Shared.Cluster.Primary.ConnectionString);
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, Routes)).Message.ShouldContain("must be open");
+        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(Shared.Source).UseTidemarkMirror(Connection, Routes))
             .Message.ShouldContain("for a cluster already");
+
+        await Transaction.DisposeAsync();
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes)).Message.ShouldContain("This one has ended");
     }
 
     [Fact]
@@ -187,7 +167,7 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
         var compiled = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "MirrorExample.cs"), Stop);
         var lines = Between(compiled, "// docs\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         Between(shown, "```csharp\n", "```").ShouldBe(string.Join('\n', lines));
-        await MirrorExample.RunAsync(shared.Cluster.Primary.ConnectionString);
+        await MirrorExample.RunAsync(Shared.Cluster.Primary.ConnectionString);
     }
 
     private static string Between(string text, string start, string end)
@@ -200,20 +180,15 @@ public sealed class MirrorTests(OneServer shared) : IClassFixture<OneServer>, IA
 
     private async Task<string> ModeAsync()
     {
-        await using var command = new NpgsqlCommand("SHOW transaction_read_only", _connection);
+        await using var command = new NpgsqlCommand("SHOW transaction_read_only", Connection);
         return (string)(await command.ExecuteScalarAsync(Stop))!;
     }
 
-    private MirrorContext Create(RouteRecorder? routes = null)
-    {
-        var context = new MirrorContext(_connection, routes ?? _routes);
-        context.Database.UseTransaction(_transaction);
-        return context;
-    }
+    private MirrorContext Create(RouteRecorder? routes = null) => new(new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, routes ?? Routes).Options);
 }
 
 /// <summary>A server without replicas, with the tables of the store.</summary>
-public sealed class OneServer : StoreCluster
+public class OneServer : StoreCluster
 {
     protected override int Replicas => 0;
 
@@ -223,10 +198,17 @@ public sealed class OneServer : StoreCluster
         await Cluster.Primary.RunAsync(
             "CREATE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$; " +
             "CREATE FUNCTION mode() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('transaction_read_only') $$");
+        await Cluster.WaitForReplayAsync(TestContext.Current.CancellationToken);
     }
 }
 
-internal sealed class MirrorContext(NpgsqlConnection connection, RouteRecorder routes) : DbContext
+/// <summary>The same with a replica, to compare a mirror of the primary with.</summary>
+public sealed class OneServerAndReplica : OneServer
+{
+    protected override int Replicas => 1;
+}
+
+internal sealed class MirrorContext(DbContextOptions options) : DbContext(options)
 {
     public DbSet<Item> Items => Set<Item>();
 
@@ -235,8 +217,6 @@ internal sealed class MirrorContext(NpgsqlConnection connection, RouteRecorder r
     public static long Draw(int id) => throw new NotSupportedException($"Runs in the database only ({id}).");
 
     public static string Mode() => throw new NotSupportedException("Runs in the database only.");
-
-    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.UseTidemarkMirror(connection, routes);
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -15,7 +15,7 @@ internal sealed class Customer : IDisposable
     private int _wishes;
     private int _unread;
 
-    private Customer(Uri store, bool refusesSession) => _visitor = new Visitor(store) { RefusesSession = refusesSession };
+    private Customer(Uri store, bool refusesSession) => _visitor = Visitor.Of(store, refusesSession);
 
     /// <summary>Pages that did not show what was written just before, each with what was missing.</summary>
     public List<string> Stale { get; } = [];

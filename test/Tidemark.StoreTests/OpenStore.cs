@@ -42,7 +42,7 @@ public sealed class OpenStore : IAsyncLifetime
     }
 
     /// <summary>A browser of its own in front of the store, with nobody signed in.</summary>
-    internal Visitor Visit() => new(Process.Address);
+    internal Visitor Visit() => Visitor.Of(Process.Address);
 
     /// <summary>A browser of its own in front of the store.</summary>
     internal async Task<Visitor> SignInAsync(int user)

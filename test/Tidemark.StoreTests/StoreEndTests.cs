@@ -15,7 +15,7 @@ public sealed class StoreEndTests
     public async Task After_Ctrl_C_there_is_no_server_and_no_directory(bool alsoAtTheServers)
     {
         await using var store = await StoreProcess.OpenAsync();
-        using (var visitor = new Visitor(store.Address)) (await visitor.GetAsync("/")).FindFault().ShouldBeNull();
+        using (var visitor = Visitor.Of(store.Address)) (await visitor.GetAsync("/")).FindFault().ShouldBeNull();
 
         var servers = new List<Server>();
         foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) servers.Add(await Server.AtAsync(store.Announced(name)));

@@ -4,18 +4,11 @@ using System.Net;
 namespace Tidemark;
 
 /// <summary>A browser without a screen: cookies of its own, forms with their tokens, redirects followed at once.</summary>
-internal sealed class Visitor : IDisposable
+/// <param name="http">Leads to the store, and follows no redirects.</param>
+/// <param name="cookies">Those that it keeps.</param>
+internal sealed class Visitor(HttpClient http, CookieContainer cookies) : IDisposable
 {
-    private readonly Uri _store;
-    private readonly SocketsHttpHandler _handler = new() { AllowAutoRedirect = false };
-    private readonly HttpClient _http;
     private string? _token;
-
-    public Visitor(Uri store)
-    {
-        _store = store;
-        _http = new HttpClient(_handler);
-    }
 
     /// <summary>The id of who is signed in.</summary>
     public int User { get; private set; }
@@ -25,9 +18,19 @@ internal sealed class Visitor : IDisposable
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    /// <summary>A visitor over the network.</summary>
+    public static Visitor Of(Uri store, bool refusesSession = false)
+    {
+        var cookies = new CookieContainer();
+#pragma warning disable CA2000 // The client disposes of its handler, and the visitor of its client.
+        var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = cookies }) { BaseAddress = store };
+#pragma warning restore CA2000
+        return new Visitor(http, cookies) { RefusesSession = refusesSession };
+    }
+
     public async Task<Page> GetAsync(string path)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_store, path));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(http.BaseAddress!, path));
         return await SendAsync(request);
     }
 
@@ -35,7 +38,7 @@ internal sealed class Visitor : IDisposable
     /// <returns>The page that the redirect leads to; where there is none, the answer itself.</returns>
     public async Task<Page> PostAsync(string path, params (string Name, string Value)[] fields)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_store, path));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(http.BaseAddress!, path));
         request.Content = new FormUrlEncodedContent(fields
             .Append(("__RequestVerificationToken", _token ?? throw new InvalidOperationException("The page seen last has no form.")))
             .Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
@@ -49,16 +52,12 @@ internal sealed class Visitor : IDisposable
         User = user;
     }
 
-    public void Dispose()
-    {
-        _http.Dispose();
-        _handler.Dispose();
-    }
+    public void Dispose() => http.Dispose();
 
     private async Task<Page> SendAsync(HttpRequestMessage request)
     {
-        using var response = await _http.SendAsync(request, Stop);
-        if (RefusesSession && _handler.CookieContainer.GetCookies(_store)[".Tidemark"] is { } session) session.Expired = true;
+        using var response = await http.SendAsync(request, Stop);
+        if (RefusesSession && cookies.GetCookies(http.BaseAddress!)[".Tidemark"] is { } session) session.Expired = true;
         if (response is { StatusCode: HttpStatusCode.Redirect, Headers.Location: { } next }) return await GetAsync(next.OriginalString.Split('#')[0]);
 
         var page = new Page(request.RequestUri!, response.StatusCode, await response.Content.ReadAsStringAsync(Stop));

@@ -70,6 +70,9 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
             await warm.Notes.OnNode(node.Name).CountAsync(TestContext.Current.CancellationToken);
         }
 
+        await using (var warm = new JournalContext(shared.RoutedOptions(new Sent(), null)))
+            await warm.Database.ExecuteSqlAsync($"SELECT 1", TestContext.Current.CancellationToken);
+
         var act = Points.Single(p => p.Point == point).ActAsync;
         var plain = await EndAsync(act, new JournalContext(shared.PlainOptions(new Sent(), o => o.AddInterceptors(new Opening()))));
         plain.ShouldNotBe("no error");

@@ -41,6 +41,18 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task Openings_on_a_replica_are_logged_where_nobody_intercepts_them(bool sync)
+    {
+        var log = new List<string>();
+        await using var context = new JournalContext(shared.RoutedOptions(new Sent(), o => o.LogTo(log.Add, [RelationalEventId.ConnectionOpened])));
+        var notes = context.Notes.AsNoTracking().OnNode("pg-2");
+        _ = sync ? notes.ToList() : await notes.ToListAsync(Stop);
+        log.ShouldHaveSingleItem().ShouldContain($":{shared.Cluster["pg-2"].Port}");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task A_time_out_that_the_context_was_given_holds_on_a_replica_and_not_for_the_next_user_of_the_pool(bool sync)
     {
         var timeouts = new Timeouts();

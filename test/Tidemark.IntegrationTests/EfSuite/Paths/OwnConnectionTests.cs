@@ -41,9 +41,26 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         context.Database.SetConnectionString(shared.Cluster.Primary.ConnectionString + ";Application Name=own");
         var notes = context.Notes.AsNoTracking().Where(n => JournalContext.Setting("application_name", true) == "own").Select(n => n.Id);
         var plan = await notes.ExplainAnalyzeAsync(Stop);
-        plan.Decision.Reason.ShouldBe(RouteReason.Transaction);
+        plan.Decision.Reason.ShouldBe(RouteReason.OwnConnection);
         plan.Text.ShouldContain("rows=5");
         context.Database.GetDbConnection().State.ShouldBe(System.Data.ConnectionState.Closed);
+    }
+
+    [Fact]
+    public async Task No_node_is_named_for_what_runs_on_a_connection_of_its_own()
+    {
+        await using var own = new NpgsqlConnection(shared.Cluster["pg-2"].ConnectionString);
+        await using var context = Create();
+        context.Notes.Select(n => n.Id).ExplainRoute().Role.ShouldBe(NodeRole.Replica);
+        context.Database.SetDbConnection(own);
+        var told = context.Notes.Select(n => n.Id).ExplainRoute();
+        (told.Node, told.Role, told.Reason).ShouldBe((null, NodeRole.Unknown, RouteReason.OwnConnection));
+        told.ToString().ShouldBe("it runs on a connection that is none of the cluster's, wherever that leads");
+        told.Rejected.ShouldBeEmpty();
+        (await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop)).ShouldBe([shared.Cluster["pg-2"].Port]);
+
+        await own.OpenAsync(Stop);
+        await using (await context.Database.BeginTransactionAsync(Stop)) context.Notes.ExplainRoute().Reason.ShouldBe(RouteReason.OwnConnection);
     }
 
     [Fact]

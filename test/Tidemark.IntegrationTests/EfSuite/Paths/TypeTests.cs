@@ -29,7 +29,23 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
         return ReadAsync(sync ? "typed_asked_sync" : "typed_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => Mood.Cross));
     }
 
-    private async Task ReadAsync(string database, bool sync, bool buffers, Func<JournalContext, IQueryable<Mood>> query)
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task A_report_that_is_the_first_to_meet_such_an_enum_reads_it_in_its_snapshot(bool sync) => ReadAsync(
+        sync ? "typed_report_sync" : "typed_report", sync, buffers: false, db => db.Notes.AsNoTracking().Select(n => n.Mood), isReport: true);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Such_an_enum_is_a_parameter_in_a_report(bool sync)
+    {
+        var mood = Mood.Cross;
+        return ReadAsync(
+            sync ? "typed_report_asked_sync" : "typed_report_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => n.Mood), isReport: true);
+    }
+
+    private async Task ReadAsync(string database, bool sync, bool buffers, Func<JournalContext, IQueryable<Mood>> query, bool isReport = false)
     {
         await shared.Cluster.Primary.RunAsync($"CREATE DATABASE {database}");
         await shared.Cluster.WaitForReplayAsync(Stop);
@@ -53,11 +69,34 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
         (sync ? context.Database.EnsureCreated() : await context.Database.EnsureCreatedAsync(Stop)).ShouldBeTrue();
         context.Add(new Note { Text = "typed", Mood = Mood.Cross });
         await context.SaveChangesAsync(Stop);
+
+        // A read that names its node goes nowhere else, and a synchronous one does not wait for it.
+        await shared.Cluster.WaitForReplayAsync(Stop);
+        await Task.WhenAll(source.Nodes.Select((_, index) => source.Cluster.Monitor.SampleAsync(index, Stop)));
         await shared.Cluster.WaitForReplayAsync(Stop);
         foreach (var node in shared.Cluster.Nodes)
         {
+            if (isReport)
+            {
+                await ReadInReportAsync(source, context, node.Name, query(context), sync);
+                continue;
+            }
+
             var moods = query(context).OnNode(node.Name);
             (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node.Name);
+        }
+    }
+
+    private static async Task ReadInReportAsync(TidemarkDataSource source, JournalContext context, string node, IQueryable<Mood> moods, bool sync)
+    {
+        using var there = source.RequireNode(node);
+        await using (sync ? context.Database.BeginReadOnlyTransaction() : await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))
+        {
+            (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node);
+
+            // The transaction goes on, and its later queries know the type.
+            (await context.Notes.CountAsync(Stop)).ShouldBe(1);
+            (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node);
         }
     }
 }

@@ -1,0 +1,21 @@
+using Tidemark.Testing;
+
+[assembly: AssemblyFixture(typeof(Store.Servers))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Store;
+
+/// <summary>A primary and two replicas, which all ways share: one database is the primary alone, and so is what the mirror mirrors.</summary>
+public sealed class Servers : IAsyncLifetime
+{
+    public LocalCluster Cluster { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Cluster = await LocalCluster.StartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        await using var store = new StoreApplication([Cluster.Primary]);
+        using var _ = store.Visit();
+    }
+
+    public ValueTask DisposeAsync() => Cluster.DisposeAsync();
+}

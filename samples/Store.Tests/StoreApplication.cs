@@ -1,0 +1,28 @@
+using System.Net;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.Mvc.Testing.Handlers;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Store.Data;
+using Tidemark.Testing;
+
+namespace Store;
+
+/// <summary>The store in the test's own process, on the nodes given, with services of the test's in place of its own.</summary>
+internal sealed class StoreApplication(IEnumerable<LocalNode> nodes, Action<IServiceCollection>? replace = null) : WebApplicationFactory<StoreContext>
+{
+    /// <summary>A browser of its own in front of the store, with nobody signed in.</summary>
+    public Visitor Visit(bool refusesSession = false)
+    {
+        var cookies = new CookieContainer();
+        return new Visitor(CreateDefaultClient(new CookieContainerHandler(cookies)), cookies) { RefusesSession = refusesSession };
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        foreach (var node in nodes) builder.UseSetting($"Tidemark:Nodes:{node.Name}", node.ConnectionString);
+        builder.UseSetting("Logging:LogLevel:Tidemark", "Warning");
+        builder.ConfigureTestServices(services => replace?.Invoke(services));
+    }
+}

@@ -1,0 +1,51 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Tidemark.CompiledModel.Generated;
+
+namespace Tidemark.CompiledModel;
+
+/// <summary>What a model says of its entities' reads, when the model was compiled.</summary>
+public sealed class CompiledModelTests(RuleCluster shared) : IClassFixture<RuleCluster>
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Rules_of_entities_route_by_a_compiled_model_too()
+    {
+        var ports = new CommandPorts();
+        await using var context = new CompiledContext(
+            new DbContextOptionsBuilder().UseTidemark(shared.Source).UseModel(CompiledContextModel.Instance).AddInterceptors(ports).Options);
+        context.Model.ShouldBeSameAs(CompiledContextModel.Instance);
+
+        await context.Secrets.AsNoTracking().ToListAsync(Stop);
+        shared.NodeAt(ports.TakePorts().ShouldHaveSingleItem()).ShouldBe("pg-1");
+        context.Secrets.AsNoTracking().ExplainRoute().Reason.ShouldBe(RouteReason.EntityRule);
+
+        await context.Chapters.AsNoTracking().ToListAsync(Stop);
+        shared.NodeAt(ports.TakePorts().ShouldHaveSingleItem()).ShouldNotBe("pg-1");
+        RuleOf(CompiledContextModel.Instance, typeof(Story)).ShouldBe(Consistency.BoundedStaleness(TimeSpan.FromSeconds(30)));
+        RuleOf(CompiledContextModel.Instance, typeof(Chapter)).ShouldBeNull();
+    }
+
+    [Fact]
+    public void The_compiled_model_is_of_the_model_as_it_is_and_what_it_holds_is_text_which_is_written_out()
+    {
+        using var context = new CompiledContext(new DbContextOptionsBuilder().UseTidemark(shared.Source).Options);
+        context.Model.ShouldNotBeSameAs(CompiledContextModel.Instance);
+        var rules = Rules(context.Model);
+        rules.ShouldAllBe(rule => rule.Value is string);
+        rules.Count.ShouldBe(2);
+        Rules(CompiledContextModel.Instance).ShouldBe(rules);
+    }
+
+    private static Consistency? RuleOf(IModel model, Type entity) => EntityRule.Of(model.FindEntityType(entity)!);
+
+    private static List<(string Entity, string Name, object? Value)> Rules(IModel model) =>
+    [
+        .. from entity in model.GetEntityTypes()
+           from annotation in entity.GetAnnotations()
+           where annotation.Name.StartsWith("Tidemark", StringComparison.Ordinal)
+           orderby entity.Name, annotation.Name
+           select (entity.Name, annotation.Name, annotation.Value),
+    ];
+}
