@@ -39,10 +39,50 @@ internal static class Choices
         CustomParser = argument =>
         {
             if (int.TryParse(Text(argument), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
-            argument.AddError($"{name} takes a whole number from {least} to {most}, and not \"{Text(argument)}\".");
+            argument.AddError($"{name} takes a whole number from {least} to {most}, and not {Quoted.Word(Text(argument))}.");
             return null;
         },
     };
+
+    /// <summary>Whole numbers within bounds, between commas.</summary>
+    public static Option<int[]> Numbers(string name, string description, int least, int most, string form = "N,N,…") => new(name)
+    {
+        Description = description,
+        HelpName = form,
+        CustomParser = argument =>
+        {
+            var numbers = Text(argument).Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1).ToArray();
+            if (numbers.All(number => number >= least && number <= most)) return numbers;
+            argument.AddError($"{name} takes whole numbers from {least} to {most} with commas between them, and not {Quoted.Word(Text(argument))}.");
+            return null;
+        },
+    };
+
+    /// <summary>A time such as <c>500ms</c>, <c>30s</c>, <c>2min</c> or <c>00:00:30</c>, within bounds.</summary>
+    public static Option<TimeSpan> Time(string name, string description, TimeSpan otherwise, TimeSpan least, TimeSpan most) => new(name)
+    {
+        Description = description,
+        HelpName = "TIME",
+        DefaultValueFactory = _ => otherwise,
+        CustomParser = argument =>
+        {
+            if (TryTime(Text(argument), out var time) && time >= least && time <= most) return time;
+            argument.AddError($"{name} takes a time from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, such as 500ms, 30s or 2min, and not {Quoted.Word(Text(argument))}.");
+            return otherwise;
+        },
+    };
+
+    private static bool TryTime(string text, out TimeSpan time)
+    {
+        time = default;
+        if (text.Contains(':', StringComparison.Ordinal)) return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out time);
+        var unit = text.TrimStart([.. "0123456789."]);
+        var milliseconds = unit.Trim() switch { "ms" => 1, "s" or "" => 1000, "min" => 60_000, "h" => 3_600_000, _ => 0 };
+        if (milliseconds == 0 || !double.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) return false;
+        if (number * milliseconds > TimeSpan.MaxValue.TotalMilliseconds) return false;
+        time = TimeSpan.FromMilliseconds(number * milliseconds);
+        return true;
+    }
 
     /// <summary>A file to write; its folder must exist.</summary>
     public static Option<string?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
@@ -56,7 +96,7 @@ internal static class Choices
     {
         var text = Text(argument);
         if (Enum.GetNames<T>().Contains(text, StringComparer.OrdinalIgnoreCase)) return Enum.Parse<T>(text, ignoreCase: true);
-        argument.AddError($"{name} knows no \"{text}\". It knows {string.Join(", ", names)}.");
+        argument.AddError($"{name} knows no {Quoted.Word(text)}. It knows {string.Join(", ", names)}.");
         return default;
     }
 }

@@ -14,5 +14,10 @@ internal static class Json
         Converters = { new JsonStringEnumConverter() },
     };
 
+    private static readonly JsonSerializerOptions OnOneLine = new(Options) { WriteIndented = false };
+
+    /// <summary>One record to a line, for programs that read as it comes.</summary>
+    public static void WriteLine<T>(Terminal terminal, T record) => terminal.Out.WriteLine(JsonSerializer.Serialize(record, OnOneLine));
+
     public static void Write<T>(Terminal terminal, T record) => terminal.Out.WriteLine(JsonSerializer.Serialize(record, Options));
 }

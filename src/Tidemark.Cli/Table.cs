@@ -1,7 +1,11 @@
 namespace Tidemark.Cli;
 
 /// <summary>One column of a table.</summary>
-internal sealed record Column<T>(string Name, Func<T, string> Text, bool IsNumber = false);
+/// <param name="Name">Its heading.</param>
+/// <param name="Text">What it shows of a record.</param>
+/// <param name="IsNumber">It stands to the right.</param>
+/// <param name="Tone">What its colour says of a record; nothing by default.</param>
+internal sealed record Column<T>(string Name, Func<T, string> Text, bool IsNumber = false, Func<T, Tone>? Tone = null);
 
 /// <summary>Prints records as a table, or, where that is wider than the terminal, one record below the other.</summary>
 internal sealed class Table<T>(params Column<T>[] columns)
@@ -10,8 +14,8 @@ internal sealed class Table<T>(params Column<T>[] columns)
 
     public void Write(Terminal terminal, IReadOnlyCollection<T> records)
     {
-        var rows = records.Select(record => columns.Select(column => column.Text(record)).ToArray()).ToList();
-        var widths = columns.Select((column, i) => rows.Select(row => row[i].Length).Append(column.Name.Length).Max()).ToArray();
+        var rows = records.Select(record => columns.Select(column => new Cell(Words.Printable(column.Text(record)), column.Tone?.Invoke(record) ?? Tone.Plain)).ToArray()).ToList();
+        var widths = columns.Select((column, i) => rows.Select(row => row[i].Text.Length).Append(column.Name.Length).Max()).ToArray();
         if (widths.Sum() + (Gap.Length * (widths.Length - 1)) > terminal.Width) WriteBelow(terminal, rows);
         else WriteBeside(terminal, rows, widths);
     }
@@ -23,22 +27,32 @@ internal sealed class Table<T>(params Column<T>[] columns)
         foreach (var record in records) output.WriteLine($"| {string.Join(" | ", columns.Select(column => column.Text(record).Replace("|", "\\|", StringComparison.Ordinal)))} |");
     }
 
-    private void WriteBeside(Terminal terminal, IEnumerable<string[]> rows, int[] widths)
+    private void WriteBeside(Terminal terminal, IEnumerable<Cell[]> rows, int[] widths)
     {
-        string Line(string[] cells) => string.Join(Gap, cells.Select((cell, i) => columns[i].IsNumber ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd();
+        string Line(Cell[] cells)
+        {
+            var last = Array.FindLastIndex(cells, cell => cell.Text.Length > 0);
+            return string.Join(Gap, cells.Take(last + 1).Select((cell, i) =>
+            {
+                var (text, padding) = (terminal.Paint(cell.Text, cell.Tone), new string(' ', widths[i] - cell.Text.Length));
+                return columns[i].IsNumber ? padding + text : i == last ? text : text + padding;
+            }));
+        }
 
-        terminal.Out.WriteLine(terminal.Paint(Line([.. columns.Select(column => column.Name)]), Tone.Strong));
+        terminal.Out.WriteLine(Line([.. columns.Select(column => new Cell(column.Name, Tone.Strong))]));
         foreach (var row in rows) terminal.Out.WriteLine(Line(row));
     }
 
-    private void WriteBelow(Terminal terminal, IEnumerable<string[]> rows)
+    private void WriteBelow(Terminal terminal, IEnumerable<Cell[]> rows)
     {
         foreach (var row in rows)
         {
-            terminal.Line(row[0], Tone.Strong);
-            for (var i = 1; i < columns.Length; i++) Facts.Write(terminal, $"  {columns[i].Name}", row[i], nameWidth: 0);
+            terminal.Line(row[0].Text, Tone.Strong);
+            for (var i = 1; i < columns.Length; i++) Facts.Write(terminal, $"  {columns[i].Name}", row[i].Text, nameWidth: 0, row[i].Tone);
         }
     }
+
+    private readonly record struct Cell(string Text, Tone Tone);
 }
 
 /// <summary>Prints names and values, a pair to a line.</summary>
@@ -52,16 +66,17 @@ internal static class Facts
         foreach (var (name, value) in facts) Write(terminal, name, value, width);
     }
 
-    public static void Write(Terminal terminal, string name, string value, int nameWidth)
+    public static void Write(Terminal terminal, string name, string value, int nameWidth, Tone tone = Tone.Plain)
     {
+        (name, value) = (Words.Printable(name), Words.Printable(value));
         var padded = name.PadRight(nameWidth);
         if (padded.Length + 2 + value.Length <= terminal.Width)
         {
-            terminal.Out.WriteLine($"{terminal.Paint(padded, Tone.Quiet)}  {value}");
+            terminal.Out.WriteLine($"{terminal.Paint(padded, Tone.Quiet)}  {terminal.Paint(value, tone)}");
             return;
         }
 
         terminal.Line(name, Tone.Quiet);
-        foreach (var line in Words.Wrap(value, Math.Max(1, terminal.Width - Indent))) terminal.Out.WriteLine($"{new string(' ', Indent)}{line}");
+        terminal.Line(value, tone, Indent);
     }
 }

@@ -11,7 +11,29 @@ internal static class Words
 
     public static string Rate(double? rate) => rate is { } value ? value.ToString("0.##", CultureInfo.InvariantCulture) : "-";
 
+    /// <summary>A time such as <c>0.4 ms</c>, <c>12 ms</c>, <c>3.2 s</c> or <c>5 min</c>.</summary>
+    public static string Duration(double milliseconds) => milliseconds switch
+    {
+        < 10 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.0} ms"),
+        < 1000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms"),
+        < 120_000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 60_000:0} min"),
+    };
+
+    /// <summary>An amount such as <c>0 B</c>, <c>1.2 kB</c> or <c>3.4 MB</c>.</summary>
+    public static string Bytes(long? number) => number switch
+    {
+        null => "-",
+        < 1000 => string.Create(CultureInfo.InvariantCulture, $"{number} B"),
+        < 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{number / 1e3:0.0} kB"),
+        < 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{number / 1e6:0.0} MB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{number / 1e9:0.0} GB"),
+    };
+
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
+
+    /// <summary>A text without what would move the cursor or paint the terminal: names in a database may hold anything.</summary>
+    public static string Printable(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '?' : c)) : text;
 
     /// <summary>The lines of a text, none longer than so many columns unless a word is.</summary>
     public static IEnumerable<string> Wrap(string text, int width)

@@ -8,6 +8,8 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("simulate", "tidemark simulate --seeds 10000")]
     [InlineData("check", "tidemark check history.txt")]
+    [InlineData("doctor", "tidemark doctor --max-staleness 10s --json")]
+    [InlineData("cluster", "tidemark cluster up --replicas 2")]
     public async Task Help_shows_an_example_and_the_exit_codes(string command, string example)
     {
         var ran = await RanCommand.RunAsync(command, "--help");

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Tidemark.Cli.Local;
+using Tidemark.Testing;
+
+namespace Tidemark.Cli.Commands;
+
+/// <summary><c>tidemark cluster promote</c>: another primary.</summary>
+internal sealed class PromoteCommand(Terminal terminal) : NodeCommand(
+    terminal, "promote", "Make a replica the primary. The other replicas that run follow it; the old primary is left as it is.", needsNode: true, "tidemark cluster promote pg-2")
+{
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    {
+        var next = cluster.Cluster[node!];
+        if (next == cluster.Cluster.Primary) throw new CommandException($"{node} is the primary already.");
+        cluster.Replica(node!, $"it was the primary before {cluster.Cluster.Primary.Name}. First: {cluster.Command($"rejoin {node}")}");
+        cluster.Running(node!);
+        var start = TimeProvider.System.GetTimestamp();
+        await next.PromoteAsync(cancellationToken: cancellationToken);
+        var took = TimeProvider.System.GetElapsedTime(start);
+        var now = await cluster.SettleAsync(each => each.Running && each.Follows == node, cancellationToken);
+        var primary = now[node!];
+        if (!primary.Answers || primary.Role != LocalNodeRole.Primary) throw new CommandException($"{node} was promoted, and then did not say that it is the primary.");
+        Terminal.Line($"{node} is the primary, on timeline {primary.Timeline}; it took {Words.Seconds(took)}.");
+        foreach (var follower in now.Nodes.Where(each => each.Streaming && each.Follows == node)) Terminal.Line($"{follower.Name} follows it.");
+        cluster.TellFindings(now);
+        return ExitCode.Success;
+    }
+}
+
+/// <summary><c>tidemark cluster rejoin</c>: a replica of what history went on without.</summary>
+internal sealed class RejoinCommand(Terminal terminal) : NodeCommand(
+    terminal, "rejoin", "Make a replica of an old primary, or of a replica that was left behind. What only this node had is lost.", needsNode: true, "tidemark cluster rejoin pg-1")
+{
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    {
+        RejoinOutcome outcome;
+        try
+        {
+            outcome = await Terminal.WithStagesAsync($"Making {node} a replica of {cluster.Cluster.Primary.Name}", _ => cluster.Cluster[node!].RejoinAsync(cancellationToken));
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new CommandException(e.Message, e);
+        }
+
+        foreach (var obstacle in outcome.Obstacles) Terminal.Line($"({obstacle})", Tone.Quiet);
+        Terminal.Line(outcome.Method switch
+        {
+            RejoinMethod.Follow => $"{node} only had to be pointed to {cluster.Cluster.Primary.Name}: its history is the beginning of the primary's.",
+            RejoinMethod.Rewind => $"{node} was rewound (pg_rewind): what only it had is gone.",
+            _ => $"{node} was replaced by a copy of {cluster.Cluster.Primary.Name}: what only it had is gone.",
+        });
+        var now = await cluster.ReadAsync(cancellationToken);
+        cluster.Tell(now[node!]);
+        cluster.TellFindings(now);
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using Npgsql;
+using Tidemark.Testing;
+
+namespace Tidemark.Cli.Local;
+
+/// <summary>A command about one local cluster, which <c>--name</c> names.</summary>
+internal abstract class LocalCommand : TidemarkCommand
+{
+    private readonly Option<string> _name = new("--name")
+    {
+        Description = $"The cluster; {LocalHints.DefaultName} by default.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => LocalHints.DefaultName,
+        CompletionSources = { _ => KeptCluster.FindNames().Select(name => new CompletionItem(name)) },
+    };
+
+    protected LocalCommand(Terminal terminal, string name, string description, params string[] examples) : base(terminal, name, description, examples)
+    {
+        Add(_name);
+        Validators.Add(given =>
+        {
+            if (given.GetValue(_name) is { } cluster && !KeptCluster.IsName(cluster))
+                given.AddError($"--name {Quoted.Word(cluster)} cannot be the name of a folder: {KeptCluster.NameRule}.");
+        });
+    }
+
+    protected Option<string> NameOption => _name;
+
+    protected sealed override async Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RunAsync(result.GetRequiredValue(_name), result, cancellationToken);
+        }
+        catch (Exception e) when (e is LocalClusterException or KeyNotFoundException)
+        {
+            throw new CommandException(e.Message, e);
+        }
+        catch (NpgsqlException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandException($"a server of the cluster did not do it: {e.Message}\n'{LocalHints.Command(result.GetRequiredValue(_name), "status")}' tells how it stands.", e);
+        }
+    }
+
+    protected abstract Task<ExitCode> RunAsync(string cluster, ParseResult result, CancellationToken cancellationToken);
+}

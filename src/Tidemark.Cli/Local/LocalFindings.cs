@@ -1,0 +1,44 @@
+using Tidemark.Testing;
+
+namespace Tidemark.Cli.Local;
+
+/// <summary>Says what is not in order in a local cluster, and the command that mends it. Pure.</summary>
+internal static class LocalFindings
+{
+    public static IReadOnlyList<string> Of(string cluster, bool hasSynchronousReplicas, IReadOnlyList<LocalNodeStatus> nodes)
+    {
+        var primary = nodes.First(node => node.Role == LocalNodeRole.Primary || nodes.All(each => each.Role != LocalNodeRole.Primary));
+        List<string> findings = [.. nodes.Select(node => Of(node, primary, cluster)).OfType<string>()];
+        var missing = nodes.Where(node => node.Role == LocalNodeRole.Replica && node.Follows == primary.Name && !node.IsStreaming).Select(node => node.Name).ToList();
+        if (hasSynchronousReplicas && primary.Answers && missing.Count > 0)
+            findings.Add($"Commits on {primary.Name} wait until {string.Join(" and ", missing)} {(missing.Count == 1 ? "streams" : "stream")} again: the cluster has synchronous replicas.");
+        return findings;
+    }
+
+    private static string? Of(LocalNodeStatus node, LocalNodeStatus primary, string cluster)
+    {
+        string Do(string what, string? which = null) => LocalHints.Command(cluster, $"{what} {which ?? node.Name}");
+        return node switch
+        {
+            { IsRunning: false } when node == primary => $"{node.Name}, the primary, is down: {Do("start")}, or promote a replica.",
+            { IsRunning: false, IsHalfReplaced: true } => $"{node.Name} is down, and its data is half replaced, by a rejoin that did not finish: {Do("rejoin")}",
+            { IsRunning: false, Role: LocalNodeRole.OldPrimary } => $"{node.Name} is down, and was the primary before {primary.Name}: {Do("rejoin")}",
+            { IsRunning: false } when node.Follows == primary.Name => $"{node.Name} is down: {Do("start")}",
+            { IsRunning: false } => $"{node.Name} is down, and was left behind with {node.Follows}: {Do("rejoin")}",
+            { Answers: false, Refusal: { } refusal } => $"{node.Name} runs as process {node.ProcessId} and answers only: {refusal}. Look again in a moment: {LocalHints.Command(cluster, "status")}",
+            { Answers: false } => $"{node.Name} runs as process {node.ProcessId} and does not answer: {Do("kill")}",
+            { Role: LocalNodeRole.OldPrimary } => $"{node.Name} takes writes that no other node will have, for {primary.Name} is the primary: {Do("rejoin")}",
+            { Role: LocalNodeRole.Replica } when node.Follows != primary.Name => $"{node.Name} follows {node.Follows}, and {primary.Name} is the primary: {Do("rejoin")}",
+            { Role: LocalNodeRole.Replica, IsStreaming: false } when primary.Answers => $"{node.Name} does not stream from {primary.Name}: {Do("rejoin")}",
+            _ => null,
+        };
+    }
+}
+
+/// <summary>Commands as a person would type them.</summary>
+internal static class LocalHints
+{
+    public const string DefaultName = "default";
+
+    public static string Command(string cluster, string rest) => $"tidemark cluster {rest}{(cluster == DefaultName ? "" : $" --name {cluster}")}";
+}

@@ -1,0 +1,48 @@
+using Tidemark.Cli.Targets;
+
+namespace Tidemark.Cli.Status;
+
+/// <summary>Follows a cluster as an application does, and tells how it stands.</summary>
+internal sealed class StatusReader : IAsyncDisposable
+{
+    private readonly ClusterTarget _target;
+    private readonly TidemarkDataSource _source;
+    private readonly NodeLoad[] _loads;
+
+    private StatusReader(ClusterTarget target, TidemarkDataSource source) =>
+        (_target, _source, _loads) = (target, source, [.. target.Nodes.Select(node => new NodeLoad(node))]);
+
+    /// <summary>Opens it.</summary>
+    /// <exception cref="CommandException">No node answers; says why for each.</exception>
+    public static async Task<StatusReader> OpenAsync(ClusterTarget target, CancellationToken cancellationToken)
+    {
+        var source = await target.OpenAsync(cancellationToken);
+        if (source.Nodes.Any(node => node.Role != NodeRole.Unknown)) return new StatusReader(target, source);
+        await using (source) throw target.IsSilent(source);
+    }
+
+    /// <summary>How it stands now.</summary>
+    public async Task<ClusterRecord> ReadAsync(CancellationToken cancellationToken)
+    {
+        var loads = await Task.WhenAll(_loads.Select(load => load.ReadAsync(cancellationToken)));
+        var (snapshot, words) = (_source.Cluster.Monitor.Snapshot, _source.Nodes);
+        return new ClusterRecord(_target.Source, snapshot.Primary?.Name, [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i].Load, loads[i].Notes))]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var load in _loads) await load.DisposeAsync();
+        await _source.DisposeAsync();
+    }
+
+    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words, LoadRecord? load, IReadOnlyList<string> notes)
+    {
+        var isReplica = state.Standing == NodeStanding.Replica;
+        return new NodeRecord(
+            node.Name, node.Address, state.Role, words.IsServing, words.Problem, state.Timeline,
+            (ulong)state.Position == 0 ? null : state.Position.ToString(),
+            isReplica && snapshot.Primary is { } primary ? Math.Max(0, (long)(ulong)primary.Position - (long)(ulong)state.Position) : null,
+            isReplica && state.CompleteAsOf is { } asOf ? Math.Round(TimeProvider.System.GetElapsedTime(asOf).TotalMilliseconds, 1) : null,
+            load, notes, state.ServerVersion == 0 ? null : state.ServerVersion);
+    }
+}

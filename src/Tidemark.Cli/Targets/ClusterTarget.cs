@@ -1,0 +1,95 @@
+using Npgsql;
+
+namespace Tidemark.Cli.Targets;
+
+/// <summary>The cluster that a command is about, and where that was found. Never shown as a whole: connection strings hold passwords.</summary>
+/// <param name="source">Where it was found, for people, such as <c>appsettings.json</c>.</param>
+/// <param name="builder">Its nodes and settings.</param>
+internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder builder)
+{
+    private const string ApplicationName = "tidemark";
+    private const int RoundsForStaleness = 5;
+
+    /// <summary>Where it was found, for people.</summary>
+    public string Source { get; } = source;
+
+    /// <summary>Whether an application runs with these settings, and not only this command.</summary>
+    public bool IsConfiguration { get; init; }
+
+    /// <summary>What was configured of it, and the defaults of the rest.</summary>
+    public TidemarkOptions Options => builder.Options;
+
+    /// <summary>Its nodes, in the order of the configuration.</summary>
+    public IReadOnlyList<TargetNode> Nodes { get; } = [.. builder.Options.Nodes.Select(node => new TargetNode(node.Key, Settings(node.Value.ConnectionString)))];
+
+    /// <summary>A node by its name, in any case.</summary>
+    /// <exception cref="CommandException">There is none; lists those there are.</exception>
+    public TargetNode this[string name] => Nodes.FirstOrDefault(node => node.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new CommandException($"there is no node {Quoted.Word(name)} in the cluster from {Source}. Its nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.");
+
+    /// <summary>
+    /// Opens it as an application would, asks every node, and goes on asking for a moment until it is known how stale replicas can be: that takes a replica that
+    /// has reached a position which the primary was seen at.
+    /// </summary>
+    public async Task<TidemarkDataSource> OpenAsync(CancellationToken cancellationToken)
+    {
+        var source = builder.Build();
+        var monitor = source.Cluster.Monitor;
+        try
+        {
+            await monitor.FirstRoundAsync(cancellationToken);
+            for (var round = 0; round < RoundsForStaleness && monitor.Snapshot.Nodes.Any(node => node is { Standing: NodeStanding.Replica, CompleteAsOf: null }); round++)
+                await Task.WhenAll(monitor.Snapshot.Nodes.Select(node => monitor.SampleAsync(node.Index, cancellationToken)));
+            return source;
+        }
+        catch
+        {
+            await source.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>There is no primary, for something that needs one; says what was seen of each node.</summary>
+    public CommandException HasNoPrimary(TidemarkDataSource source, string why) => new($"there is no primary {why} (cluster from {Source}):{Seen(source)}");
+
+    /// <summary>No node answers as a server of the cluster; says why for each.</summary>
+    public CommandException IsSilent(TidemarkDataSource source) => new($"no node of the cluster from {Source} can be asked:{Seen(source)}");
+
+    private string Seen(TidemarkDataSource source) =>
+        string.Concat(Nodes.Zip(source.Nodes, (node, status) => $"\n  {node}: {status.Problem ?? "is a replica"}"));
+
+    private static NpgsqlConnectionStringBuilder Settings(string text)
+    {
+        var settings = ConnectionText.Parse(text)[0];
+        settings.ApplicationName ??= ApplicationName;
+        return settings;
+    }
+}
+
+/// <summary>One node of a <see cref="ClusterTarget"/>.</summary>
+/// <param name="name">Its name.</param>
+/// <param name="settings">How to reach it.</param>
+internal sealed class TargetNode(string name, NpgsqlConnectionStringBuilder settings)
+{
+    // Npgsql takes no more.
+    private const int MaxTimeoutSeconds = 1024;
+
+    /// <summary>Its name.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>How to reach it. Holds a password, perhaps.</summary>
+    public NpgsqlConnectionStringBuilder Settings { get; } = settings;
+
+    /// <summary>Where it is, without a secret.</summary>
+    public string Address => $"{Settings.Host}:{Settings.Port}";
+
+    /// <summary>How to reach it for one question, which ends in about this time though the server says nothing.</summary>
+    public string Within(TimeSpan patience)
+    {
+        var seconds = Math.Max(1, (int)Math.Ceiling(patience.TotalSeconds));
+        return new NpgsqlConnectionStringBuilder(Settings.ConnectionString) { Pooling = false, Timeout = Math.Min(seconds, MaxTimeoutSeconds), CommandTimeout = seconds, CancellationTimeout = -1 }.ConnectionString;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name == Address ? Name : $"{Name} ({Address})";
+}

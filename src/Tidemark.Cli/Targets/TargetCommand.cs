@@ -1,0 +1,28 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Tidemark.Cli.Targets;
+
+/// <summary>A command about a cluster, which <see cref="TargetOptions"/> finds.</summary>
+internal abstract class TargetCommand : TidemarkCommand
+{
+    private readonly TargetOptions _options;
+
+    protected TargetCommand(Terminal terminal, TargetEnvironment environment, string name, string description, params string[] examples)
+        : base(terminal, name, description, examples)
+    {
+        _options = new TargetOptions(environment);
+        _options.AddTo(this);
+    }
+
+    protected override Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken) => RunAsync(_options.Find(result), result, cancellationToken);
+
+    /// <summary>Runs the command.</summary>
+    /// <param name="target">The cluster it is about.</param>
+    /// <param name="result">What was asked for; it has passed the validators.</param>
+    /// <param name="cancellationToken">Ctrl-C.</param>
+    protected abstract Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken);
+
+    /// <summary>The option that names the cluster; null: none was given.</summary>
+    protected string? OptionOfTarget(CommandResult given) => _options.Given(given);
+}

@@ -1,0 +1,117 @@
+using Npgsql;
+using Tidemark.Cli;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<ClusterOfThree>
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_read_goes_to_a_replica_and_it_is_told_why_not_to_the_others()
+    {
+        var ran = await ExplainAsync("--json");
+
+        ran.Json.GetProperty("role").GetString().ShouldBe("Replica");
+        ran.Json.GetProperty("rejected").EnumerateArray().Select(node => node.GetProperty("reason").GetString()).Order().ShouldBe(["IsPrimary", "NotPicked"]);
+        ran.ExitCode.ShouldBe(ExitCode.Success);
+    }
+
+    [Fact]
+    public async Task The_level_decides()
+    {
+        var ran = await ExplainAsync("--consistency", "Strong");
+
+        ran.Output.ShouldContain($"A read at Strong goes to\n  {three.NameOf("pg-1")} (primary): strong consistency was asked for");
+        ran.Lines.Count(line => line.EndsWith(": is a replica", StringComparison.Ordinal)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task After_a_token_only_a_replica_that_has_its_place_will_do()
+    {
+        await three.Cluster["pg-2"].PauseReplayAsync(Cancelled);
+        await three.Cluster["pg-3"].PauseReplayAsync(Cancelled);
+        try
+        {
+            var token = await WriteAsync();
+            var behind = await ExplainAsync("--after", token);
+            behind.Output.ShouldContain($"{three.NameOf("pg-1")} (primary): no replica can serve this read");
+            behind.Output.ShouldContain("bytes short");
+
+            await three.Cluster["pg-3"].ResumeReplayAsync(Cancelled);
+            await three.Cluster.WaitForReplayAsync(Cancelled);
+            (await ExplainAsync("--after", token, "--json")).Json.GetProperty("node").GetString().ShouldBe(three.NameOf("pg-3"));
+        }
+        finally
+        {
+            await three.Cluster["pg-2"].ResumeReplayAsync(Cancelled);
+            await three.Cluster["pg-3"].ResumeReplayAsync(Cancelled);
+        }
+    }
+
+    [Fact]
+    public async Task A_bound_that_replicas_keep_is_known_at_the_first_look()
+    {
+        var ran = await ExplainAsync("--consistency", "BoundedStaleness(00:00:05)", "--json");
+        ran.Json.GetProperty("role").GetString().ShouldBe("Replica", ran.Output);
+
+        var tooSmall = await ExplainAsync("--consistency", "BoundedStaleness(00:00:00.05)");
+        tooSmall.ExitCode.ShouldBe(ExitCode.WrongUsage);
+        tooSmall.Errors.ShouldNotContain("should not happen");
+    }
+
+    [Fact]
+    public async Task A_node_by_name_and_a_write_are_explained_too()
+    {
+        (await ExplainAsync("--node", three.NameOf("pg-2"))).Output.ShouldContain("it was asked for by name");
+        (await ExplainAsync("--write")).Output.ShouldContain($"A write goes to\n  {three.NameOf("pg-1")} (primary): writes go to the primary");
+    }
+
+    [Fact]
+    public async Task Without_a_primary_a_write_goes_nowhere_and_that_is_a_finding()
+    {
+        var ran = await RanCommand.RunAsync("explain", "--write", "--connection", three.Cluster["pg-2"].ConnectionString);
+        ran.Output.ShouldContain("no node");
+        ran.ExitCode.ShouldBe(ExitCode.Finding);
+    }
+
+    [Theory]
+    [InlineData("--consistency", "Strongest", "--consistency knows no \"Strongest\". The levels are Strong, Session")]
+    [InlineData("--after", "rubbish", "--after takes a token as CausalToken.ToString() gives it")]
+    [InlineData("--node", "pg-9", "there is no node \"pg-9\" in the cluster from --connection. Its nodes are 127.0.0.1")]
+    public async Task What_cannot_be_explained_is_refused(string option, string value, string complaint)
+    {
+        var ran = await ExplainAsync(option, value);
+        ran.Errors.ShouldContain(complaint);
+        ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
+    }
+
+    [Fact]
+    public async Task A_token_of_another_cluster_is_refused()
+    {
+        await using var other = await LocalCluster.StartAsync(replicas: 0, Cancelled);
+        await using var source = TidemarkDataSource.Create(other.Primary.ConnectionString);
+        using var session = source.BeginSession();
+        await source.OpenWriteConnection().DisposeAsync();
+
+        var ran = await ExplainAsync("--after", (await source.CaptureTokenAsync(Cancelled)).ToString());
+        ran.Errors.ShouldContain("its positions mean nothing here");
+        ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
+    }
+
+    private Task<RanCommand> ExplainAsync(params string[] arguments) => RanCommand.RunAsync(["explain", .. three.Options, .. arguments]);
+
+    private async Task<string> WriteAsync()
+    {
+        await using var source = TidemarkDataSource.Create(three.Cluster.Primary.ConnectionString);
+        using var session = source.BeginSession();
+        await using (var connection = await source.OpenWriteConnectionAsync(Cancelled))
+        {
+            await using var command = new NpgsqlCommand("CREATE TABLE IF NOT EXISTS written (n int)", connection);
+            await command.ExecuteNonQueryAsync(Cancelled);
+        }
+
+        return (await source.CaptureTokenAsync(Cancelled)).ToString();
+    }
+}
