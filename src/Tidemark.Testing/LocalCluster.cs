@@ -157,8 +157,15 @@ public sealed class LocalCluster : IAsyncDisposable
         // One write says both, that it is the primary and that it follows nobody: whatever is cut short after it, the next process knows.
         _primary = next;
         await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
+        // Servers write records of their own, and one may have reached only some of the replicas when the old primary died: whoever has it cannot follow.
+        var fork = await next.ReplayPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var node in followers)
-            await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);
+        {
+            if (await node.ReceivedPositionAsync(cancellationToken).ConfigureAwait(false) > fork)
+                await node.ReplaceHistoryAsync(cancellationToken).ConfigureAwait(false);
+            else
+                await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private IEnumerable<LocalNode> RunningFollowers() => _nodes.Where(node => node.IsRunning && node.Follows == _primary);

@@ -136,10 +136,13 @@ public sealed class LocalNode
     /// Makes this replica the primary (<c>pg_promote</c>) and returns when it accepts writes. The old primary is left as it is:
     /// if it still runs, there are two.
     /// </summary>
-    /// <param name="follow">Whether the other running replicas are re-pointed to this one. Default true; a stopped one stays with the old primary until <see cref="FollowAsync"/>.</param>
+    /// <param name="follow">
+    /// Whether the other running replicas follow this one. One that had received more than this one is rewound, or copied, as by <see cref="RejoinAsync"/>. Default
+    /// true; a stopped one stays with the old primary until <see cref="FollowAsync"/>.
+    /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="InvalidOperationException">This node is no replica.</exception>
-    /// <exception cref="LocalClusterException">It refuses writes after <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    /// <exception cref="LocalClusterException">It refuses writes after <see cref="LocalClusterOptions.Timeout"/>; or one that is to follow it does not stream.</exception>
     public Task PromoteAsync(bool follow = true, CancellationToken cancellationToken = default) =>
         _cluster.PromoteAsync(this, follow, cancellationToken);
 
@@ -174,7 +177,7 @@ public sealed class LocalNode
             throw new LocalClusterException($"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start it, or promote another node.");
         if (IsRunning && Follows == primary && await primary.HasFollowerAsync(this, SettlingTime, cancellationToken).ConfigureAwait(false))
             throw new InvalidOperationException($"{Name} is a replica in good order: it streams from {primary.Name}.");
-        return await new Rejoin(this, _folder, primary, _cluster.Launcher).RunAsync(cancellationToken).ConfigureAwait(false);
+        return await ReplaceHistoryAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until this node has replayed all that the cluster's primary had flushed when this was called.</summary>
@@ -191,9 +194,20 @@ public sealed class LocalNode
         if (this == _cluster.Primary)
             return;
         await _server.WaitAsync($"replay {position}", async () =>
-            await AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken).ConfigureAwait(false) >= position, cancellationToken)
-            .ConfigureAwait(false);
+            await ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= position, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Makes a replica of the present primary of this node, whatever it has.</summary>
+    internal Task<RejoinOutcome> ReplaceHistoryAsync(CancellationToken cancellationToken) =>
+        new Rejoin(this, _folder, _cluster.Primary, _cluster.Launcher).RunAsync(cancellationToken);
+
+    /// <summary>How far this node has replayed; of one that was promoted, where its own timeline began. Null for one that was never a replica.</summary>
+    internal Task<NpgsqlLogSequenceNumber?> ReplayPositionAsync(CancellationToken cancellationToken) =>
+        AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken);
+
+    /// <summary>How far this replica has received or replayed, whichever is further.</summary>
+    internal Task<NpgsqlLogSequenceNumber?> ReceivedPositionAsync(CancellationToken cancellationToken) =>
+        AskAsync<NpgsqlLogSequenceNumber?>("SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())", cancellationToken);
 
     internal async Task<NpgsqlLogSequenceNumber> FlushPositionAsync(CancellationToken cancellationToken) =>
         await AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()", cancellationToken).ConfigureAwait(false);

@@ -80,6 +80,29 @@ public sealed class RejoinTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_promotion_takes_along_a_replica_that_had_received_more(bool hasReplayed)
+    {
+        await using var cluster = await LocalCluster.StartAsync(replicas: 3, Stop);
+        var (next, ahead) = (cluster["pg-2"], cluster["pg-3"]);
+        var table = await cluster.Primary.MakeTableAsync();
+        await cluster.WaitForReplayAsync(Stop);
+        await next.StopAsync(cancellationToken: Stop);
+        if (!hasReplayed) await ahead.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
+        await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
+        await ahead.UntilAsync<bool>($"SELECT pg_last_wal_receive_lsn() >= '{await cluster.Primary.FlushPositionAsync(Stop)}'", has => has);
+        await cluster.Primary.KillAsync(Stop);
+        await next.StartAsync(Stop);
+
+        await next.PromoteAsync(cancellationToken: Stop);
+        if (!hasReplayed) await ahead.DelayReplayAsync(TimeSpan.Zero, Stop);
+        await next.RunAsync($"INSERT INTO {table} VALUES (2)");
+        foreach (var replica in cluster.Replicas) await ShouldBeReplicaWithAsync(cluster, replica, table, row: 2);
+        cluster.Replicas.Select(replica => replica.Name).ShouldBe(["pg-3", "pg-4"]);
+    }
+
+    [Theory]
     [InlineData(15)]    // with pg_rewind, which fails
     [InlineData(16)]    // the package of npm, which has none
     [InlineData(17)]

@@ -127,6 +127,7 @@ public sealed class ServerLifeTests : IAsyncLifetime
         await Cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await StoreCluster.UntilAsync(_store.Source, nodes => nodes.Primary == "pg-2");
         (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
+        await _store.Source.UntilReadOnReplicaAsync(Cluster);
         for (var i = 0; i < 50; i++) (await _store.Source.ReadAsync<int>("1")).Port.ShouldBe(Cluster["pg-3"].Port);
     }
 
