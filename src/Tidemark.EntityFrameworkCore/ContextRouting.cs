@@ -16,6 +16,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     private readonly CommandJudge _judge;
     private readonly ReplicaEntities? _replicaEntities;
     private ConsistencySession _own;
+    private QueryTrip? _idleTrip;
     private RouteDecision _lastDecision;
     private RouteReason _whyPrimary;
     private bool _tracks;
@@ -119,6 +120,12 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _lastNode = decision.NodeIndex;
         return _connections.To(decision, Session);
     }
+
+    /// <summary>Runs a query; used again from one to the next, and never by two at once.</summary>
+    public QueryTrip TakeTrip() => Interlocked.Exchange(ref _idleTrip, null) ?? new QueryTrip(this);
+
+    /// <summary>The trip has run its query.</summary>
+    public void Return(QueryTrip trip) => Volatile.Write(ref _idleTrip, trip);
 
     /// <summary>The query under way plays on the node of the decision: it is sent on the mirror's connection.</summary>
     public void PlayOn(in RouteDecision decision, bool isWrite)

@@ -37,6 +37,9 @@ internal sealed class NodeConnection(RelationalConnectionDependencies dependenci
         _lease?.Renew(decision.State, session);
     }
 
+    /// <summary>What it must show, now that it is open, before its rows are believed.</summary>
+    public ConnectionCheck Check(in RouteDecision decision) => source.Cluster.CheckOf(_lease!, decision);
+
     /// <summary>The rows of the read under way, or its error, reach the caller.</summary>
     public void Deliver() => _lease?.Deliver();
 

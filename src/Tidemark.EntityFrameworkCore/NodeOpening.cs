@@ -35,7 +35,7 @@ internal sealed class NodeOpening<T>(
         _node = routing.NewConnectionTo(decision);
         if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
-        return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
+        return _node.Check(decision);
     }
 
     public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)

@@ -3,13 +3,25 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>One query that may leave the primary: on the context's own connection to the node of each attempt, and on the main one if it writes.</summary>
-internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, RelationalCommandParameterObject parameters) : IReadTrip<RelationalDataReader>
+/// <summary>
+/// One query at a time that may leave the primary: on the context's own connection to the node of each attempt, and on the main one if it writes. Serves the next
+/// query of its context once this one is read.
+/// </summary>
+internal sealed class QueryTrip(ContextRouting routing) : IReadTrip<RelationalDataReader>
 {
+    private RoutedCommand _command = null!;
+    private RelationalCommandParameterObject _parameters;
     private NodeConnection? _node;
     private bool _isOpen;
 
     public bool RunsCallersCommand => true;
+
+    /// <summary>Is about to run a query.</summary>
+    public QueryTrip Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
+    {
+        (_command, _parameters) = (command, parameters);
+        return this;
+    }
 
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
     {
@@ -19,21 +31,22 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
         if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
         _isOpen = true;
-        return routing.Source.Cluster.CheckOf(_node.DbConnection.PostgresParameters, decision);
+        return _node.Check(decision);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
     {
         // A query is routed only where nothing else is open on the main connection, so one that writes commits by itself there.
-        if (_node is null) return await command.SendAsync(parameters, mustShow: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+        if (_node is null) return await _command.SendAsync(_parameters, mustShow: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await NodeTypes.ReadAsync(command, Through(_node), routing.Source, _node.NodeIndex, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await NodeTypes.ReadAsync(_command, Through(_node), routing.Source, _node.NodeIndex, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();
             await CloseAsync(isAsync).ConfigureAwait(false);
+            End();
             return reader;
         }
         catch (ReplicaBehindException)
@@ -55,14 +68,21 @@ internal sealed class QueryTrip(RoutedCommand command, ContextRouting routing, R
     /// <summary>The query on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>
     private RelationalCommandParameterObject Through(NodeConnection node)
     {
-        node.CommandTimeout = parameters.Connection.CommandTimeout;
+        node.CommandTimeout = _parameters.Connection.CommandTimeout;
         return new(
             node,
-            parameters.ParameterValues,
-            parameters.ReaderColumns,
-            parameters.Context,
-            parameters.Logger,
-            parameters.DetailedErrorsEnabled,
-            parameters.CommandSource);
+            _parameters.ParameterValues,
+            _parameters.ReaderColumns,
+            _parameters.Context,
+            _parameters.Logger,
+            _parameters.DetailedErrorsEnabled,
+            _parameters.CommandSource);
+    }
+
+    // One that failed has more attempts before it, or is not used again.
+    private void End()
+    {
+        (_command, _parameters, _node) = (null!, default, null);
+        routing.Return(this);
     }
 }

@@ -86,13 +86,12 @@ internal sealed class RoutedCommand(
     /// <param name="isAsync">False: the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<RelationalDataReader> SendAsync(
+    internal ValueTask<RelationalDataReader> SendAsync(
         RelationalCommandParameterObject parameterObject, Place? mustShow, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
         (_mustShow, _rides) = (mustShow, isAlone);
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-        return isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
+        return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
 #pragma warning restore CA1849
     }
 
@@ -175,7 +174,7 @@ internal sealed class RoutedCommand(
     }
 
     private IReadTrip<RelationalDataReader> Trip(ContextRouting routing, in RelationalCommandParameterObject command) =>
-        routing.Mirror is { } mirror ? new MirrorTrip(mirror, this, routing, command) : new QueryTrip(this, routing, command);
+        routing.Mirror is { } mirror ? new MirrorTrip(mirror, this, routing, command) : routing.TakeTrip().Of(this, command);
 
     private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

@@ -9,6 +9,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     private readonly FakeServer _server = new();
     private readonly ProbeAnswer[] _answers = [Primary(), Replica()];
     private readonly TidemarkDataSource _source;
+    private ReadLease _lease = null!;
 
     public ConnectionCheckTests()
     {
@@ -29,10 +30,10 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         await using var connection = await OpenAsync();
 
-        Check(connection, new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
         await ProbeAsync();
-        Check(connection, new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.None);
-        Check(connection, new ReadRequirement { MustInclude = Place(110) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.None);
+        Check(new ReadRequirement { MustInclude = Place(110) }).ShouldBe(ConnectionCheck.Position);
     }
 
     [Fact]
@@ -40,7 +41,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         await using var connection = await OpenAsync();
 
-        Check(connection, default).ShouldBe(ConnectionCheck.None);
+        Check(default).ShouldBe(ConnectionCheck.None);
     }
 
     [Fact]
@@ -50,10 +51,10 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         var bounded = new ReadRequirement { CompleteSince = 0 };
         await using var connection = await OpenAsync();
 
-        Check(connection, bounded).ShouldBe(ConnectionCheck.Position);
+        Check(bounded).ShouldBe(ConnectionCheck.Position);
         _source.Cluster.Decide(bounded).MustShow.ShouldBe(Place(100), "what made the node fresh enough");
         await ProbeAsync();
-        Check(connection, bounded).ShouldBe(ConnectionCheck.None);
+        Check(bounded).ShouldBe(ConnectionCheck.None);
     }
 
     [Fact]
@@ -62,11 +63,11 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         await using var connection = await OpenAsync();
         var stay = new ReadRequirement { StayOn = new NodeEpoch(1, 1) };
 
-        Check(connection, stay).ShouldBe(ConnectionCheck.TooYoung);
-        Check(connection, stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.TooYoung, "though it was named");
-        Check(connection, stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.None);
+        Check(stay).ShouldBe(ConnectionCheck.TooYoung);
+        Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.TooYoung, "though it was named");
+        Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.None);
         await ProbeAsync();
-        Check(connection, stay).ShouldBe(ConnectionCheck.None);
+        Check(stay).ShouldBe(ConnectionCheck.None);
     }
 
     [Fact]
@@ -79,15 +80,14 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         new ReadOf(Include: 300).Decide(Of(Primary(200), Silence)).MustShow.ShouldBeNull("the primary has everything");
     }
 
-    private ConnectionCheck Check(NpgsqlConnection connection, ReadRequirement requirement) =>
-        _source.Cluster.CheckOf(connection.PostgresParameters, _source.Cluster.Decide(requirement));
+    private ConnectionCheck Check(ReadRequirement requirement) => _source.Cluster.CheckOf(_lease, _source.Cluster.Decide(requirement));
 
     /// <summary>Opens a connection to the replica, and has it seen for the first time.</summary>
     private async Task<NpgsqlConnection> OpenAsync()
     {
         await _source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await ProbeAsync();
-        var connection = _source.Cluster.CreateRead(_source.Cluster.Decide(new ReadRequirement { OnNode = "pg-2" }), session: null, out _);
+        var connection = _source.Cluster.CreateRead(_source.Cluster.Decide(new ReadRequirement { OnNode = "pg-2" }), session: null, out _lease);
         await connection.OpenAsync(Cancelled);
         return connection;
     }

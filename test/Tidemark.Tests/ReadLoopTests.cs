@@ -81,8 +81,12 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
         public bool RunsCallersCommand => true;
 
-        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(test._source.Cluster.CheckOf(_connection, decision));
+        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        {
+            var lease = test._source.Cluster.LeaseRead(decision, session: null);
+            lease.Opened(_connection);
+            return ValueTask.FromResult(test._source.Cluster.CheckOf(lease, decision));
+        }
 
         public ValueTask<Trip?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
         {

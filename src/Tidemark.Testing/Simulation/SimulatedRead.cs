@@ -48,7 +48,7 @@ internal sealed class SimulatedRead(
 
         _lease = application.Source.Cluster.LeaseRead(decision, NotesWrongly ? null : session);
         _lease.Opened(_connection.Identity);
-        var check = application.Source.Cluster.CheckOf(_connection.Identity, decision);
+        var check = application.Source.Cluster.CheckOf(_lease, decision);
         if (check == ConnectionCheck.None) CheckRoute(decision);
         return check;
     }

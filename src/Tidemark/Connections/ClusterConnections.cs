@@ -128,10 +128,11 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>What an open connection must show before its rows are believed.</summary>
-    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="lease">Follows the connection.</param>
     /// <param name="decision">Why it was opened.</param>
-    public ConnectionCheck CheckOf(object connection, in RouteDecision decision)
+    public ConnectionCheck CheckOf(ReadLease lease, in RouteDecision decision)
     {
+        var connection = lease.Connection!;
         if (!decision.IsReplica)
             return decision.State.IsPooled || _lives.IsProven(connection, decision.State, Monitor.ProbesSent) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
         var (must, node) = (decision.MustShow, decision.State);

@@ -9,7 +9,7 @@ namespace Tidemark;
 /// </summary>
 internal sealed class ConnectionLives
 {
-    // By NpgsqlConnection.PostgresParameters: one object for each physical connection, the same whenever the pool gives it out again.
+    // By ReadLease.Connection.
     private readonly ConditionalWeakTable<object, Life> _lives = [];
 
     /// <summary>Whether what the node's last probe brought is proven for this open connection.</summary>

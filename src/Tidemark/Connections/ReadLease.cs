@@ -11,9 +11,11 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 {
     private NodeState _node = node;
     private ConsistencySession? _session = session;
-    private object? _connection;
     private bool _isOpen;
     private bool _isDelivered;
+
+    /// <summary>The identity of the physical connection that was opened last; <see langword="null"/>: none was.</summary>
+    public object? Connection { get; private set; }
 
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection) => connection.StateChange += OnStateChange;
@@ -33,7 +35,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     {
         if (_isOpen) return;
         _isOpen = true;
-        _connection = _session is null ? null : connection;
+        Connection = connection;
         Interlocked.Increment(ref readsInFlight[_node.Index]);
     }
 
@@ -43,11 +45,12 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         if (!_isOpen) return;
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
-        if (_isDelivered) _session?.Saw(_node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, _connection);
+        if (_isDelivered) _session?.Saw(_node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, Connection);
     }
 
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
+        // One object for each physical connection, the same whenever the pool gives it out again.
         if (change.CurrentState == ConnectionState.Open) Opened(((NpgsqlConnection)sender).PostgresParameters);
         else Closed();
     }

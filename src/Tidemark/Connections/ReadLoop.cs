@@ -64,7 +64,7 @@ internal static class ReadLoop
         while (true)
         {
             await horizons.ResolveAsync(attempts, isAsync, cancellationToken).ConfigureAwait(false);
-            var decision = attempts.Next();
+            attempts.Next();
             if (horizons.Validate(attempts)) continue;
             if (attempts.WaitsFor is { } place)
             {
@@ -72,18 +72,18 @@ internal static class ReadLoop
                 continue;
             }
 
-            using var activity = RouteActivity.Start(decision);
+            using var activity = RouteActivity.Start(attempts.Decision);
             var isOpen = false;
             try
             {
-                var check = await trip.OpenAsync(decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
+                var check = await trip.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
                 isOpen = true;
                 if (check == ConnectionCheck.Unwitnessed && attempts.Session is { IsSomewhere: true } session)
-                    await horizons.WitnessAsync(session, decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+                    await horizons.WitnessAsync(session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
                 {
-                    var mustShow = check == ConnectionCheck.Position ? decision.MustShow : null;
+                    var mustShow = check == ConnectionCheck.Position ? attempts.Decision.MustShow : null;
                     if (await trip.SendAsync(mustShow, isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
                     {
                         trip.Deliver();

@@ -26,7 +26,7 @@ internal sealed class ReadOpening<T>(
         _connection = cluster.CreateRead(decision, session, out _lease);
         if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _connection.Open();
-        return cluster.CheckOf(_connection.PostgresParameters, decision);
+        return cluster.CheckOf(_lease, decision);
     }
 
     public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tidemark;
@@ -213,9 +214,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             _connection = _cluster.Create(decision, isWrite, _session, out _lease);
             if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             else _connection.Open();
-            return isWrite ? ConnectionCheck.None : _cluster.CheckOf(_connection.PostgresParameters, decision);
+            return _lease is null ? ConnectionCheck.None : _cluster.CheckOf(_lease, decision);
         }
 
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         public async ValueTask<DbDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
         {
             var connection = _connection!;
@@ -240,6 +242,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             else _connection!.Dispose();
         }
 
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
         {
             var inner = command._inner;

@@ -135,8 +135,15 @@ internal sealed class PendingPlaces
     /// <summary>The server processes of the primary that may still commit something; empty: none is known.</summary>
     public int[] BackendsInDoubtAt(NodeState primary)
     {
-        if (!_writes.Exists(w => w.IsInDoubt && w.Backend != 0)) return [];
-        return [.. _writes.Where(w => w.Backend != 0 && w.IsInDoubtAt(primary)).Select(w => w.Backend).Distinct()];
+        // Asked before every read: nothing is allocated where there is no doubt.
+        List<int>? backends = null;
+        foreach (var write in _writes)
+        {
+            if (write.Backend == 0 || !write.IsInDoubtAt(primary) || backends?.Contains(write.Backend) == true) continue;
+            (backends ??= []).Add(write.Backend);
+        }
+
+        return backends is null ? [] : [.. backends];
     }
 
     /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
