@@ -1,0 +1,103 @@
+namespace Tidemark.Testing;
+
+/// <summary>Writes down what the user of a simulated client does and is shown, and keeps what an oracle would know: where in true history that has brought the user.</summary>
+internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplication application)
+{
+    private long? _continuedAt;
+
+    /// <summary>The user, as the history counts them.</summary>
+    public int User { get; private set; }
+
+    /// <summary>What the user is bound by, truly.</summary>
+    public TruePlace Place { get; private set; }
+
+    /// <summary>When the user's last write was acknowledged, in ticks of the world; <see langword="null"/>: there is none.</summary>
+    public long? WroteAt { get; private set; }
+
+    /// <summary>Another user begins.</summary>
+    public void Begin()
+    {
+        User = cluster.History.AddClient();
+        Place = new TruePlace();
+        (WroteAt, _continuedAt) = (null, null);
+    }
+
+    /// <summary>What one session had received binds the next, whatever its token says.</summary>
+    public void Receive(GivenToken given)
+    {
+        cluster.History.HandOver(given.From, User, given.ExportedAt, cluster.Moment());
+        Place = Place.Later(given.Place, cluster);
+        _continuedAt = cluster.Now;
+    }
+
+    /// <summary>Nobody knows whether the write happened.</summary>
+    public void InDoubt(int key, long value, long start) =>
+        cluster.History.Write(User, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
+
+    /// <summary>The user has an answer.</summary>
+    /// <param name="rows">What was shown.</param>
+    /// <param name="start">When it was asked for.</param>
+    /// <param name="level">What was asked for.</param>
+    /// <param name="isWitnessed">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
+    public void Answered(ReadAnswer rows, long start, Consistency level, bool isWitnessed)
+    {
+        Excuse(isWitnessed);
+        var end = cluster.Moment();
+        var demands = level.Demands;
+        var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
+            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
+        cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, level.MaxStaleness + cluster.Shape.FlushDelay);
+        Place = Place.After(rows.Branch, rows.ShownTo, cluster);
+        cluster.Counts.Operations++;
+        cluster.Counts.Reads++;
+        cluster.Counts.ReadsByNode[rows.Server.Name] = cluster.Counts.ReadsByNode.GetValueOrDefault(rows.Server.Name) + 1;
+        cluster.Mix(end);
+        cluster.Mix(rows.Server.Index);
+        foreach (var row in rows.Rows) cluster.Mix(row.Value);
+    }
+
+    /// <summary>The user's write was acknowledged.</summary>
+    public void Acknowledged(WriteAnswer answer, long value, long start)
+    {
+        var end = cluster.Moment();
+        cluster.History.Write(User, start, end, answer.Commit.Key, answer.Commit.Version, value, HistoryOutcome.Acknowledged);
+        Place = Place.After(answer.Branch, answer.Commit.End, cluster);
+        WroteAt = cluster.Now;
+        cluster.Counts.Operations++;
+        cluster.Mix(end);
+        cluster.Mix(value);
+        if (cluster.Traces) cluster.Tell($"c{User} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
+    }
+
+    /// <summary>Something failed that reads.</summary>
+    public void Failed(string what, Exception failure)
+    {
+        cluster.Counts.FailedReads++;
+        if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
+        if (failure is RoutingException && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
+            cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
+    }
+
+    /// <summary>The library tells of a loss.</summary>
+    public void Lost(LostWrite lost)
+    {
+        cluster.History.LossReported(User, cluster.Moment());
+        Place = Place.Told(cluster);
+        if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
+    }
+
+    /// <summary>Rows for a trace.</summary>
+    public static string Text(ReadAnswer rows) => string.Join(", ", rows.Rows.Select(r => $"k{r.Key} v{r.Version}"));
+
+    /// <summary>
+    /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice, is beyond what is
+    /// promised (docs/guarantees.md): the checker is to count it as told.
+    /// </summary>
+    private void Excuse(bool isWitnessed)
+    {
+        var isOld = _continuedAt is { } at && Place.WasLostBefore(at, cluster);
+        if (!isOld && (isWitnessed || !Place.WasLostUnnoticed(application.Source.Cluster.Monitor.Snapshot, cluster))) return;
+        cluster.History.LossReported(User, cluster.Moment());
+        Place = Place.Told(cluster);
+    }
+}
