@@ -222,7 +222,7 @@ internal sealed class ClusterLauncher : IDisposable
         // The slots are made while the standbys start, so that most of them find theirs at the first attempt.
         await cluster.Primary.WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
         foreach (var replica in cluster.Replicas)
-            await cluster.Primary.ReserveSlotAsync(replica, cancellationToken).ConfigureAwait(false);
+            await cluster.Primary.Replication.ReserveSlotAsync(replica.Name, cancellationToken).ConfigureAwait(false);
         foreach (var replica in cluster.Replicas)
             await replica.WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
     }

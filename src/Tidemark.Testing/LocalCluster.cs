@@ -110,10 +110,10 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <exception cref="LocalClusterException">One has not after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
     {
-        var position = await _primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
+        var position = await _primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var replica in RunningFollowers())
         {
-            if (!await replica.IsPausedAsync(cancellationToken).ConfigureAwait(false))
+            if (!await replica.Replication.IsPausedAsync(cancellationToken).ConfigureAwait(false))
                 await replica.WaitForReplayAsync(position, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -158,10 +158,10 @@ public sealed class LocalCluster : IAsyncDisposable
         _primary = next;
         await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
         // Servers write records of their own, and one may have reached only some of the replicas when the old primary died: whoever has it cannot follow.
-        var fork = await next.ReplayPositionAsync(cancellationToken).ConfigureAwait(false);
+        var fork = await next.Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var node in followers)
         {
-            if (await node.ReceivedPositionAsync(cancellationToken).ConfigureAwait(false) > fork)
+            if (await node.Replication.ReceivedPositionAsync(cancellationToken).ConfigureAwait(false) > fork)
                 await node.ReplaceHistoryAsync(cancellationToken).ConfigureAwait(false);
             else
                 await node.FollowAsync(next, cancellationToken).ConfigureAwait(false);

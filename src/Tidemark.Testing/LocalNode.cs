@@ -29,6 +29,7 @@ public sealed class LocalNode
         Name = name;
         _folder = new NodeFolder(cluster.Folder, name);
         _server = new NodeServer(cluster, name, _folder);
+        Replication = new NodeReplication(_server);
     }
 
     /// <summary>The name, such as <c>pg-2</c>; also the server's <c>cluster_name</c> and <c>application_name</c>.</summary>
@@ -49,6 +50,9 @@ public sealed class LocalNode
 
     /// <summary>The node this one streams from; null for a primary, and for one that was a primary before another was promoted.</summary>
     public LocalNode? Follows { get; internal set; }
+
+    /// <summary>The positions and slots of the server.</summary>
+    internal NodeReplication Replication { get; }
 
     /// <summary>Whether a rejoin has begun to replace the data, and has not finished.</summary>
     internal bool IsHalfReplaced { get; private set; }
@@ -184,7 +188,7 @@ public sealed class LocalNode
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="LocalClusterException">It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.</exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default) =>
-        await WaitForReplayAsync(await _cluster.Primary.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await WaitForReplayAsync(await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} at 127.0.0.1:{Port}";
@@ -194,26 +198,12 @@ public sealed class LocalNode
         if (this == _cluster.Primary)
             return;
         await _server.WaitAsync($"replay {position}", async () =>
-            await ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= position, cancellationToken).ConfigureAwait(false);
+            await Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= position, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Makes a replica of the present primary of this node, whatever it has.</summary>
     internal Task<RejoinOutcome> ReplaceHistoryAsync(CancellationToken cancellationToken) =>
         new Rejoin(this, _folder, _cluster.Primary, _cluster.Launcher).RunAsync(cancellationToken);
-
-    /// <summary>How far this node has replayed; of one that was promoted, where its own timeline began. Null for one that was never a replica.</summary>
-    internal Task<NpgsqlLogSequenceNumber?> ReplayPositionAsync(CancellationToken cancellationToken) =>
-        AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken);
-
-    /// <summary>How far this replica has received or replayed, whichever is further.</summary>
-    internal Task<NpgsqlLogSequenceNumber?> ReceivedPositionAsync(CancellationToken cancellationToken) =>
-        AskAsync<NpgsqlLogSequenceNumber?>("SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())", cancellationToken);
-
-    internal async Task<NpgsqlLogSequenceNumber> FlushPositionAsync(CancellationToken cancellationToken) =>
-        await AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()", cancellationToken).ConfigureAwait(false);
-
-    internal Task<bool> IsPausedAsync(CancellationToken cancellationToken) =>
-        AskAsync<bool>("SELECT pg_is_in_recovery() AND pg_is_wal_replay_paused()", cancellationToken);
 
     /// <summary>Lets the server take writes. If this is cut short, whoever opens the cluster next sees it by the files of the server.</summary>
     internal async Task LeaveRecoveryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
@@ -223,7 +213,7 @@ public sealed class LocalNode
 
         // Slots come first: from the promotion on, this node may remove the WAL that its followers still need.
         foreach (var follower in next)
-            await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
+            await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
         await AskAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
         await _server.WaitAsync("accept writes after its promotion", async () =>
             !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
@@ -240,7 +230,7 @@ public sealed class LocalNode
     // A slot, and a place among those that a remote_apply commit waits for.
     internal async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
     {
-        await ReserveSlotAsync(follower, cancellationToken).ConfigureAwait(false);
+        await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
         if (_followers.Contains(follower.Name))
             return;
         _followers = [.. _followers, follower.Name];
@@ -248,19 +238,6 @@ public sealed class LocalNode
     }
 
     internal void ExpectFollowers(IReadOnlyList<LocalNode> nodes) => _followers = [.. nodes.Select(node => node.Name)];
-
-    internal Task ReserveSlotAsync(LocalNode follower, CancellationToken cancellationToken) => AskAsync<object>(
-        $"SELECT pg_create_physical_replication_slot(slot, true) FROM (VALUES ('{ServerSettings.SlotOf(follower.Name)}')) AS wanted (slot) "
-        + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot)", cancellationToken);
-
-    internal async Task DropSlotAsync(LocalNode follower, CancellationToken cancellationToken)
-    {
-        // What served the follower's last life may not have noticed its end yet.
-        var slot = $"FROM pg_replication_slots WHERE slot_name = '{ServerSettings.SlotOf(follower.Name)}'";
-        await _server.WaitAsync($"let go of the slot of {follower.Name}", async () =>
-            !await AskAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        await AskAsync<object>($"SELECT pg_drop_replication_slot(slot_name) {slot}", cancellationToken).ConfigureAwait(false);
-    }
 
     /// <summary>Whether a node streams what this primary writes now, at once or within the limit.</summary>
     internal async Task<bool> HasFollowerAsync(LocalNode follower, TimeSpan limit, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
     {
         await launcher.FindBinariesAsync(cancellationToken).ConfigureAwait(false);
         await node.StopAsync(StopMode.Fast, cancellationToken).ConfigureAwait(false);
-        await primary.ReserveSlotAsync(node, cancellationToken).ConfigureAwait(false);
+        await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         var method = await TryFollowAsync(cancellationToken).ConfigureAwait(false)
             ? RejoinMethod.Follow
             : await ReplaceAsync(cancellationToken).ConfigureAwait(false);
@@ -81,8 +81,8 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         node.BeginReplacement();
 
         // What an old slot has kept is not what the copy will need.
-        await primary.DropSlotAsync(node, cancellationToken).ConfigureAwait(false);
-        await primary.ReserveSlotAsync(node, cancellationToken).ConfigureAwait(false);
+        await primary.Replication.DropSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
+        await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         await launcher.CopyAsync(primary, folder, cancellationToken).ConfigureAwait(false);
         if (!await TryStreamAsync("copying", cancellationToken).ConfigureAwait(false))
             throw new LocalClusterException($"{node.Name} does not stream from {primary.Name}, by no way: {string.Join("; ", _obstacles)}.\n{node.QuoteLog()}");

@@ -91,7 +91,7 @@ public sealed class RejoinTests
         await next.StopAsync(cancellationToken: Stop);
         if (!hasReplayed) await ahead.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-        await ahead.UntilAsync<bool>($"SELECT pg_last_wal_receive_lsn() >= '{await cluster.Primary.FlushPositionAsync(Stop)}'", has => has);
+        await ahead.UntilAsync<bool>($"SELECT pg_last_wal_receive_lsn() >= '{await cluster.Primary.Replication.FlushPositionAsync(Stop)}'", has => has);
         await cluster.Primary.KillAsync(Stop);
         await next.StartAsync(Stop);
 
