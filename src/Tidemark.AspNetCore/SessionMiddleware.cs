@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -10,9 +11,10 @@ internal sealed class SessionMiddleware(
     RequestDelegate next,
     TidemarkDataSource source,
     IDataProtectionProvider protection,
-    ILogger<TidemarkDataSource> logger,
     TimeProvider? time = null)
 {
+    // It keeps what a provider throws to itself, and its category is that of all of Tidemark's messages.
+    private readonly ILogger _logger = source.Cluster.Logger;
     private readonly SessionCookie _cookie = new(protection, time ?? TimeProvider.System);
 
     public async Task InvokeAsync(HttpContext context)
@@ -43,26 +45,39 @@ internal sealed class SessionMiddleware(
             }
         }
 
-        if (problem is not null) SessionLog.CookieNotBelieved(logger, problem);
+        if (problem is not null) SessionLog.CookieNotBelieved(_logger, problem);
         if (received.IsPresent && (problem is not null || received.Token is null)) session.Resume(written: null, isUnknown: true);
         return session.IsUnknown;
     }
 
     /// <summary>
-    /// Sets the cookie when the request wrote, or learned what its cookie did not know: or every request would ask the primary anew. A failure to
-    /// learn the position must not fail the response; the cookie then says "unknown".
+    /// Sets the cookie when the request wrote, or learned what its cookie did not know: or every request would ask the primary anew. No failure of it fails the
+    /// response, which tells of what is committed: where the position was not learned the cookie says "unknown".
     /// </summary>
     private async Task CarryAsync(HttpContext context, ConsistencySession session, bool wasUnknown)
     {
         if (!session.HasMoved && (!wasUnknown || session.IsUnknown)) return;
+        if (await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false) is not { } token) return;
         try
         {
-            _cookie.Write(context, await source.Tokens.CaptureAsync(session, ConsistencyDemands.Written, context.RequestAborted).ConfigureAwait(false));
+            _cookie.Write(context, token);
+        }
+        catch (CryptographicException e)
+        {
+            SessionLog.CookieNotWritten(_logger, e);
+        }
+    }
+
+    private async Task<CausalToken?> CaptureAsync(ConsistencySession session, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.Tokens.CaptureAsync(session, ConsistencyDemands.Written, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
-            SessionLog.PositionNotLearned(logger, e);
-            if (session.HasMoved) _cookie.Write(context, source.Tokens.Unknown());
+            SessionLog.PositionNotLearned(_logger, e);
+            return session.HasMoved ? source.Tokens.Unknown() : null;
         }
     }
 }

@@ -10,7 +10,7 @@ public static class TidemarkApplicationBuilderExtensions
 {
     /// <summary>
     /// Surrounds each request with a <see cref="ConsistencySession"/>, and carries what it wrote to the same browser's next request in a small
-    /// cookie, so that a redirect after a write always shows the write. Requests that write nothing set no cookie. Place it before everything
+    /// cookie, so that a redirect after a write always shows the write. Requests that write nothing, and learn nothing of what an earlier one wrote, set no cookie. Place it before everything
     /// that uses the database, authentication included.
     /// </summary>
     /// <exception cref="InvalidOperationException">No <see cref="TidemarkDataSource"/> is registered.</exception>

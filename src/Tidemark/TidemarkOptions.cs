@@ -30,8 +30,9 @@ public sealed class TidemarkOptions
     public int MaxWaitingReads { get; set; } = 1000;
 
     /// <summary>
-    /// A read of a session that lost something (<see cref="LostWrite"/>) throws a <see cref="LostWriteException"/>, once for each loss. False by
-    /// default: the loss is logged and reported by <see cref="TidemarkDataSource.WriteLost"/>, and the read is answered from the present.
+    /// What a session does next after it lost something (<see cref="LostWrite"/>), a read, a write or a capture, throws a <see cref="LostWriteException"/> before it
+    /// is sent, once for each loss. False by default: the loss is logged and reported by <see cref="TidemarkDataSource.WriteLost"/>, and a read is answered from the
+    /// present. A loss that is found while a cookie is made is only logged and reported.
     /// </summary>
     public bool ThrowOnLostWrite { get; set; }
 

@@ -87,6 +87,32 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_write_that_is_lost_is_told_whatever_the_application_would_do_then(bool throwsOnLostWrite)
+    {
+        var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
+        var future = new Place(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(ulong.MaxValue / 2));
+        var token = new CausalToken((ulong)identity, future, seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(1), TimelineChain.Empty, key: null);
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, $$"""
+                { "Tidemark": { "ThrowOnLostWrite": "{{throwsOnLostWrite}}", "Nodes": {
+                    "a": "{{three.Cluster.Primary.ConnectionString}}", "b": "{{three.Cluster["pg-2"].ConnectionString}}" } } }
+                """, Cancelled);
+            var ran = await RanCommand.RunAsync("explain", "--config", file, "--after", token.ToString());
+            ran.Errors.ShouldBeEmpty();
+            ran.ExitCode.ShouldBe(ExitCode.Success);
+            ran.Output.ShouldContain("the position is forged or its write was lost in a crash");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [Fact]
     public async Task A_token_of_another_cluster_is_refused()
     {

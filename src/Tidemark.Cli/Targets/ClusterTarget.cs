@@ -33,6 +33,8 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
     /// </summary>
     public async Task<TidemarkDataSource> OpenAsync(CancellationToken cancellationToken)
     {
+        // A command tells of losses in its own words; what an application would do with one is no failure of the command.
+        builder.Options.ThrowOnLostWrite = false;
         var source = builder.Build();
         var monitor = source.Cluster.Monitor;
         try

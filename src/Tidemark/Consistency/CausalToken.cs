@@ -91,7 +91,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     public bool IsUnknown { get; }
 
     /// <summary>
-    /// A connection broke during a commit, and the server may finish it yet: until the token expires, or the timeline is over, reads keep to the primary.
+    /// A connection broke during a commit, and the server may finish it yet: until the server processes that may are gone, or the timeline is over, reads keep to the
+    /// primary.
     /// </summary>
     public bool IsInDoubt { get; }
 

@@ -101,7 +101,7 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_isEnded, this);
+            ThrowIfEnded();
             AddUnknownWrite();
             _hasMoved = true;
         }
@@ -115,13 +115,16 @@ public sealed class ConsistencySession : IDisposable
     /// <remarks>It flows with <see langword="await"/> and concerns nobody else who uses the session at the same time.</remarks>
     public IDisposable IgnoreWrites()
     {
-        ObjectDisposedException.ThrowIf(_isEnded, this);
+        ThrowIfEnded();
         var outer = Unmoved.Value;
         Unmoved.Value = this;
         return new Ignoring(outer);
     }
 
-    /// <summary>Ends the session. Connections it opened stay usable; what is done on them belongs to no session then.</summary>
+    /// <summary>
+    /// Ends the session. Connections it opened stay usable; what is done on them belongs to no session then. Whatever goes on in its flow begins a session of its
+    /// own: a routed read that is still of this one throws an <see cref="ObjectDisposedException"/>, unless it asks for <see cref="Consistency.Strong"/>.
+    /// </summary>
     public void Dispose()
     {
         lock (_lock)
@@ -141,7 +144,7 @@ public sealed class ConsistencySession : IDisposable
         if (demands.HasFlag(ConsistencyDemands.Primary)) return ReadRequirement.Primary(RouteReason.StrongConsistency);
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_isEnded, this);
+            ThrowIfEnded();
             Place? must = null;
             if (demands.HasFlag(ConsistencyDemands.Written))
             {
@@ -329,6 +332,14 @@ public sealed class ConsistencySession : IDisposable
             var timeline = node.Timeline == 0 && node.SeesTimeline ? 1 : node.Timeline;
             _pending.Add(new PendingSight(new NodeEpoch(node.Index, node.Epoch), timeline, node.Incarnation, onPrimary, connection));
         }
+    }
+
+    private void ThrowIfEnded()
+    {
+        if (_isEnded)
+            throw new ObjectDisposedException(
+                nameof(ConsistencySession),
+                "The session has ended: the request, or the BeginSession block, that it belongs to is over. Work that goes on after that begins a session of its own (BeginSession), or asks for Strong.");
     }
 
     private void AddUnknownWrite(UnknownPlace at = default, bool isInDoubt = false, int backend = 0)
