@@ -27,8 +27,8 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of the read
-    /// that found out, which is answered from the present.
+    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of the read,
+    /// write or capture that found out; a read is then answered from the present.
     /// </summary>
     public event EventHandler<WriteLostEventArgs>? WriteLost;
 
@@ -103,6 +103,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is pending.
     /// </summary>
     /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
     public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
         CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
@@ -124,7 +125,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <inheritdoc cref="NoteWriteAsync" path="/param"/>
     /// <remarks>Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which ask for no place.</remarks>
     /// <exception cref="ArgumentException">The key is none.</exception>
-    /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    /// <exception cref="InvalidOperationException">No session surrounds the caller; or the table of a <see cref="TableFreshnessStore"/> is not there.</exception>
+    /// <exception cref="RoutingException">Keys are kept in a table, and there is no primary to ask.</exception>
     public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) => _freshness.RequireAsync(key, cancellationToken);
 
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
@@ -141,6 +143,7 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.</summary>
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
     public RouteDecision Explain(Consistency? consistency = null) =>
         Cluster.Decide(BeginRead(consistency).Requirement, affinity: CurrentSession?.Affinity);
 
@@ -148,6 +151,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
         OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
@@ -163,6 +168,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
@@ -181,6 +188,7 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
+    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
     public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
         OpenWriteAsync(CurrentSession, cancellationToken);
 

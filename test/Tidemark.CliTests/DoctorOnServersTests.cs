@@ -17,10 +17,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     [Fact]
     public async Task A_healthy_cluster_has_nothing_above_a_notice_and_everything_is_checked()
     {
-        var start = TimeProvider.System.GetTimestamp();
         var diagnosis = await DoctorCluster.ExamineAsync(Cluster);
-        TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(TimeSpan.FromSeconds(3));
-
         diagnosis.Ids().ShouldBe(["fsync-off"]);
         diagnosis.Findings.ShouldAllBe(finding => finding.Severity == Severity.Notice);
         diagnosis.NotChecked.ShouldBeEmpty();

@@ -151,6 +151,5 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
         shared.Progress[0].Stage.ShouldStartWith("Looking for PostgreSQL");
         shared.Progress[^1].Stage.ShouldBe("Ready");
         shared.Progress.Select(step => step.Elapsed).ShouldBeInOrder();
-        shared.Progress[^1].Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
     }
 }
