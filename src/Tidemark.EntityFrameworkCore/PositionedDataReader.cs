@@ -4,43 +4,117 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>A reader of EF Core that takes the position along which rides behind a write, before it closes; and ends a mirrored read, after.</summary>
-/// <param name="riding">Holds the lease that learns the outcome of the write being read; nothing for reads. EF Core uses one reader again and again.</param>
+/// <param name="riding">Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.</param>
 /// <param name="mirrored">Holds the mirrored read whose rows these are; nothing outside mirrors.</param>
-internal sealed class PositionedDataReader(StrongBox<WriteLease?> riding, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
+internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
 {
+    private bool _hasFailed;
+
+    public override bool Read()
+    {
+        try
+        {
+            return base.Read();
+        }
+        catch when (riding.Value is not null)
+        {
+            _hasFailed = true;
+            throw;
+        }
+    }
+
+    public override Task<bool> ReadAsync(CancellationToken cancellationToken = default) =>
+        riding.Value is null ? base.ReadAsync(cancellationToken) : ReadRowAsync(cancellationToken);
+
     public override void Close()
     {
-        if (Take(riding) is { } lease) lease.Outcome = PositionRide.Harvest(DbDataReader);
-        base.Close();
-        EndRead();
+        try
+        {
+            Harvest();
+        }
+        finally
+        {
+            base.Close();
+            EndRead();
+        }
     }
 
     public override async ValueTask CloseAsync()
     {
-        if (Take(riding) is { } lease) lease.Outcome = await PositionRide.HarvestAsync(DbDataReader).ConfigureAwait(false);
-        await base.CloseAsync().ConfigureAwait(false);
-        if (Take(mirrored) is { } read) await read.EndAsync(isAsync: true).ConfigureAwait(false);
+        try
+        {
+            await HarvestAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await base.CloseAsync().ConfigureAwait(false);
+            await EndReadAsync().ConfigureAwait(false);
+        }
     }
 
     public override void Dispose()
     {
-        if (Take(riding) is { } lease) lease.Outcome = PositionRide.Harvest(DbDataReader);
-        base.Dispose();
-        EndRead();
+        try
+        {
+            Harvest();
+        }
+        finally
+        {
+            base.Dispose();
+            EndRead();
+        }
     }
 
     public override async ValueTask DisposeAsync()
     {
-        if (Take(riding) is { } lease) lease.Outcome = await PositionRide.HarvestAsync(DbDataReader).ConfigureAwait(false);
-        await base.DisposeAsync().ConfigureAwait(false);
-        if (Take(mirrored) is { } read) await read.EndAsync(isAsync: true).ConfigureAwait(false);
+        try
+        {
+            await HarvestAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await base.DisposeAsync().ConfigureAwait(false);
+            await EndReadAsync().ConfigureAwait(false);
+        }
     }
+
+    private async Task<bool> ReadRowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await base.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _hasFailed = true;
+            throw;
+        }
+    }
+
+    private void Harvest()
+    {
+        if (Take(riding) is { } write) write.Harvest(DbDataReader, TakeFailure());
+    }
+
+    private ValueTask HarvestAsync() => Take(riding) is { } write ? write.HarvestAsync(DbDataReader, TakeFailure()) : default;
 
     private void EndRead()
     {
 #pragma warning disable CA2012, RS0030 // It blocks: the task is complete, and nothing is waited for here.
         if (Take(mirrored) is { } read) read.EndAsync(isAsync: false).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
+    }
+
+    private async ValueTask EndReadAsync()
+    {
+        if (Take(mirrored) is { } read) await read.EndAsync(isAsync: true).ConfigureAwait(false);
+    }
+
+    private bool TakeFailure()
+    {
+        var taken = _hasFailed;
+        _hasFailed = false;
+        return taken;
     }
 
     /// <summary>Once for each command: closing and disposing both come by.</summary>

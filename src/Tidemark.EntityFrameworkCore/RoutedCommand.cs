@@ -18,7 +18,7 @@ internal sealed class RoutedCommand(
     string logCommandText,
     IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
 {
-    private readonly StrongBox<WriteLease?> _riding = new();
+    private readonly StrongBox<PositionedCommand?> _riding = new();
     private readonly StrongBox<MirroredRead?> _mirrored = new();
     private QueryRoute _route = route;
     private bool _rides;
@@ -52,9 +52,9 @@ internal sealed class RoutedCommand(
         var isAlone = _rides || isSave;
         if (!isAlone || !BatchText.CanRide(plain)) return command;
 
-        if (commandMethod == DbCommandMethod.ExecuteReader) _riding.Value = lease;
         var positioned = new PositionedCommand(plain, connection, lease);
         plain.Dispose();
+        if (commandMethod == DbCommandMethod.ExecuteReader) _riding.Value = positioned;
         return positioned;
     }
 

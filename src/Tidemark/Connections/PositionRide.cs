@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Npgsql;
 using NpgsqlTypes;
@@ -11,6 +12,9 @@ namespace Tidemark;
 internal static class PositionRide
 {
     private const string FirstColumn = "tidemark_timeline";
+
+    // The server is answering already.
+    private const int AnswerTimeoutMs = 5_000;
 
     /// <summary>Timeline, flush and insert position, and whether commits of this session wait for the flush.</summary>
     public const string Question =
@@ -34,33 +38,76 @@ internal static class PositionRide
         return new WriteOutcome(setting == "off" ? insert : new Place(timeline, flushed), insert);
     }
 
-    /// <summary>Moves on to the answer, past whatever the caller left unread. Null: it is not there, since the statement failed.</summary>
+    /// <summary>Moves on to the answer, past whatever the caller left unread. Null: it is not there, since the question itself failed.</summary>
+    /// <remarks>
+    /// Row by row: an error may come behind any of them, even behind the last, when the statement commits; and Npgsql waits for ever where it comes upon one while it
+    /// skips rows in the midst of a batch.
+    /// </remarks>
+    /// <exception cref="PostgresException">The caller's statement failed. What the connection brings next is the answer to the question: <see cref="Break"/> it.</exception>
     public static WriteOutcome? Harvest(DbDataReader reader)
     {
-        try
+        while (!IsAnswer(reader))
         {
-            while (!IsAnswer(reader))
+            while (reader.Read()) { }
+            try
+            {
                 if (!reader.NextResult()) return null;
-            return reader.Read() ? Read(reader) : null;
+            }
+            catch (PostgresException)
+            {
+                return null;
+            }
         }
-        catch (PostgresException)
-        {
-            return null;
-        }
+
+        return reader.Read() ? Read(reader) : null;
     }
 
     /// <inheritdoc cref="Harvest"/>
     public static async ValueTask<WriteOutcome?> HarvestAsync(DbDataReader reader, CancellationToken cancellationToken = default)
     {
+        while (!IsAnswer(reader))
+        {
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) { }
+            try
+            {
+                if (!await reader.NextResultAsync(cancellationToken).ConfigureAwait(false)) return null;
+            }
+            catch (PostgresException)
+            {
+                return null;
+            }
+        }
+
+        return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Read(reader) : null;
+    }
+
+    /// <summary>
+    /// Ends a connection on which a statement failed while its rows were read: Npgsql leaves the answer to the question unread, and would take it for the answer to
+    /// what is sent next. Waiting for a notification, it meets that answer instead, and gives the connection up.
+    /// </summary>
+    /// <param name="connection">Its reader is closed.</param>
+    public static void Break(NpgsqlConnection connection)
+    {
         try
         {
-            while (!IsAnswer(reader))
-                if (!await reader.NextResultAsync(cancellationToken).ConfigureAwait(false)) return null;
-            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Read(reader) : null;
+            if (connection.State == ConnectionState.Open) connection.Wait(AnswerTimeoutMs);
         }
-        catch (PostgresException)
+        catch (NpgsqlException)
         {
-            return null;
+            // It is given up.
+        }
+    }
+
+    /// <inheritdoc cref="Break"/>
+    public static async ValueTask BreakAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            if (connection.State == ConnectionState.Open) await connection.WaitAsync(AnswerTimeoutMs, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            // It is given up.
         }
     }
 

@@ -22,11 +22,66 @@ internal sealed class PositionedCommand : NpgsqlCommand
         BatchText.Move(plain, this);
     }
 
+    /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
+    /// <param name="reader">Is closed if the statement turns out to have failed.</param>
+    /// <param name="hasFailed">Reading its rows has failed already.</param>
+    /// <exception cref="PostgresException">The statement failed behind what the caller has read of it.</exception>
+    public void Harvest(DbDataReader reader, bool hasFailed = false)
+    {
+        try
+        {
+            if (!hasFailed)
+            {
+                _lease.Outcome = PositionRide.Harvest(reader);
+                return;
+            }
+        }
+        catch
+        {
+            hasFailed = true;
+            throw;
+        }
+        finally
+        {
+            if (hasFailed)
+            {
+                reader.Dispose();
+                PositionRide.Break(Connection!);
+            }
+        }
+    }
+
+    /// <inheritdoc cref="Harvest"/>
+    public async ValueTask HarvestAsync(DbDataReader reader, bool hasFailed = false, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            if (!hasFailed)
+            {
+                _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+        }
+        catch
+        {
+            hasFailed = true;
+            throw;
+        }
+        finally
+        {
+            if (hasFailed)
+            {
+                await reader.DisposeAsync().ConfigureAwait(false);
+                await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
+            }
+        }
+    }
+
     public override int ExecuteNonQuery()
     {
         using var batch = Batch();
         using var reader = batch.ExecuteReader();
-        _lease.Outcome = PositionRide.Harvest(reader);
+        Harvest(reader);
         return Affected(batch);
     }
 
@@ -36,7 +91,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            await HarvestAsync(reader, cancellationToken: cancellationToken).ConfigureAwait(false);
             return Affected(batch);
         }
     }
@@ -46,7 +101,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         using var batch = Batch();
         using var reader = batch.ExecuteReader();
         var value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-        _lease.Outcome = PositionRide.Harvest(reader);
+        Harvest(reader);
         return value;
     }
 
@@ -56,8 +111,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
+            // What ExecuteReader returns has a first row, or none: it does not fail here.
             var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            await HarvestAsync(reader, cancellationToken: cancellationToken).ConfigureAwait(false);
             return value;
         }
     }
