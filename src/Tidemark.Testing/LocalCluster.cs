@@ -151,6 +151,10 @@ public sealed class LocalCluster : IAsyncDisposable
 
     internal async Task PromoteAsync(LocalNode next, bool follow, CancellationToken cancellationToken)
     {
+        if (next.Follows is { } old && old != _primary)
+            throw new InvalidOperationException(
+                $"{next.Name} follows {old.Name}, and {_primary.Name} is the primary since: promoted, it would lose what {_primary.Name} has written, and begin a second timeline of the same number. "
+                + $"Start {_primary.Name} and rejoin {next.Name} first.");
         IReadOnlyList<LocalNode> followers = follow ? [.. RunningFollowers().Where(node => node != next)] : [];
         await next.LeaveRecoveryAsync(followers, cancellationToken).ConfigureAwait(false);
 

@@ -145,7 +145,7 @@ public sealed class LocalNode
     /// true; a stopped one stays with the old primary until <see cref="FollowAsync"/>.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="InvalidOperationException">This node is no replica.</exception>
+    /// <exception cref="InvalidOperationException">This node is no replica, or was left behind by an earlier promotion: <see cref="RejoinAsync"/> it first.</exception>
     /// <exception cref="LocalClusterException">It refuses writes after <see cref="LocalClusterOptions.Timeout"/>; or one that is to follow it does not stream.</exception>
     public Task PromoteAsync(bool follow = true, CancellationToken cancellationToken = default) =>
         _cluster.PromoteAsync(this, follow, cancellationToken);

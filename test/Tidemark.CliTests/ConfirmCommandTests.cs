@@ -59,6 +59,32 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
+    [Fact]
+    public async Task What_the_primary_refuses_to_make_is_the_complaint_and_nothing_is_said_to_be_left()
+    {
+        var ran = await RanCommand.RunAsync(["confirm", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=postgres;Options=-c default_transaction_read_only=on", StringComparison.Ordinal))]);
+        ran.Errors.ShouldContain("refused to take a row: cannot execute CREATE SCHEMA in a read-only transaction");
+        ran.Errors.ShouldNotContain("What is left");
+        ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
+    }
+
+    [Theory]
+    [InlineData("role", "ALTER ROLE")]
+    [InlineData("database", "ALTER DATABASE")]
+    public async Task A_limit_of_connections_is_told_with_what_raises_it(string which, string remedy)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(three.Cluster.Primary.ConnectionString) { Username = "limited" };
+        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited LOGIN; END IF; END $$");
+        await AskAsync<object>(which == "role" ? "ALTER ROLE limited CONNECTION LIMIT 0" : "ALTER ROLE limited CONNECTION LIMIT -1");
+        await AskAsync<object>("DROP DATABASE IF EXISTS limited");
+        await AskAsync<object>("CREATE DATABASE limited CONNECTION LIMIT 0");
+        if (which == "database") settings.Database = "limited";
+
+        var ran = await RanCommand.RunAsync("doctor", "--connection", settings.ConnectionString);
+        (ran.Output + ran.Errors).ShouldContain($"has no connection left for {which} limited");
+        (ran.Output + ran.Errors).ShouldContain($"{remedy} … CONNECTION LIMIT");
+    }
+
     [Theory]
     [InlineData("confirm")]
     [InlineData("verify")]

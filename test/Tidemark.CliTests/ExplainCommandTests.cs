@@ -114,6 +114,14 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     }
 
     [Fact]
+    public async Task A_token_that_has_expired_is_said_to_have()
+    {
+        var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
+        var token = new CausalToken((ulong)identity, new Place(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);
+        (await ExplainAsync("--after", token.ToString())).Output.ShouldContain("The token expired at ");
+    }
+
+    [Fact]
     public async Task A_token_of_another_cluster_is_refused()
     {
         await using var other = await LocalCluster.StartAsync(replicas: 0, Cancelled);

@@ -181,6 +181,24 @@ public sealed class RejoinTests
     }
 
     [Fact]
+    public async Task A_replica_that_was_left_behind_is_not_promoted_over_the_present_primary()
+    {
+        await using var cluster = await LocalCluster.StartAsync(replicas: 2, Stop);
+        await cluster["pg-3"].StopAsync(cancellationToken: Stop);
+        await cluster.Primary.KillAsync(Stop);
+        await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
+        await cluster.Primary.KillAsync(Stop);
+        await cluster["pg-3"].StartAsync(Stop);
+
+        var refusal = await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-3"].PromoteAsync(cancellationToken: Stop));
+        refusal.Message.ShouldContain("pg-3 follows pg-1, and pg-2 is the primary since");
+        (await cluster["pg-3"].AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
+        await cluster.Primary.StartAsync(Stop);
+        await cluster["pg-3"].RejoinAsync(Stop);
+        await cluster["pg-3"].PromoteAsync(cancellationToken: Stop);
+    }
+
+    [Fact]
     public async Task A_primary_that_is_down_is_told()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);

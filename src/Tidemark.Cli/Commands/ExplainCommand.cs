@@ -87,6 +87,7 @@ internal sealed class ExplainCommand : TargetCommand
     }
 
     private static string? Doubt(CausalToken token, TidemarkOptions options) =>
+        token.ExpiresAt <= TimeProvider.System.GetUtcNow() ? $"The token expired at {token.ExpiresAt.UtcDateTime:u}: its places are not believed, and the primary is asked." :
         options.TokenKey is null ? token.IsSigned ? "The token is signed, and the settings have no TokenKey: the signature was not checked." : null
         : !token.IsSigned ? "The token is not signed, and the settings have a TokenKey: it is not believed."
         : !token.IsSignedBy(CausalToken.KeyOf(options.TokenKey)!) ? "The token was signed with another TokenKey than that of the settings: it is not believed."

@@ -20,10 +20,9 @@ internal sealed class RowTrip(TargetNode primary, TimeSpan patience)
         await using var connection = new NpgsqlConnection(primary.Within(patience));
         await connection.OpenAsync(cancellationToken);
         await Publications.RefuseAllTablesAsync(connection, cancellationToken);
+        await MakeAsync(connection, cancellationToken);     // before the clock starts
         try
         {
-            // Made before the clock starts; local, since a synchronous standby that is away would hold up what only asks how it stands.
-            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; CREATE SCHEMA {_schema}; CREATE TABLE {_schema}.row (at timestamptz); COMMIT", cancellationToken);
             var written = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
             var readers = replicas.Select(replica => ReadPromptlyAsync(replica, written.Task, cancellationToken)).ToList();
             await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; INSERT INTO {_schema}.row VALUES (now()); COMMIT", cancellationToken);
@@ -32,13 +31,40 @@ internal sealed class RowTrip(TargetNode primary, TimeSpan patience)
         }
         catch (PostgresException e)
         {
-            var remedy = e.SqlState == PostgresErrorCodes.InsufficientPrivilege ? $" The row needs a schema of its own: GRANT CREATE ON DATABASE \"{primary.Settings.Database}\" TO \"{primary.Settings.Username}\"." : "";
-            throw new CommandException($"{primary.Name} refused to take a row: {e.MessageText}.{remedy}", e);
+            throw Refused(e);
         }
         finally
         {
             await DropAsync();
         }
+    }
+
+    // Local, since a synchronous standby that is away would hold up what only asks how it stands.
+    private async Task MakeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; CREATE SCHEMA {_schema}; CREATE TABLE {_schema}.row (at timestamptz); COMMIT", cancellationToken);
+        }
+        catch (PostgresException e)
+        {
+            throw Refused(e);
+        }
+        catch
+        {
+            // It may be there.
+            await DropAsync();
+            throw;
+        }
+    }
+
+    private CommandException Refused(PostgresException refusal)
+    {
+        using var quoting = new NpgsqlCommandBuilder();
+        var remedy = refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege && primary.Settings is { Database: { } database, Username: { } role }
+            ? $" The row needs a schema of its own: GRANT CREATE ON DATABASE {quoting.QuoteIdentifier(database)} TO {quoting.QuoteIdentifier(role)}."
+            : "";
+        return new CommandException($"{primary.Name} refused to take a row: {refusal.MessageText}.{remedy}", refusal);
     }
 
     // On a connection of its own: the other may have broken, or be in the midst of something.

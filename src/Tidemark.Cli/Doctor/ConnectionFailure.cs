@@ -27,6 +27,11 @@ internal sealed record ConnectionFailure(string Reason, string Remedy)
             $"{Place(target)} does not let role {target.Username} in: {OneLine(refused.MessageText)}", "Create the role, or add a line for it to pg_hba.conf and SELECT pg_reload_conf()."),
         PostgresErrorCodes.InvalidCatalogName => new(
             $"{Place(target)} has no database {target.Database ?? target.Username}", "Name the application's database in the connection string. A replica has it once it has replayed CREATE DATABASE."),
+        // One code for three limits; the routine of the server that refused says which, in any language.
+        PostgresErrorCodes.TooManyConnections when refused.Routine == "InitializeSessionUserId" => new(
+            $"{Place(target)} has no connection left for role {target.Username}: {OneLine(refused.MessageText)}", "Make the pools smaller, or raise the role's limit: ALTER ROLE … CONNECTION LIMIT."),
+        PostgresErrorCodes.TooManyConnections when refused.Routine == "CheckMyDatabase" => new(
+            $"{Place(target)} has no connection left for database {target.Database}: {OneLine(refused.MessageText)}", "Make the pools smaller, or raise the database's limit: ALTER DATABASE … CONNECTION LIMIT."),
         PostgresErrorCodes.TooManyConnections => new(
             $"{Place(target)} has no connection left: {OneLine(refused.MessageText)}", "Make the pools smaller, or raise max_connections, on the standbys first; SELECT * FROM pg_stat_activity shows who holds them."),
         PostgresErrorCodes.CannotConnectNow => new(

@@ -15,7 +15,15 @@ internal sealed class PromoteCommand(Terminal terminal) : NodeCommand(
         cluster.Replica(node!, $"it was the primary before {cluster.Cluster.Primary.Name}. First: {cluster.Command($"rejoin {node}")}");
         cluster.Running(node!);
         var start = TimeProvider.System.GetTimestamp();
-        await next.PromoteAsync(cancellationToken: cancellationToken);
+        try
+        {
+            await next.PromoteAsync(cancellationToken: cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new CommandException($"{e.Message} {cluster.Command($"rejoin {node}")}", e);
+        }
+
         var took = TimeProvider.System.GetElapsedTime(start);
         var now = await cluster.SettleAsync(each => each.Running && each.Follows == node, cancellationToken);
         var primary = now[node!];
