@@ -85,6 +85,14 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
+    public async Task A_database_that_is_not_there_is_a_finding_though_the_servers_are()
+    {
+        var ran = await RanCommand.RunAsync(["status", .. three.Options.Select(option => option.Replace("Database=store", "Database=nosuch", StringComparison.Ordinal))]);
+        ran.Output.ShouldContain("it has no database nosuch");
+        ran.ExitCode.ShouldBe(ExitCode.Finding);
+    }
+
+    [Fact]
     public async Task Where_nobody_answers_each_node_is_named_with_its_reason()
     {
         var ran = await RanCommand.RunAsync("status", "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres;Password=s3cret");

@@ -21,8 +21,8 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
 
     private NpgsqlConnection? _connection;
 
-    /// <summary>What it says now; nothing where it does not answer.</summary>
-    public async Task<(LoadRecord? Load, IReadOnlyList<string> Notes)> ReadAsync(CancellationToken cancellationToken)
+    /// <summary>What it says now; nothing where it does not answer. With what keeps reads out that a probe does not meet: the server is there, the database is not.</summary>
+    public async Task<(LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle)> ReadAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -36,13 +36,13 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
             using var command = new NpgsqlCommand(Question, _connection);
             await using var answer = await command.ExecuteReaderAsync(cancellationToken);
             await answer.ReadAsync(cancellationToken);
-            return (Load(answer), [.. Notes(answer)]);
+            return (Load(answer), [.. Notes(answer)], null);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             // The monitor tells why; the next question opens a new connection.
             await DisposeAsync();
-            return (null, []);
+            return (null, [], e is PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } ? $"it has no database {node.Settings.Database ?? node.Settings.Username}" : null);
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed class StatusReader : IAsyncDisposable
     {
         var loads = await Task.WhenAll(_loads.Select(load => load.ReadAsync(cancellationToken)));
         var (snapshot, words) = (_source.Cluster.Monitor.Snapshot, _source.Nodes);
-        return new ClusterRecord(_target.Source, snapshot.Primary?.Name, [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i].Load, loads[i].Notes))]);
+        return new ClusterRecord(_target.Source, snapshot.Primary?.Name, [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i]))]);
     }
 
     public async ValueTask DisposeAsync()
@@ -35,14 +35,14 @@ internal sealed class StatusReader : IAsyncDisposable
         await _source.DisposeAsync();
     }
 
-    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words, LoadRecord? load, IReadOnlyList<string> notes)
+    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words, (LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle) asked)
     {
         var isReplica = state.Standing == NodeStanding.Replica;
         return new NodeRecord(
-            node.Name, node.Address, state.Role, words.IsServing, words.Problem, state.Timeline,
+            node.Name, node.Address, state.Role, words.IsServing && asked.Obstacle is null, words.Problem ?? asked.Obstacle, state.Timeline,
             (ulong)state.Position == 0 ? null : state.Position.ToString(),
             isReplica && snapshot.Primary is { } primary ? Math.Max(0, (long)(ulong)primary.Position - (long)(ulong)state.Position) : null,
             isReplica && state.CompleteAsOf is { } asOf ? Math.Round(TimeProvider.System.GetElapsedTime(asOf).TotalMilliseconds, 1) : null,
-            load, notes, state.ServerVersion == 0 ? null : state.ServerVersion);
+            asked.Load, asked.Notes, state.ServerVersion == 0 ? null : state.ServerVersion);
     }
 }
