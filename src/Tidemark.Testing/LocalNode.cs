@@ -287,6 +287,8 @@ public sealed class LocalNode
     internal Task WriteSettingsAsync(CancellationToken cancellationToken) => _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(
         ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings), new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)), cancellationToken);
 
+    internal void RefuseTakenPort() => _server.RefuseTakenPort();
+
     internal void Launch() => _server.Launch();
 
     internal Task WaitUntilAcceptingAsync(CancellationToken cancellationToken) => _server.WaitUntilAcceptingAsync(cancellationToken);

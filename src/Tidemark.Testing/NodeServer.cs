@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Tidemark.Testing;
@@ -108,6 +110,21 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         }
 
         _process.Dispose();
+    }
+
+    /// <summary>Sees that nobody else has the port of the node, which is down.</summary>
+    /// <exception cref="LocalClusterException">Somebody has.</exception>
+    public void RefuseTakenPort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, Port);
+        try
+        {
+            listener.Start();
+        }
+        catch (SocketException e)
+        {
+            throw new LocalClusterException($"Another program listens on port {Port}, which is {name}'s own. End that program first.", e);
+        }
     }
 
     private string WhyItEnded()

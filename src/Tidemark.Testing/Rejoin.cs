@@ -15,6 +15,7 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
     {
         await launcher.FindBinariesAsync(cancellationToken).ConfigureAwait(false);
         await node.StopAsync(StopMode.Fast, cancellationToken).ConfigureAwait(false);
+        node.RefuseTakenPort();     // or it would start in no way, and lose its data to the last of them
         await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         var method = await TryFollowAsync(cancellationToken).ConfigureAwait(false)
             ? RejoinMethod.Follow

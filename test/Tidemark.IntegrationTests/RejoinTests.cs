@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Tidemark.Testing;
 
 namespace Tidemark;
@@ -196,6 +198,22 @@ public sealed class RejoinTests
         await cluster.Primary.StartAsync(Stop);
         await cluster["pg-3"].RejoinAsync(Stop);
         await cluster["pg-3"].PromoteAsync(cancellationToken: Stop);
+    }
+
+    [Fact]
+    public async Task A_node_whose_port_another_program_has_keeps_its_data()
+    {
+        await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
+        var replica = cluster["pg-2"];
+        await replica.StopAsync(cancellationToken: Stop);
+        using (var other = new TcpListener(IPAddress.Loopback, replica.Port))
+        {
+            other.Start();
+            (await Should.ThrowAsync<LocalClusterException>(() => replica.RejoinAsync(Stop))).Message.ShouldContain($"Another program listens on port {replica.Port}");
+        }
+
+        await replica.StartAsync(Stop);
+        await cluster.WaitForReplayAsync(Stop);
     }
 
     [Fact]

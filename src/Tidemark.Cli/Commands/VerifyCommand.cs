@@ -98,6 +98,7 @@ internal sealed class VerifyCommand : TargetCommand
         foreach (var example in record.Examples) Terminal.Line($"- {example}", Tone.Quiet);
         if (record.Examples.Count > 0) Terminal.Line();
         if (record.LeftOut.Count > 0) Terminal.Line($"Left out, since they served nothing: {string.Join(", ", record.LeftOut)}.", Tone.Strong);
+        if (record.Offload == 0) Terminal.Line("No replica answered a read, so nothing is proven of replicas.", Tone.Strong);
         if (record.IsClean) Terminal.Line($"Clean: {record.Policy} broke no promise.", Tone.Good);
         else Terminal.Line($"{record.Policy} broke promises: {Kinds(record)}.", Tone.Bad);
     }
