@@ -93,10 +93,15 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
 
     private void Harvest()
     {
-        if (Take(riding) is { } write) write.Harvest(DbDataReader, TakeFailure());
+        if (Take(riding) is not { } write) return;
+        if (TakeFailure()) write.GiveUp(DbDataReader);
+        else write.Harvest(DbDataReader);
     }
 
-    private ValueTask HarvestAsync() => Take(riding) is { } write ? write.HarvestAsync(DbDataReader, TakeFailure()) : default;
+    private ValueTask HarvestAsync() =>
+        Take(riding) is not { } write ? default
+        : TakeFailure() ? write.GiveUpAsync(DbDataReader)
+        : write.HarvestAsync(DbDataReader);
 
     private void EndRead()
     {

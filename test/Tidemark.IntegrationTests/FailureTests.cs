@@ -191,12 +191,17 @@ public sealed class FailureTests : IAsyncLifetime
 
         private async Task ReadAsync(StoreCluster store, bool byEf)
         {
+            var interrupted = 0;
             while (!_stop.IsCancellationRequested)
             {
                 try
                 {
                     var port = byEf ? await ByEfAsync(store) : await ByCommandAsync(store);
                     _reads.AddOrUpdate(port, 1, (_, n) => n + 1);
+                }
+                catch (Exception e) when (byEf && e.StackTrace?.Contains(nameof(ReadLoop), StringComparison.Ordinal) == false && ++interrupted <= 1)
+                {
+                    // A server that is shut down sends what it has of an answer: a row without its end. A read is repeated before its first row only.
                 }
                 catch (Exception e)
                 {

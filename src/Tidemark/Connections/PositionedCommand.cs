@@ -23,58 +23,46 @@ internal sealed class PositionedCommand : NpgsqlCommand
     }
 
     /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
-    /// <param name="reader">Is closed if the statement turns out to have failed.</param>
-    /// <param name="hasFailed">Reading its rows has failed already.</param>
     /// <exception cref="PostgresException">The statement failed behind what the caller has read of it.</exception>
-    public void Harvest(DbDataReader reader, bool hasFailed = false)
+    public void Harvest(DbDataReader reader)
     {
         try
         {
-            if (!hasFailed)
-            {
-                _lease.Outcome = PositionRide.Harvest(reader);
-                return;
-            }
+            _lease.Outcome = PositionRide.Harvest(reader);
         }
         catch
         {
-            hasFailed = true;
+            GiveUp(reader);
             throw;
-        }
-        finally
-        {
-            if (hasFailed)
-            {
-                reader.Dispose();
-                PositionRide.Break(Connection!);
-            }
         }
     }
 
     /// <inheritdoc cref="Harvest"/>
-    public async ValueTask HarvestAsync(DbDataReader reader, bool hasFailed = false, CancellationToken cancellationToken = default)
+    public async ValueTask HarvestAsync(DbDataReader reader, CancellationToken cancellationToken = default)
     {
         try
         {
-            if (!hasFailed)
-            {
-                _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
-                return;
-            }
+            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            hasFailed = true;
+            await GiveUpAsync(reader).ConfigureAwait(false);
             throw;
         }
-        finally
-        {
-            if (hasFailed)
-            {
-                await reader.DisposeAsync().ConfigureAwait(false);
-                await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
-            }
-        }
+    }
+
+    /// <summary>Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.</summary>
+    public void GiveUp(DbDataReader reader)
+    {
+        reader.Dispose();
+        PositionRide.Break(Connection!);
+    }
+
+    /// <inheritdoc cref="GiveUp"/>
+    public async ValueTask GiveUpAsync(DbDataReader reader)
+    {
+        await reader.DisposeAsync().ConfigureAwait(false);
+        await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
     }
 
     public override int ExecuteNonQuery()
@@ -91,7 +79,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            await HarvestAsync(reader, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
             return Affected(batch);
         }
     }
@@ -113,7 +101,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         {
             // What ExecuteReader returns has a first row, or none: it does not fail here.
             var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            await HarvestAsync(reader, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
             return value;
         }
     }
