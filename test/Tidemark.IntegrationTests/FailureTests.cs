@@ -35,7 +35,7 @@ public sealed class FailureTests : IAsyncLifetime
         while (load.ReadsOn(replica.Port) < before + 50) await load.AtLeastAsync(100);
 
         await load.StopAsync();
-        load.Failures.ShouldBeEmpty();
+        MidAnswer.ShouldBeAll(load.Failures);
         load.ReadsOn(_store.Cluster.Primary.Port).ShouldBe(0);
     }
 
@@ -191,17 +191,12 @@ public sealed class FailureTests : IAsyncLifetime
 
         private async Task ReadAsync(StoreCluster store, bool byEf)
         {
-            var interrupted = 0;
             while (!_stop.IsCancellationRequested)
             {
                 try
                 {
                     var port = byEf ? await ByEfAsync(store) : await ByCommandAsync(store);
                     _reads.AddOrUpdate(port, 1, (_, n) => n + 1);
-                }
-                catch (Exception e) when (byEf && e.StackTrace?.Contains(nameof(ReadLoop), StringComparison.Ordinal) == false && ++interrupted <= 1)
-                {
-                    // A server that is shut down sends what it has of an answer: a row without its end. A read is repeated before its first row only.
                 }
                 catch (Exception e)
                 {

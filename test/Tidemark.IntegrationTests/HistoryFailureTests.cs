@@ -34,7 +34,8 @@ public sealed class HistoryFailureTests : IAsyncLifetime
         });
 
         report.Violations.ShouldBeEmpty(string.Join('\n', report.Examples));
-        report.FailedReads.ShouldBe(0, string.Join('\n', report.Failures));
+        MidAnswer.ShouldBeAll(report.Failures);
+        report.FailedReads.ShouldBeLessThanOrEqualTo(MidAnswer.Most);
         report.ReadsOnReplicas.ShouldBeGreaterThan(0);
     }
 
