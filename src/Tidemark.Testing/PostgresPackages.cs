@@ -44,10 +44,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
         // Lists of its own: those of the machine may be empty, as in a new container, or name files that are gone.
         report("Reading apt-get's package lists");
-        UnixFolder.MakeReadable(environment.Cache);
-        UnixFolder.MakeReadable(Folder);
-        var lists = Path.Combine(Folder, $".apt-{Guid.NewGuid():N}");
-        UnixFolder.MakeReadable(lists);
+        var lists = MakeTemporary("apt");
         string[] own = ["-qq", "-o", $"Dir::State::Lists={lists}", "-o", $"Dir::Cache={lists}"];
         try
         {
@@ -112,10 +109,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         string way, string name, Func<string, Task<string?>> fillAsync, string bin, CancellationToken cancellationToken)
     {
         var target = Path.Combine(Folder, name);
-        UnixFolder.MakeReadable(environment.Cache);
-        UnixFolder.MakeReadable(Folder);
-        var partial = Path.Combine(Folder, $".{name}-{Guid.NewGuid():N}");
-        UnixFolder.MakeReadable(partial);
+        var partial = MakeTemporary(name);
         try
         {
             if (await fillAsync(partial).ConfigureAwait(false) is { } error)
@@ -134,6 +128,16 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         }
 
         return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, user: null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>A folder in the cache that nobody else uses, and whose name nobody looks for.</summary>
+    private string MakeTemporary(string name)
+    {
+        UnixFolder.MakeReadable(environment.Cache);
+        UnixFolder.MakeReadable(Folder);
+        var made = Path.Combine(Folder, $".{name}-{Guid.NewGuid():N}");
+        UnixFolder.MakeReadable(made);
+        return made;
     }
 
     private static async Task UnpackAsync(string folder, CancellationToken cancellationToken)

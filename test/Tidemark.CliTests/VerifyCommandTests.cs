@@ -48,6 +48,14 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
+    public async Task Without_a_replica_it_says_what_is_not_proven()
+    {
+        var ran = await RanCommand.RunAsync("verify", "--connection", three.Cluster.Primary.ConnectionString, "--seconds", "1");
+        ran.Lines.ShouldContain("No replica answered a read, so nothing is proven of replicas.");
+        (await VerifyAsync("--seconds", "1")).Output.ShouldNotContain("nothing is proven");
+    }
+
+    [Fact]
     public async Task One_who_stops_it_leaves_nothing_behind()
     {
         var before = await ObjectsAsync();

@@ -39,6 +39,29 @@ public sealed class FailureTests : IAsyncLifetime
         load.ReadsOn(_store.Cluster.Primary.Port).ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(StopMode.Fast, true)]
+    [InlineData(StopMode.Fast, false)]
+    [InlineData(StopMode.Immediate, true)]
+    [InlineData(StopMode.Immediate, false)]
+    public async Task A_value_that_is_there_is_not_lost_with_its_server(StopMode mode, bool isAsync)
+    {
+        // The first row lies in the server's buffer, and is sent when the server is shut down in the midst of the second.
+        await using var command = _store.Source.CreateReadCommand("SELECT inet_server_port() FROM generate_series(1, 2) i WHERE i = 1 OR pg_sleep(60) IS NOT NULL");
+        var reading = Task.Run(async () => isAsync ? await command.ExecuteScalarAsync(Stop) : command.ExecuteScalar(), Stop);
+        LocalNode? asked = null;
+        while (asked is null)
+        {
+            foreach (var replica in _store.Cluster.Replicas)
+                if (await replica.AskAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")) asked = replica;
+        }
+
+        await asked.StopAsync(mode, Stop);
+        (await reading).ShouldBe(asked.Port);
+        await StoreCluster.UntilAsync(_store.Source, nodes => !nodes[asked.Name].IsServing);
+        _store.Source.Cluster.ReadsInFlight.ShouldBe(0);
+    }
+
     [Fact]
     public async Task With_every_replica_gone_reads_go_to_the_primary()
     {
