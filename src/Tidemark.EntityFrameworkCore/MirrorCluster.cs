@@ -25,7 +25,7 @@ internal static class MirrorCluster
 
     private static ProbeAnswer Answer(bool isReplica, bool isBehind) => new()
     {
-        Epoch = 1,
+        Epoch = new ServerEpoch(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch),
         SystemIdentifier = 1,
         Timeline = 1,
         SeesTimeline = true,

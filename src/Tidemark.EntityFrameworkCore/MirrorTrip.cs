@@ -20,13 +20,13 @@ internal sealed class MirrorTrip(Mirror mirror, RoutedCommand command, ContextRo
         return new ValueTask<ConnectionCheck>(ConnectionCheck.None);
     }
 
-    public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
-        if (!_decision.IsReplica) return await command.SendAsync(parameters, mustShow: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+        if (!_decision.IsReplica) return await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
         var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await command.SendAsync(parameters, mustShow: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
 
             // Rows that EF Core has buffered are read to the end; others are until the reader closes.
             if (reader.DbDataReader is NpgsqlDataReader) command.EndWithReader(read);

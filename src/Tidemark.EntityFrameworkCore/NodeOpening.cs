@@ -38,11 +38,11 @@ internal sealed class NodeOpening<T>(
         return _node.Check(decision);
     }
 
-    public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
-        if (mustShow is { } place && _node is { DbConnection: var connection })
+        if (proof is { IsRequired: true } && _node is { DbConnection: var connection })
         {
-            var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, proof);
             if (!passes) return null;
         }
 

@@ -24,17 +24,17 @@ internal static class NodeTypes
     /// <param name="parameters">Its parameters, and the open connection to the node.</param>
     /// <param name="source">The cluster.</param>
     /// <param name="nodeIndex">The node.</param>
-    /// <param name="mustShow">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
+    /// <param name="proof">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
     /// <param name="isAsync">False: the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
-        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         try
         {
-            var reader = await command.SendAsync(parameters, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
             if (!AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
             if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
             else reader.Dispose();
@@ -47,7 +47,7 @@ internal static class NodeTypes
         if (isAsync) await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         else connection.ReloadTypes();
 #pragma warning restore CA1849
-        return await command.SendAsync(parameters, mustShow, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+        return await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The rows have a column of a type that the pool does not know and has not looked for.</summary>

@@ -35,13 +35,13 @@ internal sealed class QueryTrip(ContextRouting routing) : IReadTrip<RelationalDa
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RelationalDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
         // A query is routed only where nothing else is open on the main connection, so one that writes commits by itself there.
-        if (_node is null) return await _command.SendAsync(_parameters, mustShow: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+        if (_node is null) return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await NodeTypes.ReadAsync(_command, Through(_node), routing.Source, _node.NodeIndex, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await NodeTypes.ReadAsync(_command, Through(_node), routing.Source, _node.NodeIndex, proof, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();

@@ -22,7 +22,7 @@ internal sealed class RoutedCommand(
     private readonly StrongBox<MirroredRead?> _mirrored = new();
     private QueryRoute _route = route;
     private bool _rides;
-    private Place? _mustShow;
+    private ReadProof? _proof;
 
     /// <inheritdoc/>
     public override void PopulateFrom(IRelationalCommandTemplate commandTemplate)
@@ -43,7 +43,7 @@ internal sealed class RoutedCommand(
         }
 
         _riding.Value = null;
-        if (_mustShow is { } place && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, place);
+        if (_proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, proof);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
         // What an earlier command of the same save has reached says nothing of this one.
@@ -81,15 +81,15 @@ internal sealed class RoutedCommand(
 
     /// <summary>Sends the query on the connection that one attempt has chosen.</summary>
     /// <param name="parameterObject">The query, and the connection.</param>
-    /// <param name="mustShow">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
+    /// <param name="proof">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
     /// <param name="isAlone">It runs on the main connection and commits by itself, so that its position rides behind it.</param>
     /// <param name="isAsync">False: the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
     internal ValueTask<RelationalDataReader> SendAsync(
-        RelationalCommandParameterObject parameterObject, Place? mustShow, bool isAlone, bool isAsync, CancellationToken cancellationToken)
+        RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
-        (_mustShow, _rides) = (mustShow, isAlone);
+        (_proof, _rides) = (proof, isAlone);
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
 #pragma warning restore CA1849
@@ -104,7 +104,7 @@ internal sealed class RoutedCommand(
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, mustShow: null, isAsync, cancellationToken).ConfigureAwait(false)
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, isAsync, cancellationToken).ConfigureAwait(false)
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
                 : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
 #pragma warning restore CA1849
@@ -168,7 +168,7 @@ internal sealed class RoutedCommand(
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         if (routing.Mirror is { } mirror && CommandJudge.LeadsToCluster(command.Connection))
             mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
-        _mustShow = null;
+        _proof = null;
         _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }

@@ -58,6 +58,12 @@ public sealed class TidemarkOptions
     public string? Zone { get; set; }
 
     /// <summary>
+    /// The identity of the cluster: <c>SELECT system_identifier FROM pg_control_system()</c>, as <c>tidemark doctor</c> prints it. A node with another one is
+    /// refused from the start. Without it the cluster is what most nodes say, and until most have answered, what the first ones say.
+    /// </summary>
+    public ulong? SystemIdentifier { get; set; }
+
+    /// <summary>
     /// The primary's share of reads relative to the weights of the replicas. From 0 to 1,000; 0 by default: the primary serves
     /// a read only when no replica can.
     /// </summary>

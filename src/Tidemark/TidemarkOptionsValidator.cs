@@ -51,6 +51,8 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
             errors.Add(Error("TokenLifetime", options.TokenLifetime, "Give a time from 1 second to 30 days, such as 01:00:00."));
         if (options.MaxWaitingReads is < 0 or > 1_000_000)
             errors.Add(Error("MaxWaitingReads", options.MaxWaitingReads, "Give a number from 0 to 1,000,000."));
+        if (options.SystemIdentifier == 0)
+            errors.Add(Error("SystemIdentifier", 0, "Give what SELECT system_identifier FROM pg_control_system() says on the primary, or leave it out."));
         if (!(options.PrimaryReadWeight is >= 0 and <= MaxWeight))
             errors.Add(Error("PrimaryReadWeight", options.PrimaryReadWeight, "Give a number from 0 (only when no replica can serve) to 1,000."));
         if (!Enum.IsDefined(options.Balancing))

@@ -26,21 +26,36 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_young_connection_shows_what_the_read_must_include_until_a_probe_proves_it()
+    public async Task A_young_connection_shows_what_the_read_must_include_until_it_has_shown_its_epoch()
     {
         await using var connection = await OpenAsync();
 
         Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
         await ProbeAsync();
+        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
+        Show(connection, Run(1));
         Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.None);
         Check(new ReadRequirement { MustInclude = Place(110) }).ShouldBe(ConnectionCheck.Position);
     }
 
     [Fact]
-    public async Task A_read_that_any_replica_may_serve_needs_no_check()
+    public async Task A_connection_of_another_epoch_than_the_nodes_is_checked_each_time()
+    {
+        await using var connection = await OpenAsync();
+        Show(connection, Run(2));
+
+        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { CompleteSince = 0 }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { StayOn = new NodeEpoch(1, Run(1)) }).ShouldBe(ConnectionCheck.Epoch);
+    }
+
+    [Fact]
+    public async Task A_read_that_any_replica_may_serve_only_learns_the_epoch_of_its_connection()
     {
         await using var connection = await OpenAsync();
 
+        Check(default).ShouldBe(ConnectionCheck.Learn);
+        Show(connection, Run(1));
         Check(default).ShouldBe(ConnectionCheck.None);
     }
 
@@ -53,21 +68,23 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
         Check(bounded).ShouldBe(ConnectionCheck.Position);
         _source.Cluster.Decide(bounded).MustShow.ShouldBe(Place(100), "what made the node fresh enough");
-        await ProbeAsync();
+        Show(connection, Run(1));
         Check(bounded).ShouldBe(ConnectionCheck.None);
     }
 
     [Fact]
-    public async Task A_connection_stays_only_where_it_is_known_to_be_of_the_life_that_was_read_from()
+    public async Task A_connection_stays_only_where_it_is_known_to_be_of_the_epoch_that_was_read_in()
     {
         await using var connection = await OpenAsync();
-        var stay = new ReadRequirement { StayOn = new NodeEpoch(1, 1) };
+        var stay = new ReadRequirement { StayOn = new NodeEpoch(1, Run(1)) };
 
-        Check(stay).ShouldBe(ConnectionCheck.TooYoung);
-        Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.TooYoung, "though it was named");
-        Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.None);
-        await ProbeAsync();
+        Check(stay).ShouldBe(ConnectionCheck.Epoch);
+        Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.Epoch, "though it was named");
+        Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.Learn);
+        Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung, "it is not known in which");
+        Show(connection, Run(1));
         Check(stay).ShouldBe(ConnectionCheck.None);
+        Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung);
     }
 
     [Fact]
@@ -79,6 +96,10 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         new ReadOf(Include: 80).Decide(Of(Primary(200), Replica(150, timeline: 0))).MustShow.ShouldBe(Place(80));
         new ReadOf(Include: 300).Decide(Of(Primary(200), Silence)).MustShow.ShouldBeNull("the primary has everything");
     }
+
+    private void Show(NpgsqlConnection connection, ServerEpoch epoch) => new ReadProof(
+        _source.Cluster, _source.Cluster.Monitor.Snapshot.Nodes[1], Place: null, Epoch: null, OnPrimary: false, Ours)
+        .Take(connection.PostgresParameters, new CheckAnswer(IsInRecovery: true, At(100), 1, 1, Ours, epoch), sentAt: 0).ShouldBeTrue();
 
     private ConnectionCheck Check(ReadRequirement requirement) => _source.Cluster.CheckOf(_lease, _source.Cluster.Decide(requirement));
 

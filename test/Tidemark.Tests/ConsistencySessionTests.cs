@@ -137,7 +137,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Session.Require(ConsistencyDemands.Written).ShouldBe(default);
 
         Write(at: null);
-        Session.Require(ConsistencyDemands.Seen).StayOn.ShouldBe(new NodeEpoch(1, 1));
+        Session.Require(ConsistencyDemands.Seen).StayOn.ShouldBe(new NodeEpoch(1, Run(1)));
     }
 
     [Fact]

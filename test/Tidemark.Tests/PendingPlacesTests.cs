@@ -77,7 +77,7 @@ public sealed class PendingPlacesTests : SessionTestBase
 
         var require = Session.Require(Both);
         (require.StayOn, require.StayConnection, require.MustInclude, require.PrimaryBecause)
-            .ShouldBe((new NodeEpoch(1, 1), connection, Place(500), RouteReason.None));
+            .ShouldBe((new NodeEpoch(1, Run(1)), connection, Place(500), RouteReason.None));
         Needs(Cluster).ShouldBeNull();
         Session.Seen.ShouldBeNull();
     }
@@ -89,7 +89,7 @@ public sealed class PendingPlacesTests : SessionTestBase
 
         Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
         Needs(Cluster, mayStay: false).ShouldNotBeNull();
-        Needs(Cluster.Then(1, Replica() with { Epoch = 2 })).ShouldNotBeNull();
+        Needs(Cluster.Then(1, Replica() with { Epoch = Run(2) })).ShouldNotBeNull();
         Needs(Cluster.Then(1, Silence)).ShouldNotBeNull();
         Needs(Cluster.Then(0, Silence).Then(1, Primary(timeline: 2))).ShouldNotBeNull();
     }

@@ -67,7 +67,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     }
 
     // The last probe had seen 100 flushed; what was written since by an asynchronous commit is gone beyond the position.
-    private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = 2, Checkpoint = At(100) };
+    private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = Run(2) };
 
     private ValueTask<Trip> ReadAsync(Trip trip, bool isAsync) => ReadLoop.RunAsync(
         _source.Horizons, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), trip, isAsync, Cancelled);
@@ -76,6 +76,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     private sealed class Trip(ReadLoopTests test) : IReadTrip<Trip>
     {
         private readonly object _connection = new();
+        private int _node;
 
         public int LostWhenSent { get; private set; } = -1;
 
@@ -83,13 +84,17 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
         public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
         {
+            _node = decision.NodeIndex;
             var lease = test._source.Cluster.LeaseRead(decision, session: null);
             lease.Opened(_connection);
             return ValueTask.FromResult(test._source.Cluster.CheckOf(lease, decision));
         }
 
-        public ValueTask<Trip?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        public ValueTask<Trip?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
+            var server = test._answers[_node];
+            var check = new CheckAnswer(server.IsInRecovery, server.Position, server.Timeline, 0, Ours, server.Epoch);
+            if (proof?.Take(_connection, check, sentAt: 0) == false) return ValueTask.FromResult<Trip?>(null);
             LostWhenSent = test._lost.Count;
             return ValueTask.FromResult<Trip?>(this);
         }

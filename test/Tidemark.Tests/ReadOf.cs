@@ -5,7 +5,7 @@ namespace Tidemark;
 /// <summary>What a read asks for, and by which rules; near and failed nodes as bits by index; -1: no node to stay on, no bound of staleness.</summary>
 public sealed record ReadOf(
     ulong Include = 0, RouteReason Because = RouteReason.None, string? OnNode = null, ulong Failed = 0, ulong Near = 0,
-    double PrimaryWeight = 0, double Weight = 1, uint Timeline = 1, int StayOn = -1, long StayEpoch = 1, long CompleteSince = -1)
+    double PrimaryWeight = 0, double Weight = 1, uint Timeline = 1, int StayOn = -1, int StayEpoch = 1, long CompleteSince = -1)
 {
     internal RouteDecision Decide(ClusterSnapshot snapshot) =>
         Router(snapshot.Nodes.Length).Decide(snapshot, Requirement, new int[snapshot.Nodes.Length], Failed);
@@ -21,7 +21,7 @@ public sealed record ReadOf(
     {
         OnNode = OnNode,
         MustInclude = Include == 0 ? null : Place(Include, Timeline),
-        StayOn = StayOn < 0 ? null : new NodeEpoch(StayOn, StayEpoch),
+        StayOn = StayOn < 0 ? null : new NodeEpoch(StayOn, Run(StayEpoch)),
         CompleteSince = CompleteSince < 0 ? null : CompleteSince,
         MaxStaleness = CompleteSince < 0 ? null : TimeSpan.FromSeconds(1),
     };

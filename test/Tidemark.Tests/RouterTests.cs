@@ -254,7 +254,7 @@ public sealed class RouterTests
         ReadRequirement[] reads =
         [
             new() { MustInclude = Place(110), CompleteSince = 0 },
-            new() { StayOn = new NodeEpoch(1, 1) },
+            new() { StayOn = new NodeEpoch(1, Run(1)) },
             new() { MustInclude = Place(90, timeline: 7) },
         ];
         int[] load = [0, 1, 2, 3];

@@ -18,14 +18,14 @@ public abstract class SessionTestBase
 
     private protected long? Needs(ClusterSnapshot snapshot, bool mayStay = true) => Session.NeedsSample(Both, snapshot, mayStay);
 
-    private protected static ProbeAnswer Started(int hour) => Primary() with { StartedAt = new DateTimeOffset(2000, 1, 1, hour, 0, 0, TimeSpan.Zero) };
+    private protected static ProbeAnswer Started(int hour) => Primary() with { Epoch = Run(hour) };
 
     /// <summary>pg-2 has taken over, between 150 and 210.</summary>
     private protected static ClusterSnapshot Promoted() =>
         Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2));
 
     /// <summary>The primary has crashed, and kept everything to 100, perhaps as much as 120.</summary>
-    private protected static ClusterSnapshot Crashed() => Cluster.Then(0, Primary(120) with { Epoch = 2, Checkpoint = At(100) });
+    private protected static ClusterSnapshot Crashed() => Cluster.Then(0, Primary(120) with { Epoch = Run(2) });
 
     private protected LostWrite? Resolve(long mark, ulong flushed, ulong inserted)
     {

@@ -67,7 +67,7 @@ public sealed class SnapshotRulesTests
     {
         var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
         var snapshot = Of(Primary(position: 300), Replica(position: 150), Replica(position: 100)).Then(0, Silence).Then(1, promoted)
-            .Then(2, Replica(position, timeline) with { Epoch = 2 });
+            .Then(2, Replica(position, timeline) with { Epoch = Run(2) });
 
         snapshot.Standings().ShouldBe([Unreachable, NodeStanding.Primary, isLeftBehind ? LeftBehind : NodeStanding.Replica]);
     }
@@ -204,7 +204,7 @@ public sealed class SnapshotRulesTests
         var before = Of(Primary(timeline: 3), Replica(timeline: 3));
 
         before.Then(1, Replica(timeline: 0)).Nodes[1].Timeline.ShouldBe(3u);
-        before.Then(1, Replica(timeline: 0) with { Epoch = 2 }).Nodes[1].Timeline.ShouldBe(0u, "another life of the server");
+        before.Then(1, Replica(timeline: 0) with { Epoch = Run(2) }).Nodes[1].Timeline.ShouldBe(0u, "another life of the server");
     }
 
     [Fact]
@@ -295,9 +295,9 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_crash_of_the_primary_is_noted_by_a_checkpoint_at_or_past_the_last_flush_position_seen()
+    public void A_crash_of_one_backend_of_the_primary_is_noted_by_its_new_statistics()
     {
-        var crashed = Of(Lives(1, 100)).Then(0, Lives(2, 120, checkpoint: 100, insert: 125));
+        var crashed = Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Reset(), 120, insert: 125));
 
         crashed.Chain.Incarnation.ShouldBe(1);
         crashed.Primary!.Incarnation.ShouldBe(1);
@@ -307,29 +307,43 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_crash_is_noted_though_probes_failed_in_between() =>
-        Of(Lives(1, 100)).Then(0, Silence).Then(0, Lives(2, 120, checkpoint: 110)).Chain.Incarnation.ShouldBe(1);
+    public void A_dead_postmaster_is_noted_as_a_crash_though_probes_failed_in_between() =>
+        Of(Lives(Run(1), 100)).Then(0, Silence).Then(0, Lives(Run(2), 120)).Chain.Incarnation.ShouldBe(1);
 
     [Fact]
-    public void A_mere_reconnect_is_no_crash()
+    public void A_clean_restart_and_a_mere_reconnect_are_no_crash()
     {
-        Of(Lives(1, 100)).Then(0, Lives(2, 120, checkpoint: 99)).Chain.Incarnation.ShouldBe(0, "the last checkpoint is older than what was seen");
-        Of(Lives(1, 100)).Then(0, Lives(1, 120, checkpoint: 110)).Chain.Incarnation.ShouldBe(0, "the monitor's connection has lived on");
-        Of(Lives(1, 100)).Then(0, Lives(2, 120)).Chain.Incarnation.ShouldBe(0, "no checkpoint was read");
+        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Restarted(), 120)).Chain.Incarnation.ShouldBe(0);
+        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1), 120) with { Connection = 2 }).Chain.Incarnation.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_crash_before_a_clean_restart_is_noted_after_both() =>
+        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Reset().Restarted(2), 120)).Chain.Incarnation.ShouldBe(1);
+
+    [Theory]
+    [InlineData(7, false, 0)]
+    [InlineData(8, false, 1)]
+    [InlineData(7, true, 1)]
+    public void A_reset_of_statistics_that_an_unpooled_connection_has_survived_is_no_crash(long connection, bool isPooled, int crashes)
+    {
+        var before = Of(Lives(Run(1), 100) with { Connection = 7, IsPooled = isPooled });
+
+        before.Then(0, Lives(Run(1).Reset(), 120) with { Connection = connection, IsPooled = isPooled }).Chain.Incarnation.ShouldBe(crashes);
     }
 
     [Fact]
     public void Neither_a_replica_that_crashed_nor_a_promotion_is_a_crash_of_the_primary()
     {
-        Of(Lives(1, 100), Replica(100)).Then(1, Replica(50) with { Epoch = 2, Checkpoint = At(200) }).Chain.Incarnation.ShouldBe(0);
-        Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Lives(2, 210, checkpoint: 205) with { Timeline = 2 }).Chain.Incarnation.ShouldBe(0);
+        Of(Lives(Run(1), 100), Replica(100)).Then(1, Replica(50) with { Epoch = Run(2) }).Chain.Incarnation.ShouldBe(0);
+        Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Lives(Run(2), 210) with { Timeline = 2 }).Chain.Incarnation.ShouldBe(0);
     }
 
     [Fact]
     public void A_node_keeps_the_life_of_the_primary_in_which_it_was_sampled()
     {
-        var before = Of(Lives(1, 100), Replica(100));
-        var crashed = before.Then(0, Lives(2, 120, checkpoint: 100));
+        var before = Of(Lives(Run(1), 100), Replica(100));
+        var crashed = before.Then(0, Lives(Run(2), 120));
 
         crashed.Nodes[1].Incarnation.ShouldBe(0);
         crashed.Then(1, Replica(120)).Nodes[1].Incarnation.ShouldBe(1);
@@ -353,7 +367,7 @@ public sealed class SnapshotRulesTests
         snapshot.Then(1, Replica(299), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(1_000);
         snapshot.Then(1, Replica(300), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000);
         snapshot.Then(1, Replica(300, timeline: 0), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000, "its timeline is not shown");
-        snapshot.Then(1, Replica(300, timeline: 0) with { Epoch = 2 }, sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000);
+        snapshot.Then(1, Replica(300, timeline: 0) with { Epoch = Run(2) }, sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBe(2_000);
         snapshot.Then(1, Replica(50), sentAt: 3_000).Nodes[1].CompleteAsOf.ShouldBeNull();
         snapshot.Nodes[0].CompleteAsOf.ShouldBeNull();
     }
@@ -373,10 +387,6 @@ public sealed class SnapshotRulesTests
 
     private static ProbeAnswer Told(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
 
-    private static ProbeAnswer Lives(long epoch, ulong flushed, ulong? checkpoint = null, ulong? insert = null) => Primary(flushed) with
-    {
-        Epoch = epoch,
-        Checkpoint = checkpoint is { } c ? At(c) : null,
-        InsertPosition = At(insert ?? flushed),
-    };
+    private static ProbeAnswer Lives(ServerEpoch epoch, ulong flushed, ulong? insert = null) =>
+        Primary(flushed) with { Epoch = epoch, InsertPosition = At(insert ?? flushed) };
 }

@@ -10,7 +10,7 @@ internal static class Snapshots
 
     public static ProbeAnswer Primary(ulong position = 100, uint timeline = 1, ulong identifier = Ours) => new()
     {
-        Epoch = 1,
+        Epoch = Run(1),
         SystemIdentifier = identifier,
         Timeline = timeline,
         SeesTimeline = true,
@@ -35,8 +35,17 @@ internal static class Snapshots
     }
 
     /// <summary>The snapshot after one more answer.</summary>
-    public static ClusterSnapshot Then(this ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber = 1, long sentAt = 0) =>
-        SnapshotRules.After(before, index, answer, probeNumber, sentAt, TimeSpan.TicksPerSecond);
+    public static ClusterSnapshot Then(this ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber = 1, long sentAt = 0, long? receivedAt = null) =>
+        SnapshotRules.After(before, index, answer, probeNumber, sentAt, TimeSpan.TicksPerSecond, receivedAt);
+
+    /// <summary>A run of a server; each begins with a new postmaster and new statistics.</summary>
+    public static ServerEpoch Run(int number) => new(DateTimeOffset.UnixEpoch.AddHours(number), DateTimeOffset.UnixEpoch.AddHours(number));
+
+    /// <summary>The same run after clean restarts.</summary>
+    public static ServerEpoch Restarted(this ServerEpoch epoch, int hour = 1) => epoch with { StartedAt = epoch.StartedAt.AddHours(hour) };
+
+    /// <summary>The same postmaster after the crash of one backend, or a reset of its statistics.</summary>
+    public static ServerEpoch Reset(this ServerEpoch epoch, int hour = 1) => epoch with { StatisticsResetAt = epoch.StatisticsResetAt.AddHours(hour) };
 
     public static NpgsqlLogSequenceNumber At(ulong position) => new(position);
 

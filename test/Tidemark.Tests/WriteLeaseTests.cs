@@ -54,7 +54,7 @@ public sealed class WriteLeaseTests
         var answer = new TaskCompletionSource<ProbeAnswer>();
         await using var source = SourceOn(server, (_, _) => answer.Task);
         await using var connection = source.Cluster.CreateWrite(0, _session);
-        answer.SetResult(Primary() with { StartedAt = DateTimeOffset.UnixEpoch });
+        answer.SetResult(Primary());
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await connection.OpenAsync(Cancelled);
         await using var commit = new NpgsqlCommand("COMMIT", connection);
@@ -68,11 +68,11 @@ public sealed class WriteLeaseTests
     public async Task A_write_in_doubt_belongs_to_the_life_its_connection_was_opened_in_and_not_to_that_it_was_created_in()
     {
         await using var server = new FakeServer();
-        var answer = Primary() with { StartedAt = DateTimeOffset.UnixEpoch };
+        var answer = Primary();
         await using var source = SourceOn(server, (_, _) => Task.FromResult(answer));
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await using var connection = source.Cluster.CreateWrite(0, _session);
-        answer = answer with { StartedAt = DateTimeOffset.UnixEpoch.AddHours(1), Epoch = 2 };
+        answer = answer with { Epoch = Run(2) };
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
         await connection.OpenAsync(Cancelled);
         await using var commit = new NpgsqlCommand("COMMIT", connection);
@@ -89,7 +89,7 @@ public sealed class WriteLeaseTests
         var answer = Primary();
         await using var source = SourceOn(server, (_, _) => Task.FromResult(answer));
         await using var connection = await OpenAsync(source);
-        answer = Primary(120) with { Epoch = 2, Checkpoint = At(100) };
+        answer = Primary(120) with { Epoch = Run(2) };
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
         WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(500));
         await connection.CloseAsync();

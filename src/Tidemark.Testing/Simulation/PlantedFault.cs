@@ -33,7 +33,7 @@ public enum PlantedFault
     /// <summary>The list of nodes changes between decision and use.</summary>
     NodeListChangedUnderDecision = 8,
 
-    /// <summary>After a crash that leaves the start time unchanged, a node's old position still counts as proven.</summary>
+    /// <summary>The epoch is the start time alone: after a crash that leaves it unchanged, a node's old position still counts as proven.</summary>
     EpochByStartTime = 9,
 
     /// <summary>Places lose their timelines.</summary>

@@ -136,10 +136,8 @@ internal sealed class SimulatedApplication : IDisposable
     private object IdentityOf(SimulatedServer server)
     {
         var link = _links[server.Index];
-        var isReused = _cluster.Has(PlantedFault.YoungConnectionProven)
-            || (_cluster.Has(PlantedFault.EpochByStartTime) && link.IdentityOf == server.StartedAt);
-        if (!isReused || link.Identity is null) (link.Identity, link.IdentityOf) = (new object(), server.StartedAt);
-        return link.Identity;
+        if (!_cluster.Has(PlantedFault.YoungConnectionProven)) return new object();
+        return link.Identity ??= new object();
     }
 
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
@@ -169,16 +167,14 @@ internal sealed class SimulatedApplication : IDisposable
         }
 
         // As the library does with its pools.
-        if (Source.Cluster.Monitor.Snapshot.Nodes[index].Epoch is var known && known != 0 && known != answer.Epoch) _idle[index].Clear();
+        if (Source.Cluster.Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch) _idle[index].Clear();
         return answer;
     }
 
-    private void Connect(MonitorLink link, SimulatedServer server)
+    private static void Connect(MonitorLink link, SimulatedServer server)
     {
-        if (!_cluster.Has(PlantedFault.EpochByStartTime) || link.StartedAt != server.StartedAt) link.Epoch++;
         link.Life = server.Life;
-        link.StartedAt = server.StartedAt;
-        link.Checkpoint = server.Checkpoint;
+        link.Number++;
     }
 
     private ProbeAnswer Answer(SimulatedServer server, MonitorLink link)
@@ -187,16 +183,16 @@ internal sealed class SimulatedApplication : IDisposable
         var timeline = server.IsPrimary || server.IsStreaming ? _cluster.TimelineOf(server) : 0;
         var answer = new ProbeAnswer
         {
-            Epoch = link.Epoch,
+            Epoch = _cluster.EpochOf(server),
+            Connection = link.Number,
+            LeastTimeline = server.IsPrimary ? 0 : SimulatedStatements.ReplayTimelineOf(_cluster, server.Branch, server.Replay.ReplayedAt(now)),
             IsInRecovery = !server.IsPrimary,
             SystemIdentifier = SimulatedCluster.SystemIdentifier,
             Timeline = timeline,
             SeesTimeline = true,
             Position = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
             InsertPosition = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
-            Checkpoint = server.IsPrimary ? _cluster.Lsn(link.Checkpoint) : null,
             Pages = Pages,
-            StartedAt = server.StartedAt,
             ServerVersion = 17,
             Forks = server.IsPrimary && _cluster.Shape.TellsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
         };
@@ -232,13 +228,10 @@ internal sealed class SimulatedApplication : IDisposable
     private sealed class MonitorLink
     {
         public int Life;
-        public long Epoch;
-        public ulong Checkpoint;
+        public long Number;
         public uint HistoryRead = 1;
-        public DateTimeOffset StartedAt;
         public ProbeAnswer? Previous;
         public object? Identity;
-        public DateTimeOffset IdentityOf;
     }
 }
 

@@ -212,7 +212,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         finally
         {
             lease.Closed(connection.IsBroken);
-            if (forgets) _session.EndWrite(node with { Timeline = 0, Incarnation = Stamp.Unknown, StartedAt = default }, at: null);
+            if (forgets) _session.EndWrite(node with { Timeline = 0, Incarnation = Stamp.Unknown, Epoch = default }, at: null);
             application.Return(connection);
         }
     }

@@ -45,6 +45,9 @@ public sealed class SimulatedCluster
         foreach (var server in Servers)
         {
             server.StartedAt = Time.GetUtcNow() + TimeSpan.FromSeconds(server.Index - 1000);
+
+            // Standbys copied from one template have the reset of its statistics.
+            server.StatisticsResetAt = Time.GetUtcNow() - TimeSpan.FromSeconds(2000);
             if (server.Index == 0) server.BecomePrimary(branch, Shape.Origin);
             else server.BecomeStandby(branch, Shape.Origin, Now);
             server.IsStreaming = server.Index > 0;
@@ -155,6 +158,9 @@ public sealed class SimulatedCluster
         PlantedFault.SegmentHeaderAnywhere when server.Insert % 8192 == 40 => server.Insert - 40,
         _ => server.Insert,
     };
+
+    /// <summary>The epoch as the server names it, and as a library with a planted fault reads it.</summary>
+    internal ServerEpoch EpochOf(SimulatedServer server) => new(server.StartedAt, Has(PlantedFault.EpochByStartTime) ? default : server.StatisticsResetAt);
 
     internal uint TimelineOf(SimulatedServer server) => Has(PlantedFault.PlacesWithoutTimeline) ? 1 : server.Branch.Timeline;
 

@@ -49,11 +49,11 @@ internal sealed class SimulatedRead(
         _lease = application.Source.Cluster.LeaseRead(decision, NotesWrongly ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
-        if (check == ConnectionCheck.None) CheckRoute(decision);
+        if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
         return check;
     }
 
-    public async ValueTask<SimulatedRead?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<SimulatedRead?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
         var server = _connection!.Server;
         if (_writeLease is not null)
@@ -64,15 +64,27 @@ internal sealed class SimulatedRead(
 
         if (writes is { } value)
         {
+            if (proof is not null && !await ShowsAsync(proof).ConfigureAwait(false)) return null;
+
             // Connections for reads are read-only, also those to a primary.
             if (!server.IsPrimary || !cluster.Has(PlantedFault.WritableReadPool)) throw await RefusedAsync().ConfigureAwait(false);
             Written = await _connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, keys[0], value, isAsynchronous: false)).ConfigureAwait(false);
             return this;
         }
 
-        Rows = await _connection.AskAsync(() => new ValueTask<ReadAnswer?>(
-            mustShow is not { } place || SimulatedStatements.Has(cluster, server, place) ? SimulatedStatements.Read(cluster, server, keys) : null)).ConfigureAwait(false);
-        return Rows is null ? null : this;
+        var sentAt = application.Source.Cluster.Now;
+        var (check, rows) = await _connection.AskAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
+            (SimulatedStatements.Check(cluster, server), SimulatedStatements.Read(cluster, server, keys)))).ConfigureAwait(false);
+        if (proof is not null && !proof.Take(_connection.Identity, check, sentAt)) return null;
+        Rows = rows;
+        return this;
+    }
+
+    private async ValueTask<bool> ShowsAsync(ReadProof proof)
+    {
+        var sentAt = application.Source.Cluster.Now;
+        var check = await _connection!.AskAsync(() => new ValueTask<CheckAnswer>(SimulatedStatements.Check(cluster, _connection.Server))).ConfigureAwait(false);
+        return proof.Take(_connection.Identity, check, sentAt);
     }
 
     public void Deliver()

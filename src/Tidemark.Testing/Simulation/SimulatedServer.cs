@@ -37,6 +37,9 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     /// <summary>What <c>pg_postmaster_start_time()</c> says: a crash of one backend ends a life and leaves it.</summary>
     public DateTimeOffset StartedAt { get; set; }
 
+    /// <summary>When the statistics were reset: they are discarded in recovery from a crash, and kept over a clean restart.</summary>
+    public DateTimeOffset StatisticsResetAt { get; set; }
+
     public WalBranch Branch { get; set; } = null!;
 
     public ReplayQueue Replay { get; } = new();
@@ -52,9 +55,6 @@ internal sealed class SimulatedServer(int index, string name, int keys)
 
     /// <summary>Of a primary: the end of the last commit that did not wait for its flush.</summary>
     public ulong AsynchronousEnd { get; set; }
-
-    /// <summary>Of a primary: where the last checkpoint stands.</summary>
-    public ulong Checkpoint { get; set; }
 
     public bool[] IsLocked { get; } = new bool[keys];
 
@@ -73,7 +73,6 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         Branch = branch;
         Replay.RestartAt(position, now: 0);
         StandAt(position);
-        Checkpoint = position;
     }
 
     /// <summary>It follows a primary from now on, with a copy that has everything to a position.</summary>
@@ -97,8 +96,10 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     {
         Branch = branch;
         StandAt(Flushed);
-        Checkpoint = Flushed + 1;
     }
+
+    /// <summary>A primary comes back after a clean stop: everything was flushed, and is visible.</summary>
+    public void Resume() => StandAt(Flushed);
 
     /// <summary>Writes a record and says where it ends.</summary>
     public ulong Append(ulong length)

@@ -31,12 +31,24 @@ internal static class SimulatedStatements
         return new ReadAnswer(server, server.IsPrimary, server.Branch, rows, shownTo);
     }
 
-    /// <summary>What stands before a read that must show a place: in recovery, far enough, on the timeline if that is shown.</summary>
-    public static bool Has(SimulatedCluster cluster, SimulatedServer server, Place place)
+    /// <summary>What a server says of itself before a read, and what a library with a planted fault reads of it. The library judges it.</summary>
+    public static CheckAnswer Check(SimulatedCluster cluster, SimulatedServer server)
     {
-        if (server.IsPrimary && !cluster.Has(PlantedFault.RoleFromFrozenPosition)) return false;
-        if (cluster.Lsn(server.Replay.ReplayedAt(cluster.Now)) < place.Position) return false;
-        return !server.IsStreaming || cluster.Has(PlantedFault.DeadTimelineBelieved) || cluster.TimelineOf(server) == place.Timeline;
+        var replayed = server.Replay.ReplayedAt(cluster.Now);
+        var timeline = !server.IsPrimary && server.IsStreaming ? cluster.TimelineOf(server) : 0;
+        if (cluster.Has(PlantedFault.DeadTimelineBelieved)) timeline = cluster.Primary?.Branch.Timeline ?? timeline;
+        var isFrozen = cluster.Has(PlantedFault.RoleFromFrozenPosition) && server.Branch.Timeline > 1;
+        return new CheckAnswer(
+            !server.IsPrimary || isFrozen, cluster.Lsn(replayed), timeline, server.IsPrimary ? 0 : ReplayTimelineOf(cluster, server.Branch, replayed),
+            SimulatedCluster.SystemIdentifier, cluster.EpochOf(server));
+    }
+
+    /// <summary>The timeline of what a standby has replayed last.</summary>
+    public static uint ReplayTimelineOf(SimulatedCluster cluster, WalBranch branch, ulong replayed)
+    {
+        if (cluster.Has(PlantedFault.PlacesWithoutTimeline)) return 1;
+        while (branch.Parent is { } parent && replayed <= branch.ForkAt) branch = parent;
+        return branch.Timeline;
     }
 
     /// <summary>Makes the next version of a row and commits, as the server's own clock of flushes and locks allows.</summary>

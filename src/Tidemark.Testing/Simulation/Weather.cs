@@ -51,11 +51,13 @@ internal sealed class Weather(SimulatedCluster cluster)
             var kind = cluster.Random.Next(100);
             cluster.Counts.Watch(kind switch
             {
+                < 4 => RestartCleanlyAsync(AnyReplica()),
                 < 14 => CrashReplicaAsync(isWholeServer: true),
                 < 28 => CrashReplicaAsync(isWholeServer: false),
                 < 40 => StallAsync(),
                 < 52 => DisconnectAsync(),
                 < 62 => CutOffAsync(),
+                < 66 => RestartCleanlyAsync(cluster.Primary),
                 < 72 => CrashPrimaryAsync(),
                 < 84 => FailOverAsync(),
                 < 94 => RestartApplicationAsync(),
@@ -81,6 +83,43 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || server.IsUp) return;
         if (isWholeServer) server.StartedAt = cluster.Time.GetUtcNow();
         Restart(server);
+    }
+
+    /// <summary>A planned restart: everything is flushed and sent to the standbys first, so nothing is lost.</summary>
+    private async Task RestartCleanlyAsync(SimulatedServer? server)
+    {
+        if (server is null) return;
+        cluster.Tell($"{server.Name} is restarted");
+        if (server.IsPrimary) cluster.Flush(server, server.Written);
+        var branch = server.Branch;
+        server.EndLife(cluster.Now);
+        server.IsUp = false;
+        if (!server.IsPrimary)
+        {
+            server.Replay.CutOff(cluster.Now);
+            server.IsStreaming = false;
+        }
+        else
+        {
+            cluster.DisturbPrimary();
+            FenceOff();
+        }
+
+        await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
+        if (IsCalm || server.IsUp || server.Branch != branch) return;
+        server.StartedAt = cluster.Time.GetUtcNow();
+        if (!server.IsPrimary)
+        {
+            Restart(server, isCrash: false);
+            return;
+        }
+
+        if (server.Branch != cluster.Current) return;
+        server.EndLife(cluster.Now);
+        server.IsUp = true;
+        server.Resume();
+        cluster.DisturbPrimary();
+        cluster.Tell($"{server.Name} is up again after a clean stop, at {server.Flushed:X}");
     }
 
     private async Task StallAsync()
@@ -157,7 +196,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         {
             cluster.Tell($"{old.Name} comes back and takes itself for the primary");
             old.EndLife(cluster.Now);
-            old.StartedAt = cluster.Time.GetUtcNow();
+            old.StartedAt = old.StatisticsResetAt = cluster.Time.GetUtcNow();
             old.IsUp = true;
             cluster.DisturbPrimary();
             await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
@@ -242,10 +281,11 @@ internal sealed class Weather(SimulatedCluster cluster)
         }
     }
 
-    private void Restart(SimulatedServer server)
+    private void Restart(SimulatedServer server, bool isCrash = true)
     {
         server.EndLife(cluster.Now);
         server.IsUp = true;
+        if (isCrash) server.StatisticsResetAt = cluster.Time.GetUtcNow();
         if (server.IsPrimary)
         {
             // What was not flushed is gone, and later records take its place.
@@ -283,7 +323,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (server.IsPrimary) cluster.DisturbPrimary();
         server.IsUp = true;
         server.IsReachable = true;
-        server.StartedAt = cluster.Time.GetUtcNow();
+        server.StartedAt = server.StatisticsResetAt = cluster.Time.GetUtcNow();
         server.BecomeStandby(primary.Branch, primary.Flushed, cluster.Now);
         cluster.Follow(server, primary);
         cluster.Tell($"{server.Name} is a new copy of {primary.Name}");

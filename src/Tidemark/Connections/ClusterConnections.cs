@@ -45,7 +45,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
-        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption);
+        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption, options.SystemIdentifier ?? 0);
         Monitor.Start();
     }
 
@@ -91,7 +91,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
-    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session);
+    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _lives);
 
     /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
     public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
@@ -133,16 +133,43 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public ConnectionCheck CheckOf(ReadLease lease, in RouteDecision decision)
     {
         var connection = lease.Connection!;
+        var node = decision.State;
+        var shown = node.IsPooled ? default : _lives.EpochOf(connection);
         if (!decision.IsReplica)
-            return decision.State.IsPooled || _lives.IsProven(connection, decision.State, Monitor.ProbesSent) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
-        var (must, node) = (decision.MustShow, decision.State);
-        var stays = decision.Stays;
-        if (must is null && !stays) return ConnectionCheck.None;
+        {
+            if (!shown.IsUnknown && shown.IsSameButForCleanRestarts(node.Epoch)) return ConnectionCheck.None;
+            return IsAlone && (node.IsPooled || _lives.IsWitnessed(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
+        }
 
-        var isProven = !node.IsPooled && _lives.IsProven(connection, node, Monitor.ProbesSent);
-        if (stays && !isProven && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection))) return ConnectionCheck.TooYoung;
-        return must is { } place && (!isProven || node.Position < place.Position) ? ConnectionCheck.Position : ConnectionCheck.None;
+        var isProven = !shown.IsUnknown && shown == node.Epoch;
+        if (decision.Stays && (!isProven || decision.StayEpoch is null) && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
+            return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
+        if (decision.MustShow is { } place && (!isProven || node.Position < place.Position)) return ConnectionCheck.Position;
+        return shown.IsUnknown && !node.IsPooled ? ConnectionCheck.Learn : ConnectionCheck.None;
     }
+
+    /// <summary>There is one node, whose reads and writes share a pool.</summary>
+    public bool IsAlone => _pools.Length == 1;
+
+    /// <summary>Monotonic time.</summary>
+    public long Now => _time.GetTimestamp();
+
+    /// <summary>Notes what a connection has shown: its epoch, and what the snapshot of its node should know.</summary>
+    /// <param name="proof">What was asked for.</param>
+    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="answer">What was shown.</param>
+    /// <param name="sentAt">Monotonic time before the question was sent.</param>
+    public void Note(ReadProof proof, object connection, in CheckAnswer answer, long sentAt)
+    {
+        if (!proof.Node.IsPooled) _lives.Learn(connection, answer.Epoch);
+
+        // A primary's check brings no position.
+        Monitor.Note(proof.Node.Index, new SampledPosition(
+            answer.Epoch, answer.SystemIdentifier, answer.IsInRecovery, answer.Timeline, answer.IsInRecovery ? answer.Replayed ?? default : default, default, sentAt));
+    }
+
+    /// <summary>The epoch that a physical connection has shown, in which the node is; unknown: it has shown none, or another.</summary>
+    public ServerEpoch EpochOf(object connection, NodeState node) => _lives.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
 
     /// <summary>Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.</summary>
     public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, Place place, TimeSpan timeout, CancellationToken cancellationToken)
@@ -238,7 +265,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var answer = await _pools[index].Probe.AskAsync(cancellationToken).ConfigureAwait(false);
 
         // The server has lived anew since: idle connections are dead, and nobody who is handed one could repeat what failed on it.
-        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is var known && known != 0 && known != answer.Epoch) _pools[index].Clear();
+        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch) _pools[index].Clear();
         return answer;
     }
 }
@@ -249,11 +276,20 @@ internal enum ConnectionCheck
     /// <summary>Nothing: what the read must include is proven for it.</summary>
     None,
 
-    /// <summary>It leads to the primary, perhaps to a life of it that began after a crash: a session that came before must hear what that has lost.</summary>
+    /// <summary>
+    /// It is to lead to the primary, perhaps to a run of it that began after a crash: a session that came before must hear what that has lost. It must show
+    /// that it does, and in which epoch.
+    /// </summary>
     Unwitnessed,
 
     /// <summary>It must show that it has replayed the position.</summary>
     Position,
+
+    /// <summary>It must show that its server is in the epoch that the session has read in.</summary>
+    Epoch,
+
+    /// <summary>Nothing, but its epoch is not known: it is asked along with its first statement.</summary>
+    Learn,
 
     /// <summary>It may lead to a later life of the server than the session has read from: the session's position must be learned first.</summary>
     TooYoung,

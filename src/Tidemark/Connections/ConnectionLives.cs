@@ -3,23 +3,45 @@ using System.Runtime.CompilerServices;
 namespace Tidemark;
 
 /// <summary>
-/// Knows since which probe each physical connection has been open. A crash of a server ends every connection to it, so a connection that was
-/// open before a probe was sent and still answers belongs to the same life of the server as that probe: the position the probe brought is
-/// proven for it. A younger one may lead to a server that has gone back (postgres.md: a crash restart replays less than was shown before).
+/// Knows of which epoch each physical connection is, once a statement on it has shown that. A crash of a server ends every connection to it, so what a
+/// connection has shown holds for as long as it answers, and a position that anybody sampled in that epoch is proven for it. A connection that has shown
+/// nothing may lead to a later run of the server, which has gone back (postgres.md: a crash restart replays less than was shown before), or to another server.
 /// </summary>
 internal sealed class ConnectionLives
 {
     // By ReadLease.Connection.
     private readonly ConditionalWeakTable<object, Life> _lives = [];
 
-    /// <summary>Whether what the node's last probe brought is proven for this open connection.</summary>
+    /// <summary>The epoch that the connection has shown; unknown: it has shown none.</summary>
+    public ServerEpoch EpochOf(object? connection) =>
+        connection is not null && _lives.TryGetValue(connection, out var life) && life.Epoch is { } known ? known.Value : default;
+
+    /// <summary>The connection has shown its epoch. A later one replaces it: the statistics of its server were reset.</summary>
+    public void Learn(object connection, ServerEpoch epoch)
+    {
+        var life = _lives.GetValue(connection, static _ => new Life());
+        if (life.Epoch is not { } known || known.Value != epoch) life.Epoch = new StrongBox<ServerEpoch>(epoch);
+    }
+
+    /// <summary>
+    /// Whether a probe has witnessed the connection: it was open before the probe was sent, and still answers. Says nothing where several servers may answer.
+    /// </summary>
     /// <param name="connection">The identity of the physical connection.</param>
     /// <param name="node">The node it leads to, as last probed.</param>
     /// <param name="probesSent">How many probes were sent until now.</param>
-    public bool IsProven(object connection, NodeState node, long probesSent) =>
-        node.ProbeNumber > (_lives.TryGetValue(connection, out var life) ? life : Meet(connection, probesSent)).ProbesSentBefore;
+    public bool IsWitnessed(object connection, NodeState node, long probesSent)
+    {
+        if (node.HasSeveralServers) return false;
+        var life = _lives.GetValue(connection, static _ => new Life());
+        var met = Interlocked.CompareExchange(ref life.MetAt, probesSent + 1, 0);
+        return met != 0 && node.ProbeNumber > met - 1;
+    }
 
-    private Life Meet(object connection, long probesSent) => _lives.GetValue(connection, _ => new Life(probesSent));
+    private sealed class Life
+    {
+        // One more than the probes sent when it was met; zero: not met.
+        public long MetAt;
 
-    private sealed record Life(long ProbesSentBefore);
+        public volatile StrongBox<ServerEpoch>? Epoch;
+    }
 }

@@ -19,6 +19,7 @@ internal struct ReadAttempts(
     private bool _hasWaited;
     private bool _mayNotStay;
     private bool _isKnownToWrite;
+    private bool _isWitnessed;
     private readonly string? _text;
     private Exception? _last;
 
@@ -105,6 +106,30 @@ internal struct ReadAttempts(
         RouteActivity.GiveUp(activity, check);
         _mayNotStay |= Decision.Stays;
         if (check == ConnectionCheck.Position) _behind |= 1UL << Decision.NodeIndex;
+
+        // A connection that has nothing to show but where it leads to leads to another cluster, or twice not to the primary.
+        if (check == ConnectionCheck.Learn || (check == ConnectionCheck.Unwitnessed && _isWitnessed)) _failed |= 1UL << Decision.NodeIndex;
+        _isWitnessed |= check == ConnectionCheck.Unwitnessed;
+    }
+
+    /// <summary>
+    /// A lone node's reads share the pool of its writes, and a statement there is not sent twice: what a session has lost is asked for before it is sent.
+    /// </summary>
+    public readonly bool MustWitnessFirst => cluster.IsAlone && session is { IsSomewhere: true };
+
+    /// <summary>What the connection must show before its rows are believed; <see langword="null"/>: nothing.</summary>
+    public readonly ReadProof? ProofOf(ConnectionCheck check)
+    {
+        var (node, identifier) = (Decision.State, Decision.Snapshot.SystemIdentifier);
+        return check switch
+        {
+            ConnectionCheck.Position => new ReadProof(cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
+            ConnectionCheck.Epoch => new ReadProof(cluster, node, Decision.MustInclude is null ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
+            ConnectionCheck.Learn => new ReadProof(cluster, node, Place: null, Epoch: null, OnPrimary: false, identifier),
+            ConnectionCheck.Unwitnessed when !cluster.IsAlone => new ReadProof(
+                cluster, node, Place: null, session is { IsSomewhere: true } && !_isWitnessed ? node.Epoch : null, OnPrimary: true, identifier),
+            _ => null,
+        };
     }
 
     /// <summary>

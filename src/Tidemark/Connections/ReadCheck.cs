@@ -1,60 +1,62 @@
 using System.Data;
-using System.Data.Common;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tidemark;
 
 /// <summary>
-/// Asks a replica what it has replayed, in the same round trip as the read that depends on it. The answer comes before the read's snapshot is
-/// taken: the two are separated by a Sync, or a session default of repeatable read would give both one snapshot.
+/// Has a server show what it is and has, in the same round trip as the read that depends on it. The answer comes before the read's snapshot is
+/// taken: the two are separated by a Sync, or a session default of repeatable read would give both one snapshot. Behind a pooler each of the two could
+/// run on another server connection, so there they run in one transaction, read-only and read committed, in which each statement has a snapshot of its own.
 /// </summary>
 internal static class ReadCheck
 {
-    private const string Question =
-        "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn(), (SELECT received_tli FROM pg_stat_wal_receiver)";
+    private const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
     /// <summary>Asks in a round trip of its own, for a connection that is handed out.</summary>
-    public static async ValueTask<bool> PassesAsync(NpgsqlConnection connection, Place place, CancellationToken cancellationToken)
+    public static async ValueTask<bool> PassesAsync(NpgsqlConnection connection, ReadProof proof, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlCommand(Question, connection);
+        var sentAt = proof.Now;
+        var command = new NpgsqlCommand(proof.Question, connection);
         await using (command.ConfigureAwait(false))
         {
             var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return Has(reader, place);
+                return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
             }
         }
     }
 
     /// <inheritdoc cref="PassesAsync"/>
-    public static bool Passes(NpgsqlConnection connection, Place place)
+    public static bool Passes(NpgsqlConnection connection, ReadProof proof)
     {
-        using var command = new NpgsqlCommand(Question, connection);
+        var sentAt = proof.Now;
+        using var command = new NpgsqlCommand(proof.Question, connection);
         using var reader = command.ExecuteReader();
         reader.Read();
-        return Has(reader, place);
+        return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
     }
 
-    /// <summary>Runs the command behind the check. Null: the replica does not have the place; rows and errors of the command are void then.</summary>
+    /// <summary>Runs the command after the check. Null: the node did not show what the read needs; rows and errors of the command are void then.</summary>
     public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(
-        NpgsqlConnection connection, NpgsqlCommand command, Place place, CommandBehavior behavior, CancellationToken cancellationToken)
+        NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, CancellationToken cancellationToken)
     {
         if (!CanRide(command, behavior))
         {
-            if (!await PassesAsync(connection, place, cancellationToken).ConfigureAwait(false)) return null;
+            if (proof.Node.IsPooled) await BeginAsync(connection, cancellationToken).ConfigureAwait(false);
+            if (!await PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)) return null;
             command.Connection = connection;
             return await command.ExecuteReaderAsync(behavior, cancellationToken).ConfigureAwait(false);
         }
 
-        using var batch = BatchText.Before(connection, Question, command);
+        var sentAt = proof.Now;
+        using var batch = Batch(connection, command, proof);
         var reader = await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
         try
         {
             await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (Has(reader, place))
+            if (proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt))
             {
                 await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 return reader;
@@ -71,21 +73,23 @@ internal static class ReadCheck
     }
 
     /// <inheritdoc cref="ExecuteAsync"/>
-    public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, Place place, CommandBehavior behavior)
+    public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior)
     {
         if (!CanRide(command, behavior))
         {
-            if (!Passes(connection, place)) return null;
+            if (proof.Node.IsPooled) BeginTransaction(connection);
+            if (!Passes(connection, proof)) return null;
             command.Connection = connection;
             return command.ExecuteReader(behavior);
         }
 
-        using var batch = BatchText.Before(connection, Question, command);
+        var sentAt = proof.Now;
+        using var batch = Batch(connection, command, proof);
         var reader = batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
         try
         {
             reader.Read();
-            if (Has(reader, place))
+            if (proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt))
             {
                 reader.NextResult();
                 return reader;
@@ -101,10 +105,30 @@ internal static class ReadCheck
         return null;
     }
 
-    private static bool Has(DbDataReader answer, Place place) =>
-        answer.GetBoolean(0)
-        && !answer.IsDBNull(1) && answer.GetFieldValue<NpgsqlLogSequenceNumber>(1) >= place.Position
-        && (answer.IsDBNull(2) || answer.GetInt32(2) == place.Timeline);
+    private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof)
+    {
+        var batch = BatchText.Before(connection, proof.Question, command);
+        if (!proof.Node.IsPooled) return batch;
+
+        // Without a Sync in between nothing can come between the statements, and an error ends them all.
+        batch.EnableErrorBarriers = false;
+        batch.BatchCommands.Insert(0, new NpgsqlBatchCommand(Begin));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
+        return batch;
+    }
+
+    // The transaction pins the server connection until the reader closes the connection, which rolls it back: it has only read.
+    private static async ValueTask BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var begin = new NpgsqlCommand(Begin, connection);
+        await using (begin.ConfigureAwait(false)) await begin.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static void BeginTransaction(NpgsqlConnection connection)
+    {
+        using var begin = new NpgsqlCommand(Begin, connection);
+        begin.ExecuteNonQuery();
+    }
 
     /// <summary>Readers that describe instead of running cannot follow another statement.</summary>
     private static bool CanRide(NpgsqlCommand command, CommandBehavior behavior) =>

@@ -7,7 +7,7 @@ namespace Tidemark;
 /// Counts a read while its connection is open, and tells its session at the end that the node has shown something. Only an answer that reached the
 /// caller counts: attempts that were given up showed nothing.
 /// </summary>
-internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session)
+internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session, ConnectionLives? lives = null)
 {
     private NodeState _node = node;
     private ConsistencySession? _session = session;
@@ -45,7 +45,12 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         if (!_isOpen) return;
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
-        if (_isDelivered) _session?.Saw(_node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, Connection);
+        if (!_isDelivered) return;
+
+        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
+        _session?.Saw(
+            _node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, Connection,
+            _node.IsPooled ? default(ServerEpoch) : lives is null ? null : lives.EpochOf(Connection));
     }
 
     private void OnStateChange(object sender, StateChangeEventArgs change)

@@ -20,8 +20,8 @@ internal interface IReadTrip<T>
     /// <param name="cancellationToken">Gives up.</param>
     ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken);
 
-    /// <summary>Sends, behind a check where there is a place to show. Null: the node does not have the place, and what it answered is void.</summary>
-    ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken);
+    /// <summary>Sends, after a check where there is something to show. Null: the node did not show it, and what it answered is void.</summary>
+    ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken);
 
     /// <summary>What was sent has an answer that reaches the caller: rows, or an error.</summary>
     void Deliver();
@@ -78,13 +78,12 @@ internal static class ReadLoop
             {
                 var check = await trip.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
                 isOpen = true;
-                if (check == ConnectionCheck.Unwitnessed && attempts.Session is { IsSomewhere: true } session)
-                    await horizons.WitnessAsync(session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+                if (check == ConnectionCheck.Unwitnessed && attempts.MustWitnessFirst)
+                    await horizons.WitnessAsync(attempts.Session!, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
                 {
-                    var mustShow = check == ConnectionCheck.Position ? attempts.Decision.MustShow : null;
-                    if (await trip.SendAsync(mustShow, isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
+                    if (await trip.SendAsync(attempts.ProofOf(check), isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
                     {
                         trip.Deliver();
                         return answer;
@@ -93,6 +92,10 @@ internal static class ReadLoop
 
                 attempts.GiveUp(check, activity);
                 await trip.CloseAsync(isAsync).ConfigureAwait(false);
+
+                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it is answered.
+                if (check == ConnectionCheck.Unwitnessed)
+                    await horizons.WitnessAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception failure)
             {

@@ -29,12 +29,12 @@ internal sealed class ReadOpening<T>(
         return cluster.CheckOf(_lease, decision);
     }
 
-    public async ValueTask<T?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
         var connection = _connection!;
-        if (mustShow is { } place)
+        if (proof is { IsRequired: true })
         {
-            var passes = isAsync ? await ReadCheck.PassesAsync(connection, place, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, place);
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, proof);
             if (!passes) return null;
         }
 

@@ -267,7 +267,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        public async ValueTask<DbDataReader?> SendAsync(Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        public async ValueTask<DbDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var connection = _connection!;
             if (_isWrite) return isAsync ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false) : command.Write(connection, behavior);
@@ -275,7 +275,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var start = command.Source.SlowReads.Start();
             try
             {
-                return await ReadAsync(connection, mustShow, isAsync, cancellationToken).ConfigureAwait(false);
+                return await ReadAsync(connection, proof, isAsync, cancellationToken).ConfigureAwait(false);
             }
             finally
             {
@@ -292,15 +292,15 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, Place? mustShow, bool isAsync, CancellationToken cancellationToken)
+        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var inner = command._inner;
             var closing = behavior | CommandBehavior.CloseConnection;
-            if (mustShow is { } place)
+            if (proof is not null)
             {
                 return isAsync
-                    ? await ReadCheck.ExecuteAsync(connection, inner, place, closing, cancellationToken).ConfigureAwait(false)
-                    : ReadCheck.Execute(connection, inner, place, closing);
+                    ? await ReadCheck.ExecuteAsync(connection, inner, proof, closing, cancellationToken).ConfigureAwait(false)
+                    : ReadCheck.Execute(connection, inner, proof, closing);
             }
 
             inner.Connection = connection;

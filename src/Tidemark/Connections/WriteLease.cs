@@ -19,6 +19,7 @@ internal sealed class WriteLease
     private string? _connectionString;
     private bool _isOpen;
     private int _backend;
+    private long _probesSent;
 
     public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
@@ -74,6 +75,7 @@ internal sealed class WriteLease
 
         // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
         _node = _owner.Monitor.Snapshot.Nodes[NodeIndex];
+        _probesSent = _owner.Monitor.ProbesSent;
 
         // Behind a pooler nobody knows who runs the statement.
         _backend = _node.IsPooled ? 0 : backend;
@@ -94,7 +96,7 @@ internal sealed class WriteLease
         watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
         if (session is null) return;
 
-        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true, _backend);
+        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true, _backend, _backend == 0 ? 0 : _probesSent + 1);
         else if (Outcome is { Written: null }) session.AbandonWrite();
         else session.EndWrite(_node, StampOf(Outcome?.Written));
     }

@@ -259,7 +259,7 @@ public sealed class ConsistencySession : IDisposable
                 if (isInDoubt && unknown.Backend == 0) AddUnknownWrite(unknown, isInDoubt);
                 foreach (var backend in unknown.Backends) AddUnknownWrite(unknown, isInDoubt, backend);
                 var timeline = unknown.Timeline != 0 ? unknown.Timeline : _monitor?.Snapshot.LatestTimeline ?? 0;
-                _pending.Add(new PendingSight(new NodeEpoch(-1, 0), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
+                _pending.Add(new PendingSight(new NodeEpoch(-1, default), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
             }
 
             var life = _monitor?.Snapshot.Chain.Incarnation ?? 0;
@@ -285,13 +285,14 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="at">Its place, if that is known.</param>
     /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
     /// <param name="backend">The server process that may still commit it; zero: unknown.</param>
-    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int backend = 0)
+    /// <param name="probesSent">How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.</param>
+    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int backend = 0, long probesSent = 0)
     {
         lock (_lock)
         {
             _pending.EndWrite();
             if (at is { } stamp && !isInDoubt) _written.Add(stamp);
-            else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend));
+            else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.Epoch, backend) { ProbesSent = probesSent });
         }
     }
 
@@ -317,7 +318,12 @@ public sealed class ConsistencySession : IDisposable
     /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the answer
     /// brought its insert position along; pending otherwise.
     /// </summary>
-    internal void Saw(NodeState node, bool onPrimary, Stamp? at = null, object? connection = null)
+    /// <param name="node">The node, as it was known when it was chosen.</param>
+    /// <param name="onPrimary">It was the primary.</param>
+    /// <param name="at">What bounds what it has shown; <see langword="null"/>: unknown.</param>
+    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="epoch">The epoch that the connection itself has shown; <see langword="null"/>: that of the node.</param>
+    internal void Saw(NodeState node, bool onPrimary, Stamp? at = null, object? connection = null, ServerEpoch? epoch = null)
     {
         lock (_lock)
         {
@@ -328,9 +334,9 @@ public sealed class ConsistencySession : IDisposable
                 return;
             }
 
-            // One that receives nothing shows no timeline: it may have been left behind on any.
-            var timeline = node.Timeline == 0 && node.SeesTimeline ? 1 : node.Timeline;
-            _pending.Add(new PendingSight(new NodeEpoch(node.Index, node.Epoch), timeline, node.Incarnation, onPrimary, connection));
+            // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known then.
+            var timeline = node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1);
+            _pending.Add(new PendingSight(new NodeEpoch(node.Index, epoch ?? node.Epoch), timeline, node.Incarnation, onPrimary, connection));
         }
     }
 
@@ -345,9 +351,12 @@ public sealed class ConsistencySession : IDisposable
     private void AddUnknownWrite(UnknownPlace at = default, bool isInDoubt = false, int backend = 0)
     {
         var snapshot = _monitor?.Snapshot;
+
+        // Where no server process is known, the end of the primary's present run settles it.
+        var primary = backend == 0 ? snapshot?.Primary : null;
         _pending.Add(new PendingWrite(
             at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.Incarnation ?? Stamp.Unknown,
-            Node: -1, isInDoubt, StartedAt: default, backend));
+            Node: primary?.Index ?? -1, isInDoubt, primary?.Epoch ?? default, backend));
     }
 
     private sealed class Ignoring(ConsistencySession? outer) : IDisposable

@@ -48,7 +48,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// <summary>
     /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before the primary answers.
     /// </summary>
-    public async ValueTask WitnessAsync(ConsistencySession session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask WitnessAsync(ConsistencySession? session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
     {
         await FinishAsync(Monitor.SampleAsync(nodeIndex, cancellationToken), isAsync).ConfigureAwait(false);
         Validate(session);
@@ -166,7 +166,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     {
         if (!isAsync) return cluster.SamplePrimary();
         if (Monitor.Snapshot.Primary is not { } primary) return null;
-        return await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false) is { Standing: NodeStanding.Primary, Failure: null } sampled ? sampled : null;
+        return await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false) is { Standing: NodeStanding.Primary, Failure: null, HidesPositions: false } sampled ? sampled : null;
     }
 
     /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>

@@ -5,12 +5,18 @@ namespace Tidemark;
 /// <param name="Incarnation">The primary's life, as this process counts crashes.</param>
 /// <param name="Node">Where it was sent; -1: wherever the primary of the timeline is.</param>
 /// <param name="IsInDoubt">Its connection broke during the commit, which the server may or may not finish.</param>
-/// <param name="StartedAt">Since when the server had lived.</param>
+/// <param name="Epoch">The server's run that it was sent to; <see langword="default"/>: unknown.</param>
 /// <param name="Backend">The server process that may still commit it; zero: unknown.</param>
-internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int Node, bool IsInDoubt, DateTimeOffset StartedAt, int Backend)
+internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int Node, bool IsInDoubt, ServerEpoch Epoch, int Backend)
 {
     /// <summary>Samples that were started after it resolve it. Given by <see cref="PendingPlaces"/>.</summary>
     public long Mark { get; init; }
+
+    /// <summary>
+    /// How many probes had been sent when its connection was opened; zero: the epoch is certain. Otherwise it is only what the node was known by: the connection may
+    /// have led to a later run, unless a probe sent after its opening still found that one.
+    /// </summary>
+    public long ProbesSent { get; init; }
 
     /// <summary>No sample of the primary tells where it is before this is settled: the server may commit after any.</summary>
     public bool IsOpen(ClusterSnapshot snapshot) => IsInDoubt && !HasEnded(snapshot);
@@ -22,7 +28,10 @@ internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int
     private bool HasEnded(ClusterSnapshot snapshot)
     {
         if (Timeline != 0 && snapshot.LatestTimeline != Timeline) return true;
-        return StartedAt != default && snapshot.Nodes[Node] is { Standing: NodeStanding.Primary } node && node.StartedAt != StartedAt;
+        if (Epoch.IsUnknown || Node < 0 || snapshot.Nodes[Node].LastProbeIn(Epoch) <= ProbesSent - 1 || snapshot.Nodes[Node] is not { Standing: NodeStanding.Primary } node) return false;
+
+        // Another start of the server, or a crash of one backend: no backend survives either. Only a reset of the statistics changes the epoch beside that.
+        return node.Epoch.StartedAt != Epoch.StartedAt || (node.Incarnation != Incarnation && !node.Epoch.IsSameButForCleanRestarts(Epoch));
     }
 }
 
@@ -43,8 +52,12 @@ internal readonly record struct PendingSight(NodeEpoch Node, uint Timeline, int 
 
     /// <summary>The node has come to the timeline itself, in the life in which it showed this: no server does that without what it had.</summary>
     public bool HasComeTo(uint timeline, ClusterSnapshot snapshot) =>
-        Node.Index >= 0 && snapshot.Nodes[Node.Index] is var now && now.Epoch == Node.Epoch && now.Timeline == timeline && now.Failure is null;
+        Node.Index >= 0 && snapshot.Nodes[Node.Index] is var now && now.Epoch == Node.Epoch && now.ProvenTimeline == timeline && now.Failure is null;
 }
 
-/// <summary>A node in one of its lives.</summary>
-internal readonly record struct NodeEpoch(int Index, long Epoch);
+/// <summary>A node in one of its epochs; <see langword="default"/> where it is not known which.</summary>
+internal readonly record struct NodeEpoch(int Index, ServerEpoch Epoch)
+{
+    /// <summary>The node may still be in that epoch. One that is not known has to be shown by the connection.</summary>
+    public bool MayBe(NodeState node) => Index == node.Index && (Epoch.IsUnknown || Epoch == node.Epoch);
+}

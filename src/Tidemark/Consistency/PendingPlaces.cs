@@ -73,7 +73,7 @@ internal sealed class PendingPlaces
 
         // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has shown.
         var node = snapshot.Nodes[sight.Node.Index];
-        var mayServe = node.Standing == NodeStanding.Replica && node.Epoch == sight.Node.Epoch && (must is not { } place || Router.Leads(node, snapshot, place));
+        var mayServe = node.Standing == NodeStanding.Replica && sight.Node.MayBe(node) && (must is not { } place || Router.Leads(node, snapshot, place));
         return mayServe ? null : _marks;
     }
 

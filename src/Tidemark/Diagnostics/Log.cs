@@ -21,7 +21,7 @@ internal static partial class Log
     public static partial void PrimaryLost(ILogger logger);
 
     [LoggerMessage(105, LogLevel.Warning,
-        "{Node}: this role cannot see which timeline the replica follows (GRANT pg_read_all_stats TO the role). A replica left behind on a dead timeline after a failover would not be recognised",
+        "{Node}: this role cannot see which timeline the replica follows (GRANT pg_read_all_stats TO the role). After a failover the replica serves reads that need a new position only when its control file shows the new timeline",
         EventName = "TimelineHidden")]
     public static partial void TimelineHidden(ILogger logger, string node);
 
@@ -36,6 +36,22 @@ internal static partial class Log
 
     [LoggerMessage(109, LogLevel.Error, "A listener to WriteLost failed", EventName = "ListenerFailed")]
     public static partial void ListenerFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(110, LogLevel.Warning,
+        "Node {Node} leads to several servers, such as a balancer or a name with several addresses: every read there is checked, which costs reads that replicas could serve. Name each server as a node of its own",
+        EventName = "SeveralServers")]
+    public static partial void SeveralServers(ILogger logger, string node);
+
+    [LoggerMessage(111, LogLevel.Critical,
+        "Most nodes have the system identifier {Majority}, but the first to answer had {First} and may have been written to: all nodes are refused. Set SystemIdentifier to the right one and restart",
+        EventName = "IdentityContradicted")]
+    public static partial void IdentityContradicted(ILogger logger, ulong majority, ulong first);
+
+    [LoggerMessage(112, LogLevel.Warning,
+        "Node {Node} hides positions from this role, so reads that need one go to the primary: "
+        + "GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), pg_last_wal_replay_lsn() TO the role",
+        EventName = "PositionsHidden")]
+    public static partial void PositionsHidden(ILogger logger, string node);
 
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);

@@ -9,6 +9,7 @@ internal static class SnapshotLog
     {
         for (var index = 0; index < after.Nodes.Length; index++) ReportNode(logger, before.Nodes[index], after.Nodes[index], after);
 
+        if (after.RivalIdentifier != 0 && before.RivalIdentifier == 0) Log.IdentityContradicted(logger, after.RivalIdentifier, after.SystemIdentifier);
         if (after.Primary is { } primary && (before.Primary is not { } old || old.Index != primary.Index))
             Log.PrimaryFound(logger, primary.Name, primary.Timeline);
         else if (after.Primary is null && (before.Primary is not null || (after.IsComplete && !before.IsComplete)))
@@ -17,6 +18,8 @@ internal static class SnapshotLog
 
     private static void ReportNode(ILogger logger, NodeState before, NodeState after, ClusterSnapshot snapshot)
     {
+        if (after.HasSeveralServers && !before.HasSeveralServers) Log.SeveralServers(logger, after.Name);
+        if (after.HidesPositions && !before.HidesPositions) Log.PositionsHidden(logger, after.Name);
         if (after.Standing == before.Standing && after.Timeline == before.Timeline) return;
         switch (after.Standing)
         {

@@ -13,6 +13,9 @@ internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancell
 internal sealed class ClusterMonitor : IAsyncDisposable
 {
     private const int MaxGraces = 4;
+
+    // Positions that the traffic shows make a snapshot of their own at most so often.
+    private static readonly TimeSpan NotePause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan MinLateness = TimeSpan.FromMilliseconds(20);
 
     private readonly AskNode _ask;
@@ -33,6 +36,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private long _probesSent;
     private volatile bool _isStopping;
     private bool _isOver;
+    private long _notesTakenAt;
     private Task _loop = Task.CompletedTask;
 
     /// <param name="names">The nodes.</param>
@@ -42,6 +46,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Told of changes.</param>
     /// <param name="resumption">How those who wait go on: on the pool, so that nobody's code runs within the loop; a simulation has one thread for all.</param>
+    /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
         AskNode ask,
@@ -49,7 +54,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         TimeSpan timeout,
         TimeProvider time,
         ILogger logger,
-        TaskCreationOptions resumption = TaskCreationOptions.RunContinuationsAsynchronously)
+        TaskCreationOptions resumption = TaskCreationOptions.RunContinuationsAsynchronously,
+        ulong systemIdentifier = 0)
     {
         _resumption = resumption;
         _firstRound = new TaskCompletionSource(resumption);
@@ -60,7 +66,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         _time = time;
         _logger = logger;
         _slots = [.. names.Select(_ => new Slot())];
-        _snapshot = ClusterSnapshot.Unprobed(names);
+        _snapshot = ClusterSnapshot.Unprobed(names, systemIdentifier);
     }
 
     /// <summary>The latest picture; one volatile read.</summary>
@@ -92,6 +98,33 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     /// <summary>Something outside went wrong with the node: ask it now rather than at its turn.</summary>
     public void Suspect(int index) => Request(index, waiter: null);
+
+    /// <summary>
+    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the loop: the latest wins. What does not fit
+    /// is a reason to ask the node.
+    /// </summary>
+    public void Note(int index, in SampledPosition sample)
+    {
+        var node = Snapshot.Nodes[index];
+        if (sample.Epoch.IsUnknown) return;
+        if (sample.Epoch == node.Epoch
+            ? sample.Position <= node.Position && sample.IsInRecovery == (node.Claim == NodeClaim.Replica)
+            : node.HasSeveralServers && node.HasShown(sample.Epoch)) return;
+        TaskCompletionSource wake;
+        lock (_requests)
+        {
+            var slot = _slots[index];
+            if (_isOver) return;
+            var isFirst = slot.Note is null;
+
+            // What does not fit is rarer than what does.
+            if (slot.Note is not { } noted || noted.Epoch == node.Epoch || sample.Epoch != node.Epoch) slot.Note = sample;
+            if (!isFirst) return;
+            wake = _wake;
+        }
+
+        wake.TrySetResult();
+    }
 
     /// <summary>The state of a node by a probe that is sent after this call; one probe serves all who wait.</summary>
     /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
@@ -145,6 +178,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
                 var next = StartDueProbes();
                 await WaitAsync(next).ConfigureAwait(false);
                 await TakeAnswersAsync().ConfigureAwait(false);
+                TakeNotes();
             }
             catch (OperationCanceledException) when (_isStopping)
             {
@@ -189,7 +223,36 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             wait = Min(wait, _timeout);
         }
 
+        lock (_requests)
+        {
+            if (_slots.Any(slot => slot.Note is not null)) wait = Min(wait, NotePause - _time.GetElapsedTime(_notesTakenAt));
+        }
+
         return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+    }
+
+    private void TakeNotes()
+    {
+        if (_time.GetElapsedTime(_notesTakenAt) < NotePause || _isStopping) return;
+        var before = Snapshot;
+        var after = before;
+        for (var index = 0; index < _slots.Length; index++)
+        {
+            SampledPosition sample;
+            lock (_requests)
+            {
+                if (_slots[index].Note is not { } note) continue;
+                (sample, _slots[index].Note) = (note, null);
+            }
+
+            after = SnapshotRules.With(after, index, sample, ProbesSent, _time.GetTimestamp(), _time.TimestampFrequency, out var isNews);
+            if (isNews) Suspect(index);
+        }
+
+        if (ReferenceEquals(after, before)) return;
+        _notesTakenAt = _time.GetTimestamp();
+        Volatile.Write(ref _snapshot, after);
+        Try(() => SnapshotLog.Report(_logger, before, after));
     }
 
     private void Send(int index, Slot slot)
@@ -276,7 +339,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private void Publish(int index, Slot slot, ProbeAnswer answer)
     {
         var before = Snapshot;
-        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt, _time.TimestampFrequency);
+        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt, _time.TimestampFrequency, _time.GetTimestamp());
         Volatile.Write(ref _snapshot, after);
         if (after.IsComplete) EndFirstRound();
         foreach (var waiter in slot.Served) waiter.TrySetResult(after.Nodes[index]);
@@ -342,6 +405,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public TimeSpan Grace;
         public bool IsOverdue;
         public bool IsWanted;
+        public SampledPosition? Note;
         public ImmutableList<TaskCompletionSource<NodeState>> Waiting = [];
         public ImmutableList<TaskCompletionSource<NodeState>> Served = [];
     }

@@ -13,6 +13,15 @@ internal sealed class ClusterSnapshot
     /// <summary>Zero until the cluster's identity has been found.</summary>
     public required ulong SystemIdentifier { get; init; }
 
+    /// <summary>The identity that the options ask for; zero: they name none.</summary>
+    public ulong ExpectedIdentifier { get; init; }
+
+    /// <summary>Most of the configured nodes have answered with the identity, or the options name it. Until then it is provisional.</summary>
+    public bool IsIdentitySettled { get; init; }
+
+    /// <summary>Most of the configured nodes turned out to be of this cluster after another identity had been taken for the cluster's; zero: none.</summary>
+    public ulong RivalIdentifier { get; init; }
+
     /// <summary>The latest timeline seen since the cluster's identity was found: a primary of an earlier one is never written to.</summary>
     public required uint LatestTimeline { get; init; }
 
@@ -35,11 +44,29 @@ internal sealed class ClusterSnapshot
         }
     }
 
-    public static ClusterSnapshot Unprobed(IReadOnlyList<string> names) => new()
+    /// <summary>The snapshot with another state of one node, whose standing stays as it is.</summary>
+    public ClusterSnapshot With(NodeState node) => new()
+    {
+        Nodes = Nodes.SetItem(node.Index, node),
+        PrimaryIndex = PrimaryIndex,
+        SystemIdentifier = SystemIdentifier,
+        ExpectedIdentifier = ExpectedIdentifier,
+        IsIdentitySettled = IsIdentitySettled,
+        RivalIdentifier = RivalIdentifier,
+        LatestTimeline = LatestTimeline,
+        History = History,
+        Chain = Chain,
+    };
+
+    /// <param name="names">The nodes.</param>
+    /// <param name="systemIdentifier">The identity that the options ask for; zero: none.</param>
+    public static ClusterSnapshot Unprobed(IReadOnlyList<string> names, ulong systemIdentifier = 0) => new()
     {
         Nodes = [.. names.Select((name, index) => new NodeState { Name = name, Index = index })],
         PrimaryIndex = -1,
-        SystemIdentifier = 0,
+        SystemIdentifier = systemIdentifier,
+        ExpectedIdentifier = systemIdentifier,
+        IsIdentitySettled = systemIdentifier != 0,
         LatestTimeline = 0,
         History = PrimaryHistory.Empty,
         Chain = TimelineChain.Empty,

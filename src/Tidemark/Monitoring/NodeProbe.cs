@@ -7,7 +7,7 @@ namespace Tidemark;
 
 /// <summary>
 /// Asks one node what it is, in one statement on a connection of its own that it keeps. Owns that connection; never used by two callers
-/// at once. The life of the connection is the node's epoch: a crash of the server ends it, even one that leaves the start time unchanged.
+/// at once. The server names its epoch itself; no crash lies between two answers on one connection that reaches the server without a pooler.
 /// </summary>
 /// <param name="source">The node's database.</param>
 /// <param name="maintenance">The database <c>postgres</c> there: role and positions are the server's, also before the database is created.</param>
@@ -16,15 +16,34 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 {
     // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe tells.
     // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
-    private const string Question = """
+    // The minimum recovery point does to any role: a standby has replayed WAL of its timeline.
+    private const string Question = $"""
         SELECT r.standby,
                (SELECT system_identifier FROM pg_control_system()),
                CASE WHEN r.standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
                CASE WHEN r.standby THEN (SELECT received_tli FROM pg_stat_wal_receiver)
                     ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
                CASE WHEN r.standby THEN NULL ELSE pg_current_wal_insert_lsn() END,
-               pg_postmaster_start_time(),
-               pg_has_role('pg_read_all_stats', 'usage')
+               pg_has_role('pg_read_all_stats', 'usage'),
+               (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+               {ServerEpoch.Columns}, false
+          FROM (SELECT pg_is_in_recovery() AS standby) r
+        """;
+
+    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. Says last whether the role may
+    // call them by now.
+    private const string QuestionWithoutPositions = $"""
+        SELECT r.standby,
+               (SELECT system_identifier FROM pg_control_system()),
+               NULL::pg_lsn,
+               CASE WHEN r.standby THEN (SELECT received_tli FROM pg_stat_wal_receiver)
+                    ELSE ('x' || left(pg_walfile_name('0/1000000'), 8))::bit(32)::int END,
+               NULL::pg_lsn,
+               pg_has_role('pg_read_all_stats', 'usage'),
+               (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+               {ServerEpoch.Columns},
+               has_function_privilege('pg_last_wal_replay_lsn()', 'execute') AND has_function_privilege('pg_current_wal_flush_lsn()', 'execute')
+                   AND has_function_privilege('pg_current_wal_insert_lsn()', 'execute')
           FROM (SELECT pg_is_in_recovery() AS standby) r
         """;
 
@@ -34,21 +53,18 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
 
-    // Recovery from a crash ends with a checkpoint, so its position tells whether there was one since the last probe.
-    private const string LayoutQuestion = """
-        SELECT current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size')),
-               (SELECT checkpoint_lsn FROM pg_control_checkpoint()), pg_backend_pid()
-        """;
+    private const string LayoutQuestion =
+        "SELECT current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size')), pg_backend_pid()";
 
     private NpgsqlConnection? _connection;
 #pragma warning disable CA2213 // Disposed of together with its connection, in CloseAsync.
     private NpgsqlCommand? _command;
 #pragma warning restore CA2213
     private WalPages _pages = WalPages.Usual;
-    private NpgsqlLogSequenceNumber? _checkpoint;
     private bool _isPooled;
     private uint _historyRead = 1;
-    private long _epoch;
+    private long _connections;
+    private bool _hidesPositions;
 
     public async Task<ProbeAnswer> AskAsync(CancellationToken cancellationToken)
     {
@@ -57,7 +73,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             if (_connection is null)
             {
                 _connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
-                _epoch++;
+                _connections++;
                 if (await IsAuroraAsync(_connection, cancellationToken).ConfigureAwait(false))
                 {
                     await CloseAsync().ConfigureAwait(false);
@@ -65,25 +81,34 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 }
 
                 await ReadLayoutAsync(_connection, cancellationToken).ConfigureAwait(false);
-                _command = new NpgsqlCommand(Question, _connection);
+                _command = new NpgsqlCommand(_hidesPositions ? QuestionWithoutPositions : Question, _connection);
 
                 // Behind a pooler the next statement may run in another backend, which knows no statement that this one prepared.
                 if (!_isPooled) await _command.PrepareAsync(cancellationToken).ConfigureAwait(false);
             }
 
+            ProbeAnswer answer;
             var reader = await _command!.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                var answer = Read(reader);
-                return answer with { Forks = await ReadForksAsync(answer, cancellationToken).ConfigureAwait(false) };
+                answer = Read(reader);
+                answer = answer with { Forks = await ReadForksAsync(answer, cancellationToken).ConfigureAwait(false) };
+                if (!reader.GetBoolean(9)) return answer;
             }
+
+            // The role has been granted the functions: the next probe asks for all.
+            _hidesPositions = false;
+            await CloseAsync().ConfigureAwait(false);
+            return answer;
         }
 #pragma warning disable CA1031 // Whatever goes wrong with a probe is an answer about the node; it must never end the monitor.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             await CloseAsync().ConfigureAwait(false);
+            _hidesPositions = !_hidesPositions && e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
+            if (_hidesPositions) return await AskAsync(cancellationToken).ConfigureAwait(false);
             return ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) };
         }
     }
@@ -115,16 +140,17 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 
     private ProbeAnswer Read(NpgsqlDataReader reader) => new()
     {
-        Epoch = _epoch,
+        Epoch = ServerEpoch.Read(reader, 7),
+        Connection = _connections,
         IsInRecovery = reader.GetBoolean(0),
         SystemIdentifier = (ulong)reader.GetInt64(1),
         Position = reader.IsDBNull(2) ? default : reader.GetFieldValue<NpgsqlLogSequenceNumber>(2),
         Timeline = reader.IsDBNull(3) ? 0 : (uint)reader.GetInt32(3),
         InsertPosition = reader.IsDBNull(4) ? default : _pages.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(4)),
         Pages = _pages,
-        StartedAt = reader.GetFieldValue<DateTimeOffset>(5),
-        SeesTimeline = reader.GetBoolean(6),
-        Checkpoint = _checkpoint,
+        SeesTimeline = reader.GetBoolean(5),
+        LeastTimeline = reader.IsDBNull(6) ? 0 : (uint)reader.GetInt32(6),
+        HidesPositions = _hidesPositions,
         IsPooled = _isPooled,
         ServerVersion = _connection!.PostgreSqlVersion.Major,
     };
@@ -159,8 +185,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
                 _pages = new WalPages((ulong)reader.GetInt64(0), (ulong)reader.GetInt64(1));
-                _isPooled = reader.GetInt32(3) != connection.ProcessID;
-                _checkpoint = await reader.GetFieldValueAsync<NpgsqlLogSequenceNumber>(2, cancellationToken).ConfigureAwait(false);
+                _isPooled = reader.GetInt32(2) != connection.ProcessID;
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NpgsqlTypes;
 
 namespace Tidemark;
@@ -21,12 +22,22 @@ internal sealed record NodeState
     /// <summary>The number of the last probe that was answered. A connection first seen before it was sent shares its epoch.</summary>
     public long ProbeNumber { get; init; }
 
-    public long Epoch { get; init; }
+    /// <summary>The server's run in which this was sampled.</summary>
+    public ServerEpoch Epoch { get; init; }
+
+    /// <summary>The monitor's physical connection that brought it; zero: unknown.</summary>
+    public long Connection { get; init; }
 
     /// <summary>The timeline written to or followed; zero while unknown.</summary>
     public uint Timeline { get; init; }
 
     public bool SeesTimeline { get; init; }
+
+    /// <summary>The server has replayed WAL of this timeline, and perhaps of a later one; zero: unknown. All that a role without pg_read_all_stats learns.</summary>
+    public uint LeastTimeline { get; init; }
+
+    /// <summary>The role may not ask for positions: both are zero, and mean nothing.</summary>
+    public bool HidesPositions { get; init; }
 
     /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
     public NpgsqlLogSequenceNumber Position { get; init; }
@@ -59,12 +70,48 @@ internal sealed record NodeState
 
     public ulong SystemIdentifier { get; init; }
 
-    public DateTimeOffset StartedAt { get; init; }
-
     public int ServerVersion { get; init; }
 
-    /// <summary>The monotonic time just before the probe was sent that gave this state.</summary>
+    /// <summary>The monotonic time just before the question was sent that gave this position.</summary>
     public long SampledAt { get; init; }
+
+    /// <summary>The monotonic time when its answer had arrived: what is asked later is sampled later.</summary>
+    public long ReceivedAt { get; init; }
+
+    /// <summary>Other epochs that this name has answered with.</summary>
+    public ImmutableArray<OtherEpoch> Others { get; init; } = [];
+
+    /// <summary>Two epochs were alive at once: several servers answer to this name.</summary>
+    public bool HasSeveralServers { get; init; }
+
+    /// <summary>The identity of a second cluster, one of whose servers answers to this name; zero: none was seen.</summary>
+    public ulong OtherIdentifier { get; init; }
+
+    /// <summary>In this epoch its replay was seen beyond what the primary had inserted on the same timeline.</summary>
+    public bool IsDiverged { get; init; }
+
+    /// <summary>The latest timeline of the cluster that was known when this was sampled.</summary>
+    public uint LatestTimeline { get; init; }
+
+    /// <summary>The timeline it follows or, where that is hidden, the one that it is known to have come to.</summary>
+    public uint ProvenTimeline => Timeline != 0 ? Timeline : Math.Max(LeastTimeline, 1);
+
+    /// <summary>The number of the last probe that found the node in the epoch; the greatest number when that is not remembered.</summary>
+    public long LastProbeIn(ServerEpoch epoch)
+    {
+        if (Epoch == epoch) return ProbeNumber;
+        foreach (var other in Others)
+            if (other.WasBefore && other.Epoch == epoch) return other.ProbesSent;
+        return long.MaxValue;
+    }
+
+    /// <summary>The name has answered with this other epoch.</summary>
+    public bool HasShown(ServerEpoch epoch)
+    {
+        foreach (var other in Others)
+            if (other.Epoch == epoch) return true;
+        return false;
+    }
 
     public NodeRole Role => Claim switch
     {
@@ -112,4 +159,7 @@ internal enum NodeStanding
 
     /// <summary>A replica that has replayed what history went on without: it can never follow the primary again.</summary>
     LeftBehind,
+
+    /// <summary>A replica that has replayed what the primary of its timeline never had.</summary>
+    Diverged,
 }

@@ -8,8 +8,11 @@ internal sealed record ProbeAnswer
     /// <summary>Why there is no answer, without secrets; <see langword="null"/> when the node answered.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>Grows each time the monitor had to open its connection anew: what was known of positions before is void then.</summary>
-    public long Epoch { get; init; }
+    /// <summary>The server's run, as it names it itself: what was known of positions in another is void.</summary>
+    public ServerEpoch Epoch { get; init; }
+
+    /// <summary>The number of the monitor's own physical connection that brought the answer; zero: unknown. No crash lies between two answers of one connection.</summary>
+    public long Connection { get; init; }
 
     public bool IsInRecovery { get; init; }
 
@@ -17,6 +20,15 @@ internal sealed record ProbeAnswer
 
     /// <summary>The timeline written to or followed. Zero: a standby that receives nothing now, or does not show it to this role.</summary>
     public uint Timeline { get; init; }
+
+    /// <summary>
+    /// The timeline of the control file's minimum recovery point, which any role may read: a standby has replayed WAL of this timeline, and perhaps of a later one.
+    /// Zero: unknown.
+    /// </summary>
+    public uint LeastTimeline { get; init; }
+
+    /// <summary>The role may not call the functions that tell positions: both are zero.</summary>
+    public bool HidesPositions { get; init; }
 
     /// <summary>The role has <c>pg_read_all_stats</c>, without which a standby does not show the timeline it follows.</summary>
     public bool SeesTimeline { get; init; }
@@ -30,16 +42,11 @@ internal sealed record ProbeAnswer
     /// <summary>The layout of the server's WAL.</summary>
     public WalPages Pages { get; init; } = WalPages.Usual;
 
-    /// <summary>Where the last checkpoint stood when the monitor's connection was opened.</summary>
-    public NpgsqlLogSequenceNumber? Checkpoint { get; init; }
-
     /// <summary>The backend is not the one that was connected to: a pooler stands in between, and a connection tells nothing of the server's life.</summary>
     public bool IsPooled { get; init; }
 
     /// <summary>Where the primary's timeline left its ancestors, from its own history file; <see langword="null"/> when it could not be read.</summary>
     public IReadOnlyList<Fork>? Forks { get; init; }
-
-    public DateTimeOffset StartedAt { get; init; }
 
     public int ServerVersion { get; init; }
 

@@ -1,19 +1,80 @@
 using System.Collections.Immutable;
+using NpgsqlTypes;
 
 namespace Tidemark;
 
 /// <summary>How a snapshot follows from the one before and an answer: who is the primary, who belongs to the cluster. Pure.</summary>
 internal static class SnapshotRules
 {
+    // Of one name: more servers than this behind a balancer are still several.
+    private const int MaxOtherEpochs = 16;
+
+    private static readonly NpgsqlLogSequenceNumber Anywhere = new(ulong.MaxValue);
+
     /// <summary>How far behind a replica may be and still be asked, in the read's own round trip, whether it has caught up.</summary>
     private static readonly TimeSpan KeepUpWindow = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The snapshot after one node has answered, or has failed to.</summary>
-    public static ClusterSnapshot After(ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
+    /// <param name="before">The snapshot until now.</param>
+    /// <param name="index">The node that was asked.</param>
+    /// <param name="answer">Its answer.</param>
+    /// <param name="probeNumber">The number of the probe.</param>
+    /// <param name="sentAt">Monotonic time before the probe was sent.</param>
+    /// <param name="ticksPerSecond">The unit of monotonic time.</param>
+    /// <param name="receivedAt">Monotonic time when the answer had arrived.</param>
+    public static ClusterSnapshot After(
+        ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond, long? receivedAt = null)
     {
-        var nodes = before.Nodes.SetItem(index, Observe(before, before.Nodes[index], answer, probeNumber, sentAt, ticksPerSecond));
-        var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : FindCluster(nodes);
-        return Compare(nodes, identifier, before, index, answer);
+        var state = Observe(before, before.Nodes[index], answer, probeNumber, sentAt, ticksPerSecond) with { ReceivedAt = receivedAt ?? sentAt };
+        return Compare(before.Nodes.SetItem(index, state), before, index);
+    }
+
+    /// <summary>
+    /// The snapshot after the traffic itself has shown a position of a node. A fact of another epoch, role or timeline moves nothing: it is a reason to probe.
+    /// </summary>
+    /// <param name="before">The snapshot until now.</param>
+    /// <param name="index">The node.</param>
+    /// <param name="sample">What was shown.</param>
+    /// <param name="probesSent">How many probes were sent until now.</param>
+    /// <param name="receivedAt">Monotonic time when the answer had arrived, or later.</param>
+    /// <param name="ticksPerSecond">The unit of monotonic time.</param>
+    /// <param name="isNews">The node should be probed.</param>
+    public static ClusterSnapshot With(
+        ClusterSnapshot before, int index, in SampledPosition sample, long probesSent, long receivedAt, long ticksPerSecond, out bool isNews)
+    {
+        var node = before.Nodes[index];
+        isNews = false;
+        if (!Answered(node) || sample.Epoch.IsUnknown) return before;
+        if (sample.Epoch != node.Epoch)
+        {
+            foreach (var other in node.Others)
+            {
+                if (other.Epoch != sample.Epoch) continue;
+
+                // It was left for the present epoch, and is alive after that was seen.
+                var isAlive = other.WasBefore && sample.SentAt >= node.ReceivedAt && !node.HasSeveralServers;
+                return isAlive ? Compare(before.Nodes.SetItem(index, SeveralServers(node)), before, answered: -1) : before;
+            }
+
+            isNews = true;
+            return before.With(node with { Others = AddOther(node.Others, new OtherEpoch(sample.Epoch, sample.SystemIdentifier, probesSent)) });
+        }
+
+        isNews = sample.IsInRecovery != (node.Claim == NodeClaim.Replica) || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
+        if (isNews || node.HidesPositions || sample.Position <= node.Position || (!sample.IsInRecovery && sample.SentAt < node.SampledAt)) return before;
+
+        var asOf = sample.IsInRecovery ? before.History.ReachedAt(FollowedBy(node), sample.Position) : null;
+        var state = node with
+        {
+            Position = sample.Position,
+            InsertPosition = sample.InsertPosition > node.InsertPosition ? sample.InsertPosition : node.InsertPosition,
+            CompleteAsOf = asOf ?? node.CompleteAsOf,
+            KeepsUp = node.KeepsUp || KeepsUpSince(asOf, sample.SentAt, ticksPerSecond),
+            ReplayRate = RateOf(before, node, sample.Position, Seconds(sample.SentAt - node.SampledAt, ticksPerSecond)),
+            SampledAt = Math.Max(sample.SentAt, node.SampledAt),
+            ReceivedAt = receivedAt,
+        };
+        return Compare(before.Nodes.SetItem(index, state), before, index);
     }
 
     private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
@@ -27,43 +88,97 @@ internal static class SnapshotRules
             return node with { Claim = NodeClaim.NoAnswer, Failure = answer.Failure, KeepsUp = false };
 
         // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
-        var timeline = answer.Timeline != 0 || answer.Epoch != node.Epoch ? answer.Timeline : node.Timeline;
+        var isSameEpoch = answer.Epoch == node.Epoch;
+        var timeline = answer.Timeline != 0 || !isSameEpoch ? answer.Timeline : node.Timeline;
+        var others = OthersAfter(node, answer, probeNumber, out var hasSeveral);
 
-        // One that shows no timeline may have been left behind on a dead one, if anybody was ever promoted; a role that may not see it is believed.
-        var followed = timeline != 0 || (answer.SeesTimeline && before.LatestTimeline > 1) ? timeline : before.LatestTimeline;
-        var asOf = answer.IsInRecovery ? before.History.ReachedAt(followed, answer.Position) : null;
-
-        return node with
+        // Where the timeline is hidden, the node may have gone on to a later one all the while.
+        var isSameTimeline = answer.Timeline != 0 || answer.LeastTimeline == node.LeastTimeline;
+        var state = node with
         {
             Claim = answer.IsAurora ? NodeClaim.Aurora : answer.IsInRecovery ? NodeClaim.Replica : NodeClaim.Primary,
             Failure = null,
             ProbeNumber = probeNumber,
             Epoch = answer.Epoch,
+            Connection = answer.Connection,
             Timeline = timeline,
             SeesTimeline = answer.SeesTimeline,
+            LeastTimeline = answer.LeastTimeline != 0 || !isSameEpoch ? answer.LeastTimeline : node.LeastTimeline,
+            HidesPositions = answer.HidesPositions,
             Position = answer.Position,
             InsertPosition = answer.InsertPosition,
             Pages = answer.Pages,
-            CompleteAsOf = asOf,
-            ReplayRate = RateOf(before, node, answer, TimeSpan.FromSeconds((double)(sentAt - node.SampledAt) / ticksPerSecond)),
-            KeepsUp = asOf is { } reached && TimeSpan.FromSeconds((double)(sentAt - reached) / ticksPerSecond) <= KeepUpWindow,
             // A history file is read once for each timeline, perhaps before the node is known to be the primary.
             Forks = answer.Forks ?? (timeline == node.Timeline && !answer.IsInRecovery ? node.Forks : null),
             SystemIdentifier = answer.SystemIdentifier,
             IsPooled = answer.IsPooled,
-            StartedAt = answer.StartedAt,
             ServerVersion = answer.ServerVersion,
             SampledAt = sentAt,
+            IsDiverged = node.IsDiverged && isSameEpoch && isSameTimeline,
+            Others = others,
+        };
+        if (hasSeveral) state = SeveralServers(state);
+
+        // One that shows no timeline may have been left behind on a dead one, if anybody was ever promoted.
+        var followed = timeline == 0 && answer.SeesTimeline && before.LatestTimeline > 1 ? 0 : FollowedBy(state);
+        var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Position) : null;
+
+        // Traffic may have shown more, sampled later than this probe was sent.
+        var isOutrun = isSameEpoch && answer.IsInRecovery && node.Claim == NodeClaim.Replica && node.SampledAt > sentAt && node.Position > answer.Position && timeline == node.Timeline;
+        return isOutrun ? state with { Position = node.Position, SampledAt = node.SampledAt } : state with
+        {
+            CompleteAsOf = asOf,
+            ReplayRate = !answer.IsInRecovery || node.Claim != NodeClaim.Replica || !isSameEpoch ? null
+                : RateOf(before, node, answer.Position, Seconds(sentAt - node.SampledAt, ticksPerSecond)),
+            KeepsUp = KeepsUpSince(asOf, sentAt, ticksPerSecond),
         };
     }
 
+    private static uint FollowedBy(NodeState node) => node.ProvenTimeline;
+
+    private static TimeSpan Seconds(long ticks, long ticksPerSecond) => TimeSpan.FromSeconds((double)ticks / ticksPerSecond);
+
+    private static bool KeepsUpSince(long? asOf, long sentAt, long ticksPerSecond) => asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
+
     /// <summary>How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.</summary>
-    private static double? RateOf(ClusterSnapshot before, NodeState node, ProbeAnswer answer, TimeSpan elapsed)
+    private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber position, TimeSpan elapsed)
     {
-        if (!answer.IsInRecovery || node.Claim != NodeClaim.Replica || node.Epoch != answer.Epoch) return null;
-        var wasBusy = before.Primary is { } primary && answer.Position < primary.Position && answer.Position > node.Position && elapsed > TimeSpan.Zero;
-        return wasBusy ? (answer.Position - node.Position) / elapsed.TotalSeconds : node.ReplayRate;
+        if (node.Claim != NodeClaim.Replica) return null;
+        var wasBusy = before.Primary is { } primary && position < primary.Position && position > node.Position && elapsed > TimeSpan.Zero;
+        return wasBusy ? (position - node.Position) / elapsed.TotalSeconds : node.ReplayRate;
     }
+
+    /// <summary>
+    /// No server returns to an epoch. A name that answers with one again, after another was seen, leads to two servers that are alive at once. So does one that
+    /// still answers with the present epoch to a probe sent after another was noted.
+    /// </summary>
+    private static ImmutableArray<OtherEpoch> OthersAfter(NodeState node, ProbeAnswer answer, long probeNumber, out bool hasSeveral)
+    {
+        hasSeveral = node.HasSeveralServers;
+        if (node.Epoch.IsUnknown || answer.Epoch.IsUnknown) return node.Others;
+        var others = node.Others;
+        hasSeveral |= answer.Epoch == node.Epoch
+            ? others.Any(other => !other.WasBefore && other.ProbesSent < probeNumber)
+            : others.Any(other => other.Epoch == answer.Epoch && other.WasBefore);
+        if (answer.Epoch != node.Epoch)
+        {
+            others = AddOther(
+                [.. others.Where(other => other.Epoch != answer.Epoch && other.Epoch != node.Epoch)],
+                new OtherEpoch(node.Epoch, node.SystemIdentifier, node.ProbeNumber, WasBefore: true));
+        }
+
+        return others;
+    }
+
+    private static NodeState SeveralServers(NodeState node) => node with
+    {
+        HasSeveralServers = true,
+        OtherIdentifier = node.OtherIdentifier != 0 ? node.OtherIdentifier
+            : node.Others.FirstOrDefault(other => other.SystemIdentifier != 0 && other.SystemIdentifier != node.SystemIdentifier).SystemIdentifier,
+    };
+
+    private static ImmutableArray<OtherEpoch> AddOther(ImmutableArray<OtherEpoch> others, OtherEpoch added) =>
+        others.Length < MaxOtherEpochs ? others.Add(added) : others.RemoveAt(0).Add(added);
 
     /// <summary>
     /// The identity of the cluster: that of most nodes, or of the only primary among nodes that disagree. Zero while it cannot be told,
@@ -81,25 +196,47 @@ internal static class SnapshotRules
         return primaries.Length == 1 ? primaries[0].SystemIdentifier : 0;
     }
 
-    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ulong identifier, ClusterSnapshot before, int answered, ProbeAnswer answer)
+    /// <summary>
+    /// The identity is settled once most of the configured nodes have answered with it. Until then what answers first is taken for the cluster; if most nodes then
+    /// turn out to be of another, nobody can tell what was written where, and everything is refused.
+    /// </summary>
+    private static (ulong Identifier, bool IsSettled, ulong Rival) Identify(ClusterSnapshot before, ImmutableArray<NodeState> nodes)
     {
+        if (before.IsIdentitySettled || before.RivalIdentifier != 0) return (before.SystemIdentifier, before.IsIdentitySettled, before.RivalIdentifier);
+        var majority = 0UL;
+        foreach (var node in nodes)
+        {
+            var agreeing = 0;
+            foreach (var other in nodes)
+                if (Answered(other) && other.SystemIdentifier == node.SystemIdentifier) agreeing++;
+            if (Answered(node) && agreeing * 2 > nodes.Length) majority = node.SystemIdentifier;
+        }
+
+        var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : majority != 0 ? majority : FindCluster(nodes);
+        return majority == 0 ? (identifier, false, 0) : (identifier, identifier == majority, identifier == majority ? 0 : majority);
+    }
+
+    private static ClusterSnapshot Compare(ImmutableArray<NodeState> nodes, ClusterSnapshot before, int answered)
+    {
+        var (identifier, isSettled, rival) = Identify(before, nodes);
+
         // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
-        var disagree = identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any();
-        bool IsForeign(NodeState n) => Answered(n) && (disagree || (identifier != 0 && n.SystemIdentifier != identifier));
+        var disagree = rival != 0 || (identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any());
+        bool IsForeign(NodeState n) => Answered(n) && (disagree || n.OtherIdentifier != 0 || (identifier != 0 && n.SystemIdentifier != identifier));
 
         // A timeline is remembered only from where it was certain that it is this cluster's.
         var remembered = before.SystemIdentifier == 0 ? 0 : before.LatestTimeline;
 
         // A replica has a say too: that it follows a later timeline tells of a promotion, even while the new primary cannot be reached.
-        var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => n.Timeline).Append(remembered).Max();
+        var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => Math.Max(n.Timeline, n.LeastTimeline)).Append(remembered).Max();
         var current = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
         // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
         var primary = current.Length == 1 ? current[0] : null;
-        var history = primary?.Index == answered
-            ? before.History.Add(primary.SampledAt, primary.Timeline, primary.Position)
-            : before.History;
-        var chain = primary is null ? before.Chain : Extend(before, primary, answer);
+        var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered && primary.SampledAt >= before.Nodes[answered].SampledAt;
+        var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Position) : before.History;
+        var chain = primary is null ? before.Chain : Extend(before, primary);
+        if (isSample) nodes = [.. nodes.Select(n => n with { IsDiverged = n.IsDiverged || HasDiverged(n, primary!) })];
 
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
@@ -107,17 +244,24 @@ internal static class SnapshotRules
             NodeClaim.NoAnswer => NodeStanding.Unreachable,
             NodeClaim.Aurora => NodeStanding.Aurora,
             _ when IsForeign(node) => NodeStanding.ForeignCluster,
-            NodeClaim.Replica => IsLeftBehind(node, chain, latest) ? NodeStanding.LeftBehind : NodeStanding.Replica,
+            NodeClaim.Replica => IsLeftBehind(node, chain, latest) ? NodeStanding.LeftBehind : node.IsDiverged ? NodeStanding.Diverged : NodeStanding.Replica,
             _ when node.Timeline < latest => NodeStanding.SupersededPrimary,
             _ when current.Length > 1 => NodeStanding.RivalPrimary,
             _ => NodeStanding.Primary,
         };
 
+        NodeState Placed(NodeState n) => n.Index == answered
+            ? n with { Standing = Judge(n), LatestTimeline = latest, Incarnation = chain.Incarnation }
+            : n with { Standing = Judge(n), LatestTimeline = latest };
+
         return new ClusterSnapshot
         {
-            Nodes = [.. nodes.Select(n => n with { Standing = Judge(n), Incarnation = n.Index == answered ? chain.Incarnation : n.Incarnation })],
+            Nodes = [.. nodes.Select(Placed)],
             PrimaryIndex = primary?.Index ?? -1,
             SystemIdentifier = identifier,
+            ExpectedIdentifier = before.ExpectedIdentifier,
+            IsIdentitySettled = isSettled,
+            RivalIdentifier = rival,
             LatestTimeline = latest,
             History = history,
             Chain = chain,
@@ -132,29 +276,48 @@ internal static class SnapshotRules
         replica.Timeline != 0 && replica.Timeline < latest
         && chain.Judge(new Stamp(new Place(replica.Timeline, replica.Position), chain.Incarnation), latest) == PlaceFate.Lost;
 
+    /// <summary>
+    /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the primary had inserted
+    /// then, holds other data: a storage that was rolled back, or two promotions by hand.
+    /// </summary>
+    private static bool HasDiverged(NodeState replica, NodeState primary) =>
+        replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
+        && replica.ReceivedAt <= primary.SampledAt && replica.Position > primary.InsertPosition && primary.InsertPosition != default;
+
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
-    private static TimelineChain Extend(ClusterSnapshot before, NodeState primary, ProbeAnswer answer)
+    private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
     {
         var chain = before.Chain;
         var was = before.Nodes[primary.Index];
+        var (position, insert) = primary.HidesPositions ? (Anywhere, Anywhere) : (primary.Position, primary.InsertPosition);
 
         // From where a primary was last seen: a replica may have told of the new timeline before the new primary did.
         var parent = before.History.LatestTimeline;
         if (parent != 0 && primary.Timeline > parent)
         {
             // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
-            var atLeast = was is { Claim: NodeClaim.Replica } && was.Timeline == parent ? was.Position : default;
-            chain = chain.With(new Fork(parent, primary.Timeline, atLeast, primary.Position));
+            var atLeast = was is { Claim: NodeClaim.Replica } && was.ProvenTimeline == parent ? was.Position : default;
+            chain = chain.With(new Fork(parent, primary.Timeline, atLeast, position));
         }
-        else if (was.Epoch != 0 && was.Epoch != primary.Epoch && was.Timeline == primary.Timeline && answer.Checkpoint >= was.Position)
+        else if (HasCrashed(was, primary))
         {
-            // The monitor's connection was lost, and there was a checkpoint since: perhaps the one that ends the recovery from a crash, of which
-            // nothing else would tell (the start time stays when a single backend crashes). What was flushed has survived it.
-            chain = chain.WithCrash(primary.Timeline, was.Position, primary.InsertPosition);
+            // What was flushed has survived it.
+            chain = chain.WithCrash(primary.Timeline, was.Position, insert);
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
         return primary.Forks is { } forks && (!ReferenceEquals(forks, was.Forks) || before.PrimaryIndex != primary.Index) ? chain.With(forks) : chain;
+    }
+
+    /// <summary>
+    /// The server discards its statistics when it recovers from a crash, and keeps them over a clean restart. A reset that the monitor's own physical connection
+    /// has survived was asked for by an administrator.
+    /// </summary>
+    private static bool HasCrashed(NodeState was, NodeState primary)
+    {
+        if (was.Epoch.IsUnknown || was.Timeline != primary.Timeline || primary.Epoch.IsSameButForCleanRestarts(was.Epoch)) return false;
+        var isSameConnection = !primary.IsPooled && primary.Connection != 0 && primary.Connection == was.Connection;
+        return !isSameConnection || primary.Epoch.StartedAt != was.Epoch.StartedAt;
     }
 
     private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;

@@ -90,12 +90,15 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
             if (!IsReplica) return null;
             var must = _requirement.MustInclude;
             var position = _requirement.CompleteSince is null || must?.Position >= State.Position ? must?.Position : State.Position;
-            return position is { } p ? new Place(State.Timeline != 0 ? State.Timeline : must?.Timeline ?? _snapshot.LatestTimeline, p) : null;
+            return position is { } p ? new Place(State.ProvenTimeline, p) : null;
         }
     }
 
     /// <summary>The node serves since the session has read there, and only as long as it is in the same life.</summary>
     internal bool Stays => IsReplica && _requirement.StayOn is not null;
+
+    /// <summary>The epoch in which the session has read there; <see langword="null"/>: it is not known, or the session has not.</summary>
+    internal ServerEpoch? StayEpoch => _requirement.StayOn is { Epoch: { IsUnknown: false } epoch } ? epoch : null;
 
     internal object? StayConnection => _requirement.StayConnection;
 

@@ -114,4 +114,7 @@ public enum RejectionReason
 
     /// <summary>Another node was asked for by name.</summary>
     NotNamed,
+
+    /// <summary>It is a replica that has replayed what the primary never had: its data has diverged, and it has to be rebuilt.</summary>
+    Diverged,
 }

@@ -32,8 +32,15 @@ internal static class RouteText
         RejectionReason.NotPicked => "could serve, but another was picked",
         RejectionReason.NotProbed => "has not answered a probe yet",
         RejectionReason.Unreachable => $"unreachable: {node.Failure}",
+        RejectionReason.ForeignCluster when snapshot.ExpectedIdentifier != 0 && node.SystemIdentifier != snapshot.ExpectedIdentifier =>
+            $"has the system identifier {node.SystemIdentifier}, but the setting SystemIdentifier asks for {snapshot.ExpectedIdentifier}. Correct the setting or the node's address",
+        RejectionReason.ForeignCluster when node.OtherIdentifier != 0 =>
+            $"leads to servers of two clusters: system identifiers {node.SystemIdentifier} and {node.OtherIdentifier} answer to one name. Give each server a name of its own",
+        RejectionReason.ForeignCluster when snapshot.RivalIdentifier != 0 =>
+            $"has the system identifier {node.SystemIdentifier}; {snapshot.SystemIdentifier} answered first, and then most nodes with {snapshot.RivalIdentifier}. "
+            + "Set SystemIdentifier to the right one, remove the other nodes, and restart",
         RejectionReason.ForeignCluster when snapshot.SystemIdentifier == 0 =>
-            $"its system identifier is {node.SystemIdentifier}; the nodes differ and none is trusted. Remove those that are no part of the cluster",
+            $"has the system identifier {node.SystemIdentifier}; the nodes differ, so none is trusted. Remove those of other clusters, or set SystemIdentifier",
         RejectionReason.ForeignCluster =>
             $"belongs to another cluster: its system identifier is {node.SystemIdentifier}, the cluster's is {snapshot.SystemIdentifier}",
         RejectionReason.Aurora =>
@@ -48,6 +55,8 @@ internal static class RouteText
         RejectionReason.OtherTimeline when node.Standing == NodeStanding.LeftBehind =>
             $"has replayed {node.Position} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
         RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
+        RejectionReason.Diverged =>
+            $"has replayed {node.Position} of timeline {node.Timeline}, which the primary had not written when it was asked later: its data has diverged. Rebuild it (pg_rewind or a new base backup)",
         RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",
         RejectionReason.SeenElsewhere => "may lack what the session has read on another replica",

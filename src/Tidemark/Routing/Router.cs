@@ -154,19 +154,21 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     }
 
     private static bool MayStay(NodeState node, in ReadRequirement requirement) =>
-        requirement.StayOn is not { } stay || stay == new NodeEpoch(node.Index, node.Epoch);
+        requirement.StayOn is not { } stay || stay.MayBe(node);
 
     private static bool IsTooStale(NodeState node, in ReadRequirement requirement) =>
         requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
 
     /// <summary>
-    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose timeline
-    /// may not be seen is believed nonetheless: docs/guarantees.md says what that leaves open, and which grant closes it. One that shows none because it
-    /// receives nothing is believed only where nobody was ever promoted.
+    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose timeline is hidden
+    /// is known to have come to that of its minimum recovery point: it is trusted for what that one and the cluster's latest have in common. One that shows
+    /// none because it receives nothing is believed only where nobody was ever promoted.
     /// </summary>
     internal static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
         node.Timeline == 0
-            ? !node.SeesTimeline || (snapshot.LatestTimeline <= 1 && place.Timeline <= 1)
+            ? node.SeesTimeline
+                ? snapshot.LatestTimeline <= 1 && place.Timeline <= 1
+                : place.Timeline <= node.ProvenTimeline && snapshot.Chain.Leads(place, Math.Max(node.ProvenTimeline, snapshot.LatestTimeline))
             : node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
@@ -179,6 +181,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         NodeStanding.RivalPrimary => RejectionReason.RivalPrimary,
         NodeStanding.SupersededPrimary => RejectionReason.SupersededPrimary,
         NodeStanding.LeftBehind => RejectionReason.OtherTimeline,
+        NodeStanding.Diverged => RejectionReason.Diverged,
         _ when HasFailed(failed, node.Index) => RejectionReason.FailedDuringRead,
         _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
         NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
