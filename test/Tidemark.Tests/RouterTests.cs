@@ -109,7 +109,7 @@ public sealed class RouterTests
         { RejectionReason.NotProbed, "has not answered a probe yet", new(), [Primary(), null] },
         { RejectionReason.Unreachable, "unreachable: connection refused", new(), [Primary(), Silence] },
         { RejectionReason.ForeignCluster, "belongs to another cluster: its system identifier is 9009, the cluster's is 7001", new(), [Primary(), Replica(identifier: Theirs)] },
-        { RejectionReason.ForeignCluster, "its system identifier is 9009; the nodes differ and none is trusted", new(), [Primary(), Primary(identifier: Theirs)] },
+        { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none is trusted", new(), [Primary(), Primary(identifier: Theirs)] },
         { RejectionReason.Aurora, "is Amazon Aurora", new(), [Primary(), OnAurora] },
         { RejectionReason.RivalPrimary, "claims to be the primary of timeline 1, and so does another node", new(), [Primary(), Primary()] },
         { RejectionReason.SupersededPrimary, "claims to be the primary of timeline 1, but the cluster went on to timeline 2", new(), [Primary(timeline: 2), Primary()] },
@@ -123,6 +123,7 @@ public sealed class RouterTests
         { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2), [Primary(), Replica(), Replica()] },
         { RejectionReason.OtherZone, "stands in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
         { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
+        { RejectionReason.Diverged, "its data has diverged. Rebuild it", new(), [Replica(), Replica(101), Primary(100)] },
         { RejectionReason.NotNamed, "was not asked for", new(OnNode: "pg-1"), [Primary(), Replica()] },
     };
 

@@ -81,7 +81,7 @@ public sealed class TidemarkOptionsTests
         errors.ShouldBe(
             [
                 "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, PrimaryReadWeight, TrackedQueries, SlowReadThreshold.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, PrimaryReadWeight, TrackedQueries, SlowReadThreshold.",
                 "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.",
                 "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
                 "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",

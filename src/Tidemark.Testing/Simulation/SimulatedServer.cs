@@ -130,6 +130,9 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     private void StandAt(ulong position)
     {
         (Insert, Written, Flushed) = (position, position, position);
+
+        // What was lost in a crash is not flushed afterwards.
+        AsynchronousEnd = position;
         for (var key = 0; key < _visible.Length; key++) _visible[key] = Branch.Latest(key, position);
     }
 }
