@@ -224,7 +224,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     [Fact]
     public async Task Server_processes_that_are_gone_are_found_on_the_connection_of_the_monitor()
     {
-        await using var source = await _store.ConnectAsync(builder => builder.AddToConnectionStrings("Max Pool Size=1"));
+        await using var source = await _store.ConnectAsync(builder => builder.AddToConnectionStrings("Maximum Pool Size=1"));
         await using var taken = await source.OpenReadConnectionAsync(Consistency.Strong, Stop);
         await using var takenToo = await source.OpenWriteConnectionAsync(Stop);
 

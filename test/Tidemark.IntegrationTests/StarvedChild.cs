@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -58,12 +59,15 @@ internal static class StarvedChild
             using var session = source.BeginSession();
             for (var round = 0; round < 3; round++)
             {
-                using var command = source.CreateCommand("INSERT INTO items (name) VALUES ('starved')");
-                command.ExecuteNonQuery();
+                // One statement at a time: the driver sends the second of a batch from the pool, though the call blocks.
+                using (var writing = source.OpenWriteConnection())
+                using (var command = new NpgsqlCommand("INSERT INTO items (name) VALUES ('starved')", writing))
+                    command.ExecuteNonQuery();
 
-                // As if the position had not come along: the read must ask for it.
-                session.MarkWritten();
-                var count = Read(source, "count(*) FROM items WHERE name = 'starved'");
+                // Where the write ended is pending: opening asks for it.
+                using var reading = source.OpenReadConnection();
+                using var question = new NpgsqlCommand("SELECT count(*) FROM items WHERE name = 'starved'", reading);
+                var count = (long)question.ExecuteScalar()!;
                 if (count < round + 1) throw new InvalidOperationException($"{count} rows after {round + 1} writes");
             }
 
