@@ -1,3 +1,4 @@
+using System.Globalization;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Tidemark;
@@ -5,6 +6,10 @@ namespace Tidemark;
 /// <summary>Runs the tests, or is the process that one of them starts and kills.</summary>
 internal static class Program
 {
-    private static Task<int> Main(string[] args) =>
-        args is [LocalClusterChild.Command, var parent] ? LocalClusterChild.HoldAsync(parent) : ConsoleRunner.Run(args);
+    private static Task<int> Main(string[] args) => args switch
+    {
+        [LocalClusterChild.Command, var parent] => LocalClusterChild.HoldAsync(parent),
+        [StarvedChild.Command, var readers, .. var nodes] => Task.FromResult(StarvedChild.Run(int.Parse(readers, CultureInfo.InvariantCulture), nodes)),
+        _ => ConsoleRunner.Run(args),
+    };
 }

@@ -1,7 +1,5 @@
-using System.Data;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tidemark;
 
@@ -45,7 +43,18 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
-        Monitor = new ClusterMonitor(Names, builder.AskNodes ?? AskAsync, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption, options.SystemIdentifier ?? 0);
+        var identifier = options.SystemIdentifier ?? 0;
+        Monitor = builder.AskNodes is { } ask
+            ? new ClusterMonitor(Names, ask, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption, identifier)
+            : new ClusterMonitor(
+                Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect), builder.TimeProvider, logger,
+                identifier);
+        for (var index = 0; index < _pools.Length; index++)
+        {
+            var node = index;
+            _pools[index].Probe.BeforeAnswer = answer => ClearAfterRestart(node, answer);
+        }
+
         Monitor.Start();
     }
 
@@ -189,84 +198,34 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>
-    /// The primary's positions now, for callers that cannot await the monitor's sample. Null: there is no primary, or it does not answer; what was
-    /// pending stays so, and reads keep to the primary.
-    /// </summary>
-    public NodeState? SamplePrimary()
-    {
-        if (Monitor.Snapshot.Primary is not { } primary) return null;
-        try
-        {
-            using var connection = _pools[primary.Index].Reads.OpenConnection();
-            using var command = new NpgsqlCommand(NodeProbe.PlaceQuestion, connection);
-            using var reader = command.ExecuteReader();
-            reader.Read();
-            return primary with
-            {
-                Timeline = (uint)reader.GetInt32(0),
-                Position = reader.GetFieldValue<NpgsqlLogSequenceNumber>(1),
-                InsertPosition = primary.Pages.BeforeHeader(reader.GetFieldValue<NpgsqlLogSequenceNumber>(2)),
-            };
-        }
-        catch (NpgsqlException)
-        {
-            Monitor.Suspect(primary.Index);
-            return null;
-        }
-    }
-
-    /// <summary>Which of these server processes are gone. None, when the node does not say.</summary>
+    /// <summary>Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.</summary>
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
     {
-        try
-        {
-            if (_askBackends is not null) return await _askBackends(nodeIndex, backends).ConfigureAwait(false);
-            using var connection = _pools[nodeIndex].Reads.CreateConnection();
-            using var command = GoneCommand(connection, backends);
+        if (_askBackends is not null) return await _askBackends(nodeIndex, backends).ConfigureAwait(false);
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-            if (isAsync) await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            else connection.Open();
-            return (int[])(isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar())!;
+        return isAsync ? await Monitor.FindGoneAsync(nodeIndex, backends, cancellationToken).ConfigureAwait(false) : Monitor.FindGone(nodeIndex, backends);
 #pragma warning restore CA1849
-        }
-        catch (NpgsqlException)
-        {
-            Monitor.Suspect(nodeIndex);
-            return [];
-        }
-    }
-
-    // Every role sees the process ids of all. A number that was given to a new process counts as there: that errs on the safe side.
-    private static NpgsqlCommand GoneCommand(NpgsqlConnection connection, int[] backends)
-    {
-        var command = new NpgsqlCommand("SELECT array(SELECT unnest($1) EXCEPT SELECT pid FROM pg_stat_activity)", connection);
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = backends });
-        return command;
     }
 
     public async ValueTask DisposeAsync()
     {
         _isDisposed = true;
         await Monitor.DisposeAsync().ConfigureAwait(false);
-        foreach (var pools in _pools) await pools.DisposeAsync().ConfigureAwait(false);
+        await Task.WhenAll(_pools.Select(pools => pools.DisposeAsync().AsTask())).ConfigureAwait(false);
     }
 
-    /// <summary>Closes the pools at once; the monitor's own connections close as its loop ends, for which nothing waits.</summary>
+    /// <summary>Closes the pools at once; the monitor's own connections close as its threads end, for which nothing waits.</summary>
     public void Dispose()
     {
         _isDisposed = true;
+        Monitor.Stop();
         foreach (var pools in _pools) pools.Dispose();
-        _ = DisposeAsync().AsTask();
     }
 
-    private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    // The server has lived anew since: idle connections are dead, and nobody who is handed one could repeat what failed on it.
+    private void ClearAfterRestart(int index, ProbeAnswer answer)
     {
-        var answer = await _pools[index].Probe.AskAsync(cancellationToken).ConfigureAwait(false);
-
-        // The server has lived anew since: idle connections are dead, and nobody who is handed one could repeat what failed on it.
         if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch) _pools[index].Clear();
-        return answer;
     }
 }
 

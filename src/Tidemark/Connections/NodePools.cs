@@ -5,6 +5,10 @@ namespace Tidemark;
 /// <summary>The data sources of one node: one pool that reads, one that writes, and one connection for the monitor.</summary>
 internal sealed class NodePools : IAsyncDisposable, IDisposable
 {
+    // Whole seconds: what the driver takes.
+    private const int MaxConnectSeconds = 5;
+    private static readonly TimeSpan MaxWaitForProbe = TimeSpan.FromMilliseconds(500);
+
     public NodePools(string name, NodeOptions options, TidemarkDataSourceBuilder builder, bool isAlone)
     {
         Name = name;
@@ -13,9 +17,14 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         // With one node there is nothing to keep apart: reads share the pool, and the node costs no more connections than without Tidemark.
         Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
 
-        var probing = ForProbing(Settings(options), builder.Options.ProbeTimeout);
+        var timeout = builder.Options.ProbeTimeout;
+        var probing = ForProbing(Settings(options), timeout);
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
-        Probe = new NodeProbe(Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance), probing.ConnectionString);
+#pragma warning disable CA2000 // The thread disposes of it.
+        var probe = new NodeProbe(
+            Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance), probing.ConnectionString, builder.TimeProvider, timeout / 2);
+#pragma warning restore CA2000
+        Probe = new ProbeThread(name, probe, new ProbeDeadline(builder.TimeProvider, timeout, TimeSpan.FromSeconds(probing.Timeout)), builder.TimeProvider);
     }
 
     public string Name { get; }
@@ -24,7 +33,7 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
 
     public NpgsqlDataSource Writes { get; }
 
-    public NodeProbe Probe { get; }
+    public ProbeThread Probe { get; }
 
     /// <summary>Drops idle connections: they led to a life of the server that is over.</summary>
     public void Clear()
@@ -35,13 +44,16 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Probe.DisposeAsync().ConfigureAwait(false);
+        // A probe that hangs is not waited for: its thread closes the connection once it has timed out.
+        await Task.WhenAny(Probe.Stop(), Task.Delay(MaxWaitForProbe, TimeProvider.System)).ConfigureAwait(false);
         await Reads.DisposeAsync().ConfigureAwait(false);
         await Writes.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Closes the pools at once; the thread that probes closes its connection by itself, for which nothing waits.</summary>
     public void Dispose()
     {
+        _ = Probe.Stop();
         Reads.Dispose();
         Writes.Dispose();
     }
@@ -82,8 +94,11 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         settings.Enlist = false;
         settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
 
-        // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon.
-        settings.Timeout = Math.Min(settings.Timeout, 5);
+        // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon. Zero would mean for ever.
+        settings.Timeout = settings.Timeout is > 0 and < MaxConnectSeconds ? settings.Timeout : MaxConnectSeconds;
+
+        // The probes keep the connection alive. The driver's own keepalive comes from the pool of threads, and would end a connection that is in use.
+        settings.KeepAlive = 0;
 
         // A probe that hangs is given up and its connection broken at once: nothing is waited for on a server that does not answer.
         settings.CommandTimeout = Math.Max(2, (int)Math.Ceiling(timeout.TotalSeconds * 2));

@@ -50,7 +50,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// </summary>
     public async ValueTask WitnessAsync(ConsistencySession? session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
     {
-        await FinishAsync(Monitor.SampleAsync(nodeIndex, cancellationToken), isAsync).ConfigureAwait(false);
+        await SampleAsync(nodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
         Validate(session);
     }
 
@@ -164,29 +164,22 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// <summary>The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions that are no sample.</summary>
     private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)
     {
-        if (!isAsync) return cluster.SamplePrimary();
         if (Monitor.Snapshot.Primary is not { } primary) return null;
-        return await Monitor.SampleAsync(primary.Index, cancellationToken).ConfigureAwait(false) is { Standing: NodeStanding.Primary, Failure: null, HidesPositions: false } sampled ? sampled : null;
+        var sampled = await SampleAsync(primary.Index, isAsync, cancellationToken).ConfigureAwait(false);
+        return sampled is { Standing: NodeStanding.Primary, Failure: null, HidesPositions: false } ? sampled : null;
     }
+
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+    private async ValueTask<NodeState> SampleAsync(int nodeIndex, bool isAsync, CancellationToken cancellationToken) =>
+        isAsync ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
 
     /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
-    private ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken) =>
-        FinishAsync(Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))), isAsync);
-
-    /// <summary>Waits for a task of the monitor's, whose continuations run on the pool.</summary>
-    private static async ValueTask FinishAsync(Task task, bool isAsync)
+    private async ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken)
     {
-        if (!isAsync)
-        {
-#pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
-            var done = new ManualResetEventSlim();
-#pragma warning restore CA2000
-            _ = task.ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            done.Wait(CancellationToken.None);
-        }
-
-        await task.ConfigureAwait(false);
+        if (isAsync) await Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
+        else Monitor.SampleAll();
     }
+#pragma warning restore CA1849
 
     /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
     public void Report(LostWrite? lost)

@@ -1,14 +1,11 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Asks one node. A failure is an answer too: the task never faults, and ends soon after the token is cancelled.</summary>
-internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancellationToken);
-
 /// <summary>
-/// The one loop that probes all nodes and the only writer of snapshots. A node that hangs delays no other node, and no reader ever waits
-/// for the loop once it knows enough. Must never end before it is disposed of, and never throw into a user's query.
+/// Probes all nodes, and is the only writer of snapshots. A synchronous step takes what has arrived, sends what is due and returns how long until something else
+/// is; a <see cref="MonitorDriver"/> runs the steps. A node that hangs delays no other node, and no reader ever waits for a probe once enough is known. Must never
+/// end before it is disposed of, and never throw into a user's query.
 /// </summary>
 internal sealed class ClusterMonitor : IAsyncDisposable
 {
@@ -18,34 +15,60 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private static readonly TimeSpan NotePause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan MinLateness = TimeSpan.FromMilliseconds(20);
 
-    private readonly AskNode _ask;
     private readonly TimeSpan _interval;
     private readonly TimeSpan _timeout;
+    private readonly TimeSpan _firstRoundTimeout;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly MonitorDriver _driver;
     private readonly Slot[] _slots;
-#pragma warning disable CA2213 // Neither has a timer or handle to free, and whoever comes after the end may still cancel the one and wait for the other.
+#pragma warning disable CA2213 // It has no timer or handle to free, and is cancelled again by callers that come after the end.
     private readonly CancellationTokenSource _stop = new();
-    private readonly ManualResetEventSlim _firstRoundEvent = new();
 #pragma warning restore CA2213
     private readonly TaskCreationOptions _resumption;
     private readonly TaskCompletionSource _firstRound;
     private readonly Lock _requests = new();
-    private TaskCompletionSource _wake;
     private ClusterSnapshot _snapshot;
     private long _probesSent;
+    private long _startedAt;
+    private long _nextStepAt;
+    private long _notesTakenAt;
     private volatile bool _isStopping;
     private bool _isOver;
-    private long _notesTakenAt;
-    private Task _loop = Task.CompletedTask;
 
+    /// <summary>A monitor on a thread of its own.</summary>
+    /// <param name="names">The nodes.</param>
+    /// <param name="senders">Sends the probes of each node; owned by the caller.</param>
+    /// <param name="interval">How often each is asked.</param>
+    /// <param name="timeout">How long an answer may take.</param>
+    /// <param name="firstRoundTimeout">How long callers wait at the start while no primary is known.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Receives the changes of state.</param>
+    /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
+    public ClusterMonitor(
+        IReadOnlyList<string> names,
+        IReadOnlyList<ProbeSender> senders,
+        TimeSpan interval,
+        TimeSpan timeout,
+        TimeSpan firstRoundTimeout,
+        TimeProvider time,
+        ILogger logger,
+        ulong systemIdentifier)
+        : this(
+            names, interval, timeout, firstRoundTimeout, time, new DeferredLogger(logger), TaskCreationOptions.RunContinuationsAsynchronously,
+            new MonitorThread(time), systemIdentifier)
+    {
+        for (var index = 0; index < _slots.Length; index++) Attach(index, senders[index]);
+    }
+
+    /// <summary>A monitor without a thread, whose nodes are delegates.</summary>
     /// <param name="names">The nodes.</param>
     /// <param name="ask">Asks one.</param>
     /// <param name="interval">How often each is asked.</param>
     /// <param name="timeout">How long an answer may take.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Told of changes.</param>
-    /// <param name="resumption">How those who wait go on: on the pool, so that nobody's code runs within the loop; a simulation has one thread for all.</param>
+    /// <param name="logger">Receives the changes of state.</param>
+    /// <param name="resumption">How callers that wait resume: on the pool, or within the step in a simulation, which has one thread for all.</param>
     /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
@@ -56,15 +79,32 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         ILogger logger,
         TaskCreationOptions resumption = TaskCreationOptions.RunContinuationsAsynchronously,
         ulong systemIdentifier = 0)
+        : this(
+            names, interval, timeout, timeout * MaxGraces, time, logger, resumption,
+            new MonitorFlow(time, isInline: resumption == TaskCreationOptions.None), systemIdentifier)
     {
-        _resumption = resumption;
-        _firstRound = new TaskCompletionSource(resumption);
-        _wake = new TaskCompletionSource(resumption);
-        _ask = ask;
+        for (var index = 0; index < _slots.Length; index++) Attach(index, new DelegatedProbes(ask, index, time, _stop.Token));
+    }
+
+    private ClusterMonitor(
+        IReadOnlyList<string> names,
+        TimeSpan interval,
+        TimeSpan timeout,
+        TimeSpan firstRoundTimeout,
+        TimeProvider time,
+        ILogger logger,
+        TaskCreationOptions resumption,
+        MonitorDriver driver,
+        ulong systemIdentifier)
+    {
         _interval = interval;
         _timeout = timeout;
+        _firstRoundTimeout = firstRoundTimeout;
         _time = time;
         _logger = logger;
+        _resumption = resumption;
+        _driver = driver;
+        _firstRound = new TaskCompletionSource(resumption);
         _slots = [.. names.Select(_ => new Slot())];
         _snapshot = ClusterSnapshot.Unprobed(names, systemIdentifier);
     }
@@ -77,12 +117,14 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     public void Start()
     {
-        // The loop outlives whoever builds the data source: their trace and their session are none of its own.
-        using var noFlow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
-        _loop = RunAsync();
+        _startedAt = _nextStepAt = _time.GetTimestamp();
+        _driver.Start(Step);
     }
 
-    /// <summary>Waits until every node has been asked once; at most the probe time-out.</summary>
+    /// <summary>
+    /// Waits until every node has answered or failed. Ends earlier once the probe time-out has passed and a primary is known; at the latest after the connect
+    /// time-out, since a round that reached no node is not knowledge.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The token was cancelled, before or meanwhile.</exception>
     public Task FirstRoundAsync(CancellationToken cancellationToken)
     {
@@ -94,14 +136,17 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <inheritdoc cref="FirstRoundAsync"/>
-    public void FirstRound() => _firstRoundEvent.Wait();
+    public void FirstRound()
+    {
+        if (!_firstRound.Task.IsCompleted) Block(_firstRound.Task);
+    }
 
     /// <summary>Something outside went wrong with the node: ask it now rather than at its turn.</summary>
-    public void Suspect(int index) => Request(index, waiter: null);
+    public void Suspect(int index) => Request(_slots[index], waiter: null, question: null);
 
     /// <summary>
-    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the loop: the latest wins. What does not fit
-    /// is a reason to ask the node.
+    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the next steps: the latest wins. What does
+    /// not fit is a reason to ask the node.
     /// </summary>
     public void Note(int index, in SampledPosition sample)
     {
@@ -110,7 +155,6 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         if (sample.Epoch == node.Epoch
             ? sample.Position <= node.Position && sample.IsInRecovery == (node.Claim == NodeClaim.Replica)
             : node.HasSeveralServers && node.HasShown(sample.Epoch)) return;
-        TaskCompletionSource wake;
         lock (_requests)
         {
             var slot = _slots[index];
@@ -120,191 +164,129 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             // What does not fit is rarer than what does.
             if (slot.Note is not { } noted || noted.Epoch == node.Epoch || sample.Epoch != node.Epoch) slot.Note = sample;
             if (!isFirst) return;
-            wake = _wake;
         }
 
-        wake.TrySetResult();
+        _driver.Wake();
     }
 
-    /// <summary>The state of a node by a probe that is sent after this call; one probe serves all who wait.</summary>
+    /// <summary>The state of a node by a probe that is sent after this call; one probe serves all callers that wait.</summary>
     /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
     public Task<NodeState> SampleAsync(int index, CancellationToken cancellationToken)
     {
         var waiter = new TaskCompletionSource<NodeState>(_resumption);
-        Request(index, waiter);
+        Request(_slots[index], waiter, question: null);
         return waiter.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Ends the loop without waiting for its last probes.</summary>
+    /// <inheritdoc cref="SampleAsync"/>
+    /// <remarks>Blocks, for no longer than an answer may take, and needs no thread of the pool.</remarks>
+    public NodeState Sample(int index)
+    {
+        var waiter = new TaskCompletionSource<NodeState>(_resumption);
+        Request(_slots[index], waiter, question: null);
+        return Block(waiter.Task);
+    }
+
+    /// <inheritdoc cref="Sample"/>
+    /// <summary>Samples every node once, or waits until it is clear that it does not answer.</summary>
+    public void SampleAll()
+    {
+        var waiters = Array.ConvertAll(_slots, slot =>
+        {
+            var waiter = new TaskCompletionSource<NodeState>(_resumption);
+            Request(slot, waiter, question: null);
+            return waiter.Task;
+        });
+        foreach (var waiter in waiters) Block(waiter);
+    }
+
+    /// <summary>
+    /// Which of these server processes of the node are gone, by a probe that is sent after this call. Empty if the node does not answer in time.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
+    public Task<int[]> FindGoneAsync(int index, int[] backends, CancellationToken cancellationToken) => AskGone(index, backends).WaitAsync(cancellationToken);
+
+    /// <inheritdoc cref="FindGoneAsync"/>
+    /// <remarks>Blocks, for no longer than an answer may take, and needs no thread of the pool.</remarks>
+    public int[] FindGone(int index, int[] backends) => Block(AskGone(index, backends));
+
+    /// <summary>Ends the monitor without waiting for its last probes.</summary>
     public void Stop()
     {
-        TaskCompletionSource wake;
-        lock (_requests) (_isStopping, wake) = (true, _wake);
-        wake.TrySetResult();
+        _isStopping = true;
+        _driver.Wake();
         _stop.Cancel();
     }
 
     public async ValueTask DisposeAsync()
     {
         Stop();
-        await _loop.ConfigureAwait(false);
+        await _driver.Ended.ConfigureAwait(false);
     }
 
-    private void Request(int index, TaskCompletionSource<NodeState>? waiter)
+    private Task<int[]> AskGone(int index, int[] backends)
     {
-        TaskCompletionSource wake;
+        var question = new GoneQuestion(backends, _resumption);
+        Request(_slots[index], waiter: null, question);
+        return question.Answer.Task;
+    }
+
+    private void Request(Slot slot, TaskCompletionSource<NodeState>? waiter, GoneQuestion? question)
+    {
         lock (_requests)
         {
             if (_isOver)
             {
                 waiter?.SetException(Ended());
+                question?.Answer.SetException(Ended());
                 return;
             }
 
-            _slots[index].IsWanted = true;
-            if (waiter is not null) _slots[index].Waiting = _slots[index].Waiting.Add(waiter);
-            wake = _wake;
+            slot.IsWanted = true;
+            if (waiter is not null) slot.Waiting.Add(waiter);
+            if (question is not null) slot.Questions.Add(question);
+
+            // The answer under way wakes the monitor, which then sends for all who have come meanwhile.
+            if (slot.IsUnderWay && !slot.IsOverdue) return;
         }
 
-        wake.TrySetResult();
+        _driver.Wake();
     }
 
-    private async Task RunAsync()
+    /// <summary>Takes what has arrived and sends what is due.</summary>
+    /// <returns>How long until something else is due; <see langword="null"/>: the monitor has ended.</returns>
+    private TimeSpan? Step()
     {
-        while (!_isStopping)
+        if (_isStopping)
         {
-            try
-            {
-                var next = StartDueProbes();
-                await WaitAsync(next).ConfigureAwait(false);
-                await TakeAnswersAsync().ConfigureAwait(false);
-                TakeNotes();
-            }
-            catch (OperationCanceledException) when (_isStopping)
-            {
-            }
-#pragma warning disable CA1031 // The loop is the cluster's eyes: an error in one round must not end it, and is logged.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                Try(() => Log.MonitorRoundFailed(_logger, e));
-                await Task.Delay(_interval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+            ReleaseEveryone();
+            return null;
         }
 
-        ReleaseEveryone();
-        await Task.WhenAll(_slots.Select(s => (Task?)s.Probe ?? Task.CompletedTask)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    /// <summary>Sends what is due and says how long until something else will be.</summary>
-    private TimeSpan StartDueProbes()
-    {
         var wait = _interval;
-        for (var index = 0; index < _slots.Length; index++)
-        {
-            var slot = _slots[index];
-            var elapsed = _time.GetElapsedTime(slot.SentAt);
-            if (slot.Probe is not null)
-            {
-                // Being overdue is an answer. The probe itself goes on: a connection that takes long to open is open for the next one.
-                if (slot.IsOverdue) Serve(slot, Snapshot.Nodes[index]);
-                else wait = Min(wait, _timeout + slot.Grace - elapsed);
-                continue;
-            }
-
-            var due = slot.Number == 0 ? TimeSpan.Zero : _interval - elapsed;
-            if (!slot.IsWanted && due > TimeSpan.Zero)
-            {
-                wait = Min(wait, due);
-                continue;
-            }
-
-            Send(index, slot);
-            wait = Min(wait, _timeout);
-        }
-
-        lock (_requests)
-        {
-            if (_slots.Any(slot => slot.Note is not null)) wait = Min(wait, NotePause - _time.GetElapsedTime(_notesTakenAt));
-        }
-
-        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
-    }
-
-    private void TakeNotes()
-    {
-        if (_time.GetElapsedTime(_notesTakenAt) < NotePause || _isStopping) return;
-        var before = Snapshot;
-        var after = before;
-        for (var index = 0; index < _slots.Length; index++)
-        {
-            SampledPosition sample;
-            lock (_requests)
-            {
-                if (_slots[index].Note is not { } note) continue;
-                (sample, _slots[index].Note) = (note, null);
-            }
-
-            after = SnapshotRules.With(after, index, sample, ProbesSent, _time.GetTimestamp(), _time.TimestampFrequency, out var isNews);
-            if (isNews) Suspect(index);
-        }
-
-        if (ReferenceEquals(after, before)) return;
-        _notesTakenAt = _time.GetTimestamp();
-        Volatile.Write(ref _snapshot, after);
-        Try(() => SnapshotLog.Report(_logger, before, after));
-    }
-
-    private void Send(int index, Slot slot)
-    {
-        lock (_requests)
-        {
-            slot.IsWanted = false;
-            slot.Served = slot.Waiting;
-            slot.Waiting = [];
-        }
-
-        slot.Number = Interlocked.Increment(ref _probesSent);
-        slot.SentAt = _time.GetTimestamp();
-        slot.Grace = TimeSpan.Zero;
-        slot.IsOverdue = false;
-        slot.Probe = AskAsync(index);
-    }
-
-    private async Task<ProbeAnswer> AskAsync(int index)
-    {
         try
         {
-            return await _ask(index, _stop.Token).ConfigureAwait(false);
+            GrantLateness(_time.GetElapsedTime(_nextStepAt));
+            for (var index = 0; index < _slots.Length; index++) TakeAnswer(index, _slots[index]);
+            wait = Min(wait, TakeNotes());
+            wait = EndFirstRoundInTime(wait);
+            for (var index = 0; index < _slots.Length; index++) wait = Min(wait, SendIfDue(index, _slots[index]));
         }
-#pragma warning disable CA1031 // Whatever escapes a probe is an answer too, or those who wait for it would wait for ever.
+#pragma warning disable CA1031 // An error in one round must not end the monitor, and is logged.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return ProbeAnswer.Failed(NodeProbe.Describe(e));
-        }
-    }
-
-    private async Task WaitAsync(TimeSpan wait)
-    {
-        TaskCompletionSource wake;
-        lock (_requests)
-        {
-            if (_wake.Task.IsCompleted) _wake = new TaskCompletionSource(_resumption);
-            if (_isStopping || _slots.Any(s => s.IsWanted && s.Probe is null)) return;
-            wake = _wake;
+            Try(() => Log.MonitorRoundFailed(_logger, e));
+            wait = _interval;
         }
 
-        // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
-        var start = _time.GetTimestamp();
-        var whole = TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
-        using (_time.CreateTimer(static wake => ((TaskCompletionSource)wake!).TrySetResult(), wake, whole, Timeout.InfiniteTimeSpan))
-            await Task.WhenAny([wake.Task, .. _slots.Where(s => s.Probe is not null).Select(s => s.Probe!)]).ConfigureAwait(false);
-        GrantLateness(_time.GetElapsedTime(start) - wait);
+        if (wait < TimeSpan.Zero) wait = TimeSpan.Zero;
+        _nextStepAt = _time.GetTimestamp() + Ticks(wait);
+        return wait;
     }
 
     /// <summary>
-    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that the loop came
+    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that the step came
     /// late, up to a limit. Otherwise every node at once would look dead for a moment.
     /// </summary>
     private void GrantLateness(TimeSpan lateness)
@@ -313,74 +295,188 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         foreach (var slot in _slots) slot.Grace = Min(slot.Grace + lateness, _timeout * MaxGraces);
     }
 
-    private async Task TakeAnswersAsync()
+    private void TakeAnswer(int index, Slot slot)
     {
-        for (var index = 0; index < _slots.Length; index++)
+        if (!slot.IsUnderWay) return;
+        ProbeResult? arrived;
+        var dueBy = DueBy(slot);
+        lock (_requests)
         {
-            var slot = _slots[index];
-            if (slot.Probe is null || _isStopping) continue;
-            if (slot.Probe.IsCompleted)
-            {
-                var answered = slot.Probe;
-                slot.Probe = null;
-                var answer = await answered.ConfigureAwait(false);
+            (arrived, slot.Arrived) = (slot.Arrived, null);
+            if (arrived is not null) slot.IsUnderWay = false;
+        }
 
-                // What comes too late describes a moment long gone; the next probe is due at once.
-                if (!slot.IsOverdue) Publish(index, slot, answer);
-            }
-            else if (!slot.IsOverdue && _time.GetElapsedTime(slot.SentAt) >= _timeout + slot.Grace)
-            {
-                slot.IsOverdue = true;
-                Publish(index, slot, ProbeAnswer.Failed($"no answer within {_timeout.TotalMilliseconds:0} ms"));
-            }
+        if (arrived is { } result)
+        {
+            // What arrived too late describes a moment long gone; the next probe is due at once. What was read in time and taken late is in time.
+            if (!slot.IsOverdue || result.ArrivedAt < slot.OverdueAt) Publish(index, slot, result);
+        }
+        else if (!slot.IsOverdue && _time.GetTimestamp() >= dueBy)
+        {
+            lock (_requests) slot.IsOverdue = true;
+            slot.OverdueAt = dueBy;
+            var allowed = (slot.Sender.Allowance ?? _timeout).TotalMilliseconds;
+            Publish(index, slot, new ProbeResult(ProbeAnswer.Failed($"no answer within {allowed:0} ms"), dueBy, []));
         }
     }
 
-    private void Publish(int index, Slot slot, ProbeAnswer answer)
+    /// <summary>Makes what the traffic has shown part of the snapshot, unless that was done a moment ago.</summary>
+    /// <returns>How long until something else is due.</returns>
+    private TimeSpan TakeNotes()
+    {
+        var pause = NotePause - _time.GetElapsedTime(_notesTakenAt);
+        var (before, after) = (Snapshot, Snapshot);
+        for (var index = 0; index < _slots.Length; index++)
+        {
+            SampledPosition sample;
+            lock (_requests)
+            {
+                if (_slots[index].Note is not { } note) continue;
+                if (pause > TimeSpan.Zero) return pause;
+                (sample, _slots[index].Note) = (note, null);
+            }
+
+            after = SnapshotRules.With(after, index, sample, ProbesSent, _time.GetTimestamp(), _time.TimestampFrequency, out var isNews);
+            if (isNews) Suspect(index);
+        }
+
+        if (ReferenceEquals(after, before)) return _interval;
+        _notesTakenAt = _time.GetTimestamp();
+        Volatile.Write(ref _snapshot, after);
+        Try(() => SnapshotLog.Report(_logger, before, after));
+        return NotePause;
+    }
+
+    /// <summary>Sends the node's probe if it is due.</summary>
+    /// <returns>How long until something else is due for the node.</returns>
+    private TimeSpan SendIfDue(int index, Slot slot)
+    {
+        if (slot.IsUnderWay)
+        {
+            if (!slot.IsOverdue) return Until(DueBy(slot));
+
+            // Being overdue is an answer. The probe itself goes on: a connection that takes long to open is open for the next one.
+            Serve(slot, Snapshot.Nodes[index]);
+            return _interval;
+        }
+
+        var due = slot.Number == 0 ? TimeSpan.Zero : _interval - _time.GetElapsedTime(slot.SentAt);
+        if (!slot.IsWanted && due > TimeSpan.Zero) return due;
+        Send(slot);
+        return Until(DueBy(slot));
+    }
+
+    private void Send(Slot slot)
+    {
+        lock (_requests)
+        {
+            (slot.IsWanted, slot.IsUnderWay, slot.IsOverdue) = (false, true, false);
+
+            // A round that failed may have left callers without an answer: they are served by this one.
+            slot.Served.AddRange(slot.Waiting);
+            slot.AskedQuestions.AddRange(slot.Questions);
+            slot.Waiting.Clear();
+            slot.Questions.Clear();
+        }
+
+        slot.Number = Interlocked.Increment(ref _probesSent);
+        slot.SentAt = _time.GetTimestamp();
+        slot.Grace = TimeSpan.Zero;
+        try
+        {
+            slot.Sender.Send(slot.AskedQuestions.Count == 0 ? [] : [.. slot.AskedQuestions.SelectMany(q => q.Backends).Distinct()]);
+        }
+#pragma warning disable CA1031 // A probe that cannot be sent, since no thread can be started for instance, has failed; the next one is due after the interval.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            slot.Sender.Answered(new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), _time.GetTimestamp(), []));
+        }
+    }
+
+    private TimeSpan EndFirstRoundInTime(TimeSpan wait)
+    {
+        if (_firstRound.Task.IsCompleted) return wait;
+        var elapsed = _time.GetElapsedTime(_startedAt);
+        if (elapsed >= _firstRoundTimeout || (elapsed >= _timeout && Snapshot.Primary is not null)) _firstRound.TrySetResult();
+        return Min(wait, elapsed < _timeout ? _timeout - elapsed : _firstRoundTimeout - elapsed);
+    }
+
+    private void Publish(int index, Slot slot, in ProbeResult result)
     {
         var before = Snapshot;
-        var after = SnapshotRules.After(before, index, answer, slot.Number, slot.SentAt, _time.TimestampFrequency, _time.GetTimestamp());
+        var after = SnapshotRules.After(before, index, result.Answer, slot.Number, slot.SentAt, _time.TimestampFrequency, result.ArrivedAt);
         Volatile.Write(ref _snapshot, after);
-        if (after.IsComplete) EndFirstRound();
-        foreach (var waiter in slot.Served) waiter.TrySetResult(after.Nodes[index]);
-        slot.Served = [];
+        if (after.IsComplete) _firstRound.TrySetResult();
+        var (served, questions) = (slot.Served, slot.AskedQuestions);
+        (slot.Served, slot.AskedQuestions) = ([], []);
+        foreach (var waiter in served) waiter.TrySetResult(after.Nodes[index]);
+        foreach (var question in questions) question.Answer.TrySetResult([.. question.Backends.Intersect(result.Gone)]);
         Try(() => SnapshotLog.Report(_logger, before, after));
     }
 
-    /// <summary>Nobody waits for a node that does not answer.</summary>
+    /// <summary>No caller waits for a node that does not answer.</summary>
     private void Serve(Slot slot, NodeState state)
     {
-        ImmutableList<TaskCompletionSource<NodeState>> waiting;
+        List<TaskCompletionSource<NodeState>> waiting;
+        List<GoneQuestion> questions;
         lock (_requests)
         {
-            waiting = slot.Waiting;
-            slot.Waiting = [];
+            if (slot.Waiting.Count == 0 && slot.Questions.Count == 0) return;
+            (waiting, slot.Waiting) = (slot.Waiting, []);
+            (questions, slot.Questions) = (slot.Questions, []);
         }
 
         foreach (var waiter in waiting) waiter.TrySetResult(state);
+        foreach (var question in questions) question.Answer.TrySetResult([]);
     }
 
     private void ReleaseEveryone()
     {
-        EndFirstRound();
-        lock (_requests)
+        _firstRound.TrySetResult();
+        lock (_requests) _isOver = true;
+        foreach (var slot in _slots)
         {
-            _isOver = true;
-            foreach (var slot in _slots)
-                foreach (var waiter in slot.Waiting.AddRange(slot.Served))
-                    waiter.TrySetException(Ended());
+            foreach (var waiter in slot.Waiting.Concat(slot.Served)) waiter.TrySetException(Ended());
+            foreach (var question in slot.Questions.Concat(slot.AskedQuestions)) question.Answer.TrySetException(Ended());
         }
     }
 
-    private void EndFirstRound()
+    private void Attach(int index, ProbeSender sender)
     {
-        _firstRoundEvent.Set();
-        _firstRound.TrySetResult();
+        var slot = _slots[index];
+        slot.Sender = sender;
+        sender.Answered = result =>
+        {
+            lock (_requests) slot.Arrived = result;
+            _driver.Wake();
+        };
     }
+
+    private long DueBy(Slot slot) => (slot.Sender.DueBy ?? slot.SentAt + Ticks(_timeout)) + Ticks(slot.Grace);
+
+    private TimeSpan Until(long timestamp) => _time.GetElapsedTime(_time.GetTimestamp(), timestamp);
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
 
     private static ObjectDisposedException Ended() => new(nameof(TidemarkDataSource));
 
-    /// <summary>Logs. A logger that throws costs its line; it must not cost the cluster its eyes.</summary>
+    /// <summary>Blocks until a task of the monitor's completes, which it does without a thread of the pool, and in bounded time.</summary>
+    private static T Block<T>(Task<T> task)
+    {
+#pragma warning disable RS0030 // No code runs between the monitor's thread, which completes the task, and this one.
+        return task.GetAwaiter().GetResult();
+#pragma warning restore RS0030
+    }
+
+    private static void Block(Task task)
+    {
+#pragma warning disable RS0030 // As above.
+        task.GetAwaiter().GetResult();
+#pragma warning restore RS0030
+    }
+
+    /// <summary>Logs. A logger that throws costs its line, and not the round.</summary>
     private static void Try(Action log)
     {
         try
@@ -396,17 +492,33 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    /// <summary>The one probe of a node that may be under way, and who waits for the next.</summary>
+    /// <summary>Which of some server processes are gone.</summary>
+    private sealed class GoneQuestion(int[] backends, TaskCreationOptions resumption)
+    {
+        public int[] Backends { get; } = backends;
+
+        public TaskCompletionSource<int[]> Answer { get; } = new(resumption);
+    }
+
+    /// <summary>The one probe of a node that may be under way, and the callers that wait for it and for the next.</summary>
     private sealed class Slot
     {
-        public Task<ProbeAnswer>? Probe;
+        // Written by the steps alone; what requests look at, within the lock.
+        public ProbeSender Sender = null!;
+        public bool IsUnderWay;
+        public bool IsOverdue;
+        public long OverdueAt;
         public long Number;
         public long SentAt;
         public TimeSpan Grace;
-        public bool IsOverdue;
-        public bool IsWanted;
+        public List<TaskCompletionSource<NodeState>> Served = [];
+        public List<GoneQuestion> AskedQuestions = [];
+
+        // Written by others too, within the lock.
+        public ProbeResult? Arrived;
         public SampledPosition? Note;
-        public ImmutableList<TaskCompletionSource<NodeState>> Waiting = [];
-        public ImmutableList<TaskCompletionSource<NodeState>> Served = [];
+        public bool IsWanted;
+        public List<TaskCompletionSource<NodeState>> Waiting = [];
+        public List<GoneQuestion> Questions = [];
     }
 }

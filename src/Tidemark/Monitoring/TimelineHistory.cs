@@ -10,11 +10,15 @@ namespace Tidemark;
 /// <summary>Reads where a timeline left its ancestors, from the server's own history file. Needs the REPLICATION right; without it, probes bracket the forks.</summary>
 internal static class TimelineHistory
 {
-    /// <summary>The forks that lead to the timeline; <see langword="null"/> when the server does not tell.</summary>
-    public static async Task<IReadOnlyList<Fork>?> ReadAsync(string connectionString, uint timeline, CancellationToken cancellationToken)
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>The forks that lead to the timeline; <see langword="null"/> when the server does not tell, or not in time. Never faults.</summary>
+    public static async Task<IReadOnlyList<Fork>?> ReadAsync(string connectionString, uint timeline)
     {
         try
         {
+            using var impatience = new CancellationTokenSource(Patience);
+            var cancellationToken = impatience.Token;
             var connection = new PhysicalReplicationConnection(connectionString);
             await using (connection.ConfigureAwait(false))
             {

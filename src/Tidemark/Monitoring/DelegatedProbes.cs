@@ -1,0 +1,31 @@
+namespace Tidemark;
+
+/// <summary>Asks one node. A failure is an answer too: the task never faults, and ends soon after the token is cancelled.</summary>
+internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancellationToken);
+
+/// <summary>Sends the probes of one node by calling a delegate: for simulations, and tests without servers.</summary>
+/// <param name="ask">Asks the node.</param>
+/// <param name="index">The node.</param>
+/// <param name="time">The clock.</param>
+/// <param name="stop">Cancelled when the monitor ends.</param>
+internal sealed class DelegatedProbes(AskNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
+{
+    public override void Send(int[] backends) => _ = AskAsync();
+
+    private async Task AskAsync()
+    {
+        ProbeAnswer answer;
+        try
+        {
+            answer = await ask(index, stop).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // Whatever escapes a probe is an answer too: callers wait for one.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            answer = ProbeAnswer.Failed(NodeProbe.Describe(e));
+        }
+
+        Answered(new ProbeResult(answer, time.GetTimestamp(), []));
+    }
+}

@@ -1,0 +1,7 @@
+namespace Tidemark;
+
+/// <summary>What one probe brought.</summary>
+/// <param name="Answer">What the node reported of itself, or why it did not.</param>
+/// <param name="ArrivedAt">The monotonic time at which the answer was read.</param>
+/// <param name="Gone">The server processes that were asked for and are gone; empty if none was asked for, or the node did not answer.</param>
+internal readonly record struct ProbeResult(ProbeAnswer Answer, long ArrivedAt, int[] Gone);

@@ -1,0 +1,111 @@
+namespace Tidemark;
+
+/// <summary>
+/// Probes one node on a thread of its own with synchronous I/O, so that a probe needs no thread of the pool, which callers can exhaust. The thread starts with
+/// the first probe, is a background thread, and ends by itself after <see cref="Stop"/>, as soon as a probe that hangs has timed out.
+/// </summary>
+/// <param name="name">Of the node.</param>
+/// <param name="probe">Asks the node; owned, and disposed of by the thread.</param>
+/// <param name="deadline">By when its answers must arrive.</param>
+/// <param name="time">The clock.</param>
+internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline deadline, TimeProvider time) : ProbeSender
+{
+    // Password providers and TLS callbacks run on it; the driver itself needs far less.
+    private const int StackSize = 512 * 1024;
+
+    private readonly object _gate = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int[]? _asked;
+    private bool _isStarted;
+    private bool _isStopping;
+
+    public override long? DueBy => deadline.DueBy;
+
+    public override TimeSpan? Allowance => deadline.Allowance;
+
+    /// <summary>The most that opening a connection may take.</summary>
+    public TimeSpan LongestConnect => deadline.LongestConnect;
+
+    /// <summary>Runs on the thread with each answer, before the monitor takes it.</summary>
+    public Action<ProbeAnswer> BeforeAnswer { get; set; } = static _ => { };
+
+    public override void Send(int[] backends)
+    {
+        deadline.Sent();
+        lock (_gate)
+        {
+            _asked = backends;
+            if (!_isStarted && !_isStopping)
+            {
+                // UnsafeStart: the thread outlives the caller, whose trace and session must not flow into it.
+                new Thread(Run, StackSize) { IsBackground = true, Name = $"tidemark probe {name}" }.UnsafeStart();
+                _isStarted = true;
+            }
+
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>Ends the thread after the probe under way.</summary>
+    /// <returns>Completes when the thread has closed its connection.</returns>
+    public Task Stop()
+    {
+        lock (_gate)
+        {
+            if (!_isStarted && !_isStopping) End();
+            _isStopping = true;
+            Monitor.Pulse(_gate);
+        }
+
+        return _ended.Task;
+    }
+
+    private void Run()
+    {
+        while (Next() is { } backends)
+        {
+            ProbeResult result;
+            try
+            {
+                result = probe.Ask(backends, deadline);
+                BeforeAnswer(result.Answer);
+            }
+#pragma warning disable CA1031 // Nothing may end the thread: a node that is never probed again would stay as it was.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                result = new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), time.GetTimestamp(), []);
+            }
+
+            Answered(result);
+        }
+
+        End();
+    }
+
+    private int[]? Next()
+    {
+        lock (_gate)
+        {
+            while (_asked is null && !_isStopping) Monitor.Wait(_gate);
+            var asked = _isStopping ? null : _asked;
+            _asked = null;
+            return asked;
+        }
+    }
+
+    private void End()
+    {
+        try
+        {
+            probe.Dispose();
+        }
+#pragma warning disable CA1031 // The connection is given up either way, and an exception on this thread would end the process.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+
+        _ended.TrySetResult();
+    }
+}
