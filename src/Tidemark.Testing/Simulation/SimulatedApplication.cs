@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace Tidemark.Testing;
 
 /// <summary>
@@ -87,14 +89,20 @@ internal sealed class SimulatedApplication : IDisposable
 
     private async Task<int[]> AskBackendsAsync(int index, int[] backends)
     {
-        var connection = await OpenAsync(index).ConfigureAwait(false);
+        SimulatedConnection? connection = null;
         try
         {
+            connection = await OpenAsync(index).ConfigureAwait(false);
             return await connection.AskAsync(() => new ValueTask<int[]>([.. backends.Where(b => !connection.Server.Busy.Contains(b))])).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            // As the monitor does: a node that does not answer names none.
+            return [];
         }
         finally
         {
-            Return(connection);
+            if (connection is not null) Return(connection);
         }
     }
 
