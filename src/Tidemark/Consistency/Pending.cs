@@ -12,6 +12,12 @@ internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int
     /// <summary>Samples that were started after it resolve it. Given by <see cref="PendingPlaces"/>.</summary>
     public long Mark { get; init; }
 
+    /// <summary>Without what only matters while the write is in doubt.</summary>
+    public PendingWrite Simplified => IsInDoubt ? this : this with { StartedAt = default, Backend = 0 };
+
+    /// <summary>Whatever resolves one resolves the other.</summary>
+    public bool IsLike(in PendingWrite other) => this with { Mark = 0 } == other with { Mark = 0 };
+
     /// <summary>No sample of the primary tells where it is before this is settled: the server may commit after any.</summary>
     public bool IsOpen(ClusterSnapshot snapshot) => IsInDoubt && !HasEnded(snapshot);
 
