@@ -5,6 +5,12 @@ namespace Tidemark;
 /// <summary>The data sources of one node: one pool that reads, one that writes, and one connection for the monitor.</summary>
 internal sealed class NodePools : IAsyncDisposable, IDisposable
 {
+    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's own may hide one that a probe
+    // calls. Start-up options override what the server, the database and the role set; later ones override earlier ones.
+    private const string ProbeSettings =
+        @"-c default_transaction_isolation=read\ committed -c default_transaction_deferrable=off -c search_path=pg_catalog"
+        + " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";
+
     public NodePools(string name, NodeOptions options, TidemarkDataSourceBuilder builder, bool isAlone)
     {
         Name = name;
@@ -13,7 +19,7 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         // With one node there is nothing to keep apart: reads share the pool, and the node costs no more connections than without Tidemark.
         Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
 
-        var probing = ForProbing(Settings(options), builder.Options.ProbeTimeout);
+        var probing = ForProbing(Settings(options), builder.Options.ProbeTimeout, isAlone);
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
         Probe = new NodeProbe(Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance), probing.ConnectionString);
     }
@@ -76,8 +82,10 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         return settings;
     }
 
-    private static NpgsqlConnectionStringBuilder ForProbing(NpgsqlConnectionStringBuilder settings, TimeSpan timeout)
+    private static NpgsqlConnectionStringBuilder ForProbing(NpgsqlConnectionStringBuilder settings, TimeSpan timeout, bool isAlone)
     {
+        // A pooler may refuse start-up options. With several nodes it lets them pass, since the reads of each are opened with them.
+        if (!isAlone) settings.Options = string.Join(' ', settings.Options, ProbeSettings).Trim();
         settings.Pooling = false;
         settings.Enlist = false;
         settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
