@@ -30,7 +30,13 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         {
             if (!CookieSlots.IsSlot(name)) continue;
             CausalToken? token = null;
-            if (name != CookieSlots.Overflow) token = slots?.Count >= CookieSlots.MostRead ? Rejected($"there are more than {CookieSlots.MostRead}", ref problem) : Read(text, ref problem);
+            if (name != CookieSlots.Overflow)
+            {
+                token = slots?.Count >= CookieSlots.MostRead
+                    ? Rejected($"there are more than {CookieSlots.MostRead}", ref problem)
+                    : Read(text, ref problem);
+            }
+
             (slots ??= []).Add(new CookieSlot(name, token));
         }
 
@@ -64,7 +70,8 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         if (text.Length > MaxLength) return Rejected($"it is {text.Length} characters long", ref problem);
         try
         {
-            return CausalToken.TryRead(_protector.Unprotect(WebEncoders.Base64UrlDecode(text)), out var token, out var damage) ? token : Rejected(damage, ref problem);
+            var bytes = _protector.Unprotect(WebEncoders.Base64UrlDecode(text));
+            return CausalToken.TryRead(bytes, out var token, out var damage) ? token : Rejected(damage, ref problem);
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {

@@ -86,7 +86,9 @@ internal sealed class SessionMiddleware(
         }
     }
 
-    /// <summary>Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server process to ask for.</summary>
+    /// <summary>
+    /// Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server process to ask for.
+    /// </summary>
     private bool IsCrowded(HttpContext context, CausalToken token, bool hasWritten)
     {
         // A browser without any cookie is known by its connection.

@@ -132,8 +132,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>
     /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session include it. Call it once the
-    /// write is committed. Notes the place of the current session's writes; where that is not known to include all that the caller wrote (something is pending, the session
-    /// wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside any session, asks the primary where it is.
+    /// write is committed. Notes the place of the current session's writes; where that is not known to include all that the
+    /// caller wrote (something is pending, the session wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside any session, asks the primary where it is.
     /// </summary>
     /// <param name="key">1 to 200 characters, none of them a control character.</param>
     /// <param name="cancellationToken">Gives up.</param>

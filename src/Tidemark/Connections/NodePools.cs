@@ -5,8 +5,8 @@ namespace Tidemark;
 /// <summary>The data sources of one node: one pool that reads, one that writes, and one connection for the monitor.</summary>
 internal sealed class NodePools : IAsyncDisposable, IDisposable
 {
-    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's own may hide one that a probe
-    // calls. Start-up options override what the server, the database and the role set; later ones override earlier ones.
+    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's own may hide
+    // one that a probe calls. Start-up options override what the server, the database and the role set; later ones override earlier ones.
     private const string ProbeSettings =
         @"-c default_transaction_isolation=read\ committed -c default_transaction_deferrable=off -c search_path=pg_catalog"
         + " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";

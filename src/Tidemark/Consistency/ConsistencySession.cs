@@ -51,7 +51,9 @@ public sealed class ConsistencySession : IDisposable
     /// <summary>Judges tokens that are included later; <see langword="null"/>: the session belongs to a context, and nobody includes any.</summary>
     internal SessionTokens? Tokens { private get; init; }
 
-    /// <summary>It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must be replaced.</summary>
+    /// <summary>
+    /// It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must be replaced.
+    /// </summary>
     internal bool NeedsNewToken
     {
         get

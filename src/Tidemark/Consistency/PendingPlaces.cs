@@ -37,7 +37,9 @@ internal sealed class PendingPlaces
     /// <summary>A write that is under way has ended at a known place, or did not happen.</summary>
     public void EndWrite() => _underWay--;
 
-    /// <summary>A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the latest mark.</summary>
+    /// <summary>
+    /// A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the latest mark.
+    /// </summary>
     public void Add(PendingWrite write)
     {
         write = write.Simplified;

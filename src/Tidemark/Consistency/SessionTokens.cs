@@ -113,7 +113,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
         if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
         var snapshot = cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
-            throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
+            throw new ArgumentException(
+                $"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
     }
 
     /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>
