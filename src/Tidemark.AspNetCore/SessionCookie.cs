@@ -5,52 +5,83 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace Tidemark;
 
-/// <summary>The cookie that carries a session's token from one request to the next, protected against forgery and reading.</summary>
+/// <summary>Reads and writes the cookies that carry a session's tokens (<see cref="CookieSlots"/>), protected against forgery and reading.</summary>
 internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProvider time)
 {
-    public const string Name = ".Tidemark";
-
     // The cookie outlives the token in it: an expired token still says that something was written, and the primary is asked how far.
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
 
-    // A protected token has some 250 characters; anything much longer is not worth decrypting.
+    // A protected token has some 200 characters; anything much longer is not worth decrypting.
     private const int MaxLength = 1024;
+
+    // It says nothing that had to be protected: anybody may ask for reads from the primary.
+    private const string OverflowText = "1";
 
     private readonly IDataProtector _protector = protection.CreateProtector("Tidemark.Session.v1");
 
-    /// <summary>What a request brought. A cookie that cannot be believed counts as present without a token: never as fresh, never as an error.</summary>
-    public Received Read(HttpRequest request)
+    /// <summary>Returns the slots that a request brought. One that is damaged has no token: it counts as unknown, never as fresh, and never as an error.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="problem">Why a slot was not accepted; <see langword="null"/> if all were.</param>
+    public CookieSlots Read(HttpRequest request, out string? problem)
     {
-        if (!request.Cookies.TryGetValue(Name, out var text) || string.IsNullOrEmpty(text)) return default;
-        if (text.Length > MaxLength) return Unknown($"it is {text.Length} characters long");
+        problem = null;
+        List<CookieSlot>? slots = null;
+        foreach (var (name, text) in request.Cookies)
+        {
+            if (!CookieSlots.IsSlot(name)) continue;
+            CausalToken? token = null;
+            if (name != CookieSlots.Overflow)
+            {
+                token = slots?.Count >= CookieSlots.MostRead
+                    ? Rejected($"there are more than {CookieSlots.MostRead}", ref problem)
+                    : Read(text, ref problem);
+            }
+
+            (slots ??= []).Add(new CookieSlot(name, token));
+        }
+
+        return new CookieSlots(slots ?? (IReadOnlyList<CookieSlot>)[]);
+    }
+
+    /// <summary>Adds the changes to the headers of a response.</summary>
+    /// <exception cref="CryptographicException">The token cannot be protected; nothing was changed.</exception>
+    public void Write(HttpContext context, CookieChange change, CausalToken? token)
+    {
+        var text = change.Set is null ? null : WebEncoders.Base64UrlEncode(_protector.Protect(token!.ToBytes()));
+        if (text is not null) context.Response.Cookies.Append(change.Set!, text, Options(context));
+        if (change.SetsOverflow) WriteOverflow(context);
+        foreach (var name in change.Deleted) context.Response.Cookies.Delete(name, Options(context));
+    }
+
+    /// <summary>Says that something was written, and not how far it reaches. Needs no key.</summary>
+    public void WriteOverflow(HttpContext context) => context.Response.Cookies.Append(CookieSlots.Overflow, OverflowText, Options(context));
+
+    private CookieOptions Options(HttpContext context) => new()
+    {
+        HttpOnly = true,
+        IsEssential = true,
+        SameSite = SameSiteMode.Lax,
+        Secure = context.Request.IsHttps,
+        Expires = time.GetUtcNow() + Lifetime,
+    };
+
+    private CausalToken? Read(string text, ref string? problem)
+    {
+        if (text.Length > MaxLength) return Rejected($"it is {text.Length} characters long", ref problem);
         try
         {
             var bytes = _protector.Unprotect(WebEncoders.Base64UrlDecode(text));
-            return CausalToken.TryRead(bytes, out var token, out var problem) ? new Received(IsPresent: true, token, Problem: null) : Unknown(problem);
+            return CausalToken.TryRead(bytes, out var token, out var damage) ? token : Rejected(damage, ref problem);
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            return Unknown("it was forged, or protected with keys this process does not have (share the Data Protection key ring)");
+            return Rejected("it was forged, or protected with keys this process does not have (share the Data Protection key ring)", ref problem);
         }
     }
 
-    public void Write(HttpContext context, CausalToken token) => context.Response.Cookies.Append(
-        Name,
-        WebEncoders.Base64UrlEncode(_protector.Protect(token.ToBytes())),
-        new CookieOptions
-        {
-            HttpOnly = true,
-            IsEssential = true,
-            SameSite = SameSiteMode.Lax,
-            Secure = context.Request.IsHttps,
-            Expires = time.GetUtcNow() + Lifetime,
-        });
-
-    private static Received Unknown(string problem) => new(IsPresent: true, Token: null, problem);
-
-    /// <summary>What was in the request's cookie.</summary>
-    /// <param name="IsPresent">There was a cookie.</param>
-    /// <param name="Token">The token; <see langword="null"/>: none that can be believed.</param>
-    /// <param name="Problem">Why the cookie was not believed; <see langword="null"/> when it was, or when there was none.</param>
-    internal readonly record struct Received(bool IsPresent, CausalToken? Token, string? Problem);
+    private static CausalToken? Rejected(string why, ref string? problem)
+    {
+        problem ??= why;
+        return null;
+    }
 }

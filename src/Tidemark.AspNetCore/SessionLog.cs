@@ -11,6 +11,6 @@ internal static partial class SessionLog
     [LoggerMessage(301, LogLevel.Information, "The position of a request's writes was not learned, since the primary did not say or it was lost; the next request asks for it", EventName = "PositionNotLearned")]
     public static partial void PositionNotLearned(ILogger logger, Exception exception);
 
-    [LoggerMessage(302, LogLevel.Error, "The session cookie could not be protected, so the browser's next request does not know what this one wrote. Mend the Data Protection key ring", EventName = "CookieNotWritten")]
+    [LoggerMessage(302, LogLevel.Error, "The session cookie could not be protected, so the browser's requests read from the primary for a day. Fix the Data Protection key ring", EventName = "CookieNotWritten")]
     public static partial void CookieNotWritten(ILogger logger, Exception exception);
 }

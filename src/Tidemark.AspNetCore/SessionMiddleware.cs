@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
@@ -13,9 +14,14 @@ internal sealed class SessionMiddleware(
     IDataProtectionProvider protection,
     TimeProvider? time = null)
 {
+    private static readonly Meter Meter = new("Tidemark");
+    private static readonly Counter<long> RejectedCookies = Meter.CreateCounter<long>(
+        "tidemark.rejected_cookies", "{request}", "Requests with a session cookie that was damaged, forged or of another cluster");
+
     // It keeps what a provider throws to itself, and its category is that of all of Tidemark's messages.
     private readonly ILogger _logger = source.Cluster.Logger;
     private readonly SessionCookie _cookie = new(protection, time ?? TimeProvider.System);
+    private readonly SlotQuota _quota = new(time ?? TimeProvider.System);
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -23,17 +29,19 @@ internal sealed class SessionMiddleware(
         var session = source.BeginSession();
         context.Response.RegisterForDispose(session);
         await source.Cluster.Monitor.FirstRoundAsync(context.RequestAborted).ConfigureAwait(false);
-        var isUnknown = Resume(context, session);
-        context.Response.OnStarting(() => CarryAsync(context, session, isUnknown));
+        var slots = _cookie.Read(context.Request, out var problem);
+        var isUnknown = Resume(session, slots, problem);
+        context.Response.OnStarting(() => CarryAsync(context, session, slots, isUnknown));
         await next(context).ConfigureAwait(false);
     }
 
-    /// <summary>Goes on where the browser's last request left off. True: where that was is not known.</summary>
-    private bool Resume(HttpContext context, ConsistencySession session)
+    /// <summary>
+    /// Goes on where the browser's earlier requests left off. Returns whether that is not known and a slot of this request's response can say it;
+    /// <see cref="CookieSlots.Overflow"/> stays, whatever is learned.
+    /// </summary>
+    private bool Resume(ConsistencySession session, CookieSlots slots, string? problem)
     {
-        var received = _cookie.Read(context.Request);
-        var problem = received.Problem;
-        if (received.Token is { } token)
+        foreach (var token in slots.Tokens)
         {
             try
             {
@@ -41,34 +49,54 @@ internal sealed class SessionMiddleware(
             }
             catch (ArgumentException e)
             {
-                problem = e.Message;
+                problem ??= e.Message;
             }
         }
 
-        if (problem is not null) SessionLog.CookieNotBelieved(_logger, problem);
-        if (received.IsPresent && (problem is not null || received.Token is null)) session.Resume(written: null, isUnknown: true);
-        return session.IsUnknown;
+        if (problem is not null)
+        {
+            RejectedCookies.Add(1);
+            SessionLog.CookieNotBelieved(_logger, problem);
+            session.Resume(written: null, isUnknown: true);
+        }
+
+        var isUnknown = session.IsUnknown;
+        if (problem is null && slots.IsUnknown) session.Resume(written: null, isUnknown: true);
+        return isUnknown;
     }
 
     /// <summary>
-    /// Sets the cookie when the request wrote, or learned what its cookie did not know: or every request would ask the primary anew. No failure of it fails the
-    /// response, which tells of what is committed: where the position was not learned the cookie says "unknown".
+    /// Sets a cookie when the request wrote, or learned what its cookies did not say: otherwise every request would ask the primary again. No failure of it fails
+    /// the response, which reports what is committed: where the position was not learned the cookie says "unknown".
     /// </summary>
-    private async Task CarryAsync(HttpContext context, ConsistencySession session, bool wasUnknown)
+    private async Task CarryAsync(HttpContext context, ConsistencySession session, CookieSlots slots, bool wasUnknown)
     {
-        if (!session.HasMoved && (!wasUnknown || session.IsUnknown)) return;
-        if (await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false) is not { } token) return;
+        var hasWritten = session.NeedsNewToken;
+        CausalToken? token = null;
+        if (hasWritten || (wasUnknown && !session.IsUnknown)) token = await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false);
         try
         {
-            _cookie.Write(context, token);
+            var change = token is null ? slots.Prune() : slots.Replace(CookieSlots.NewName(), hasWritten, IsCrowded(context, token, hasWritten));
+            _cookie.Write(context, change, token);
         }
         catch (CryptographicException e)
         {
             SessionLog.CookieNotWritten(_logger, e);
+            if (hasWritten) _cookie.WriteOverflow(context);
         }
     }
 
-    private async Task<CausalToken?> CaptureAsync(ConsistencySession session, CancellationToken cancellationToken)
+    /// <summary>
+    /// Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server process to ask for.
+    /// </summary>
+    private bool IsCrowded(HttpContext context, CausalToken token, bool hasWritten)
+    {
+        // A browser without any cookie is known by its connection.
+        var cookies = context.Request.Headers.Cookie.ToString();
+        return !_quota.TryTake((cookies.Length > 0 ? cookies : context.Connection.Id).GetHashCode(StringComparison.Ordinal), hasWritten) && !token.IsInDoubt;
+    }
+
+    private async Task<CausalToken> CaptureAsync(ConsistencySession session, CancellationToken cancellationToken)
     {
         try
         {
@@ -76,8 +104,9 @@ internal sealed class SessionMiddleware(
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
+            // It says what is known of the session all the same: its timeline, and the server processes that may still commit something.
             SessionLog.PositionNotLearned(_logger, e);
-            return session.HasMoved ? source.Tokens.Unknown() : null;
+            return source.Tokens.Of(session, ConsistencyDemands.Written);
         }
     }
 }

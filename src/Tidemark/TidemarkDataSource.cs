@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tidemark;
@@ -89,13 +90,33 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With a token it waits, once in
     /// the life of the data source, until every node was asked.</remarks>
     /// <exception cref="ArgumentException">The token is of another cluster, or the affinity is empty.</exception>
+    [OverloadResolutionPriority(1)] // A literal null means no token, and not an empty list of them.
     public ConsistencySession BeginSession(CausalToken? after = null, string? affinity = null)
     {
         if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
         var outer = _ambient.Value;
-        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer) { Affinity = affinity is null ? null : Rendezvous.Hash(affinity) };
+        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer)
+        {
+            Affinity = affinity is null ? null : Rendezvous.Hash(affinity),
+            Tokens = Tokens,
+        };
         if (after is not null) Tokens.Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
+        return session;
+    }
+
+    /// <summary>
+    /// Begins a session that goes on after several others: its reads include what all of them wrote and had seen, such as a job that waits for several requests.
+    /// A further token is added with <see cref="ConsistencySession.Include"/>.
+    /// </summary>
+    /// <param name="tokens">Where the other sessions left off; each is checked by itself.</param>
+    /// <exception cref="ArgumentException">A token is of another cluster, or two of them are of different clusters. No session has begun then.</exception>
+    public ConsistencySession BeginSession(params IReadOnlyList<CausalToken> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        Tokens.ThrowIfContradictory(tokens);
+        var session = BeginSession(after: null, affinity: null);
+        foreach (var token in tokens) Tokens.Continue(session, token);
         return session;
     }
 
@@ -111,7 +132,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>
     /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session include it. Call it once the
-    /// write is committed. Notes the place of the current session's writes; where that is not known, and outside any session, asks the primary where it is.
+    /// write is committed. Notes the place of the current session's writes; where that is not known to include all that the
+    /// caller wrote (something is pending, the session wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside any session, asks the primary where it is.
     /// </summary>
     /// <param name="key">1 to 200 characters, none of them a control character.</param>
     /// <param name="cancellationToken">Gives up.</param>

@@ -21,7 +21,7 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public async Task A_key_ring_that_cannot_be_read_costs_the_cookie_and_not_the_response(bool isBroken, bool doesLogThrow)
+    public async Task A_key_ring_that_cannot_be_read_costs_neither_the_response_nor_the_write(bool isBroken, bool doesLogThrow)
     {
         using var log = new RecordedLog();
         using var throwing = new ThrowingLog();
@@ -43,11 +43,23 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         await app.StartAsync(Stop);
 
         using var http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
-        http.DefaultRequestHeaders.Add("Cookie", ".Tidemark=forged");
+        http.DefaultRequestHeaders.Add("Cookie", ".Tidemark.forged=forged");
         using var answer = await http.PostAsync(new Uri("/", UriKind.Relative), content: null, Stop);
 
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
-        answer.Headers.Contains("Set-Cookie").ShouldBe(!isBroken);
+        var cookies = answer.Headers.GetValues("Set-Cookie").ToList();
+        if (isBroken)
+        {
+            // It needs no key, and sends the browser's reads to the primary.
+            cookies.ShouldHaveSingleItem().ShouldStartWith(".Tidemark.all=1;");
+        }
+        else
+        {
+            cookies.Count.ShouldBe(2);
+            cookies.ShouldContain(c => c.StartsWith(".Tidemark.forged=; expires=Thu, 01 Jan 1970", StringComparison.Ordinal));
+        }
+
+        cookies.ShouldAllBe(c => c.Contains("httponly", StringComparison.Ordinal) && c.Contains("samesite=lax", StringComparison.Ordinal));
         if (doesLogThrow) return;
         log.Entries.ShouldContain(e => e.Event == "CookieNotBelieved");
         log.Entries.Any(e => e.Event == "CookieNotWritten").ShouldBe(isBroken);

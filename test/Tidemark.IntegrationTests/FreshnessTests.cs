@@ -21,7 +21,8 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     /// <summary>Each way to write a row, by its name; the last goes past Tidemark.</summary>
-    public static TheoryData<string> Writers => ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit", "by Npgsql alone"];
+    public static TheoryData<string> Writers => ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit", "by Npgsql alone",
+        "ignored by its session after another write", "after the end of its session, which wrote before", "by Npgsql alone in a session that rolled back", "marked in a session that wrote before"];
 
     [Theory]
     [MemberData(nameof(Writers))]
@@ -196,6 +197,60 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
                 }
 
                 break;
+            case "ignored by its session after another write":
+                using (var session = source.BeginSession())
+                {
+                    await WriteReplayedAsync(source);
+                    using (session.IgnoreWrites()) await WriteAsync(source, name);
+                    session.Written.ShouldNotBeNull();
+                    await source.NoteWriteAsync(name, Stop);
+                }
+
+                break;
+            case "after the end of its session, which wrote before":
+                var over = source.BeginSession();
+                await WriteReplayedAsync(source);
+                var ended = new TaskCompletionSource();
+                var later = Task.Run(
+                    async () =>
+                    {
+                        await ended.Task;
+                        await WriteAsync(source, name);
+                        await source.NoteWriteAsync(name, Stop);
+                    },
+                    Stop);
+                over.Dispose();
+                ended.SetResult();
+                await later;
+                break;
+            case "by Npgsql alone in a session that rolled back":
+                CausalToken token;
+                using (source.BeginSession())
+                {
+                    await WriteReplayedAsync(source);
+                    token = await source.CaptureTokenAsync(Stop);
+                }
+
+                using (source.BeginSession(token))
+                {
+                    await using (var connection = await source.OpenWriteConnectionAsync(Stop))
+                    await using (var transaction = await connection.BeginTransactionAsync(Stop))
+                        await transaction.RollbackAsync(Stop);
+                    await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
+                    await source.NoteWriteAsync(name, Stop);
+                }
+
+                break;
+            case "marked in a session that wrote before":
+                using (var session = source.BeginSession())
+                {
+                    await WriteReplayedAsync(source);
+                    await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
+                    session.MarkWritten();
+                    await source.NoteWriteAsync(name, Stop);
+                }
+
+                break;
             case "by Npgsql alone":
                 await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
                 await source.NoteWriteAsync(name, Stop);
@@ -210,6 +265,21 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
                 await source.NoteWriteAsync(name, Stop);
                 break;
         }
+    }
+
+    /// <summary>Writes another row, and pauses replicas that have it: what includes it and no more is stale there.</summary>
+    private async Task WriteReplayedAsync(TidemarkDataSource source)
+    {
+        foreach (var node in shared.Cluster.Replicas) await node.ResumeReplayAsync(Stop);
+        await WriteAsync(source, "another");
+        await shared.Cluster.WaitForReplayAsync(Stop);
+        foreach (var node in shared.Cluster.Replicas) await node.PauseReplayAsync(Stop);
+    }
+
+    private static async Task WriteAsync(TidemarkDataSource source, string name)
+    {
+        await using var command = source.CreateCommand($"INSERT INTO items (name) VALUES ('{name}')");
+        await command.ExecuteNonQueryAsync(Stop);
     }
 
     private static async Task<long> CountAsync(TidemarkDataSource source, string name, Consistency? level = null)

@@ -74,20 +74,23 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void Both_tokens_demands_are_met_by_the_merged_one()
+    public void A_token_covers_an_earlier_place_of_its_timeline_only()
     {
-        var merged = Token(Place(100), Place(900), expiresAt: Expiry.AddHours(1)).Merge(Token(Place(200), Place(800)));
+        var token = Token(Place(200), Place(800));
 
-        (merged.Written, merged.Seen, merged.IsUnknown, merged.ExpiresAt).ShouldBe((Place(200), Place(900), false, Expiry));
-        merged.Merge(Token(null, Place(10, timeline: 2))).Seen.ShouldBe(Place(10, timeline: 2));
-        merged.Merge(Token(null, null, isUnknown: true)).IsUnknown.ShouldBeTrue();
-        Token(null, null).Merge(Token(Place(3), null)).Written.ShouldBe(Place(3));
+        token.Covers(token).ShouldBeTrue();
+        token.Covers(Token(Place(200), null, expiresAt: Expiry.AddHours(1))).ShouldBeTrue();
+        token.Covers(Token(Place(100), Place(800))).ShouldBeTrue();
+        token.Covers(Token(null, null)).ShouldBeTrue();
+        token.Covers(Token(Place(201), null)).ShouldBeFalse();
+        token.Covers(Token(null, Place(801))).ShouldBeFalse();
+        Token(null, Place(800)).Covers(Token(Place(1), null)).ShouldBeFalse();
+        token.Covers(Token(Place(1, timeline: 2), null)).ShouldBeFalse();
+        Token(Place(9, timeline: 2), null).Covers(token).ShouldBeFalse("history may have left the timeline before the place");
+        token.Covers(Token(null, null, isUnknown: true)).ShouldBeFalse();
+        Token(null, null, isUnknown: true).Covers(Token(Place(1), null)).ShouldBeFalse("it says which timeline it was on");
+        token.Covers(new CausalToken(Theirs, Place(1), null, null, Expiry, Chain, null)).ShouldBeFalse();
     }
-
-    [Fact]
-    public void Tokens_of_two_clusters_do_not_merge() =>
-        Should.Throw<ArgumentException>(() => Token(Place(1), null).Merge(new CausalToken(Theirs, Place(1), null, null, Expiry, Chain, null)))
-            .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
 
     [Theory]
     [InlineData(null, "it is empty")]

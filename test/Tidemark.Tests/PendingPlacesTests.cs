@@ -47,6 +47,29 @@ public sealed class PendingPlacesTests : SessionTestBase
     }
 
     [Fact]
+    public void A_session_that_never_reads_keeps_a_handful_of_entries_for_twenty_thousand_writes()
+    {
+        var pending = new PendingPlaces();
+        var seen = new Horizon(isWritten: false);
+        for (var i = 0; i < 20_200; i++)
+        {
+            var startedAt = new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: false, startedAt.AddSeconds(i), Backend: i));
+            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: true, startedAt, Backend: 7 + (i % 2)));
+            pending.Add(new PendingSight(new NodeEpoch(0, 1), 1, 0, OnPrimary: true, new object()));
+            seen.Add(new Stamp(Place((ulong)i), 0));
+        }
+
+        pending.Count.ShouldBe(1 + 2 + 1);
+        seen.Timelines.Count().ShouldBe(1);
+
+        // The backends are gone: what is left can be resolved by one sample.
+        pending.Settle(Cluster.Primary!, [7, 8]);
+        pending.Count.ShouldBe(1 + 1);
+        pending.IsInDoubt.ShouldBeFalse();
+    }
+
+    [Fact]
     public void A_write_noted_by_hand_is_pending()
     {
         Session.MarkWritten();

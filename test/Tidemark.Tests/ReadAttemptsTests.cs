@@ -163,6 +163,27 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public void A_replica_without_memory_or_disk_is_followed_by_other_nodes_and_the_last_error_is_the_callers()
+    {
+        var attempts = Begin();
+        attempts.Next();
+        attempts.Absorb(Answer("53200"), isOpen: true).ShouldBeTrue();
+        attempts.Next();
+        attempts.Absorb(Answer("58030"), isOpen: true).ShouldBeTrue();
+
+        attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
+        attempts.Absorb(Answer("53100"), isOpen: true).ShouldBeFalse("the primary's error is the caller's");
+    }
+
+    [Fact]
+    public void A_named_node_without_memory_or_disk_fails_with_its_own_error()
+    {
+        var attempts = new ReadAttempts(_source.Cluster, null, Consistency.Eventual, "pg-2");
+        attempts.Next();
+        attempts.Absorb(Answer("XX001"), isOpen: true).ShouldBeFalse();
+    }
+
+    [Fact]
     public void The_callers_own_errors_are_not_repeated()
     {
         var attempts = Begin();

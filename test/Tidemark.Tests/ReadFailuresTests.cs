@@ -9,11 +9,21 @@ public sealed class ReadFailuresTests
     [InlineData("57P01", ReadFailure.NodeLost, ReadFailure.NodeLost)] // admin_shutdown
     [InlineData("57P02", ReadFailure.NodeLost, ReadFailure.NodeLost)] // crash_shutdown
     [InlineData("57P03", ReadFailure.NodeLost, ReadFailure.NodeLost)] // cannot_connect_now
+    [InlineData("57P05", ReadFailure.NodeLost, ReadFailure.NodeLost)] // idle_session_timeout
     [InlineData("08006", ReadFailure.NodeLost, ReadFailure.NodeLost)] // connection_failure
     [InlineData("08P01", ReadFailure.NodeLost, ReadFailure.NodeLost)] // protocol_violation
     [InlineData("53300", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)] // too_many_connections
+    [InlineData("53100", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // disk_full
+    [InlineData("53200", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // out_of_memory
+    [InlineData("58030", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // io_error
+    [InlineData("58P01", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // undefined_file
+    [InlineData("XX000", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // internal_error
+    [InlineData("XX001", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // data_corrupted
+    [InlineData("XX002", ReadFailure.NodeFault, ReadFailure.CallersOwn)] // index_corrupted
+    [InlineData("53400", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // configuration_limit_exceeded: temp_file_limit
     [InlineData("25006", ReadFailure.Writes, ReadFailure.Writes)] // read_only_sql_transaction
     [InlineData("40001", ReadFailure.TryAnotherNode, ReadFailure.CallersOwn)] // serialization_failure: on a standby, recovery
+    [InlineData("40P01", ReadFailure.TryAnotherNode, ReadFailure.CallersOwn)] // deadlock_detected: on a standby, with recovery
     [InlineData("57P04", ReadFailure.TryAnotherNode, ReadFailure.CallersOwn)] // database_dropped
     [InlineData("0A000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // feature_not_supported
     [InlineData("55000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // object_not_in_prerequisite_state
@@ -21,19 +31,67 @@ public sealed class ReadFailuresTests
     [InlineData("42703", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // undefined_column
     [InlineData("42883", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // undefined_function
     [InlineData("3F000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // invalid_schema_name
+    [InlineData("3D000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // invalid_catalog_name
     [InlineData("42704", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // undefined_object
     [InlineData("23505", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // unique_violation
-    [InlineData("40P01", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // deadlock_detected
+    [InlineData("22012", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // division_by_zero
     [InlineData("42601", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // syntax_error
+    [InlineData("42501", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // insufficient_privilege
+    [InlineData("54001", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // statement_too_complex
+    [InlineData("55P03", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // lock_not_available
     [InlineData("57014", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // query_canceled
     [InlineData("28P01", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // invalid_password
-    public void What_the_server_answers_is_sorted_by_its_code(string sqlState, object onReplica, object onPrimary)
+    public void An_error_is_sorted_by_its_code(string sqlState, object onReplica, object onPrimary)
     {
-        var answer = new PostgresException("no", "ERROR", "ERROR", sqlState);
-
-        ReadFailures.Classify(answer, onReplica: true, isOpen: true).ShouldBe((ReadFailure)onReplica);
-        ReadFailures.Classify(answer, onReplica: false, isOpen: true).ShouldBe((ReadFailure)onPrimary);
+        foreach (var isOpen in (bool[])[true, false])
+        {
+            ReadFailures.Classify(Answer("ERROR", sqlState), onReplica: true, isOpen).ShouldBe((ReadFailure)onReplica);
+            ReadFailures.Classify(Answer("ERROR", sqlState), onReplica: false, isOpen).ShouldBe((ReadFailure)onPrimary);
+        }
     }
+
+    // Whatever ended the connection of a statement, the statement has no answer: codes that no list has are among them.
+    [Theory]
+    [InlineData("FATAL", "57P01")]
+    [InlineData("FATAL", "57P05")]
+    [InlineData("FATAL", "25P03")] // idle_in_transaction_session_timeout
+    [InlineData("FATAL", "25P04")] // transaction_timeout
+    [InlineData("FATAL", "53200")]
+    [InlineData("FATAL", "53400")]
+    [InlineData("FATAL", "58030")]
+    [InlineData("FATAL", "XX000")]
+    [InlineData("FATAL", "40001")]
+    [InlineData("FATAL", "99999")]
+    [InlineData("PANIC", "XX000")]
+    [InlineData("PANIC", "53100")]
+    public void A_connection_that_the_server_ends_before_an_answer_is_a_node_lost(string severity, string sqlState)
+    {
+        foreach (var onReplica in (bool[])[true, false])
+            ReadFailures.Classify(Answer(severity, sqlState), onReplica, isOpen: true).ShouldBe(ReadFailure.NodeLost);
+    }
+
+    [Theory]
+    [InlineData("57P03", ReadFailure.NodeLost, ReadFailure.NodeLost)]
+    [InlineData("53300", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("53400", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("53200", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("53100", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("58P01", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("XX001", ReadFailure.TryAnotherNode, ReadFailure.TryAnotherNode)]
+    [InlineData("28P01", ReadFailure.CallersOwn, ReadFailure.CallersOwn)]
+    [InlineData("28000", ReadFailure.CallersOwn, ReadFailure.CallersOwn)]
+    [InlineData("42501", ReadFailure.CallersOwn, ReadFailure.CallersOwn)]
+    [InlineData("3D000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)]
+    [InlineData("42704", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // an unknown start-up option
+    public void A_connection_that_is_refused_is_sorted_by_its_code(string sqlState, object onReplica, object onPrimary)
+    {
+        ReadFailures.Classify(Answer("FATAL", sqlState), onReplica: true, isOpen: false).ShouldBe((ReadFailure)onReplica);
+        ReadFailures.Classify(Answer("FATAL", sqlState), onReplica: false, isOpen: false).ShouldBe((ReadFailure)onPrimary);
+    }
+
+    [Fact]
+    public void A_server_that_speaks_another_language_is_understood() =>
+        ReadFailures.Classify(new PostgresException("Verbindung beendet", "SCHWERWIEGEND", "FATAL", "25P03"), onReplica: true, isOpen: true).ShouldBe(ReadFailure.NodeLost);
 
     [Fact]
     public void A_connection_that_breaks_is_a_node_lost()
@@ -65,6 +123,8 @@ public sealed class ReadFailuresTests
         Classify(new OperationCanceledException(), isOpen: false).ShouldBe(ReadFailure.CallersOwn);
         Classify(new InvalidOperationException(), isOpen: true).ShouldBe(ReadFailure.CallersOwn);
     }
+
+    private static PostgresException Answer(string severity, string sqlState) => new("no", severity, severity, sqlState);
 
     private static ReadFailure Classify(Exception failure, bool isOpen) => ReadFailures.Classify(failure, onReplica: true, isOpen);
 }

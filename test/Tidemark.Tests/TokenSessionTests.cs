@@ -134,11 +134,100 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [Fact]
     public void A_token_that_knows_one_place_and_lacks_another_keeps_the_one()
     {
-        using var session = Source().BeginSession(Token(Place(400)).Merge(Token(null, isUnknown: true)));
+        using var session = Source().BeginSession(Token(Place(400)), Token(null, isUnknown: true));
         session.IsUnknown.ShouldBeTrue();
 
         var promoted = Of(Primary(500), Replica(380)).Then(0, Silence).Then(1, Primary(390, timeline: 2));
         session.Validate(promoted).ShouldNotBeNull("the known place is compared with history").Place.ShouldBe(Place(400));
+    }
+
+    [Fact]
+    public void A_session_that_begins_after_several_tokens_includes_what_each_of_them_says()
+    {
+        using var session = Source(Key).BeginSession(
+            Token(Place(400), signedWith: Key), Token(Place(300), seen: Place(450), signedWith: Key), Token(null, signedWith: Key));
+
+        (session.Written, session.Seen, session.HasMoved).ShouldBe((Place(400), Place(450), false));
+    }
+
+    [Fact]
+    public void One_token_of_several_that_is_not_signed_makes_the_session_unknown()
+    {
+        using var session = Source(Key).BeginSession(Token(Place(400), signedWith: Key), Token(Place(450)));
+
+        session.IsUnknown.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Tokens_of_two_clusters_begin_no_session_and_the_error_names_both()
+    {
+        foreach (var isKnown in (bool[])[true, false])
+        {
+            if (!isKnown) (_answers[0], _answers[1]) = (Silence, Silence);
+            var source = Source();
+            using var outer = source.BeginSession();
+
+            Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400)), Token(Place(400), cluster: Theirs)))
+                .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
+            source.CurrentSession.ShouldBeSameAs(outer);
+            (outer.Written, outer.IsUnknown).ShouldBe((null, false));
+        }
+    }
+
+    [Fact]
+    public void A_missing_token_among_several_begins_no_session()
+    {
+        var source = Source();
+
+        Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400)), (CausalToken)null!)).Message.ShouldStartWith("One of the tokens is null");
+        Should.Throw<ArgumentException>(() => source.BeginSession([Token(Place(400), cluster: Theirs)])).Message.ShouldStartWith("The token is of cluster 9009");
+        source.CurrentSession.ShouldBeNull();
+        using (var alone = source.BeginSession(null)) alone.IsUnknown.ShouldBeFalse();
+        using var session = source.BeginSession([]);
+        source.CurrentSession.ShouldBeSameAs(session);
+    }
+
+    [Fact]
+    public void A_token_that_is_included_later_binds_the_session_from_then_on_and_its_next_token()
+    {
+        var source = Source(Key);
+        using var session = source.BeginSession(Token(Place(300), signedWith: Key));
+        session.NeedsNewToken.ShouldBeFalse();
+
+        session.Include(Token(Place(400), signedWith: Key));
+
+        (session.Written, session.HasMoved, session.NeedsNewToken).ShouldBe((Place(400), false, true));
+        session.Include(Token(Place(450)));
+        session.IsUnknown.ShouldBeTrue("it is not signed");
+    }
+
+    [Fact]
+    public void A_token_that_cannot_be_included_changes_nothing()
+    {
+        var source = Source();
+        var session = source.BeginSession();
+
+        Should.Throw<ArgumentException>(() => session.Include(Token(Place(400), cluster: Theirs))).Message.ShouldStartWith("The token is of cluster 9009");
+        Should.Throw<ArgumentNullException>(() => session.Include(null!));
+        (session.Written, session.IsUnknown, session.NeedsNewToken).ShouldBe((null, false, false));
+        session.Dispose();
+        Should.Throw<ObjectDisposedException>(() => session.Include(Token(Place(400))));
+    }
+
+    // A capture takes all it says at one moment: it can meet a beginning write before or after, and never in between.
+    [Fact]
+    public async Task A_token_that_is_captured_while_a_write_is_under_way_is_unknown_and_not_less()
+    {
+        var source = Source();
+        using var session = source.BeginSession(Token(Place(400)));
+        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedPlaces(Place(400), null, null, IsInDoubt: false));
+
+        session.BeginWrite().ShouldBeTrue();
+
+        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedPlaces(null, null, new UnknownPlace(1), IsInDoubt: false));
+        (await source.CaptureTokenAsync(Cancelled)).IsUnknown.ShouldBeTrue();
+        session.AbandonWrite();
+        (await source.CaptureTokenAsync(Cancelled)).Written.ShouldBe(Place(400));
     }
 
     [Fact]

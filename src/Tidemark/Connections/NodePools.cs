@@ -8,6 +8,11 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
     // Whole seconds: what the driver takes.
     private const int MaxConnectSeconds = 5;
     private static readonly TimeSpan MaxWaitForProbe = TimeSpan.FromMilliseconds(500);
+    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's own may hide
+    // one that a probe calls. Start-up options override what the server, the database and the role set; later ones override earlier ones.
+    private const string ProbeSettings =
+        @"-c default_transaction_isolation=read\ committed -c default_transaction_deferrable=off -c search_path=pg_catalog"
+        + " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";
 
     public NodePools(string name, NodeOptions options, TidemarkDataSourceBuilder builder, bool isAlone)
     {
@@ -18,7 +23,7 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
 
         var timeout = builder.Options.ProbeTimeout;
-        var probing = ForProbing(Settings(options), timeout);
+        var probing = ForProbing(Settings(options), timeout, isAlone);
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
 #pragma warning disable CA2000 // The thread disposes of it.
         var probe = new NodeProbe(
@@ -88,8 +93,10 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         return settings;
     }
 
-    private static NpgsqlConnectionStringBuilder ForProbing(NpgsqlConnectionStringBuilder settings, TimeSpan timeout)
+    private static NpgsqlConnectionStringBuilder ForProbing(NpgsqlConnectionStringBuilder settings, TimeSpan timeout, bool isAlone)
     {
+        // A pooler may refuse start-up options. With several nodes it lets them pass, since the reads of each are opened with them.
+        if (!isAlone) settings.Options = string.Join(' ', settings.Options, ProbeSettings).Trim();
         settings.Pooling = false;
         settings.Enlist = false;
         settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";

@@ -160,6 +160,13 @@ internal struct ReadAttempts(
                 if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
+            case ReadFailure.NodeFault when !IsWrite && CanServeElsewhere():
+                _mayNotStay |= Decision.Stays;
+                _failed |= 1UL << Decision.NodeIndex;
+                _last = failure;
+                if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
+                return true;
+
             case ReadFailure.Writes when !IsWrite && !MustNotWrite:
                 if (onNode is not null)
                 {
@@ -184,6 +191,10 @@ internal struct ReadAttempts(
     /// <summary>What a level asks for where there is no session: nothing was written that a read could miss.</summary>
     public static ReadRequirement Outside(Consistency consistency) =>
         consistency.Demands.HasFlag(ConsistencyDemands.Primary) ? ReadRequirement.Primary(RouteReason.StrongConsistency) : default;
+
+    // The position that a session needs in order to stay may be lost with its node: then only the primary can serve, which any read may.
+    private readonly bool CanServeElsewhere() =>
+        cluster.Decide(Requirement, _failed | _behind | (1UL << Decision.NodeIndex), preferred, session?.Affinity).NodeIndex >= 0;
 
     private void Exclude(bool isBroken)
     {

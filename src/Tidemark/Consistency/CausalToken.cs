@@ -117,22 +117,6 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, [MaybeNullWhen(false)] out CausalToken result) =>
         TryParse(s, provider, out result, out _);
 
-    /// <summary>
-    /// What both tokens demand: the later of their places. Both must be of one cluster.
-    /// </summary>
-    /// <exception cref="ArgumentException">They are of different clusters.</exception>
-    /// <remarks>The result is unsigned; pass it on within the process, or capture a token of the session that it is given to.</remarks>
-    public CausalToken Merge(CausalToken other)
-    {
-        ArgumentNullException.ThrowIfNull(other);
-        if (other.Cluster != Cluster)
-            throw new ArgumentException($"The tokens are of clusters {Cluster} and {other.Cluster}; their positions have nothing to do with one another.", nameof(other));
-        UnknownPlace? unknown = !IsUnknown && !other.IsUnknown ? null : !IsUnknown ? other.Unknown : !other.IsUnknown ? Unknown : Unknown.Or(other.Unknown);
-        return new CausalToken(
-            Cluster, Place.Later(Written, other.Written), Place.Later(Seen, other.Seen), unknown,
-            ExpiresAt < other.ExpiresAt ? ExpiresAt : other.ExpiresAt, TimelineChain.Empty, key: null, IsInDoubt || other.IsInDoubt);
-    }
-
     /// <summary>The text of the token, URL-safe.</summary>
     public override string ToString() => Base64Url.EncodeToString([.. _content, .. _signature]);
 
@@ -151,6 +135,25 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         var hash = default(HashCode);
         hash.AddBytes(_content);
         return hash.ToHashCode();
+    }
+
+    /// <summary>
+    /// Returns whether a session that goes on after this token includes all that the other asks for. Compares what the tokens say and nothing that changes, so
+    /// that every process gives the same answer; returns <see langword="false"/> where the two cannot be compared without the cluster's history.
+    /// </summary>
+    internal bool Covers(CausalToken other)
+    {
+        // What is unknown or in doubt carries more than a place. When a token ends does not matter: its place is the same afterwards.
+        if (Equals(other)) return true;
+        if (IsUnknown || IsInDoubt || other.IsUnknown || other.IsInDoubt || Cluster != other.Cluster) return false;
+        return IncludesPlaceOf(other, written: true) && IncludesPlaceOf(other, written: false);
+    }
+
+    private bool IncludesPlaceOf(CausalToken other, bool written)
+    {
+        if ((written ? other.Written : other.Seen) is not { } theirs) return true;
+        return (written ? Written : Seen) is { } mine && mine.Timeline == theirs.Timeline && BeginOf(written) == other.BeginOf(written)
+            && mine.Position >= theirs.Position;
     }
 
     /// <summary>Whether the signature is of the key.</summary>

@@ -21,6 +21,9 @@ public sealed class ConsistencySession : IDisposable
     private LostWrite? _lost;
     private bool _isEnded;
     private bool _hasMoved;
+    private bool _hasWritten;
+    private bool _hasIgnored;
+    private bool _hasIncluded;
 
     internal ConsistencySession(ClusterMonitor? monitor = null, Action? onDispose = null) => (_monitor, _onDispose) = (monitor, onDispose);
 
@@ -45,6 +48,20 @@ public sealed class ConsistencySession : IDisposable
     /// <summary>The hash of the key that keeps the session's reads on one node where that can serve; <see langword="null"/>: it has none.</summary>
     internal ulong? Affinity { get; init; }
 
+    /// <summary>Judges tokens that are included later; <see langword="null"/>: the session belongs to a context, and nobody includes any.</summary>
+    internal SessionTokens? Tokens { private get; init; }
+
+    /// <summary>
+    /// It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must be replaced.
+    /// </summary>
+    internal bool NeedsNewToken
+    {
+        get
+        {
+            lock (_lock) return _hasMoved || _hasIncluded;
+        }
+    }
+
     /// <summary>It wrote something, and how far that reaches is not known.</summary>
     internal bool IsUnknown
     {
@@ -54,24 +71,36 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>Something of what is asked for is pending or in doubt: a token without it would say less than the session did.</summary>
-    internal bool IsUnknownOf(ConsistencyDemands what)
+    /// <summary>
+    /// What a token says of the session, as of one moment: a write that begins while a token is made is either not in it at all, or makes it unknown.
+    /// </summary>
+    internal CapturedPlaces Capture(ConsistencyDemands what)
     {
-        lock (_lock) return _pending.HasWrites || (what.HasFlag(ConsistencyDemands.Seen) && _pending.HasSights);
+        lock (_lock)
+        {
+            var withSeen = what.HasFlag(ConsistencyDemands.Seen);
+            UnknownPlace? unknown = null;
+            if (_pending.HasWrites || (withSeen && _pending.HasSights))
+            {
+                // The earliest timeline that anything of the session is on, and the server processes that may still commit something.
+                var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty().Min();
+                unknown = UnknownPlace.Of(timeline, [.. _pending.BackendsInDoubt]);
+            }
+
+            return new CapturedPlaces(
+                _pending.HasWrites ? null : _written.Latest, withSeen && !_pending.HasSights ? _seen.Latest : null, unknown, _pending.IsInDoubt);
+        }
     }
 
     /// <summary>
-    /// What is known of what is not: the earliest timeline that anything of the session is on, and the server process that may still commit something.
+    /// The place of the session's writes, if it is known to include every write that the caller made; <see langword="null"/>: the session wrote nothing itself,
+    /// something of it is pending, or some of its writes are not counted (<see cref="IgnoreWrites"/>, or made after its end).
     /// </summary>
-    internal UnknownPlace Unknown
+    internal Place? PlaceOfAllWrites
     {
         get
         {
-            lock (_lock)
-            {
-                var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty().Min();
-                return UnknownPlace.Of(timeline, [.. _pending.BackendsInDoubt]);
-            }
+            lock (_lock) return _hasWritten && !_hasIgnored && !_isEnded && !_pending.HasWrites ? _written.Latest : null;
         }
     }
 
@@ -103,8 +132,23 @@ public sealed class ConsistencySession : IDisposable
         {
             ThrowIfEnded();
             AddUnknownWrite();
-            _hasMoved = true;
+            _hasMoved = _hasWritten = true;
         }
+    }
+
+    /// <summary>
+    /// The session's reads include from now on what another session wrote and had seen, in this process or another. Takes a token as
+    /// <see cref="TidemarkDataSource.BeginSession(CausalToken?, string?)"/> does: one that is not accepted counts as unknown.
+    /// </summary>
+    /// <exception cref="ArgumentException">The token is of another cluster; the session is unchanged.</exception>
+    /// <exception cref="ObjectDisposedException">The session has ended.</exception>
+    public void Include(CausalToken token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        lock (_lock) ThrowIfEnded();
+        var tokens = Tokens ?? throw new InvalidOperationException("The session belongs to no data source.");
+        tokens.Continue(this, token);
+        lock (_lock) _hasIncluded = true;
     }
 
     /// <summary>
@@ -115,7 +159,12 @@ public sealed class ConsistencySession : IDisposable
     /// <remarks>It flows with <see langword="await"/> and concerns nobody else who uses the session at the same time.</remarks>
     public IDisposable IgnoreWrites()
     {
-        ThrowIfEnded();
+        lock (_lock)
+        {
+            ThrowIfEnded();
+            _hasIgnored = true;
+        }
+
         var outer = Unmoved.Value;
         Unmoved.Value = this;
         return new Ignoring(outer);
@@ -291,6 +340,7 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock)
         {
             _pending.EndWrite();
+            _hasWritten = true;
             if (at is { } stamp && !isInDoubt) _written.Add(stamp);
             else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.Epoch, backend) { ProbesSent = probesSent });
         }

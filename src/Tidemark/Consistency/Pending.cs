@@ -13,10 +13,16 @@ internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int
     public long Mark { get; init; }
 
     /// <summary>
-    /// How many probes had been sent when its connection was opened; zero: the epoch is certain. Otherwise it is only what the node was known by: the connection may
-    /// have led to a later run, unless a probe sent after its opening still found that one.
+    /// How many probes had been sent when its connection was opened; zero: the epoch is certain. Otherwise it is only what the node was known by: the
+    /// connection may have led to a later run, unless a probe sent after its opening still found that one.
     /// </summary>
     public long ProbesSent { get; init; }
+
+    /// <summary>Without what only matters while the write is in doubt.</summary>
+    public PendingWrite Simplified => IsInDoubt ? this : this with { Epoch = default, Backend = 0, ProbesSent = 0 };
+
+    /// <summary>Whatever resolves one resolves the other.</summary>
+    public bool IsLike(in PendingWrite other) => this with { Mark = 0 } == other with { Mark = 0 };
 
     /// <summary>No sample of the primary tells where it is before this is settled: the server may commit after any.</summary>
     public bool IsOpen(ClusterSnapshot snapshot) => IsInDoubt && !HasEnded(snapshot);

@@ -37,8 +37,17 @@ internal sealed class PendingPlaces
     /// <summary>A write that is under way has ended at a known place, or did not happen.</summary>
     public void EndWrite() => _underWay--;
 
-    /// <summary>A write has ended somewhere.</summary>
-    public void Add(PendingWrite write) => _writes.Add(write with { Mark = ++_marks });
+    /// <summary>
+    /// A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the latest mark.
+    /// </summary>
+    public void Add(PendingWrite write)
+    {
+        write = write.Simplified;
+        var same = _writes.Count - 1;
+        while (same >= 0 && !_writes[same].IsLike(write)) same--;
+        if (same >= 0) _writes[same] = write with { Mark = ++_marks };
+        else _writes.Add(write with { Mark = ++_marks });
+    }
 
     /// <summary>A node has shown something.</summary>
     public void Add(PendingSight sight)
@@ -149,9 +158,14 @@ internal sealed class PendingPlaces
     /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
     public void Settle(NodeState primary, int[] gone)
     {
-        foreach (ref var write in CollectionsMarshal.AsSpan(_writes))
-            if (write.IsInDoubtAt(primary) && gone.Contains(write.Backend)) write = write with { IsInDoubt = false, Mark = ++_marks };
+        var settled = _writes.FindAll(w => w.IsInDoubtAt(primary) && gone.Contains(w.Backend));
+        if (settled.Count == 0) return;
+        _writes.RemoveAll(w => w.IsInDoubtAt(primary) && gone.Contains(w.Backend));
+        foreach (var write in settled) Add(write with { IsInDoubt = false });
     }
+
+    /// <summary>Number of entries, which stays small however much the session did.</summary>
+    internal int Count => _writes.Count + _sights.Count;
 
     private static bool IsOver(uint timeline, int incarnation, NodeState primary) =>
         timeline != 0 && (timeline < primary.Timeline || (timeline == primary.Timeline && incarnation != Stamp.Unknown && incarnation != primary.Incarnation));

@@ -15,26 +15,45 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
     public async ValueTask<CausalToken> CaptureAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
         await horizons.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
+        return Of(session, what);
+    }
+
+    /// <summary>A token of the session as it is, without asking any node: its places are unknown where they are pending.</summary>
+    public CausalToken Of(ConsistencySession session, ConsistencyDemands what)
+    {
+        var (written, seen, unknown, isInDoubt) = session.Capture(what);
         var snapshot = cluster.Monitor.Snapshot;
-        var isUnknown = session.IsUnknownOf(what);
-        return new CausalToken(
-            snapshot.SystemIdentifier, session.Written, what.HasFlag(ConsistencyDemands.Seen) ? session.Seen : null, isUnknown ? session.Unknown : null, time.GetUtcNow() + lifetime, snapshot.Chain, _key, session.IsInDoubt);
+        return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow() + lifetime, snapshot.Chain, _key, isInDoubt);
     }
 
     /// <summary>A token that says only that something was written.</summary>
     public CausalToken Unknown() => new(
         cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPlace), time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
 
+    /// <summary>Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.</summary>
+    /// <exception cref="ArgumentException">A token is of another cluster than this one or than another token.</exception>
+    public void ThrowIfContradictory(IReadOnlyList<CausalToken> tokens)
+    {
+        CausalToken? first = null;
+        foreach (var token in tokens)
+        {
+            if (token is null) throw new ArgumentException("One of the tokens is null.", nameof(tokens));
+            if (token.Cluster == 0) continue;
+            first ??= token;
+            if (token.Cluster != first.Cluster)
+                throw new ArgumentException(
+                    $"The tokens are of clusters {first.Cluster} and {token.Cluster}; positions of different clusters cannot be compared.", nameof(tokens));
+        }
+
+        if (first is not null) ThrowIfElsewhere(first);
+    }
+
     /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
     /// <exception cref="ArgumentException">The token is of another cluster.</exception>
     public void Continue(ConsistencySession session, CausalToken token)
     {
-        // Before every node was asked, nobody knows which cluster this is.
-        if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
+        ThrowIfElsewhere(token);
         var snapshot = cluster.Monitor.Snapshot;
-        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
-            throw new ArgumentException($"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
-
         var isForged = _key is not null && !token.IsSignedBy(_key);
         var problem = isForged ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
             : snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
@@ -86,6 +105,16 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
         var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
         if (isLost) session.Resume(null, null, isUnknown: true);
         return isLost;
+    }
+
+    private void ThrowIfElsewhere(CausalToken token)
+    {
+        // Before every node was asked, nobody knows which cluster this is.
+        if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
+        var snapshot = cluster.Monitor.Snapshot;
+        if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
+            throw new ArgumentException(
+                $"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
     }
 
     /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>

@@ -19,7 +19,7 @@ internal sealed class KeyFreshness
         FreshnessStore.ThrowIfInvalid(key);
         if (Transaction.Current is not null)
             throw new InvalidOperationException("A TransactionScope surrounds the caller, so the write is not committed yet and has no place. Note it after the scope has completed.");
-        var place = _source.CurrentSession is { HasMoved: true, Written: { } written } ? written : await PresentAsync(cancellationToken).ConfigureAwait(false);
+        var place = _source.CurrentSession?.PlaceOfAllWrites ?? await PresentAsync(cancellationToken).ConfigureAwait(false);
         await _store.AdvanceAsync(key, _source.Tokens.Of(place), cancellationToken).ConfigureAwait(false);
     }
 
