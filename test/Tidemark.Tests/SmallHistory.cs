@@ -36,7 +36,8 @@ internal sealed class SmallHistory
     /// <summary>Where timeline 2 began; null when there is none.</summary>
     public int? ForkAt { get; private set; }
 
-    public History Build()
+    /// <param name="asks">What all reads ask for; null: what was drawn for each.</param>
+    public History Build(ReadGuarantees? asks = null)
     {
         var builder = new HistoryBuilder(TimeSpan.TicksPerSecond);
         var (replica, primary) = (builder.AddNode("replica"), builder.AddNode("primary"));
@@ -52,7 +53,7 @@ internal sealed class SmallHistory
         foreach (var read in Reads)
         {
             var bound = read.MaxStaleness is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
-            builder.Read(read.Client, read.Start, read.End, read.OnPrimary ? primary : replica, read.OnPrimary, read.Rows, read.Asks, bound);
+            builder.Read(read.Client, read.Start, read.End, read.OnPrimary ? primary : replica, read.OnPrimary, read.Rows, asks ?? read.Asks, bound);
         }
 
         foreach (var handOver in HandOvers) builder.HandOver(handOver.From, handOver.To, handOver.ExportedAt, handOver.ImportedAt);

@@ -17,6 +17,9 @@ public sealed class History
     /// <summary>How many clients there are.</summary>
     public int ClientCount => Columns.Clients.Count;
 
+    /// <summary>The numbers of its timelines. History is on the last one in the end.</summary>
+    public IReadOnlyList<uint> Timelines => [.. Enumerable.Range(WalTree.Root, Tree.Count - WalTree.Root).Select(Tree.Number)];
+
     internal HistoryColumns Columns { get; }
 
     internal WalTree Tree { get; }
