@@ -49,16 +49,15 @@ internal static class CommandLine
         {
             // Ctrl-C is the token's business, and nobody else's.
             var invocation = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-            return (ExitCode)await result.InvokeAsync(invocation, cancellationToken);
+            var code = (ExitCode)await result.InvokeAsync(invocation, cancellationToken);
+
+            // What was found was found, also when it could not be printed. Without a finding, that nobody reads it any more is no failure; any other reason is.
+            var isUnread = code == ExitCode.Success && terminal.OutputFailure is { } failure && failure.HResult != BrokenPipe;
+            return isUnread ? Complain($"the output could not be written: {terminal.OutputFailure!.Message}", terminal) : code;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return Complain("stopped.", terminal);
-        }
-        catch (IOException e) when (e.HResult == BrokenPipe)
-        {
-            // Whoever read it has read enough.
-            return ExitCode.Success;
         }
         catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException or NpgsqlException or TimeoutException)
         {

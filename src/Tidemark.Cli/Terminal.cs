@@ -11,8 +11,16 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     private const int UsualWidth = 80;
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
 
+    private readonly CommandOutput _out = new(output);
+
     /// <summary>What was asked for.</summary>
-    public TextWriter Out { get; } = output;
+    public TextWriter Out => _out;
+
+    /// <summary>
+    /// Why the output could not be written; null as long as it can. A command goes on without it and returns what it found: that the reader of a pipe has gone
+    /// does not change what was found. A command that runs until it is stopped ends.
+    /// </summary>
+    public IOException? OutputFailure => _out.Failure;
 
     /// <summary>Complaints and progress.</summary>
     public TextWriter Error { get; } = error;

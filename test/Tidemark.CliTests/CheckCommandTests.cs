@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using Tidemark.Cli;
 
 namespace Tidemark;
@@ -73,6 +75,39 @@ public sealed class CheckCommandTests : IDisposable
         var unwritable = await CheckAsync(Histories.Text(Clean), "--html", "/nowhere/report.html");
         unwritable.Errors.ShouldContain("/nowhere/report.html");
         unwritable.ExitCode.ShouldBe(ExitCode.WrongUsage);
+    }
+
+    [Theory]
+    [InlineData(Stale, 1)]
+    [InlineData(Clean, 0)]
+    public async Task A_pipe_whose_reader_has_gone_does_not_change_what_was_found(string records, int exitCode)
+    {
+        await File.WriteAllTextAsync(_file, Histories.Text(records), TestContext.Current.CancellationToken);
+
+        // The reader is gone before the tool has started, so that its first line already finds nobody.
+        var (broken, brokenErrors) = await RunAsync("{ while [ ! -e \"$1.gone\" ]; do sleep 0.02; done; dotnet \"$0\" check \"$1\"; echo $? > \"$1\"; } | { exec 0<&-; touch \"$1.gone\"; }");
+        (broken, brokenErrors).ShouldBe((exitCode, ""));
+        File.Delete(_file + ".gone");
+    }
+
+    [Fact]
+    public async Task A_full_disk_does_not_turn_a_violation_into_something_else()
+    {
+        await File.WriteAllTextAsync(_file, Histories.Text(Stale), TestContext.Current.CancellationToken);
+        (await RunAsync("dotnet \"$0\" check \"$1\" > /dev/full; echo $? > \"$1\"")).ExitCode.ShouldBe(1);
+        await File.WriteAllTextAsync(_file, Histories.Text(Clean), TestContext.Current.CancellationToken);
+        var (exitCode, errors) = await RunAsync("dotnet \"$0\" check \"$1\" > /dev/full; echo $? > \"$1\"");
+        exitCode.ShouldBe(2);
+        errors.ShouldContain("the output could not be written");
+    }
+
+    // Runs the tool as it was built in a shell, which writes the exit code into the file.
+    private async Task<(int ExitCode, string Errors)> RunAsync(string script)
+    {
+        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", script, Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), _file]) { RedirectStandardError = true })!;
+        var errors = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (int.Parse(await File.ReadAllTextAsync(_file, TestContext.Current.CancellationToken), CultureInfo.InvariantCulture), errors);
     }
 
     private async Task<RanCommand> CheckAsync(string text, params string[] options)

@@ -12,9 +12,9 @@ public sealed class HistoryCheckerAgainstSearchTests
         int.Parse(Environment.GetEnvironmentVariable("TIDEMARK_SMALL_HISTORIES") ?? "3000", CultureInfo.InvariantCulture);
 
     [Fact]
-    public void The_checker_finds_a_violation_exactly_where_no_choice_of_prefixes_explains_a_history()
+    public void The_checker_finds_a_violation_exactly_where_no_choice_of_states_explains_a_history()
     {
-        var (clean, forked) = (0, 0);
+        var (clean, forked, onPrimary, settled) = (0, 0, 0, 0);
         for (var seed = 0; seed < Count; seed++)
         {
             var small = new SmallHistory(seed);
@@ -23,6 +23,8 @@ public sealed class HistoryCheckerAgainstSearchTests
             var verdict = HistoryChecker.Check(history);
             verdict.IsClean.ShouldBe(search.IsClean(), $"seed {seed}: {string.Join('\n', verdict.Violations)}\n{Text(history)}");
             if (verdict.IsClean) clean++;
+            if (small.Reads.Any(read => read.OnPrimary)) onPrimary++;
+            if (small.Commits.Any(commit => commit.SettledAt is not null)) settled++;
             if (small.ForkAt is not null)
             {
                 forked++;
@@ -34,9 +36,11 @@ public sealed class HistoryCheckerAgainstSearchTests
             verdict.Staleness.ShouldBe(search.Stale(), $"seed {seed}");
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{Count} histories agree, {clean} of them clean, {forked} with a fork.");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{Count} histories agree, {clean} of them clean, {forked} with a fork, {onPrimary} with reads on a primary, {settled} with settled writes.");
         clean.ShouldBeInRange(Count / 5, Count * 4 / 5);
         forked.ShouldBeGreaterThan(Count / 10);
+        onPrimary.ShouldBeGreaterThan(Count / 2);
+        settled.ShouldBeGreaterThan(Count / 10);
     }
 
     private static string Text(History history)

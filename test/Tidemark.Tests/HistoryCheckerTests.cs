@@ -142,12 +142,96 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public void A_primary_misses_a_version_that_a_later_acknowledged_one_proves_visible()
+    {
+        // Bob's version 1 of key 1 is not acknowledged, or late. Alice's version 2 needed the row lock that bob's transaction had held.
+        foreach (var first in (string[])["write 1 0 5 1 0 101 unknown", "write 1 0 90 1 1 101 acknowledged"])
+        {
+            var proven = first + "\nwrite 0 10 15 1 2 102 acknowledged\ncommit 1 1 101 1 10\ncommit 1 2 102 1 20\n";
+            Only(ReadYourWrites, proven + "read 0 16 40 2 primary own-writes - 1:0:0");
+            Only(ReadYourWrites, proven + "read 0 16 40 2 primary own-writes - 1:1:101");
+            Clean(proven + "read 0 16 40 2 primary own-writes - 1:2:102");
+
+            // It also proves it to a session that saw only the first version, on a replica.
+            Only(MonotonicReads, proven + "read 1 7 9 0 replica nothing - 1:1:101\nread 1 16 40 2 primary monotonic - 1:0:0");
+            var early = Check(proven + "read 1 7 9 0 replica nothing - 1:1:101\nread 1 15 40 2 primary monotonic - 1:0:0");
+            (early.IsClean, early.VisibilityOrder).ShouldBe((true, 1));
+        }
+    }
+
+    [Fact]
+    public void A_later_version_on_another_timeline_proves_nothing_of_a_primary_that_was_left()
+    {
+        // Version 1 was in doubt when timeline 2 began with it; version 2 was written there.
+        const string Left = """
+            fork 1 2 10
+            write 1 0 5 1 0 101 unknown
+            write 1 10 15 1 2 102 acknowledged
+            commit 1 1 101 1 10
+            commit 1 2 102 2 20
+            read 0 7 9 0 replica nothing - 1:1:101
+
+            """;
+        var verdict = Check(Left + "read 0 16 40 2 primary monotonic - 1:0:0");
+        (verdict.IsClean, verdict.VisibilityOrder).ShouldBe((true, 1));
+    }
+
+    [Fact]
+    public void A_primary_shows_all_that_its_timeline_began_with()
+    {
+        const string Kept = "fork 1 2 10\nwrite 1 0 5 1 0 101 unknown\nwrite 1 10 15 2 1 201 acknowledged\ncommit 1 1 101 1 10\ncommit 2 1 201 2 20\n";
+        Only(Prefix, Kept + "read 0 16 40 2 primary nothing - 1:0:0 2:1:201");
+        Clean(Kept + "read 0 16 40 2 primary nothing - 1:1:101 2:1:201");
+    }
+
+    [Fact]
     public void A_write_of_unknown_outcome_binds_its_own_session_to_nothing_until_it_is_seen()
     {
         const string Unknown = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\n";
         Clean(Unknown + "read 0 6 9 0 replica session - 1:0:0");
         Only(MonotonicReads, Unknown + "read 0 6 9 0 replica session - 1:1:101\nread 0 10 12 1 replica session - 1:0:0");
         Clean("write 0 0 5 1 0 101 unknown\nread 0 6 9 0 replica session - 1:0:0");
+    }
+
+    [Fact]
+    public void A_committed_write_of_unknown_outcome_binds_its_own_session_once_its_server_process_is_gone()
+    {
+        const string Settled = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nsettled 101 10\n";
+        Only(ReadYourWrites, Settled + "read 0 11 20 0 replica own-writes - 1:0:0");
+        Only(ReadYourWrites, Settled + "read 0 11 20 2 primary own-writes - 1:0:0");
+        Clean(Settled + "read 0 11 20 0 replica own-writes - 1:1:101");
+        Clean(Settled + "read 0 10 20 0 replica own-writes - 1:0:0");
+        Clean(Settled + "read 0 11 20 0 replica monotonic - 1:0:0");
+        Clean(Settled + "read 1 11 20 0 replica session - 1:0:0");
+        Only(ReadYourWrites, Settled + "settled 101 30\nread 0 11 20 0 replica own-writes - 1:0:0");
+
+        // Gone before its client noticed: what starts while the write is under way is not bound.
+        const string Early = "write 0 0 15 1 0 101 unknown\ncommit 1 1 101 1 10\nsettled 101 10\n";
+        Clean(Early + "read 0 15 20 0 replica own-writes - 1:0:0");
+        Only(ReadYourWrites, Early + "read 0 16 20 0 replica own-writes - 1:0:0");
+
+        // One that was not committed, or that a failover lost, binds no read.
+        Clean("write 0 0 5 1 0 101 unknown\nsettled 101 10\nread 0 11 20 0 replica session - 1:0:0");
+        Clean("fork 1 2 5\n" + Settled + "read 0 11 20 0 replica session - 1:0:0");
+    }
+
+    [Fact]
+    public void A_settled_write_binds_the_writes_and_the_hand_overs_of_its_session_that_follow()
+    {
+        const string Settled = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 20\nsettled 101 10\ncommit 2 1 201 1 10\n";
+        Only(MonotonicWrites, Settled + "write 0 11 15 2 1 201 acknowledged");
+        Clean(Settled + "write 0 10 15 2 1 201 acknowledged");
+        const string Read = "write 1 0 5 2 1 201 acknowledged\nread 1 30 40 0 replica own-writes - 1:0:0 2:1:201\n";
+        Only(ReadYourWrites, Settled + Read + "hand-over 0 1 11 20");
+        Clean(Settled + Read + "hand-over 0 1 9 20");
+    }
+
+    [Fact]
+    public void A_server_process_that_is_gone_proves_its_commit_visible_on_the_primary()
+    {
+        const string Seen = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nread 1 6 9 0 replica nothing - 1:1:101\n";
+        Only(MonotonicReads, Seen + "settled 101 10\nread 1 11 20 2 primary monotonic - 1:0:0");
+        Check(Seen + "settled 101 10\nread 1 10 20 2 primary monotonic - 1:0:0").VisibilityOrder.ShouldBe(1);
     }
 
     [Fact]

@@ -21,8 +21,9 @@ public sealed class HistoryFileTests
         read 1 23 24 0 replica monotonic 0 7:1:101
         hand-over 0 1 25 26
         loss 1 27
+        settled 102 12
         commit 7 1 101 1 10
-        end 16
+        end 17
 
         """;
 
@@ -67,6 +68,8 @@ public sealed class HistoryFileTests
     [InlineData(7, "nobody wrote value 101", "commit 1 1 101 1 10")]
     [InlineData(7, "before it is given", "hand-over 0 1 10 9")]
     [InlineData(7, "there is no client 5", "loss 5 1")]
+    [InlineData(7, "no operation wrote value 101", "settled 101 1")]
+    [InlineData(8, "at 4 operation #0, which wrote value 101, had not started", "write 0 5 9 1 0 101 unknown", "settled 101 4")]
     [InlineData(7, "a child's number is larger", "fork 2 1 10")]
     [InlineData(7, "is no record of a history", "wrote 0 0 5")]
     [InlineData(7, "\"x\" is no number", "loss 0 x")]
@@ -105,9 +108,9 @@ public sealed class HistoryFileTests
         var whole = text.TrimEnd().Length;
         for (var length = 0; length < whole; length++)
         {
-            // "end 1" of "end 16" is a whole line, and still not the whole history.
+            // "end 1" of "end 17" is a whole line, and still not the whole history.
             var refusal = Should.Throw<HistoryException>(() => HistoryFile.Read(new StringReader(text[..length])), $"after {length} characters");
-            refusal.Line.ShouldBeInRange(0, 18);
+            refusal.Line.ShouldBeInRange(0, 19);
         }
     }
 

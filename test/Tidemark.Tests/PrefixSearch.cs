@@ -3,57 +3,75 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one prefix of the WAL for
-/// each read explains everything. Knows nothing of ranks compared, horizons or order of time.
+/// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one state for each read explains
+/// everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are a prefix, and it can miss only what is not certain to be
+/// visible. Knows nothing of ranks compared, horizons or order of time.
 /// </summary>
 internal sealed class PrefixSearch(SmallHistory history)
 {
-    private readonly List<int> _states = States(history);
-    private readonly int[] _chosen = new int[history.Reads.Count];
+    private readonly List<State> _replicaStates = ReplicaStates(history);
+    private readonly List<State> _primaryStates = PrimaryStates(history);
+    private readonly State[] _chosen = new State[history.Reads.Count];
+
+    /// <summary>Commits, and the timeline that the server is on.</summary>
+    public readonly record struct State(int Commits, int Timeline);
 
     /// <summary>Every prefix of every timeline.</summary>
-    public static List<int> States(SmallHistory history)
+    public static List<State> ReplicaStates(SmallHistory history)
     {
-        HashSet<int> states = [0];
-        for (var timeline = 1; timeline <= (history.ForkAt is null ? 1 : 2); timeline++)
+        HashSet<State> states = [];
+        for (var timeline = 1; timeline <= Timelines(history); timeline++)
         {
             for (var rank = timeline == 1 ? 0 : history.ForkAt!.Value; rank <= 10; rank++)
-            {
-                var state = 0;
-                for (var i = 0; i < history.Commits.Count; i++)
-                {
-                    var commit = history.Commits[i];
-                    if (commit.Timeline == timeline ? commit.Rank <= rank : commit.Timeline < timeline && commit.Rank <= history.ForkAt) state |= 1 << i;
-                }
-
-                states.Add(state);
-            }
+                states.Add(new State(Inherited(history, timeline) | All(history, commit => commit.Timeline == timeline && commit.Rank <= rank), timeline));
         }
 
         return [.. states];
     }
 
+    /// <summary>On every timeline what it began with, and of its own commits any set that has with a version of a key those before it.</summary>
+    public static List<State> PrimaryStates(SmallHistory history)
+    {
+        List<State> states = [];
+        for (var timeline = 1; timeline <= Timelines(history); timeline++)
+        {
+            var own = All(history, commit => commit.Timeline == timeline);
+            for (var subset = 0; subset < 1 << history.Commits.Count; subset++)
+            {
+                if ((subset & ~own) != 0) continue;
+                var isClosed = history.Commits.Index().Where(at => Has(subset, 1 << at.Index))
+                    .All(at => Has(subset, All(history, commit => commit.Timeline == timeline && commit.Key == at.Item.Key && commit.Version < at.Item.Version)));
+                if (isClosed) states.Add(new State(Inherited(history, timeline) | subset, timeline));
+            }
+        }
+
+        return states;
+    }
+
     public bool IsClean() => Choose(0);
 
-    /// <summary>Reads that no prefix shows.</summary>
-    public int Torn() => history.Reads.Count(read => !_states.Any(state => Shows(state, read)));
+    /// <summary>Reads that no state shows.</summary>
+    public int Torn() => history.Reads.Count(read => !States(read).Any(state => Shows(state, read) && IsWhole(state, read)));
 
-    /// <summary>Reads that some prefix shows, but none that has what their session wrote.</summary>
-    public int MissingOwnWrites() => Count(read => read.Asks.HasFlag(ReadGuarantees.ReadYourWrites), (state, read) => Has(state, OwnWrites(read.Client, read.Start, [])));
+    /// <summary>Reads that some state shows, but none that has what their session wrote.</summary>
+    public int MissingOwnWrites() => Count(read => read.Asks.HasFlag(ReadGuarantees.ReadYourWrites), (state, read) => Contains(state, OwnWrites(read.Client, read.Start, []), read));
 
-    /// <summary>Reads that some prefix shows, but none that is fresh enough.</summary>
+    /// <summary>Reads that some state shows, but none that is fresh enough.</summary>
     public int Stale() => Count(_ => true, IsFresh);
 
-    private int Count(Func<SmallHistory.Read, bool> asks, Func<int, SmallHistory.Read, bool> holds) =>
-        history.Reads.Count(read => asks(read) && _states.Any(state => Shows(state, read)) && !_states.Any(state => Shows(state, read) && holds(state, read)));
+    private int Count(Func<SmallHistory.Read, bool> asks, Func<State, SmallHistory.Read, bool> holds) =>
+        history.Reads.Count(read => asks(read) && States(read).Any(state => Shows(state, read)) && !States(read).Any(state => Shows(state, read) && holds(state, read)));
+
+    private List<State> States(SmallHistory.Read read) => read.OnPrimary ? _primaryStates : _replicaStates;
 
     private bool Choose(int index)
     {
         if (index == history.Reads.Count) return history.Reads.Select((_, i) => i).All(IsExplained) && history.Commits.Select((_, i) => i).All(IsInOrder);
-        foreach (var state in _states)
+        var read = history.Reads[index];
+        foreach (var state in States(read))
         {
             _chosen[index] = state;
-            if (Shows(state, history.Reads[index]) && IsFresh(state, history.Reads[index]) && Choose(index + 1)) return true;
+            if (Shows(state, read) && IsWhole(state, read) && IsFresh(state, read) && Choose(index + 1)) return true;
         }
 
         return false;
@@ -62,49 +80,70 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool IsExplained(int index)
     {
         var read = history.Reads[index];
-        return (!read.Asks.HasFlag(ReadGuarantees.ReadYourWrites) || Has(_chosen[index], OwnWrites(read.Client, read.Start, [])))
-            && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Has(_chosen[index], Seen(read.Client, read.Start, [])));
+        return (!read.Asks.HasFlag(ReadGuarantees.ReadYourWrites) || Contains(_chosen[index], OwnWrites(read.Client, read.Start, []), read))
+            && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Contains(_chosen[index], Seen(read.Client, read.Start, []), read));
     }
+
+    // A session is bound to a prefix of the WAL. A primary has of it what is certain to be visible, and must have come from the same history.
+    private bool Contains(State state, int required, SmallHistory.Read read) => read.OnPrimary
+        ? Each(required).All(i => IsOfHistory(i, state.Timeline)) && HasWhatIsVisible(state, required, read)
+        : Has(state.Commits, required);
+
+    private bool IsWhole(State state, SmallHistory.Read read) => !read.OnPrimary || HasWhatIsVisible(state, state.Commits, read);
+
+    private bool HasWhatIsVisible(State state, int required, SmallHistory.Read read) =>
+        Each(Before(required)).All(i => Has(state.Commits, 1 << i) || !IsVisible(i, read.Start));
+
+    // Some version of the row, from this one on and on the same server, was acknowledged, or its server process was gone.
+    private bool IsVisible(int index, int time)
+    {
+        var one = history.Commits[index];
+        return history.Commits.Index().Any(at => at.Item.Key == one.Key && at.Item.Timeline == one.Timeline && at.Item.Version >= one.Version
+            && (IsAcknowledgedBefore(at.Index, time) || at.Item.SettledAt < time));
+    }
+
+    // With each commit all that stand before it.
+    private int Before(int commits) => Each(commits).Select(i => history.Commits[i]).Aggregate(commits, (all, one) =>
+        all | Inherited(history, one.Timeline) | All(history, commit => commit.Timeline == one.Timeline && commit.Rank <= one.Rank));
+
+    private bool IsOfHistory(int commit, int timeline) => history.Commits[commit].Timeline == timeline || Has(Inherited(history, timeline), 1 << commit);
 
     // A write comes after everything that its session wrote and saw before, unless history went on without that.
     private bool IsInOrder(int index)
     {
         var write = history.Commits[index];
         var before = OwnWrites(write.Client, write.Start, []) | Seen(write.Client, write.Start, []);
-        return history.Commits.Select((_, i) => i).Where(i => (before >> i & 1) == 1).All(i =>
-        {
-            var earlier = history.Commits[i];
-            var isKept = earlier.Timeline == write.Timeline ? earlier.Rank < write.Rank : earlier.Timeline < write.Timeline;
-            return isKept;
-        });
+        return Each(before).Select(i => history.Commits[i])
+            .All(earlier => earlier.Timeline == write.Timeline ? earlier.Rank < write.Rank : earlier.Timeline < write.Timeline);
     }
 
-    private bool Shows(int state, SmallHistory.Read read) => read.Rows.All(row =>
+    private bool Shows(State state, SmallHistory.Read read) => read.Rows.All(row =>
     {
-        var last = history.Commits.Where((commit, i) => commit.Key == row.Key && (state >> i & 1) == 1).MaxBy(commit => commit.Version);
+        var last = history.Commits.Where((commit, i) => commit.Key == row.Key && Has(state.Commits, 1 << i)).MaxBy(commit => commit.Version);
         return (last?.Version ?? 0, last?.Value ?? 0) == (row.Version, row.Value);
     });
 
-    private bool IsFresh(int state, SmallHistory.Read read)
+    // What history went on without makes nothing stale.
+    private bool IsFresh(State state, SmallHistory.Read read)
     {
         if (read.MaxStaleness is not { } bound) return true;
-        return history.Commits.Select((_, i) => i).Where(i => IsAcknowledgedBefore(i, read.Start - bound)).All(i => Has(state, 1 << i) || IsLostTo(state, i));
+        var required = Each(~0).Where(i => IsAcknowledgedBefore(i, read.Start - bound) && !IsLostTo(state, i)).Aggregate(0, (all, i) => all | (1 << i));
+        return Contains(state, required, read);
     }
 
-    // A commit of timeline 1 beyond the fork is lost to states of timeline 2, the first of which is the fork itself.
-    private bool IsLostTo(int state, int commit) =>
-        history.ForkAt is { } fork && history.Commits[commit] is { Timeline: 1 } lost && lost.Rank > fork && IsOfTimelineTwo(state, fork);
-
-    private bool IsOfTimelineTwo(int state, int fork) =>
-        history.Commits.Select((_, i) => i).All(i => history.Commits[i].Timeline == 2 || Has(state, 1 << i) == (history.Commits[i].Rank <= fork));
+    private bool IsLostTo(State state, int commit) => history.Commits[commit].Timeline < state.Timeline && !IsOfHistory(commit, state.Timeline);
 
     private bool IsAcknowledgedBefore(int index, int time) => history.Commits[index].Outcome == HistoryOutcome.Acknowledged && history.Commits[index].End < time;
 
+    // Of a write in doubt its session knows once it has ended and its server process is gone. If a failover lost it, it is bound to nothing.
+    private bool IsSettledBefore(int index, int time) =>
+        history.Commits[index] is { Outcome: HistoryOutcome.Unknown } commit && commit.SettledAt < time && commit.End < time && IsOfHistory(index, Timelines(history));
+
     private int OwnWrites(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, OwnWrites, (who, when) =>
-        history.Commits.Select((commit, i) => commit.Client == who && IsAcknowledgedBefore(i, when) ? 1 << i : 0));
+        history.Commits.Select((commit, i) => commit.Client == who && (IsAcknowledgedBefore(i, when) || IsSettledBefore(i, when)) ? 1 << i : 0));
 
     private int Seen(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, Seen, (who, when) =>
-        history.Reads.Select((read, i) => read.Client == who && read.End < when ? _chosen[i] : 0));
+        history.Reads.Select((read, i) => read.Client == who && read.End < when ? _chosen[i].Commits : 0));
 
     // Of the client itself and of everybody who handed a session over to it.
     private int Union(int client, int time, HashSet<(int, int)> asked, Func<int, int, HashSet<(int, int)>, int> recurse, Func<int, int, IEnumerable<int>> own)
@@ -115,6 +154,15 @@ internal sealed class PrefixSearch(SmallHistory history)
             union |= recurse(handOver.From, handOver.ExportedAt, asked);
         return union;
     }
+
+    private IEnumerable<int> Each(int commits) => Enumerable.Range(0, history.Commits.Count).Where(i => (commits >> i & 1) == 1);
+
+    private static int Timelines(SmallHistory history) => history.ForkAt is null ? 1 : 2;
+
+    private static int Inherited(SmallHistory history, int timeline) => timeline == 1 ? 0 : All(history, commit => commit.Timeline == 1 && commit.Rank <= history.ForkAt);
+
+    private static int All(SmallHistory history, Func<SmallHistory.Commit, bool> isMember) =>
+        history.Commits.Index().Aggregate(0, (all, at) => isMember(at.Item) ? all | (1 << at.Index) : all);
 
     private static bool Has(int state, int commits) => (state & commits) == commits;
 }

@@ -23,9 +23,9 @@ internal sealed class SmallHistory
         }
     }
 
-    public sealed record Commit(int Key, int Version, int Value, int Timeline, int Rank, int Client, int Start, int End, HistoryOutcome Outcome);
+    public sealed record Commit(int Key, int Version, int Value, int Timeline, int Rank, int Client, int Start, int End, HistoryOutcome Outcome, int? SettledAt);
 
-    public sealed record Read(int Client, int Start, int End, ReadGuarantees Asks, int? MaxStaleness, Observation[] Rows);
+    public sealed record Read(bool OnPrimary, int Client, int Start, int End, ReadGuarantees Asks, int? MaxStaleness, Observation[] Rows);
 
     public List<Commit> Commits { get; } = [];
 
@@ -36,20 +36,26 @@ internal sealed class SmallHistory
     /// <summary>Where timeline 2 began; null when there is none.</summary>
     public int? ForkAt { get; private set; }
 
-    public History Build()
+    /// <param name="asks">What all reads ask for; null: what was drawn for each.</param>
+    public History Build(ReadGuarantees? asks = null)
     {
         var builder = new HistoryBuilder(TimeSpan.TicksPerSecond);
-        var node = builder.AddNode("replica");
+        var (replica, primary) = (builder.AddNode("replica"), builder.AddNode("primary"));
         for (var i = 0; i < Clients; i++) builder.AddClient();
         if (ForkAt is { } at) builder.Fork(1, 2, at);
         foreach (var commit in Commits)
         {
             builder.Commit(commit.Key, commit.Version, commit.Value, (uint)commit.Timeline, commit.Rank);
             builder.Write(commit.Client, commit.Start, commit.End, commit.Key, commit.Version, commit.Value, commit.Outcome);
+            if (commit.SettledAt is { } time) builder.Settle(commit.Value, time);
         }
 
         foreach (var read in Reads)
-            builder.Read(read.Client, read.Start, read.End, node, onPrimary: false, read.Rows, read.Asks, read.MaxStaleness is { } ticks ? TimeSpan.FromTicks(ticks) : null);
+        {
+            var bound = read.MaxStaleness is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
+            builder.Read(read.Client, read.Start, read.End, read.OnPrimary ? primary : replica, read.OnPrimary, read.Rows, asks ?? read.Asks, bound);
+        }
+
         foreach (var handOver in HandOvers) builder.HandOver(handOver.From, handOver.To, handOver.ExportedAt, handOver.ImportedAt);
         return builder.Build();
     }
@@ -78,8 +84,9 @@ internal sealed class SmallHistory
         var (start, end) = Times();
         // Mostly in the order of the WAL, or hardly a history would be clean.
         if (_random.Next(5) > 0) (start, end) = ((4 * rank) - 3 + (4 * (timeline - 1)), (4 * rank) - 1 - _random.Next(2) + (4 * (timeline - 1)));
-        var outcome = _random.Next(5) == 0 ? HistoryOutcome.Unknown : HistoryOutcome.Acknowledged;
-        Commits.Add(new Commit(key, ++versions[key], 100 + Commits.Count, timeline, rank, _random.Next(Clients), start, end, outcome));
+        var outcome = _random.Next(4) == 0 ? HistoryOutcome.Unknown : HistoryOutcome.Acknowledged;
+        int? settledAt = outcome == HistoryOutcome.Unknown && _random.Next(2) == 0 ? start + _random.Next(10) : null;
+        Commits.Add(new Commit(key, ++versions[key], 100 + Commits.Count, timeline, rank, _random.Next(Clients), start, end, outcome, settledAt));
     }
 
     private void DrawReads()
@@ -89,9 +96,11 @@ internal sealed class SmallHistory
             var (start, end) = Times();
             var keys = Enumerable.Range(0, Keys).Where(_ => _random.Next(3) > 0).DefaultIfEmpty(_random.Next(Keys));
             int? maxStaleness = _random.Next(4) == 0 ? _random.Next(12) : null;
-            var state = PrefixSearch.States(this)[_random.Next(PrefixSearch.States(this).Count)];
+            var onPrimary = _random.Next(3) == 0;
+            var states = onPrimary ? PrefixSearch.PrimaryStates(this) : PrefixSearch.ReplicaStates(this);
+            var state = states[_random.Next(states.Count)].Commits;
             Observation[] rows = [.. keys.Select(key => _random.Next(6) == 0 ? AnyRow(key) : RowIn(state, key))];
-            Reads.Add(new Read(_random.Next(Clients), start, end, (ReadGuarantees)_random.Next(4), maxStaleness, rows));
+            Reads.Add(new Read(onPrimary, _random.Next(Clients), start, end, (ReadGuarantees)_random.Next(4), maxStaleness, rows));
         }
     }
 

@@ -55,6 +55,7 @@ internal sealed class StatusCommand : TargetCommand
                 foreach (var node in cluster.Nodes) staleness[node.Name].Add(node.StalenessMs);
                 if (asJson) Json.WriteLine(Terminal, cluster);
                 else screen.Show(terminal => StatusView.Write(terminal, cluster, staleness));
+                if (Terminal.OutputFailure is not null) break;
                 await timer.WaitForNextTickAsync(cancellationToken);
                 cluster = await reader.ReadAsync(cancellationToken);
             }

@@ -1,50 +1,46 @@
 namespace Tidemark.Testing;
 
-/// <summary>How far the acknowledged commits of each timeline reached at any time.</summary>
+/// <summary>
+/// How far acknowledged commits reached at any time: to the farthest rank of the latest timeline that had any. That alone tells whether a read is stale. A read on an
+/// earlier timeline is; one on a later timeline misses nothing that its history kept.
+/// </summary>
 internal sealed class AcknowledgedCommits
 {
-    private readonly List<(long Time, Mark Mark)>[] _steps;
+    private readonly List<(long Time, int Timeline, Mark Mark)> _steps = [];
 
     // Where the last search ended: the next one is for about the same time, and a search across millions would miss every cache.
-    private readonly int[] _last;
+    private int _last;
 
     /// <param name="history">The history.</param>
     /// <param name="byEnd">Its operations in the order in which they ended.</param>
     public AcknowledgedCommits(History history, ReadOnlySpan<int> byEnd)
     {
-        _steps = new List<(long, Mark)>[history.Tree.Count];
-        _last = new int[_steps.Length];
-        for (var i = 0; i < _steps.Length; i++) _steps[i] = [];
         foreach (var operation in byEnd)
         {
             ref readonly var write = ref history.Columns.Operations[operation];
             if (!write.IsWrite || write.Outcome != HistoryOutcome.Acknowledged) continue;
             var index = history.Versions.Find(write.Key, write.Version, write.Value);
             if (index == VersionTable.None) continue;
-            var steps = _steps[history.Versions[index].Timeline];
-            var rank = history.Versions[index].Rank;
-            if (steps.Count == 0 || steps[^1].Mark.Rank < rank) steps.Add((write.End, new Mark(rank, operation)));
+            ref readonly var version = ref history.Versions[index];
+            if (_steps.Count == 0 || (_steps[^1].Timeline, _steps[^1].Mark.Rank).CompareTo((version.Timeline, version.Rank)) < 0)
+                _steps.Add((write.End, version.Timeline, new Mark(version.Rank, operation)));
         }
     }
 
-    /// <summary>Raises a horizon to everything that was acknowledged before a time.</summary>
-    public void Before(long time, Horizon horizon)
+    /// <summary>What was acknowledged before a time; rank 0 for nothing.</summary>
+    public (int Timeline, Mark Mark) Before(long time)
     {
-        for (var timeline = 0; timeline < _steps.Length; timeline++)
+        var (low, high) = (_last, _last);
+        for (var step = 1; low > 0 && _steps[low - 1].Time >= time; step *= 2) low = int.Max(0, low - step);
+        for (var step = 1; high < _steps.Count && _steps[high].Time < time; step *= 2) high = int.Min(_steps.Count, high + step);
+        while (low < high)
         {
-            var steps = _steps[timeline];
-            var (low, high) = (_last[timeline], _last[timeline]);
-            for (var step = 1; low > 0 && steps[low - 1].Time >= time; step *= 2) low = int.Max(0, low - step);
-            for (var step = 1; high < steps.Count && steps[high].Time < time; step *= 2) high = int.Min(steps.Count, high + step);
-            while (low < high)
-            {
-                var middle = (low + high) >> 1;
-                if (steps[middle].Time < time) low = middle + 1;
-                else high = middle;
-            }
-
-            _last[timeline] = low;
-            if (low > 0) horizon.Raise(timeline, steps[low - 1].Mark);
+            var middle = (low + high) >> 1;
+            if (_steps[middle].Time < time) low = middle + 1;
+            else high = middle;
         }
+
+        _last = low;
+        return low > 0 ? (_steps[low - 1].Timeline, _steps[low - 1].Mark) : default;
     }
 }

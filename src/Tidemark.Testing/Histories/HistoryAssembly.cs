@@ -25,7 +25,7 @@ internal sealed class HistoryAssembly
             if (!columns.Operations[i].IsWrite) assembly.RequireWritten(i);
         }
 
-        return new History(columns, assembly._tree, assembly._versions);
+        return new History(columns, assembly._tree, assembly._versions, assembly.Settled());
     }
 
     private static Dictionary<uint, RecordId> Timelines(Column<CommitRecord> commits)
@@ -56,6 +56,22 @@ internal sealed class HistoryAssembly
         for (var i = 0; i < versions.Length; i++) versions[i] = Version(records[i]);
         for (var i = 0; i < versions.Length; i++) RequireHistory(versions, i, starts[versions[i].Key], records[i]);
         return new VersionTable(versions, starts, _tree);
+    }
+
+    private Dictionary<int, long> Settled()
+    {
+        Dictionary<int, long> settled = [];
+        for (var i = 0; i < _columns.Settlements.Count; i++)
+        {
+            var (value, time) = _columns.Settlements[i];
+            var writer = _writes.Find(value);
+            if (writer < 0) throw Refuse(i, $"no operation wrote value {value}.");
+            if (time < _columns.Operations[writer].Start) throw Refuse(i, $"at {time} operation #{writer}, which wrote value {value}, had not started.");
+            if (!settled.TryGetValue(writer, out var earliest) || time < earliest) settled[writer] = time;
+        }
+
+        return settled;
+        static HistoryException Refuse(int settlement, string reason) => new(new RecordId(RecordKind.Settlement, settlement), reason);
     }
 
     private bool IsOrdered(ReadOnlySpan<int> records)

@@ -171,6 +171,18 @@ public sealed class HistoryBuilder
         _columns.Losses.Add(new LossRecord(client, time));
     }
 
+    /// <summary>
+    /// The server process that ran a write is known to be gone, so that the write is committed or never will be. A committed write of unknown outcome binds its own
+    /// session from then on, as if it had been acknowledged: reads that start later and ask for <see cref="ReadGuarantees.ReadYourWrites"/> must contain it.
+    /// </summary>
+    /// <param name="value">The value of the write, which may be added later. For writes of known outcome it changes nothing.</param>
+    /// <param name="time">Since when that is known. The earliest counts where there are several.</param>
+    public void Settle(long value, long time)
+    {
+        if (_isBuilt) throw new InvalidOperationException("This history was built already.");
+        _columns.Settlements.Add(new SettleRecord(value, time));
+    }
+
     /// <summary>The history, complete and free of contradictions. The builder takes nothing more after it.</summary>
     /// <exception cref="HistoryException">Records contradict one another; the message names one of them and the reason.</exception>
     public History Build()

@@ -25,6 +25,8 @@ internal sealed class HistoryColumns(long ticksPerSecond)
 
     public List<LossRecord> Losses { get; } = [];
 
+    public List<SettleRecord> Settlements { get; } = [];
+
     /// <summary>A span of time in ticks of the history, rounded up: a bound is never judged tighter than it was asked for.</summary>
     public long Ticks(TimeSpan span) => (long)Int128.Min(
         long.MaxValue, (((Int128)span.Ticks * TicksPerSecond) + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);

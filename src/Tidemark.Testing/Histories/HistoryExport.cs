@@ -4,63 +4,69 @@ using static System.FormattableString;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Histories for other checkers, for a second opinion: each write is a transaction of its own, and so is each read. <c>docs/histories.md</c> says how to run
-/// them, and what their formats cannot say.
+/// Histories for other checkers, for a second opinion. Each write is a transaction that reads the version it replaces and writes its own, and each read is a transaction. A
+/// history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the checkers, and what their formats cannot say.
 /// </summary>
 public static class HistoryExport
 {
     /// <summary>Writes a history as the text that Plume and AWDIT read: <c>r(key,value,session,transaction)</c>, with 0 for the value in the beginning.</summary>
-    /// <param name="history">The history. It has one timeline, no negative key, and positive values only.</param>
+    /// <param name="history">The history. It has no negative key, and positive values only.</param>
     /// <param name="writer">Where to.</param>
+    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
     /// <exception cref="NotSupportedException">The format cannot hold this history.</exception>
-    public static void WritePlume(History history, TextWriter writer)
+    /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
+    public static void WritePlume(History history, TextWriter writer, uint? timeline = null)
     {
         ArgumentNullException.ThrowIfNull(history);
         ArgumentNullException.ThrowIfNull(writer);
-        if (history.Columns.Keys.Any(key => key < 0)) throw new NotSupportedException("Plume's format knows no negative keys.");
-        var lanes = new SessionLanes(history);
+        var columns = history.Columns;
+        if (columns.Keys.Any(key => key < 0)) throw new NotSupportedException("Plume's format knows no negative keys.");
+        var branch = new HistoryBranch(history, timeline);
+        var lanes = new SessionLanes(history, branch);
         foreach (var index in lanes.ByStart)
         {
-            var operation = history.Columns.Operations[index];
+            var operation = columns.Operations[index];
             if (!operation.IsWrite)
             {
                 for (var i = 0; i < operation.RowCount; i++)
                 {
-                    var row = history.Columns.Rows[operation.FirstRow + i];
-                    Line(writer, $"r({history.Columns.Keys[row.Key]},{(row.Version == 0 ? 0 : row.Value)},{lanes[index]},{index})");
+                    var row = columns.Rows[operation.FirstRow + i];
+                    Line(writer, $"r({columns.Keys[row.Key]},{(row.Version == 0 ? 0 : row.Value)},{lanes[index]},{index})");
                 }
+
+                continue;
             }
-            else if (operation.Value <= 0)
-            {
+
+            if (operation.Value <= 0)
                 throw new NotSupportedException($"In Plume's format 0 is the value in the beginning, and no value is negative: operation #{index} writes {operation.Value}.");
-            }
-            else if (operation.Outcome == HistoryOutcome.Failed)
-            {
-                Line(writer, $"w({history.Columns.Keys[operation.Key]},{operation.Value},{lanes[index]},-1)");
-            }
-            else if (operation.Outcome == HistoryOutcome.Acknowledged || history.CommittedBy(operation) != VersionTable.None)
-            {
-                Line(writer, $"w({history.Columns.Keys[operation.Key]},{operation.Value},{lanes[index]},{index})");
-            }
+            var isFailed = history.CommittedBy(operation) == VersionTable.None;
+            var before = isFailed ? VersionTable.None : branch.Before(operation);
+            if (!isFailed) Line(writer, $"r({columns.Keys[operation.Key]},{(before == VersionTable.None ? 0 : history.Versions[before].Value)},{lanes[index]},{index})");
+            Line(writer, $"w({columns.Keys[operation.Key]},{operation.Value},{lanes[index]},{(isFailed ? -1 : index)})");
         }
     }
 
-    /// <summary>Writes a history as Elle's list-append in EDN, one operation map to a line: a write appends its value, a read of version v shows the first v values.</summary>
-    /// <param name="history">The history. It has one timeline; each read repeats all values of its keys, so that keys with many versions make it large.</param>
+    /// <summary>
+    /// Writes a history as Elle's list-append in EDN, one operation map to a line: a write reads its key and appends its value, a read of version v shows the first v
+    /// values.
+    /// </summary>
+    /// <param name="history">The history. Each read repeats all values of its keys, so that keys with many versions make it large.</param>
     /// <param name="writer">Where to.</param>
-    /// <exception cref="NotSupportedException">The history has a fork.</exception>
-    public static void WriteElle(History history, TextWriter writer)
+    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
+    public static void WriteElle(History history, TextWriter writer, uint? timeline = null)
     {
         ArgumentNullException.ThrowIfNull(history);
         ArgumentNullException.ThrowIfNull(writer);
-        var lanes = new SessionLanes(history);
+        var branch = new HistoryBranch(history, timeline);
+        var lanes = new SessionLanes(history, branch);
         var operations = history.Columns.Operations;
-        var byEnd = TimeOrder.Of(operations.Count, i => operations[i].End);
+        var byEnd = lanes.ByStart.OrderBy(i => operations[i].End).ToArray();
         var (start, end) = (0, 0);
-        for (var line = 0; line < 2 * operations.Count; line++)
+        for (var line = 0; line < 2 * byEnd.Length; line++)
         {
             // Within one tick everything starts before anything ends, as for our own checker.
-            var isStart = start < operations.Count && operations[lanes.ByStart[start]].Start <= operations[byEnd[end]].End;
+            var isStart = start < byEnd.Length && operations[lanes.ByStart[start]].Start <= operations[byEnd[end]].End;
             var index = isStart ? lanes.ByStart[start++] : byEnd[end++];
             var operation = operations[index];
             var type = isStart ? ":invoke" : operation switch
@@ -70,22 +76,29 @@ public static class HistoryExport
                 _ => ":ok",
             };
             var time = (Int128)(isStart ? operation.Start : operation.End) * 1_000_000_000 / history.Columns.TicksPerSecond;
-            Line(writer, $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, operation, isStart)}]}}");
+            Line(writer, $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, branch, operation, isKnown: type == ":ok")}]}}");
         }
     }
 
-    private static string Elements(History history, Operation operation, bool isStart)
+    // What was read is known of operations that succeeded.
+    private static string Elements(History history, HistoryBranch branch, Operation operation, bool isKnown)
     {
         var columns = history.Columns;
-        if (operation.IsWrite) return Invariant($"[:append {columns.Keys[operation.Key]} {operation.Value}]");
+        if (operation.IsWrite)
+        {
+            var before = branch.Before(operation);
+            var replaced = before == VersionTable.None ? default : new ShownRow(operation.Key, operation.Version - 1, history.Versions[before].Value);
+            return Invariant($"[:r {columns.Keys[operation.Key]} {(isKnown ? $"[{List(history, branch, replaced)}]" : "nil")}] [:append {columns.Keys[operation.Key]} {operation.Value}]");
+        }
+
         return string.Join(' ', Enumerable.Range(operation.FirstRow, operation.RowCount).Select(i => columns.Rows[i]).Select(row =>
-            Invariant($"[:r {columns.Keys[row.Key]} {(isStart ? "nil" : $"[{List(history, row)}]")}]")));
+            Invariant($"[:r {columns.Keys[row.Key]} {(isKnown ? $"[{List(history, branch, row)}]" : "nil")}]")));
     }
 
     // The values of the versions up to the one that a read showed. That one may be a failed write's, which was never committed.
-    private static string List(History history, ShownRow row)
+    private static string List(History history, HistoryBranch branch, ShownRow row)
     {
-        var values = Enumerable.Range(1, int.Max(0, row.Version - 1)).Select(version => history.Versions.Next(row.Key, version - 1, history.Tree.Final))
+        var values = Enumerable.Range(1, int.Max(0, row.Version - 1)).Select(version => branch.Version(row.Key, version))
             .Where(version => version != VersionTable.None).Select(version => history.Versions[version].Value);
         return string.Join(' ', (row.Version == 0 ? values : values.Append(row.Value)).Select(value => value.ToString(CultureInfo.InvariantCulture)));
     }

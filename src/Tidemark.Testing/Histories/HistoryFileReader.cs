@@ -67,6 +67,7 @@ internal sealed class HistoryFileReader(TextReader reader)
             case "hand-over": HandOver(ref fields); break;
             case "fork": Fork(ref fields); break;
             case "loss": Loss(ref fields); break;
+            case "settled": Settled(ref fields); break;
             case "end": End(ref fields); return;
             default: throw new FormatException($"\"{keyword}\" is no record of a history.");
         }
@@ -116,6 +117,12 @@ internal sealed class HistoryFileReader(TextReader reader)
     {
         _builder.LossReported(fields.Int(), fields.LastNumber());
         _lines[(int)RecordKind.Loss].Add(_line);
+    }
+
+    private void Settled(ref HistoryLine fields)
+    {
+        _builder.Settle(fields.Number(), fields.LastNumber());
+        _lines[(int)RecordKind.Settlement].Add(_line);
     }
 
     private void End(ref HistoryLine fields)

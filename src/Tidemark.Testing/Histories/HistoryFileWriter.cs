@@ -18,6 +18,7 @@ internal sealed class HistoryFileWriter(HistoryColumns columns, TextWriter write
         for (var i = 0; i < columns.Operations.Count; i++) Operation(columns.Operations[i]);
         foreach (var handOver in columns.HandOvers) Line($"hand-over {handOver.From} {handOver.To} {handOver.ExportedAt} {handOver.ImportedAt}");
         foreach (var loss in columns.Losses) Line($"loss {loss.Client} {loss.Time}");
+        foreach (var settled in columns.Settlements) Line($"settled {settled.Value} {settled.Time}");
         for (var i = 0; i < columns.Commits.Count; i++)
         {
             var commit = columns.Commits[i];

@@ -53,4 +53,6 @@ internal readonly record struct HandOverRecord(int From, int To, long ExportedAt
 
 internal readonly record struct ForkRecord(uint Parent, uint Child, long AtRank, long NotBefore);
 
+internal readonly record struct SettleRecord(long Value, long Time);
+
 internal readonly record struct LossRecord(int Client, long Time);

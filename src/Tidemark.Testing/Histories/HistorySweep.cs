@@ -31,7 +31,8 @@ internal sealed class HistorySweep
         var exports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ExportedAt);
         var imports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ImportedAt);
         var reports = TimeOrder.Of(losses.Count, i => losses[i].Time);
-        var (start, end, export, import, report) = (0, 0, 0, 0, 0);
+        var settlements = _history.Settled.Select(settled => (Time: long.Max(settled.Value, _operations[settled.Key].End), Operation: settled.Key)).Order().ToArray();
+        var (start, end, export, import, report, settlement) = (0, 0, 0, 0, 0, 0);
         while (true)
         {
             var startAt = start < _byStart.Length ? _operations[_byStart[start]].Start : long.MaxValue;
@@ -39,7 +40,8 @@ internal sealed class HistorySweep
             var reportAt = report < reports.Length ? losses[reports[report]].Time : long.MaxValue;
             var endAt = end < _byEnd.Length ? _operations[_byEnd[end]].End : long.MaxValue;
             var importAt = import < imports.Length ? handOvers[imports[import]].ImportedAt : long.MaxValue;
-            var now = long.Min(long.Min(long.Min(startAt, exportAt), long.Min(reportAt, endAt)), importAt);
+            var settleAt = settlement < settlements.Length ? settlements[settlement].Time : long.MaxValue;
+            var now = long.Min(long.Min(long.Min(startAt, exportAt), long.Min(reportAt, endAt)), long.Min(importAt, settleAt));
 
             // What ends at the end of time binds nobody.
             if (now == long.MaxValue) return _verdicts.Close();
@@ -47,6 +49,7 @@ internal sealed class HistorySweep
             else if (exportAt == now) _sessions.Export(exports[export], handOvers[exports[export++]].From);
             else if (reportAt == now) _sessions.Tell(losses[reports[report++]]);
             else if (endAt == now) _judge.End(_byEnd[end++]);
+            else if (settleAt == now) _judge.Settle(settlements[settlement++].Operation);
             else _sessions.Import(imports[import], handOvers[imports[import++]].To);
         }
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Tidemark.Testing;
 
 /// <summary>Judges one operation after the other, and says what each binds its session to.</summary>
@@ -8,7 +10,8 @@ internal sealed class OperationJudge
     private readonly SessionHorizons _sessions;
     private readonly AcknowledgedCommits _acknowledged;
     private readonly Verdicts _verdicts;
-    private readonly Horizons _fresh;
+    private readonly VisibleCommits _visible;
+    private readonly Horizon _fresh = new();
 
     // For each read what it showed last, until it ends.
     private readonly int[] _shown;
@@ -22,7 +25,7 @@ internal sealed class OperationJudge
     public OperationJudge(History history, SessionHorizons sessions, AcknowledgedCommits acknowledged, Verdicts verdicts)
     {
         (_history, _tree, _sessions, _acknowledged, _verdicts) = (history, history.Tree, sessions, acknowledged, verdicts);
-        _fresh = new Horizons(1, _tree.Count);
+        _visible = new VisibleCommits(history);
         _shown = new int[history.OperationCount];
         for (var i = 0; i < history.OperationCount && !_carriesWritten; i++)
         {
@@ -55,6 +58,15 @@ internal sealed class OperationJudge
             if (_history.CommittedBy(operation) is not VersionTable.None and var version) Raise(written, operation, version, index);
             else _sessions.Raise(written, operation, WalTree.Nowhere, new Mark(index + 1L, index));
         }
+    }
+
+    /// <summary>The server process of a write is gone. If the write is of unknown outcome and committed, its session must see it from now on.</summary>
+    /// <remarks>One that a failover lost was never acknowledged, so that the session need not be told of it, and is bound to nothing.</remarks>
+    public void Settle(int index)
+    {
+        ref readonly var write = ref _history.Columns.Operations[index];
+        if (write.Outcome != HistoryOutcome.Unknown || _history.CommittedBy(write) is not (not VersionTable.None and var version) || !IsFinal(version)) return;
+        Raise(_sessions.Written(write.Client), write, version, index);
     }
 
     private void Raise(Horizon horizon, in Operation operation, int version, int index)
@@ -93,49 +105,81 @@ internal sealed class OperationJudge
     private void JudgeRead(int index, in Operation read)
     {
         _verdicts.Look(index, read);
-        var fresh = _fresh[0];
-        fresh.Clear();
-        if (read.MaxStaleness >= 0) _acknowledged.Before(SaturatingSubtract(read.Start, read.MaxStaleness), fresh);
-
-        // Where several timelines explain what was shown, the one that explains it best counts.
-        var (best, judgement, isExplained, isAmbiguous) = (default(ReadFit), default(ReadJudgement), false, false);
-        for (var timeline = _tree.Final; timeline > WalTree.Nowhere; timeline--)
-        {
-            var fits = ReadFit.TryFit(_history, read, timeline, _spare, out var fit);
-            _shown[index] = fit.Shown;
-            if (!fits) continue;
-            isAmbiguous |= isExplained;
-            var candidate = ReadJudgement.Of(fit, read, _sessions, fresh);
-            if (isExplained && candidate.Worst >= judgement.Worst) continue;
-            (best, judgement, isExplained) = (fit, candidate, true);
-            (_next, _spare) = (_spare, _next);
-            if (judgement.Worst == Fate.Contains) break;
-        }
-
+        _fresh.Set(_tree, read.MaxStaleness >= 0 ? _acknowledged.Before(SaturatingSubtract(read.Start, read.MaxStaleness)) : default);
+        var isExplained = TryExplain(index, read, out var best, out var judgement, out var isAmbiguous);
         if (!isExplained)
         {
             _verdicts.Torn(index, read);
             return;
         }
 
-        if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, fresh);
+        if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, _fresh, _visible);
         if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
 
-        // What was not shown binds only where there is no doubt which history the read was answered from.
-        if (isAmbiguous) return;
-        if (_carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses) Promise(index, best.Timeline, _sessions.Written(read.Client));
-        if (read.MaxStaleness >= 0 && judgement.Fresh != Fate.Misses) Promise(index, best.Timeline, fresh);
+        // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a write of the session cannot be
+        // it, unless the session was told.
+        var mayHaveLost = isAmbiguous && (judgement.Worst > Fate.NotYetVisible || _sessions.IsTold(read));
+        if (!mayHaveLost && _carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && judgement.Written != Fate.Misses)
+            Promise(index, best.Timeline, _sessions.Written(read.Client));
+        if (!isAmbiguous && read.MaxStaleness >= 0 && judgement.Fresh != Fate.Misses) Promise(index, best.Timeline, _fresh);
     }
+
+    // Where several timelines explain what was shown, the one that explains it best counts. They are what is left of a tree when branches are cut off: each of them came
+    // out of the earliest, by others of them. So two need to be looked at, however many there are. The latest, since what an earlier timeline misses is missed and not lost.
+    // And the first that can contain what is asked for: if any timeline that fits contains all of it, that one does.
+    private bool TryExplain(int index, in Operation read, out ReadFit best, out ReadJudgement judgement, out bool isAmbiguous)
+    {
+        isAmbiguous = false;
+        judgement = default;
+        var isFinal = ReadFit.TryFit(_history, read, _tree.Final, _next, out best);
+        _shown[index] = best.Shown;
+        if (isFinal)
+        {
+            judgement = ReadJudgement.Of(best, read, _sessions, _fresh, _visible);
+            if (judgement.Worst == Fate.Contains) return true;
+        }
+
+        var earliest = best.Shown == VersionTable.None ? WalTree.Root : _history.Versions[best.Shown].Timeline;
+        if (earliest == _tree.Final) return isFinal;
+        if (!isFinal)
+        {
+            if (!ReadFit.TryFit(_history, read, earliest, _next, out best)) return false;
+            var latest = ReadFit.LatestTimeline(_history, read, earliest);
+            if (latest != earliest && !ReadFit.TryFit(_history, read, latest, _next, out best)) throw new UnreachableException($"Operation #{index} fits timeline {_tree.Number(latest)}.");
+            judgement = ReadJudgement.Of(best, read, _sessions, _fresh, _visible);
+        }
+
+        isAmbiguous = judgement.Worst != Fate.Contains && best.Timeline != earliest;
+        if (!isAmbiguous) return true;
+        var first = int.Max(earliest, LatestAsked(read));
+        if (first == best.Timeline || _tree.Common(first, earliest) != earliest || !ReadFit.TryFit(_history, read, first, _spare, out var other)) return true;
+        var candidate = ReadJudgement.Of(other, read, _sessions, _fresh, _visible);
+        if (candidate.Worst >= judgement.Worst) return true;
+        (best, judgement) = (other, candidate);
+        (_next, _spare) = (_spare, _next);
+        return true;
+    }
+
+    // The latest timeline of what a read has to contain.
+    private int LatestAsked(in Operation read)
+    {
+        var latest = LatestOf(_fresh);
+        if (read.Asks(ReadGuarantees.ReadYourWrites)) latest = int.Max(latest, LatestOf(_sessions.Written(read.Client)));
+        if (read.Asks(ReadGuarantees.MonotonicReads)) latest = int.Max(latest, int.Max(LatestOf(_sessions.Seen(read.Client)), LatestOf(_sessions.Carried(read.Client))));
+        return latest;
+    }
+
+    private static int LatestOf(Horizon horizon) => horizon.Count > 0 ? horizon[horizon.Count - 1].Timeline : WalTree.Nowhere;
 
     // The latest that a horizon has of the history of the read: the state of the read contains it.
     private void Promise(int index, int timeline, Horizon horizon)
     {
-        for (var i = timeline; i > WalTree.Nowhere; i--)
+        for (var i = horizon.Count - 1; i >= 0; i--)
         {
-            var mark = horizon[i];
-            if (mark.Rank == 0 || mark.Rank > _tree.Reach(i, timeline)) continue;
-            var isLatest = !_promised.TryGetValue(index, out var other) || i > other.Timeline || (i == other.Timeline && mark.Rank > other.Mark.Rank);
-            if (isLatest) _promised[index] = (i, mark);
+            var (marked, mark) = horizon[i];
+            if (marked == WalTree.Nowhere || mark.Rank > _tree.Reach(marked, timeline)) continue;
+            var isLatest = !_promised.TryGetValue(index, out var other) || marked > other.Timeline || (marked == other.Timeline && mark.Rank > other.Mark.Rank);
+            if (isLatest) _promised[index] = (marked, mark);
             return;
         }
     }

@@ -60,7 +60,9 @@ internal readonly struct ReadFit
             if (next[i] == VersionTable.None) continue;
             ref readonly var follower = ref versions[next[i]];
             // What the timeline began with is in every state on it.
-            high = long.Min(high, follower.Timeline == timeline ? follower.Rank - 1 : -1);
+            var isInherited = follower.Timeline != timeline;
+            fits &= !isInherited;
+            high = long.Min(high, isInherited ? -1 : follower.Rank - 1);
         }
 
         fit = new ReadFit(history, read, timeline, shown, high, next);
@@ -69,15 +71,16 @@ internal readonly struct ReadFit
 
     /// <summary>How the read stands to a horizon that it has to contain.</summary>
     /// <param name="horizon">The horizon.</param>
+    /// <param name="visible">What was visible on primaries.</param>
     /// <param name="start">When the read started.</param>
-    public Fate Against(Horizon horizon, long start)
+    public Fate Against(Horizon horizon, VisibleCommits visible, long start)
     {
         var fate = Containment(_history.Tree, horizon, Timeline, High);
         if (IsPrefix || fate == Fate.Misses) return fate;
         foreach (var index in Next)
         {
             if (index == VersionTable.None || !horizon.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
-            if (_history.AcknowledgedAt(index) < start) return Fate.Misses;
+            if (visible.IsVisible(index, start)) return Fate.Misses;
             if (fate == Fate.Contains) fate = Fate.NotYetVisible;
         }
 
@@ -85,16 +88,16 @@ internal readonly struct ReadFit
     }
 
     /// <summary>
-    /// How a read on a primary stands to itself: a commit before one that it shows, and acknowledged before it started, cannot be missing.
+    /// How a read on a primary stands to itself: a commit before one that it shows, and certainly visible when it started, cannot be missing.
     /// </summary>
-    public Fate AgainstItself(long start)
+    public Fate AgainstItself(VisibleCommits visible, long start)
     {
         if (IsPrefix || Shown == VersionTable.None) return Fate.Contains;
         var fate = Fate.Contains;
         foreach (var index in Next)
         {
             if (index == VersionTable.None || IsLater(_history.Versions[index], _history.Versions[Shown])) continue;
-            if (_history.AcknowledgedAt(index) < start) return Fate.Misses;
+            if (visible.IsVisible(index, start)) return Fate.Misses;
             fate = Fate.NotYetVisible;
         }
 
@@ -107,9 +110,9 @@ internal readonly struct ReadFit
         var fate = Fate.Contains;
         for (var i = 0; i < horizon.Count; i++)
         {
-            var marked = horizon[i].Rank;
-            if (marked == 0 || marked <= (i == timeline ? rank : tree.Reach(i, timeline))) continue;
-            if (i >= timeline) return Fate.Misses;
+            var (marked, mark) = horizon[i];
+            if (mark.Rank <= (marked == timeline ? rank : tree.Reach(marked, timeline))) continue;
+            if (marked >= timeline) return Fate.Misses;
             fate = Fate.WentOnWithout;
         }
 
@@ -117,17 +120,32 @@ internal readonly struct ReadFit
     }
 
     /// <summary>The mark of a horizon that a state does not contain; the latest one where the state contains them all.</summary>
-    public static (int Timeline, Mark Mark) Missed(WalTree tree, Horizon horizon, int timeline, long rank)
+    public static (int Timeline, Mark Mark) Missed(Horizon horizon, int timeline, long rank)
     {
-        var latest = 0;
-        for (var i = horizon.Count - 1; i >= 0; i--)
+        for (var i = horizon.Count - 1; i >= 0 && horizon[i].Timeline >= timeline; i--)
         {
-            if (horizon[i].Rank == 0) continue;
-            if (i >= timeline && horizon[i].Rank > (i == timeline ? rank : -1)) return (i, horizon[i]);
-            latest = int.Max(latest, i);
+            if (horizon[i].Timeline > timeline || horizon[i].Mark.Rank > rank) return horizon[i];
         }
 
-        return (latest, horizon[latest]);
+        return horizon.Count > 0 ? horizon[horizon.Count - 1] : default;
+    }
+
+    /// <summary>The latest timeline that a read fits, of which it is known that it fits the one on which what it shows last was committed.</summary>
+    public static int LatestTimeline(History history, in Operation read, int earliest)
+    {
+        var (rank, without) = (0L, new List<(int Timeline, long Rank)>());
+        for (var i = 0; i < read.RowCount; i++)
+        {
+            ref readonly var row = ref history.Columns.Rows[read.FirstRow + i];
+            var shown = history.Versions.Find(row.Key, row.Version, row.Value);
+            if (shown != VersionTable.None && history.Versions[shown].Timeline == earliest) rank = long.Max(rank, history.Versions[shown].Rank);
+
+            // A failed write that was shown says nothing about what followed it.
+            if (shown == VersionTable.None && row.Version > 0) continue;
+            foreach (var follower in history.Versions.All(row.Key, row.Version + 1)) without.Add((history.Versions[follower].Timeline, history.Versions[follower].Rank));
+        }
+
+        return history.Tree.Latest(earliest, rank, without);
     }
 
     private static bool IsLater(in CommittedVersion one, in CommittedVersion other) =>

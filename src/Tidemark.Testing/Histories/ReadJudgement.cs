@@ -13,17 +13,17 @@ internal readonly record struct ReadJudgement(Fate Written, Fate Seen, Fate Fres
 
     public Fate Worst => (Fate)int.Max(int.Max((int)Written, (int)Seen), int.Max((int)Fresh, (int)Prefix));
 
-    public static ReadJudgement Of(ReadFit fit, in Operation read, SessionHorizons sessions, Horizon fresh)
+    public static ReadJudgement Of(ReadFit fit, in Operation read, SessionHorizons sessions, Horizon fresh, VisibleCommits visible)
     {
-        var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), read.Start) : Fate.Contains;
-        var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), read.Start) : Fate.Contains;
+        var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), visible, read.Start) : Fate.Contains;
+        var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), visible, read.Start) : Fate.Contains;
 
         // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
         if (read.Asks(ReadGuarantees.MonotonicReads) && written != Fate.Misses && seen != Fate.Misses)
-            seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), read.Start));
+            seen = (Fate)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), visible, read.Start));
 
         // What history went on without makes nothing stale; only what is missed does.
-        var freshness = read.MaxStaleness >= 0 ? fit.Against(fresh, read.Start) : Fate.Contains;
-        return new ReadJudgement(written, seen, freshness, fit.AgainstItself(read.Start));
+        var freshness = read.MaxStaleness >= 0 ? fit.Against(fresh, visible, read.Start) : Fate.Contains;
+        return new ReadJudgement(written, seen, freshness, fit.AgainstItself(visible, read.Start));
     }
 }

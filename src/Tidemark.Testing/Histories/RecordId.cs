@@ -8,6 +8,7 @@ internal enum RecordKind
     Commit,
     Fork,
     Loss,
+    Settlement,
 }
 
 /// <summary>Which record of a history: its kind, and its number among those of its kind in the order they were added, from 0.</summary>
@@ -20,6 +21,7 @@ internal readonly record struct RecordId(RecordKind Kind, int Index)
         RecordKind.Commit => $"Commit record {Index}",
         RecordKind.Fork => $"Fork {Index}",
         RecordKind.Loss => $"Report of a loss {Index}",
+        RecordKind.Settlement => $"Settlement {Index}",
         _ => "The history",
     };
 }

@@ -6,19 +6,19 @@ namespace Tidemark.Testing;
 /// </summary>
 internal sealed class SessionHorizons
 {
+    private const int PerSession = 3;
+
     private readonly WalTree _tree;
-    private readonly Horizons _horizons;
-    private readonly Horizons _handedOver;
-    private readonly Horizons _scratch;
+    private readonly Horizon[] _horizons;
+    private readonly Dictionary<int, Horizon[]> _handedOver = [];
     private readonly long[] _toldAt;
     private readonly Dictionary<int, List<long>> _reports = [];
 
     public SessionHorizons(History history)
     {
         _tree = history.Tree;
-        _horizons = new Horizons(3 * history.ClientCount, _tree.Count);
-        _handedOver = new Horizons(3 * history.Columns.HandOvers.Count, _tree.Count);
-        _scratch = new Horizons(1, _tree.Count);
+        _horizons = new Horizon[PerSession * history.ClientCount];
+        for (var i = 0; i < _horizons.Length; i++) _horizons[i] = new Horizon();
         _toldAt = new long[history.ClientCount];
         Array.Fill(_toldAt, long.MinValue);
         foreach (var loss in history.Columns.Losses)
@@ -26,89 +26,75 @@ internal sealed class SessionHorizons
             if (!_reports.TryGetValue(loss.Client, out var times)) _reports.Add(loss.Client, times = []);
             times.Add(loss.Time);
         }
+
+        foreach (var times in _reports.Values) times.Sort();
     }
 
-    public Horizon Written(int client) => _horizons[3 * client];
+    public Horizon Written(int client) => _horizons[PerSession * client];
 
-    public Horizon Seen(int client) => _horizons[(3 * client) + 1];
+    public Horizon Seen(int client) => _horizons[(PerSession * client) + 1];
 
-    public Horizon Carried(int client) => _horizons[(3 * client) + 2];
+    public Horizon Carried(int client) => _horizons[(PerSession * client) + 2];
 
     /// <summary>Raises one of a session's horizons by what an operation showed or did.</summary>
     /// <remarks>Of what had begun when the session was told of a loss, only what history went on with binds it still.</remarks>
     public void Raise(Horizon horizon, in Operation operation, int timeline, Mark mark)
     {
         var toldAt = _toldAt[operation.Client];
-        if (toldAt < operation.Start || !IsLostBefore(toldAt, timeline, mark.Rank))
-        {
-            horizon.Raise(timeline, mark);
-            return;
-        }
-
-        var scratch = _scratch[0];
-        scratch.Clear();
-        scratch.Raise(timeline, mark);
-        scratch.Restart(_tree, timeline, _tree.Final);
-        horizon.Raise(scratch);
+        if (toldAt >= operation.Start && IsLostBefore(toldAt, timeline, mark.Rank)) (timeline, mark) = Horizon.Kept(_tree, (timeline, mark), _tree.Final);
+        horizon.Raise(_tree, timeline, mark);
     }
 
     /// <summary>The session was told that it lost something: it starts again where history parted from it.</summary>
     public void Tell(LossRecord loss)
     {
         _toldAt[loss.Client] = loss.Time;
-        for (var i = 3 * loss.Client; i < (3 * loss.Client) + 3; i++)
-        {
-            for (var timeline = 0; timeline < _tree.Count; timeline++)
-            {
-                if (IsLostBefore(loss.Time, timeline, _horizons[i][timeline].Rank)) _horizons[i].Restart(_tree, timeline, _tree.Final);
-            }
-        }
+        for (var i = 0; i < PerSession; i++)
+            _horizons[(PerSession * loss.Client) + i].Restart(_tree, _tree.Final, lost => IsLostBefore(loss.Time, lost.Timeline, lost.Mark.Rank));
     }
 
     /// <summary>
     /// A read was answered from a history that went on without something of its session, which starts again there. Says whether
     /// the session was told no later than by the answer.
     /// </summary>
-    public bool GoOn(in Operation read, int current)
+    public bool GoOn(Operation read, int current)
     {
         var isTold = true;
-        for (var i = 3 * read.Client; i < (3 * read.Client) + 3; i++)
+        for (var i = 0; i < PerSession; i++)
         {
             // What the read did not ask about need not be told with it.
-            if (!read.Asks(i == 3 * read.Client ? ReadGuarantees.ReadYourWrites : ReadGuarantees.MonotonicReads)) continue;
-            for (var timeline = 0; timeline < current; timeline++)
+            if (!read.Asks(i == 0 ? ReadGuarantees.ReadYourWrites : ReadGuarantees.MonotonicReads)) continue;
+            _horizons[(PerSession * read.Client) + i].Restart(_tree, current, lost =>
             {
-                var rank = _horizons[i][timeline].Rank;
-                if (rank == 0 || rank <= _tree.Reach(timeline, current)) continue;
-                isTold &= IsTold(read, _tree.PartedNotBefore(timeline, current));
-                _horizons[i].Restart(_tree, timeline, current);
-            }
+                if (lost.Timeline >= current || lost.Mark.Rank <= _tree.Reach(lost.Timeline, current)) return false;
+                isTold &= IsTold(read, _tree.PartedNotBefore(lost.Timeline, current));
+                return true;
+            });
         }
 
         return isTold;
     }
 
-    public void Export(int handOver, int from)
-    {
-        for (var i = 0; i < 3; i++) _horizons[(3 * from) + i].CopyTo(_handedOver[(3 * handOver) + i]);
-    }
+    public void Export(int handOver, int from) => _handedOver.Add(handOver, [.. Enumerable.Range(PerSession * from, PerSession).Select(i => _horizons[i].Copy())]);
 
     public void Import(int handOver, int to)
     {
-        for (var i = 0; i < 3; i++) _horizons[(3 * to) + i].Raise(_handedOver[(3 * handOver) + i]);
+        if (!_handedOver.Remove(handOver, out var given)) return;
+        for (var i = 0; i < PerSession; i++) _horizons[(PerSession * to) + i].Raise(_tree, given[i]);
     }
+
+    /// <summary>Whether the session was told of a loss while a read was under way.</summary>
+    public bool IsTold(in Operation read) => IsTold(read, long.MinValue);
 
     private bool IsLostBefore(long time, int timeline, long rank) =>
         rank > 0 && rank > _tree.Reach(timeline, _tree.Final) && _tree.PartedNotBefore(timeline, _tree.Final) <= time;
 
+    // Whether a report came while the read was under way, and not before history parted.
     private bool IsTold(in Operation read, long partedNotBefore)
     {
         if (!_reports.TryGetValue(read.Client, out var times)) return false;
-        foreach (var time in times)
-        {
-            if (time >= read.Start && time <= read.End && time >= partedNotBefore) return true;
-        }
-
-        return false;
+        var first = times.BinarySearch(long.Max(read.Start, partedNotBefore));
+        if (first < 0) first = ~first;
+        return first < times.Count && times[first] <= read.End;
     }
 }

@@ -8,12 +8,11 @@ internal sealed class SessionLanes
 {
     private readonly int[] _laneOf;
 
-    public SessionLanes(History history)
+    public SessionLanes(History history, HistoryBranch branch)
     {
-        if (history.Tree.Count > 2) throw new NotSupportedException("A history with a fork cannot be exported: other checkers know of one timeline.");
         var operations = history.Columns.Operations;
         _laneOf = new int[operations.Count];
-        ByStart = TimeOrder.Of(operations.Count, i => operations[i].Start);
+        ByStart = [.. TimeOrder.Of(operations.Count, i => operations[i].Start).Where(branch.Contains)];
         var lanes = new List<(int Lane, long End)>[history.ClientCount];
         foreach (var index in ByStart)
         {
@@ -30,7 +29,7 @@ internal sealed class SessionLanes
 
     public int Count { get; private set; }
 
-    /// <summary>The operations in the order in which they started.</summary>
+    /// <summary>The operations of the branch in the order in which they started.</summary>
     public int[] ByStart { get; }
 
     public int this[int operation] => _laneOf[operation];

@@ -48,6 +48,12 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         return None;
     }
 
+    /// <summary>The entries of one version of a key, on whichever timelines.</summary>
+    public IEnumerable<int> All(int key, int version)
+    {
+        for (var i = First(key, version); i < keyStarts[key + 1] && versions[i].Version == version; i++) yield return i;
+    }
+
     /// <summary>Both at once: the version that a row shows, and the next one in the history of a timeline.</summary>
     public (int Shown, int Next) Locate(in ShownRow row, int timeline)
     {

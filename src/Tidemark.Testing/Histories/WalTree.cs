@@ -9,27 +9,32 @@ internal sealed class WalTree
     /// <summary>The index of what no WAL has.</summary>
     public const int Nowhere = 0;
 
+    /// <summary>The index of the timeline that all others came out of.</summary>
+    public const int Root = 1;
+
     private readonly uint[] _numbers;
     private readonly int[] _parents;
     private readonly long[] _begins;
     private readonly long[] _notBefore;
-    private readonly long[] _reach;
+    private readonly int[] _depths;
+    private readonly int[] _jumps;
+    private readonly WalTreeOrder _order;
 
     private WalTree(uint[] numbers, int[] parents, long[] begins, long[] notBefore)
     {
         (_numbers, _parents, _begins, _notBefore) = (numbers, parents, begins, notBefore);
-        _reach = new long[Count * Count];
-        Array.Fill(_reach, -1);
-        for (var of = 0; of < Count; of++)
+        (_depths, _jumps) = (new int[Count], new int[Count]);
+
+        // Jump pointers (Myers 1983): one ancestor more for each timeline, and every ancestor is reached in a logarithmic number of steps.
+        for (var i = 1; i < Count; i++)
         {
-            var kept = long.MaxValue;
-            for (var on = of; ; on = parents[on])
-            {
-                _reach[(on * Count) + of] = kept;
-                if (on <= 1) break;
-                kept = begins[on];
-            }
+            var parent = parents[i];
+            _depths[i] = _depths[parent] + 1;
+            var isTwice = _depths[parent] - _depths[_jumps[parent]] == _depths[_jumps[parent]] - _depths[_jumps[_jumps[parent]]];
+            _jumps[i] = isTwice ? _jumps[_jumps[parent]] : parent;
         }
+
+        _order = new WalTreeOrder(parents, begins);
     }
 
     /// <summary>How many timelines there are, with nowhere.</summary>
@@ -39,7 +44,13 @@ internal sealed class WalTree
     public int Final => Count - 1;
 
     /// <summary>How far along timeline <paramref name="on"/> the history of timeline <paramref name="of"/> goes; -1 where that is none of it.</summary>
-    public long Reach(int on, int of) => _reach[(on * Count) + of];
+    public long Reach(int on, int of)
+    {
+        if (on == of) return long.MaxValue;
+        if (on > of || on == Nowhere) return -1;
+        var child = Ancestor(of, _depths[on] + 1);
+        return child != Nowhere && _parents[child] == on ? _begins[child] : -1;
+    }
 
     /// <summary>The rank at which a timeline began.</summary>
     public long Begin(int timeline) => _begins[timeline];
@@ -50,12 +61,10 @@ internal sealed class WalTree
     /// <summary>The last timeline that two have in common; nowhere for what no WAL has.</summary>
     public int Common(int one, int other)
     {
+        if (_depths[one] > _depths[other]) one = Ancestor(one, _depths[other]);
+        else other = Ancestor(other, _depths[one]);
         while (one != other)
-        {
-            if (one > other) one = _parents[one];
-            else other = _parents[other];
-        }
-
+            (one, other) = _jumps[one] == _jumps[other] ? (_parents[one], _parents[other]) : (_jumps[one], _jumps[other]);
         return one;
     }
 
@@ -63,9 +72,23 @@ internal sealed class WalTree
     public long PartedNotBefore(int lost, int current)
     {
         var common = Common(lost, current);
-        var child = current;
-        while (child != common && _parents[child] != common) child = _parents[child];
-        return _notBefore[child];
+        return _notBefore[common == current ? current : Ancestor(current, _depths[common] + 1)];
+    }
+
+    /// <summary>
+    /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places; <paramref name="on"/>
+    /// itself counts.
+    /// </summary>
+    /// <param name="on">The timeline.</param>
+    /// <param name="rank">How far along it the history goes at least.</param>
+    /// <param name="without">Places, each a timeline and a rank. The list is used up.</param>
+    public int Latest(int on, long rank, List<(int Timeline, long Rank)> without) => _order.Latest(on, rank, without);
+
+    // The ancestor of a timeline at a depth; the timeline itself where it is not deeper.
+    private int Ancestor(int timeline, int depth)
+    {
+        while (_depths[timeline] > depth) timeline = _depths[_jumps[timeline]] >= depth ? _jumps[timeline] : _parents[timeline];
+        return timeline;
     }
 
     /// <summary>The index of a timeline by its number; -1 when there is none.</summary>
