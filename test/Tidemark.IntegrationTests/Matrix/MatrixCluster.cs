@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using Tidemark.Testing;
 
 namespace Tidemark.Matrix;
@@ -48,24 +49,48 @@ public class MatrixCluster(Way way) : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A data source that reaches the cluster this way.</summary>
-    public TidemarkDataSource Connect()
+    /// <summary>A data source that reaches the cluster this way, once plain Npgsql does.</summary>
+    public async Task<TidemarkDataSource> ConnectAsync()
     {
         var builder = new TidemarkDataSourceBuilder();
-        foreach (var (name, connectionString) in Addresses()) builder.AddNode(name, connectionString);
+        foreach (var (name, connectionString) in Addresses())
+        {
+            // After a restart PgBouncer refuses logins until its next attempt.
+            while (!await AnswersAsync(connectionString)) await Task.Delay(50, Stop);
+            builder.AddNode(name, connectionString);
+        }
+
         return builder.Build();
     }
 
     public static StoreContext CreateContext(TidemarkDataSource source) =>
         new(new DbContextOptionsBuilder<StoreContext>().UseTidemark(source).Options);
 
-    /// <summary>Promotes a replica, the other follows it, and the names lead where they belong then, as those of a managed service do.</summary>
+    /// <summary>
+    /// Promotes a replica, the other follows it, and the names lead where they belong then, as those of a managed service do.
+    /// </summary>
     public async Task PromoteAsync(string name)
     {
         await Cluster[name].PromoteAsync(cancellationToken: Stop);
         _writer?.Direct(Cluster.Primary.Port);
         _reader?.Direct(Cluster.Replicas.Select(replica => replica.Port));
         _reader?.CutConnections();
+    }
+
+    private static async Task<bool> AnswersAsync(string connectionString)
+    {
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
+        try
+        {
+            await connection.OpenAsync(Stop);
+            await using var command = new NpgsqlCommand("SELECT 1", connection);
+            await command.ExecuteScalarAsync(Stop);
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
     }
 
     private IEnumerable<(string Name, string ConnectionString)> Addresses() => way switch

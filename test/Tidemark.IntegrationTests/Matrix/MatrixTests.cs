@@ -7,7 +7,10 @@ using Tidemark.Testing;
 
 namespace Tidemark.Matrix;
 
-/// <summary>The promises of sessions, positions and failover, for each way to reach the cluster. One cluster serves a way; promotions have their own.</summary>
+/// <summary>
+/// The promises of sessions, positions and failover, for each way to reach the cluster. One cluster serves a way; promotions have
+/// their own.
+/// </summary>
 public abstract class MatrixTests(MatrixCluster matrix, Way way)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -44,7 +47,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [Fact]
     public async Task Reads_are_answered_by_every_replica()
     {
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         var answered = new HashSet<int>();
         await UntilAsync(async () =>
         {
@@ -58,7 +61,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [MemberData(nameof(Writers))]
     public async Task A_session_reads_its_own_write(string by)
     {
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         foreach (var replay in (string[])["running", "paused on pg-2", "50 ms late"])
         {
             await ReplayAsync(replay);
@@ -87,7 +90,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     public async Task A_counter_never_goes_back_over_sessions_that_hand_over_tokens()
     {
         var id = await Cluster.MakeItemAsync("0");
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         await ReplayAsync("50 ms late");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         var raising = RaiseAsync(id, over.Token);
@@ -115,7 +118,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [Fact]
     public async Task A_write_hidden_in_a_read_runs_once_and_belongs_to_the_session()
     {
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         for (var i = 0; i < 5; i++)
         {
             using var session = source.BeginSession();
@@ -130,13 +133,14 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [Fact]
     public async Task Sessions_at_once_see_no_violation()
     {
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         await ReplayAsync("50 ms late");
         try
         {
             await using var router = WorkloadRouter.Tidemark(source);
             await using var recorder = await HistoryRecorder.StartAsync(Cluster, cancellationToken: Stop);
-            var report = await HistoryWorkload.RunAsync(recorder, router, new HistoryWorkloadOptions { Duration = TimeSpan.FromSeconds(3) }, Stop);
+            var options = new HistoryWorkloadOptions { Duration = TimeSpan.FromSeconds(3) };
+            var report = await HistoryWorkload.RunAsync(recorder, router, options, Stop);
             TestContext.Current.TestOutputHelper!.WriteLine(report.ToString());
 
             report.Violations.ShouldBeEmpty(string.Join('\n', report.Examples));
@@ -153,7 +157,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [Fact]
     public async Task A_clean_restart_of_the_primary_reports_no_loss()
     {
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         var lost = LossesOf(source);
         using var session = source.BeginSession();
         var name = NextName();
@@ -178,7 +182,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         // What the WAL writer has not written yet exists in the server's memory only.
         await Cluster.Primary.RunAsync("ALTER SYSTEM SET wal_writer_delay = '10s'");
         await Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
-        await using var source = matrix.Connect();
+        await using var source = await matrix.ConnectAsync();
         var lost = LossesOf(source);
         using var session = source.BeginSession();
         var name = NextName();
@@ -201,8 +205,13 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         // Later WAL passes the position of what was lost.
         await Cluster.Primary.RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");
         await Cluster.WaitForReplayAsync(Stop);
-        (await EventuallyAsync(() => CountAsync(source, name))).ShouldBe(0);
-        lost.ShouldContain(loss => loss.WasWritten);
+
+        // Reported from the next probe on (docs/guarantees.md, limits): a replica may answer before that.
+        await UntilAsync(async () =>
+        {
+            (await EventuallyAsync(() => CountAsync(source, name))).ShouldBe(0);
+            return lost.Any(loss => loss.WasWritten);
+        });
     }
 
     [Fact]
@@ -210,7 +219,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     {
         await using var own = new MatrixCluster(way);
         await own.InitializeAsync();
-        await using var source = own.Connect();
+        await using var source = await own.ConnectAsync();
         var lost = LossesOf(source);
         using var session = source.BeginSession();
         await Ways["an EF save"](source, "kept");
@@ -248,7 +257,8 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
 
     private static string CountSql(string name) => $"SELECT count(*) FROM items WHERE name = '{name}'";
 
-    private static async Task<long> CountAsync(TidemarkDataSource source, string name) => (await source.ReadAsync<long>(CountSql(name))).Value;
+    private static async Task<long> CountAsync(TidemarkDataSource source, string name) =>
+        (await source.ReadAsync<long>(CountSql(name))).Value;
 
     private static async Task<long> CountByEfAsync(TidemarkDataSource source, string name)
     {

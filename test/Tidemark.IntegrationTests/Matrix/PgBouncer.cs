@@ -8,8 +8,8 @@ using Tidemark.Testing;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// One PgBouncer in transaction mode in front of one server, on a loopback port. It ends with this object, and with the test process, even if
-/// that is killed. As root it runs as the unprivileged user of the servers.
+/// One PgBouncer in transaction mode in front of one server, on a loopback port. It ends with this object, and with the test process,
+/// even if that is killed. As root it runs as the unprivileged user of the servers.
 /// </summary>
 internal sealed class PgBouncer : IAsyncDisposable
 {

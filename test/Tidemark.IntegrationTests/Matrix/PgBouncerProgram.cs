@@ -3,8 +3,8 @@ using Tidemark.Testing;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// PgBouncer from <c>PATH</c> or the usual places. If it is not installed, apt-get downloads the package and its libraries into the cache of
-/// Tidemark.Testing, without installing anything.
+/// PgBouncer from <c>PATH</c> or the usual places. If it is not installed, apt-get downloads the package and its libraries into the
+/// cache of Tidemark.Testing, without installing anything.
 /// </summary>
 /// <param name="Path">The program.</param>
 /// <param name="Libraries">The folder of its libraries; null if the system has them.</param>
@@ -15,7 +15,7 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
     private static PgBouncerProgram? _found;
 
     /// <summary>Finds PgBouncer or fetches it.</summary>
-    /// <exception cref="InvalidOperationException">PgBouncer is not on this machine and cannot be fetched; the message names what to install.</exception>
+    /// <exception cref="InvalidOperationException">PgBouncer is not there and cannot be fetched; the message names what to install.</exception>
     public static async Task<PgBouncerProgram> ObtainAsync(CancellationToken cancellationToken)
     {
         await Gate.WaitAsync(cancellationToken);
@@ -31,7 +31,8 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
 
     private static PgBouncerProgram? Find(SearchEnvironment environment)
     {
-        var installed = environment.Path.Concat(UsualPlaces).Select(folder => System.IO.Path.Combine(folder, "pgbouncer")).FirstOrDefault(File.Exists);
+        var installed = environment.Path.Concat(UsualPlaces)
+            .Select(folder => System.IO.Path.Combine(folder, "pgbouncer")).FirstOrDefault(File.Exists);
         return installed is not null ? new PgBouncerProgram(installed, Libraries: null) : InFolder(Folder(environment));
     }
 
@@ -95,6 +96,9 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
 
     private static InvalidOperationException Missing(string reason) => new($"""
         PgBouncer is not on this machine and could not be fetched: {reason}
-        Install it (Debian, Ubuntu: apt-get install pgbouncer; Fedora: dnf install pgbouncer; macOS: brew install pgbouncer) and run the tests again.
+        Install it and run the tests again:
+          Debian, Ubuntu     apt-get install pgbouncer
+          Fedora             dnf install pgbouncer
+          macOS              brew install pgbouncer
         """);
 }

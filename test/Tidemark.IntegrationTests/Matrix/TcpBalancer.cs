@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// One address in front of several servers, as a Kubernetes service, a reader endpoint or HAProxy in TCP mode: each new connection goes to the
-/// next server in turn. A server that refuses is skipped.
+/// One address in front of several servers, as a Kubernetes service, a reader endpoint or HAProxy in TCP mode: each new connection
+/// goes to the next server in turn. A server that refuses is skipped.
 /// </summary>
 internal sealed class TcpBalancer : IAsyncDisposable
 {
@@ -69,10 +69,10 @@ internal sealed class TcpBalancer : IAsyncDisposable
             {
                 using var server = await ConnectAsync();
                 client.NoDelay = server.NoDelay = true;
-                await Task.WhenAny(
-                    client.GetStream().CopyToAsync(server.GetStream(), _stop.Token), server.GetStream().CopyToAsync(client.GetStream(), _stop.Token));
+                var (up, down) = (client.GetStream(), server.GetStream());
+                await Task.WhenAny(up.CopyToAsync(down, _stop.Token), down.CopyToAsync(up, _stop.Token));
             }
-            catch (Exception e) when (e is SocketException or IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception e) when (e is SocketException or IOException or OperationCanceledException or InvalidOperationException)
             {
                 // One side closed the connection, or no server accepts.
             }
@@ -91,7 +91,8 @@ internal sealed class TcpBalancer : IAsyncDisposable
             var server = new TcpClient();
             try
             {
-                await server.ConnectAsync(IPAddress.Loopback, servers[(uint)Interlocked.Increment(ref _turn) % (uint)servers.Length], _stop.Token);
+                var next = servers[(uint)Interlocked.Increment(ref _turn) % (uint)servers.Length];
+                await server.ConnectAsync(IPAddress.Loopback, next, _stop.Token);
                 return server;
             }
             catch (SocketException) when (attempt < servers.Length)
