@@ -65,6 +65,16 @@ internal sealed class MutantCompiler
         return null;
     }
 
+    /// <summary>Returns whether the file compiles in its program, which is quicker than writing the assembly.</summary>
+    /// <param name="file">The full path of the file.</param>
+    /// <param name="source">The text of the file.</param>
+    public bool Accepts(string file, string source)
+    {
+        var tree = CSharpSyntaxTree.ParseText(source, ParseOptions, file, Encoding.UTF8);
+        var model = _original.ReplaceSyntaxTree(_trees[file], tree).GetSemanticModel(tree);
+        return !model.GetDiagnostics().Any(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+    }
+
     private static IEnumerable<string> ArgumentsOf(string project)
     {
         string[] command =

@@ -10,6 +10,7 @@ namespace Tidemark.Mutations;
 /// </summary>
 internal sealed class MutationRun(string root, MutationOptions options)
 {
+    private const string Unchanged = "(unchanged)";
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
     private static readonly string[] WorldFilter = ["-class", TestClasses.Worlds, "-method-", "*.A_planted_fault_is_caught"];
 
@@ -41,7 +42,7 @@ internal sealed class MutationRun(string root, MutationOptions options)
         for (var i = 0; i < mutants.Count; i++) results[i] = Known(mutants[i], sources);
         if (results.Contains(null))
         {
-            if (await CheckUnchangedAsync(compiler, rest) is not { } limit) return 2;
+            if (await CheckUnchangedAsync(compiler, sources, rest) is not { } limit) return 2;
             using var folders = new TestFolders(Built, options.Parallel);
             var done = results.Count(result => result is not null);
             await Parallel.ForAsync(0, mutants.Count, new ParallelOptions { MaxDegreeOfParallelism = options.Parallel }, async (i, _) =>
@@ -75,7 +76,8 @@ internal sealed class MutationRun(string root, MutationOptions options)
             .SelectMany(file => MutantFinder.Find(file, File.ReadAllText(Path.Combine(_source, file)), compiler.ParseOptions))
             .GroupBy(mutant => (mutant.File, mutant.Member))
             .SelectMany(member => options.PerMember == 0 ? member.AsEnumerable()
-                : member.OrderBy(mutant => mutant.Rank, StringComparer.Ordinal).Take(options.PerMember));
+                : member.OrderBy(mutant => mutant.Rank, StringComparer.Ordinal)
+                    .Where(mutant => compiler.Accepts(Path.Combine(_source, mutant.File), mutant.Source)).Take(options.PerMember));
         var byHand = _plan.Guards.Where(guard => files.Contains(guard.File)).Select(Apply);
         return [.. byHand.Concat(derived)
             .Where(mutant => options.Match is not { } text || mutant.Id.Contains(text, StringComparison.Ordinal))
@@ -109,8 +111,9 @@ internal sealed class MutationRun(string root, MutationOptions options)
     }
 
     /// <summary>Runs everything against the unchanged program. Returns the time limit for a stage, or null if a test fails.</summary>
-    private async Task<TimeSpan?> CheckUnchangedAsync(MutantCompiler compiler, string[] rest)
+    private async Task<TimeSpan?> CheckUnchangedAsync(MutantCompiler compiler, string sources, string[] rest)
     {
+        if (_results.Find(Unchanged) is { } known && known.Sources == sources) return LimitOf(known.Seconds);
         using var folder = new TestFolder(Built);
         if (compiler.Compile(file: null, "", folder.Assembly) is { } error) throw new InvalidOperationException(error);
         var watch = Stopwatch.StartNew();
@@ -122,8 +125,11 @@ internal sealed class MutationRun(string root, MutationOptions options)
         }
 
         Progress($"Without mutants all tests pass in {watch.Elapsed.TotalSeconds:0} s.");
-        return (3 * watch.Elapsed) + Grace;
+        _results.Add(new MutantResult(Unchanged, sources, MutantOutcome.Survived, By: null, watch.Elapsed.TotalSeconds));
+        return LimitOf(watch.Elapsed.TotalSeconds);
     }
+
+    private static TimeSpan LimitOf(double seconds) => (3 * TimeSpan.FromSeconds(seconds)) + Grace;
 
     private async Task<(MutantOutcome Outcome, string? By)> JudgeAsync(
         MutantCompiler compiler, Mutant mutant, TestFolder folder, IReadOnlyList<string> covering, string[] rest, TimeSpan limit)

@@ -24,6 +24,8 @@ internal sealed class TestClasses
             foreach (var type in root.DescendantNodes().OfType<ClassDeclarationSyntax>().Where(IsTestClass))
                 _classes.Add(($"{NamespaceOf(type)}.{type.Identifier.ValueText}", mentions));
         }
+
+        if (!_classes.Exists(test => test.Name == Worlds)) throw new InvalidDataException($"{folder} has no test class {Worlds}.");
     }
 
     /// <summary>The classes that mention a type of the file, or that have its name.</summary>

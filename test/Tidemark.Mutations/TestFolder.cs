@@ -56,6 +56,6 @@ internal sealed partial class TestFolder : IDisposable
         return FailedTest().Match(await output) is { Success: true } failed ? failed.Groups["name"].Value : $"exit code {process.ExitCode}";
     }
 
-    [GeneratedRegex(@"^\s+(?<name>Tidemark\..*) \[FAIL\]", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^\s+(?<name>Tidemark\.[\w.]+).* \[FAIL\]", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex FailedTest();
 }
