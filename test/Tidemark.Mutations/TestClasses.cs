@@ -1,0 +1,52 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Tidemark.Mutations;
+
+/// <summary>
+/// The test classes without servers, by the names that their source mentions: which of them are likely to notice a change in a file.
+/// </summary>
+internal sealed class TestClasses
+{
+    /// <summary>The class that runs simulated worlds.</summary>
+    public const string Worlds = "Tidemark.Testing.SimulationTests";
+
+    private readonly List<(string Name, HashSet<string> Mentions)> _classes = [];
+
+    public TestClasses(string folder)
+    {
+        foreach (var file in Directory.EnumerateFiles(folder, "*.cs").Order(StringComparer.Ordinal))
+        {
+            var root = CSharpSyntaxTree.ParseText(File.ReadAllText(file)).GetRoot();
+            var mentions = root.DescendantTokens()
+                .Where(token => token.IsKind(SyntaxKind.IdentifierToken)).Select(token => token.ValueText).ToHashSet();
+            foreach (var type in root.DescendantNodes().OfType<ClassDeclarationSyntax>().Where(IsTestClass))
+                _classes.Add(($"{NamespaceOf(type)}.{type.Identifier.ValueText}", mentions));
+        }
+
+        if (!_classes.Exists(test => test.Name == Worlds)) throw new InvalidDataException($"{folder} has no test class {Worlds}.");
+    }
+
+    /// <summary>The classes that mention a type of the file, or that have its name.</summary>
+    public IReadOnlyList<string> Covering(string file, string source)
+    {
+        var types = TypesIn(source).Append(Path.GetFileNameWithoutExtension(file)).ToHashSet();
+        return [.. _classes.Where(test => test.Name != Worlds && types.Overlaps(test.Mentions)).Select(test => test.Name)];
+    }
+
+    /// <summary>The classes that mention any of the types; tests of other assemblies alone do not.</summary>
+    public IReadOnlyList<string> About(IReadOnlySet<string> types) =>
+        [.. _classes.Where(test => test.Name != Worlds && types.Overlaps(test.Mentions)).Select(test => test.Name)];
+
+    public static IEnumerable<string> TypesIn(string source) =>
+        CSharpSyntaxTree.ParseText(source).GetRoot().DescendantNodes().OfType<BaseTypeDeclarationSyntax>()
+            .Select(type => type.Identifier.ValueText);
+
+    private static bool IsTestClass(ClassDeclarationSyntax type) => type.Members.OfType<MethodDeclarationSyntax>()
+        .Any(method => method.AttributeLists.SelectMany(list => list.Attributes)
+            .Any(attribute => attribute.Name.ToString() is "Fact" or "Theory"));
+
+    private static string NamespaceOf(ClassDeclarationSyntax type) =>
+        type.Ancestors().OfType<BaseNamespaceDeclarationSyntax>().First().Name.ToString();
+}
