@@ -53,10 +53,9 @@ public sealed class PendingPlacesTests : SessionTestBase
         var seen = new Horizon(isWritten: false);
         for (var i = 0; i < 20_200; i++)
         {
-            var startedAt = new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
-            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: false, startedAt.AddSeconds(i), Backend: i));
-            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: true, startedAt, Backend: 7 + (i % 2)));
-            pending.Add(new PendingSight(new NodeEpoch(0, 1), 1, 0, OnPrimary: true, new object()));
+            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: false, Run(i), Backend: i));
+            pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: true, Run(1), Backend: 7 + (i % 2)));
+            pending.Add(new PendingSight(new NodeEpoch(0, Run(1)), 1, 0, OnPrimary: true, new object()));
             seen.Add(new Stamp(Place((ulong)i), 0));
         }
 
