@@ -81,6 +81,8 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
         public bool RunsCallersCommand => true;
 
+        public bool MayHaveWritten => false;
+
         public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
         {
             var lease = test._source.Cluster.LeaseRead(decision, session: null);

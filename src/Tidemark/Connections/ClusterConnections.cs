@@ -93,11 +93,36 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
     public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session);
 
+    /// <summary>Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.</summary>
+    public Action<ConsistencySession?>? Validate { get; set; }
+
+    /// <summary>Asks the node once more, for callers that cannot await: blocks until it has answered or the probe's time-out is over.</summary>
+    public void Sample(int nodeIndex)
+    {
+        ThrowIfDisposed();
+#pragma warning disable CA2000 // It has no handle to free, and may still be in its setter when the wait is over.
+        var done = new ManualResetEventSlim();
+#pragma warning restore CA2000
+        _ = Monitor.SampleAsync(nodeIndex, CancellationToken.None)
+            .ContinueWith(_ => done.Set(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        done.Wait(CancellationToken.None);
+    }
+
     /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
     public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
     {
         var connection = _pools[nodeIndex].Writes.CreateConnection();
         LeaseWrite(nodeIndex, session).Follow(connection);
+        return connection;
+    }
+
+    /// <inheritdoc cref="CreateWrite(int, ConsistencySession?)"/>
+    /// <param name="nodeIndex">The node.</param>
+    /// <param name="findSession">Finds the session at each opening.</param>
+    public NpgsqlConnection CreateWrite(int nodeIndex, Func<ConsistencySession?> findSession)
+    {
+        var connection = _pools[nodeIndex].Writes.CreateConnection();
+        new WriteLease(this, Monitor.Snapshot.Nodes[nodeIndex], session: null) { FindSession = findSession }.Follow(connection);
         return connection;
     }
 
