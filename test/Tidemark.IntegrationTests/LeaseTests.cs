@@ -70,7 +70,7 @@ public sealed class LeaseTests(StoreCluster shared) : SightsOf, IClassFixture<St
         await connection.CloseAsync();
 
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
-        await Source.WriteAsync("INSERT INTO items (name) VALUES ('written before opening again')");
+        await Source.WriteAsync($"INSERT INTO items (name) VALUES ('written before opening again, {isAsync}')");
         var open = isAsync ? () => connection.OpenAsync(Stop) : (Func<Task>)(() => Task.Run(connection.Open, Stop));
         var refused = await Should.ThrowAsync<RoutingException>(open);
         refused.Message.ShouldContain("OpenReadConnection");
@@ -78,7 +78,7 @@ public sealed class LeaseTests(StoreCluster shared) : SightsOf, IClassFixture<St
 
         foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
         await Cluster.WaitForReplayAsync(Stop);
-        (await connection.ExecuteScalarAsync<long>("SELECT count(*) FROM items WHERE name = 'written before opening again'")).ShouldBe(1);
+        (await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM items WHERE name = 'written before opening again, {isAsync}'")).ShouldBe(1);
     }
 
     [Fact]
