@@ -22,7 +22,8 @@ internal struct ReadAttempts(
     private readonly string? _text;
     private Exception? _last;
 
-    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began bounds what was shown before.
+    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began bounds
+    // what was shown before.
     private readonly long _mark = onNode is null || session is null ? 0 : session.NextMark();
 
     public RouteDecision Decision { get; private set; }

@@ -4,8 +4,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Counts a read while its connection is open. An answer that reaches the caller is an observation of its session at once, and stays under way until the
-/// connection is closed: more may be shown on it. Attempts that were given up showed nothing.
+/// Counts a read while its connection is open. An answer that reaches the caller is an observation of its session at once, and stays under
+/// way until the connection is closed: more may be shown on it. Attempts that were given up showed nothing.
 /// </summary>
 internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session)
 {
@@ -41,8 +41,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     public void HandOut(ReadReopening reopening) => _reopening = reopening;
 
     /// <summary>
-    /// The caller's command, or the connection itself, is about to be given away. On a connection that is not known to be read-only it may write: it counts as a
-    /// write of the session, except on a lone node, where no read can miss it.
+    /// The caller's command, or the connection itself, is about to be given away. On a connection that is not known to be read-only it may
+    /// write: it counts as a write of the session, except on a lone node, where no read can miss it.
     /// </summary>
     public void Sending(NpgsqlConnection connection)
     {

@@ -3,15 +3,15 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Checks a connection for reading that was handed out, each time its user opens it again: the role, the node's status now, and what the session requires. It
-/// cannot be moved, so that a check that fails refuses the opening.
+/// Checks a connection for reading that was handed out, each time its user opens it again: the role, the node's status now, and what the
+/// session requires. It cannot be moved, so that a check that fails refuses the opening.
 /// </summary>
 /// <param name="source">Where it was opened.</param>
 /// <param name="consistency">What its reads ask for.</param>
 /// <param name="node">The name of its node.</param>
 internal sealed class ReadReopening(TidemarkDataSource source, Consistency consistency, string node)
 {
-    /// <summary>Checks an open connection, blocking. Gives the node now, and the session that the connection belongs to from now on.</summary>
+    /// <summary>Checks an open connection, blocking. Returns the node now, and the session that the connection belongs to from now on.</summary>
     /// <exception cref="RoutingException">The node cannot serve the session.</exception>
     public (NodeState Node, ConsistencySession? Session) Check(ReadLease lease, NpgsqlConnection connection)
     {

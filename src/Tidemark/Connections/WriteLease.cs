@@ -5,8 +5,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session, and shows it what the
-/// primary has. The position is pending at the end, unless a commit brought one along. Each opening checks the role and the status of the node.
+/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session,
+/// and shows it what the primary has. The position is pending at the end, unless a commit brought one along. Each opening checks the role
+/// and the status of the node.
 /// </summary>
 internal sealed class WriteLease
 {
@@ -88,7 +89,8 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// What is done on the connection from now until it is closed belongs to the session too: it may have been opened before the session began, or beside it.
+    /// What is done on the connection from now until it is closed belongs to the session too: it may have been opened before the session
+    /// began, or beside it.
     /// </summary>
     public void Join(ConsistencySession session)
     {

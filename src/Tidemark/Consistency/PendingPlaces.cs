@@ -68,10 +68,19 @@ internal sealed class PendingPlaces
 
         // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
         if (same >= 0) _sights[same] = sight with { Connection = _sights[same].Connection, UnderWay = sight.UnderWay + _sights[same].UnderWay };
-        else _sights.Add(sight);
+        else AddFirst(sight);
     }
 
-    /// <summary>A connection was closed on which a node was showing something (<see cref="PendingSight.UnderWay"/>): what it showed has ended somewhere.</summary>
+    // Sessions read from one node or two: a list would begin with room for four.
+    private void AddFirst(in PendingSight sight)
+    {
+        if (_sights.Capacity == 0) _sights.Capacity = 2;
+        _sights.Add(sight);
+    }
+
+    /// <summary>
+    /// A connection was closed on which a node was showing something (<see cref="PendingSight.UnderWay"/>): what it showed has ended somewhere.
+    /// </summary>
     public void EndSight(NodeEpoch node, bool onPrimary)
     {
         foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
@@ -100,7 +109,8 @@ internal sealed class PendingPlaces
                 if (!write.IsOpen(snapshot)) return _marks;
         }
 
-        if (!demands.HasFlag(ConsistencyDemands.Seen) || _sights.Count == 0 || !HasSightsAt(mark) || (mark == 0 && KeepsToPrimary)) return null;
+        if (!demands.HasFlag(ConsistencyDemands.Seen) || _sights.Count == 0 || !HasSightsAt(mark)) return null;
+        if (mark == 0 && KeepsToPrimary) return null;
         if (!mayStay || OnlySight is not { OnPrimary: false } sight) return _marks;
 
         // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has shown.
