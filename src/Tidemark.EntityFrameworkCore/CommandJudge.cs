@@ -47,7 +47,10 @@ internal sealed class CommandJudge(TidemarkDataSource source)
 
         if (ask.IsOnNode) return RouteReason.None;
         if (route.IsRaw || command.CommandSource == CommandSource.FromSqlQuery) return RouteReason.RawSql;
-        return route.Tracks && !source.TracksFromReplicas ? RouteReason.TrackingQuery : RouteReason.None;
+
+        // It reads the primary as any read does that asks for it: on a connection that refuses to write, so that a function in it which writes is found out.
+        if (route.Tracks && !source.TracksFromReplicas) ask = new ReadAsk(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
+        return RouteReason.None;
     }
 
     /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>

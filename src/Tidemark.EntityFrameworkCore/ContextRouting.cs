@@ -1,7 +1,9 @@
+using System.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Tidemark;
 
@@ -33,6 +35,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _judge = new CommandJudge(Source);
         _replicaEntities = Source.TracksFromReplicas ? new ReplicaEntities(Source) : null;
         _own = new ConsistencySession(Source.Cluster.Monitor);
+        FindSession = () => Session;
     }
 
     public TidemarkDataSource Source { get; }
@@ -43,14 +46,17 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
 
+    /// <summary>Finds the session that what is done on the main connection belongs to, whoever opens it.</summary>
+    public Func<ConsistencySession?> FindSession { get; }
+
+    /// <summary>The main connection, where the context has made one itself; <see langword="null"/>: it has not yet.</summary>
+    public NpgsqlConnection? Main { get; set; }
+
     /// <summary>The read-only transaction that the context is in; <see langword="null"/>: none.</summary>
     public Report? Report { get; set; }
 
     /// <summary>The context is saving: a connection that is opened meanwhile is opened and closed by EF Core.</summary>
     public bool IsSaving { get; set; }
-
-    /// <summary>The main connection is about to be opened for a query that only reads.</summary>
-    public bool NextOpeningReads { get; set; }
 
     /// <summary>Where and why the query under way runs there.</summary>
     public RouteDecision UnderWay(IRelationalConnection main) => _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
@@ -117,7 +123,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _lastDecision = decision;
         if (_tracks) _replicaEntities?.Reading(_dependencies.CurrentContext.Context, decision.IsReplica);
         if (isWrite) return null;
-        _lastNode = decision.NodeIndex;
+        KeepTo(decision);
         return _connections.To(decision, Session);
     }
 
@@ -131,7 +137,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public void PlayOn(in RouteDecision decision, bool isWrite)
     {
         ConnectTo(decision, isWrite: true);
-        if (!isWrite) _lastNode = decision.NodeIndex;
+        if (!isWrite) KeepTo(decision);
     }
 
     /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>
@@ -168,12 +174,31 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _own.Dispose();
     }
 
+    // What must read the primary says nothing of the replica that the context's other reads keep to.
+    private void KeepTo(in RouteDecision decision)
+    {
+        if (decision.Reason != RouteReason.TrackingQuery) _lastNode = decision.NodeIndex;
+    }
+
+    /// <summary>
+    /// A main connection to a node that is not the primary any more is made anew: EF Core's own opening would move it, but the next user of a pooled context may
+    /// open it without EF Core.
+    /// </summary>
+    private void LeaveOldPrimary()
+    {
+        var primary = Source.Cluster.Monitor.Snapshot.PrimaryIndex;
+        if (primary < 0 || Main is not { State: ConnectionState.Closed } made || WriteLease.Of(made) is not { } lease || lease.NodeIndex == primary) return;
+        var main = _dependencies.CurrentContext.Context.GetService<IRelationalConnection>();
+        Main = null;
+        if (ReferenceEquals(main.DbConnection, made)) main.SetDbConnection(null, contextOwnsConnection: true);
+    }
+
     /// <summary>The next user of a pooled context is somebody else.</summary>
     private void Forget()
     {
         _lastNode = -1;
         _replicaEntities?.Forget();
-        NextOpeningReads = false;
+        LeaveOldPrimary();
         IsSaving = false;
         _own.Dispose();
         _own = new ConsistencySession(Source.Cluster.Monitor);

@@ -40,6 +40,12 @@ internal sealed class NodeConnection(RelationalConnectionDependencies dependenci
     /// <summary>What it must show, now that it is open, before its rows are believed.</summary>
     public ConnectionCheck Check(in RouteDecision decision) => source.Cluster.CheckOf(_lease!, decision);
 
+    /// <summary>A query was sent since the last opening, and the connection is not known to be read-only.</summary>
+    public bool MayHaveWritten => _lease?.MayHaveWritten == true;
+
+    /// <summary>A query is about to be sent.</summary>
+    public void Sending(ReadProof? proof) => _lease!.Sending(DbConnection, proof);
+
     /// <summary>The rows of the read under way, or its error, reach the caller.</summary>
     public void Deliver() => _lease?.Deliver();
 

@@ -18,6 +18,8 @@ internal sealed class NodeOpening<T>(
     // Opening and checking are not the caller's commands, whatever takes too long in them.
     public bool RunsCallersCommand => false;
 
+    public bool MayHaveWritten => false;
+
     public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Horizons, Attempts(ask), this);
 
     public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>

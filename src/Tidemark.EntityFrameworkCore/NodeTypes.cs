@@ -25,21 +25,23 @@ internal static class NodeTypes
     /// <param name="source">The cluster.</param>
     /// <param name="nodeIndex">The node.</param>
     /// <param name="proof">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
+    /// <param name="mayRepeat">The connection is read-only: a query that was sent may be sent again.</param>
     /// <param name="isAsync">False: the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
-        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof, bool mayRepeat, bool isAsync,
+        CancellationToken cancellationToken)
     {
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         try
         {
             var reader = await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
-            if (!AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
+            if (!mayRepeat || !AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
             if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
             else reader.Dispose();
         }
-        catch (Exception failure) when (MayBeWhy(failure))
+        catch (Exception failure) when (mayRepeat && MayBeWhy(failure))
         {
         }
 

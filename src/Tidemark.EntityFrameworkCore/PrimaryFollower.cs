@@ -8,12 +8,18 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Leaves connections
-/// alone that the user gave to the context.
+/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Ties the connection to the session
+/// that the context reads in, whoever opens it. Leaves connections alone that the user gave to the context.
 /// </summary>
 internal sealed class PrimaryFollower : DbConnectionInterceptor
 {
     public static PrimaryFollower Instance { get; } = new();
+
+    public override DbConnection ConnectionCreated(ConnectionCreatedEventData eventData, DbConnection result)
+    {
+        if (Lease(result) is { } lease && ContextRouting.Of(eventData.Context) is { } routing) Attach(lease, (NpgsqlConnection)result, routing);
+        return result;
+    }
 
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
     {
@@ -59,11 +65,18 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
             var moved = routing.Source.Cluster.CreateWrite(decision.NodeIndex, session: null);
             context.GetService<IRelationalConnection>().SetDbConnection(moved, contextOwnsConnection: true);
             lease = WriteLease.Of(moved)!;
+            Attach(lease, moved, routing);
         }
 
-        lease.Session = routing.Session;
+        // A connection that the user gave to the context is opened for it here.
+        lease.FindSession = routing.FindSession;
         lease.IsOpenedBySave = routing.IsSaving;
-        lease.IsForReading = routing.NextOpeningReads;
+    }
+
+    private static void Attach(WriteLease lease, NpgsqlConnection connection, ContextRouting routing)
+    {
+        lease.FindSession = routing.FindSession;
+        routing.Main = connection;
     }
 
     /// <summary>A main connection that cannot be opened is told as what it means: there is no primary, and what was seen instead.</summary>

@@ -16,6 +16,8 @@ internal sealed class QueryTrip(ContextRouting routing) : IReadTrip<RelationalDa
 
     public bool RunsCallersCommand => true;
 
+    public bool MayHaveWritten => _node?.MayHaveWritten == true;
+
     /// <summary>Is about to run a query.</summary>
     public QueryTrip Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
     {
@@ -41,7 +43,9 @@ internal sealed class QueryTrip(ContextRouting routing) : IReadTrip<RelationalDa
         if (_node is null) return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await NodeTypes.ReadAsync(_command, Through(_node), routing.Source, _node.NodeIndex, proof, isAsync, cancellationToken).ConfigureAwait(false);
+            _node.Sending(proof);
+            var reader = await NodeTypes.ReadAsync(
+                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRepeat: !_node.MayHaveWritten, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
@@ -104,7 +105,7 @@ internal sealed class RoutedCommand(
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, isAsync, cancellationToken).ConfigureAwait(false)
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRepeat: true, isAsync, cancellationToken).ConfigureAwait(false)
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
                 : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
 #pragma warning restore CA1849
@@ -112,13 +113,7 @@ internal sealed class RoutedCommand(
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))
         {
             throw;
-        }
-        finally
-        {
-            // The connection may not have been opened: the next to open it has purposes of its own.
-            routing.NextOpeningReads = false;
-        }
-    }
+        }    }
 
     /// <summary>The mirrored read lasts until its reader closes.</summary>
     internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
@@ -158,16 +153,16 @@ internal sealed class RoutedCommand(
     protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_riding, _mirrored);
 
     /// <summary>
-    /// The command runs on the main connection. A query that only tracks does not count as a write of the session; a write that commits by itself takes
-    /// its position along.
+    /// The command runs on the main connection, and belongs to the session of the moment, whichever the connection was opened in. A write that commits by itself
+    /// takes its position along.
     /// </summary>
     private Activity? OnMain(ContextRouting? routing, RouteReason because, in RelationalCommandParameterObject command)
     {
         if (routing is null) return null;
-        routing.NextOpeningReads = because == RouteReason.TrackingQuery;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         if (routing.Mirror is { } mirror && CommandJudge.LeadsToCluster(command.Connection))
             mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
+        if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open) WriteLease.Of(open)?.Join(routing.Session);
         _proof = null;
         _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;

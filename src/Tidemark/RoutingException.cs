@@ -52,6 +52,32 @@ public sealed class RoutingException : NpgsqlException
         decision,
         isTransient: true);
 
+    internal static RoutingException NotThePrimary(in RouteDecision decision, NodeState node, ClusterSnapshot snapshot)
+    {
+        var why = node.Standing switch
+        {
+            NodeStanding.Replica => "is a replica",
+            NodeStanding.Primary => "takes no writes",
+            _ => $"does not serve: {Router.WhyRefused(node, snapshot)}",
+        };
+        var primary = decision.Node is { } name ? $"The primary is '{name}'." : $"There is no primary.{decision.RejectedText}";
+        return new RoutingException(
+            $"The connection leads to '{node.Name}', which {why}. Nothing was sent. {primary}\n" +
+            "Create the connection again (CreateConnection, OpenWriteConnection, or a new DbContext): it then leads to the primary of that moment.",
+            decision,
+            isTransient: true);
+    }
+
+    internal static RoutingException NotReopened(string node, RoutingException why) => new(
+        $"The connection for reading leads to '{node}', which cannot serve the session now. Nothing was sent. {why.Message}\n" +
+        "Open a new connection with OpenReadConnection: it leads to a node that can serve.",
+        why.Decision,
+        why.IsTransient,
+        why);
+
+    internal static RoutingException RoleChanged(in RouteDecision decision, string node) => new(
+        $"'{node}' answers in another role than it had when it was last probed.", decision, isTransient: true);
+
     internal static RoutingException WriteAimedAt(string node, in RouteDecision decision) => new(
         $"The statement writes, but was aimed at '{node}', which takes no writes{(decision.Node is { } primary ? $": the primary is '{primary}'" : "")}. Nothing was sent. " +
         "Leave out OnNode: writes find the primary.",

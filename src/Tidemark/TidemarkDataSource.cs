@@ -15,6 +15,7 @@ public sealed class TidemarkDataSource : DbDataSource
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
+    private readonly Func<ConsistencySession?> _findSession;
 
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
@@ -22,6 +23,8 @@ public sealed class TidemarkDataSource : DbDataSource
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        cluster.Validate = Horizons.Validate;
+        _findSession = () => CurrentSession;
         Tokens = new SessionTokens(cluster, Horizons, options.TokenKey, options.TokenLifetime, time);
         SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
         _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
@@ -198,14 +201,15 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         return OpenReadAsync(
-            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken);
+            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken, isReadOnly: true);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
     public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenRead(consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop));
+        return OpenRead(
+            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), isReadOnly: true);
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
@@ -320,12 +324,12 @@ public sealed class TidemarkDataSource : DbDataSource
     internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
 
     private ValueTask<T> OpenReadAsync<T>(
-        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken)
+        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken, bool isReadOnly = false)
         where T : class => ReadLoop.RunAsync(
-            Horizons, BeginRead(consistency), new ReadOpening<T>(Cluster, CurrentSession, begin), isAsync: true, cancellationToken);
+            Horizons, BeginRead(consistency), new ReadOpening<T>(this, Effective(consistency), begin) { IsReadOnly = isReadOnly }, isAsync: true, cancellationToken);
 
-    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin)
-        where T : class => ReadLoop.Run(Horizons, BeginRead(consistency), new ReadOpening<T>(Cluster, CurrentSession, begin));
+    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isReadOnly = false)
+        where T : class => ReadLoop.Run(Horizons, BeginRead(consistency), new ReadOpening<T>(this, Effective(consistency), begin) { IsReadOnly = isReadOnly });
 
     /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)
@@ -351,8 +355,10 @@ public sealed class TidemarkDataSource : DbDataSource
             throw new ArgumentException($"There is no node named '{node}'. The nodes are {string.Join(", ", Cluster.Names)}.", nameof(node));
     }
 
-    /// <summary>A connection to the primary as it is known at this moment; checked again when it is opened.</summary>
-    protected override DbConnection CreateDbConnection() => Cluster.CreateWrite(PrimaryOrFirst, CurrentSession);
+    /// <summary>
+    /// A connection to the primary as it is known at this moment. Each opening finds the session that surrounds it, and is refused where the node is not the primary any more.
+    /// </summary>
+    protected override DbConnection CreateDbConnection() => Cluster.CreateWrite(PrimaryOrFirst, _findSession);
 
     /// <inheritdoc/>
     protected override DbConnection OpenDbConnection() => OpenWriteConnection();

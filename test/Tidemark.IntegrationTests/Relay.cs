@@ -29,6 +29,9 @@ internal sealed class Relay : IAsyncDisposable
 
     public int RoundTrips => Volatile.Read(ref _roundTrips);
 
+    /// <summary>The answer to what contains this text is lost, and its connection ends; <see langword="null"/>: nothing is lost. Holds for one answer.</summary>
+    public string? LosesAnswerTo { get; set; }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -62,7 +65,7 @@ internal sealed class Relay : IAsyncDisposable
                 var conversation = new Conversation(this);
                 await Task.WhenAny(
                     PumpAsync(client.GetStream(), server.GetStream(), conversation.ClientSpoke),
-                    PumpAsync(server.GetStream(), client.GetStream(), _ => conversation.ServerSpoke()));
+                    PumpAsync(server.GetStream(), client.GetStream(), conversation.ServerSpoke));
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
@@ -71,14 +74,14 @@ internal sealed class Relay : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(NetworkStream from, NetworkStream to, Action<ReadOnlyMemory<byte>> note)
+    private async Task PumpAsync(NetworkStream from, NetworkStream to, Func<ReadOnlyMemory<byte>, bool> note)
     {
         var buffer = new byte[64 * 1024];
         try
         {
             while (await from.ReadAsync(buffer, _stop.Token) is > 0 and var read)
             {
-                note(buffer.AsMemory(0, read));
+                if (!note(buffer.AsMemory(0, read))) return;
                 await to.WriteAsync(buffer.AsMemory(0, read), _stop.Token);
             }
         }
@@ -94,13 +97,28 @@ internal sealed class Relay : IAsyncDisposable
         private bool _isCounted = true;
         private bool _hasBegun;
 
-        public void ClientSpoke(ReadOnlyMemory<byte> bytes)
+        private volatile bool _losesAnswer;
+
+        /// <summary>False: ends the connection; here and in the other direction.</summary>
+        public bool ClientSpoke(ReadOnlyMemory<byte> bytes)
         {
-            if (!_hasBegun) _isCounted = !Encoding.UTF8.GetString(bytes.Span).Contains("tidemark monitor", StringComparison.Ordinal);
+            var text = Encoding.UTF8.GetString(bytes.Span);
+            if (!_hasBegun) _isCounted = !text.Contains("tidemark monitor", StringComparison.Ordinal);
+            if (relay.LosesAnswerTo is { } lost && text.Contains(lost, StringComparison.Ordinal))
+            {
+                relay.LosesAnswerTo = null;
+                _losesAnswer = true;
+            }
+
             _hasBegun = true;
             if (Interlocked.Exchange(ref _serverSpokeLast, 0) == 1 && _isCounted) Interlocked.Increment(ref relay._roundTrips);
+            return true;
         }
 
-        public void ServerSpoke() => Volatile.Write(ref _serverSpokeLast, 1);
+        public bool ServerSpoke(ReadOnlyMemory<byte> bytes)
+        {
+            Volatile.Write(ref _serverSpokeLast, 1);
+            return !_losesAnswer;
+        }
     }
 }

@@ -154,6 +154,72 @@ public sealed class PendingPlacesTests : SessionTestBase
     }
 
     [Fact]
+    public void What_an_open_reader_shows_stays_pending_whatever_a_sample_resolves()
+    {
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null).ShouldBeTrue();
+        Session.Saw(Cluster.Nodes[0], onPrimary: true);
+        Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
+
+        var open = Session.Require(Both);
+        (open.StayOn, open.MustInclude).ShouldBe((new NodeEpoch(1, Run(1)), Place(900)), "the same node may serve, and nothing else");
+        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.EndSight(Cluster.Nodes[1], onPrimary: false);
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "what it showed last is pending");
+
+        Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 1000, inserted: 1000);
+        Session.Seen.ShouldBe(Place(1000));
+    }
+
+    [Fact]
+    public void Two_open_readers_on_one_node_end_with_the_last()
+    {
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
+        Session.EndSight(Cluster.Nodes[1], onPrimary: false);
+        Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 800, inserted: 800);
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)));
+
+        Session.EndSight(Cluster.Nodes[1], onPrimary: false);
+        Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 900, inserted: 900);
+        Session.Seen.ShouldBe(Place(900));
+    }
+
+    [Fact]
+    public void An_open_reader_on_the_primary_keeps_reads_there_without_a_sample()
+    {
+        Session.BeginSight(Cluster.Nodes[0], onPrimary: true, connection: null);
+
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Needs(Cluster).ShouldBeNull("no sample bounds what it shows next");
+        Session.EndSight(Cluster.Nodes[0], onPrimary: true);
+        Needs(Cluster).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public void A_read_with_a_mark_of_its_own_is_judged_by_a_sample_taken_after_it()
+    {
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
+        var first = Session.NextMark();
+        var sample = Session.NeedsSample(Both, Cluster, mayStay: false, first).ShouldNotBeNull();
+        Resolve(sample, flushed: 800, inserted: 800);
+
+        Session.Require(Both, mayStay: false, first).MustInclude.ShouldBe(Place(800));
+        Session.NeedsSample(Both, Cluster, mayStay: false, first).ShouldBeNull();
+        var second = Session.NextMark();
+        Session.Require(Both, mayStay: false, second).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been shown since");
+    }
+
+    [Fact]
+    public void An_open_reader_whose_timeline_ended_is_reported_once()
+    {
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
+        var after = Cluster.Then(0, Silence).Then(2, Primary(timeline: 2));
+        Session.Validate(after).ShouldNotBeNull();
+        Session.EndSight(Cluster.Nodes[1], onPrimary: false);
+        Session.Validate(after).ShouldBeNull();
+    }
+
+    [Fact]
     public void One_sample_resolves_writes_and_sights_alike()
     {
         Write(at: null);

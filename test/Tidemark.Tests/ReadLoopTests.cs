@@ -82,6 +82,8 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
         public bool RunsCallersCommand => true;
 
+        public bool MayHaveWritten => false;
+
         public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
         {
             _node = decision.NodeIndex;

@@ -26,12 +26,12 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.BadTokenMeansFresh, 1)]
     [InlineData(PlantedFault.RequirementDroppedOnRetry, 1)]
     [InlineData(PlantedFault.NodeListChangedUnderDecision, 1)]
-    [InlineData(PlantedFault.EpochByStartTime, 10)]
+    [InlineData(PlantedFault.EpochByStartTime, 60)]
     [InlineData(PlantedFault.PlacesWithoutTimeline, 1)]
     [InlineData(PlantedFault.NullLagMeansZero, 1)]
     [InlineData(PlantedFault.ReceivedMeansCaughtUp, 1)]
     [InlineData(PlantedFault.UnstickAtFirstReplica, 1)]
-    [InlineData(PlantedFault.NewNodeMeansHealthy, 87)]
+    [InlineData(PlantedFault.NewNodeMeansHealthy, 165)]
     [InlineData(PlantedFault.PositionsComparedAsText, 1)]
     [InlineData(PlantedFault.RoleFromFrozenPosition, 1)]
     [InlineData(PlantedFault.FixedWindow, 1)]
@@ -45,7 +45,7 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.PrimaryErrorLeavesNoHorizon, 1)]
     [InlineData(PlantedFault.SegmentHeaderAnywhere, 30)]
     [InlineData(PlantedFault.WritableReadPool, 34)]
-    [InlineData(PlantedFault.YoungConnectionProven, 240)]
+    [InlineData(PlantedFault.YoungConnectionProven, 490)]
     public void A_planted_fault_is_caught(PlantedFault fault, int from)
     {
         var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 }, TestContext.Current.CancellationToken);

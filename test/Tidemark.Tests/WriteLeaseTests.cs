@@ -125,19 +125,88 @@ public sealed class WriteLeaseTests
         _session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
     }
 
+    [Theory]
+    [InlineData("superseded")]
+    [InlineData("rival")]
+    [InlineData("foreign")]
+    [InlineData("demoted")]
+    public async Task A_connection_is_not_opened_on_a_node_that_is_not_the_primary_now(string what)
+    {
+        await using var server = new FakeServer();
+        var answers = new[] { Primary(), Replica() };
+        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(answers[index]) };
+        await using var source = builder.AddNode("pg-1", server.ConnectionString).AddNode("pg-2", server.ConnectionString).Build();
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await using var connection = source.Cluster.CreateWrite(0, () => _session);
+        (answers[0], answers[1]) = what switch
+        {
+            "superseded" => (Primary(), Primary(timeline: 2)),
+            "rival" => (Primary(), Primary()),
+            "foreign" => (Primary() with { SystemIdentifier = 77 }, Primary()),
+            _ => (Replica(), Primary()),
+        };
+        await source.Cluster.Monitor.SampleAsync(1, Cancelled);
+        await source.Cluster.Monitor.SampleAsync(0, Cancelled);
+
+        var refused = await Should.ThrowAsync<RoutingException>(() => connection.OpenAsync(Cancelled));
+        refused.Message.ShouldStartWith("The connection leads to 'pg-1', which ");
+        refused.Message.ShouldContain("Nothing was sent.");
+        refused.Message.ShouldContain("Create the connection again");
+        connection.State.ShouldBe(System.Data.ConnectionState.Closed);
+        _session.HasMoved.ShouldBeFalse();
+    }
+
     [Fact]
-    public async Task A_connection_for_reading_leaves_a_sight_and_no_write()
+    public async Task The_session_is_found_at_each_opening()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+        await using var connection = source.CreateConnection();
+        foreach (var _ in Enumerable.Range(0, 2))
+        {
+            using var session = source.BeginSession();
+            await connection.OpenAsync(Cancelled);
+            session.HasMoved.ShouldBeTrue();
+            session.IsUnknown.ShouldBeTrue();
+            await connection.CloseAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_session_that_joins_an_open_connection_has_a_write_under_way()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        using var joined = new ConsistencySession();
+        WriteLease.Of(connection)!.Join(joined);
+        WriteLease.Of(connection)!.Join(joined);
+
+        joined.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        joined.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(600));
+        await connection.CloseAsync();
+        (joined.Written, joined.Seen).ShouldBe((Place(500), Place(600)));
+        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(600)));
+    }
+
+    [Fact]
+    public async Task A_connection_opened_while_writes_are_ignored_counts_when_the_scope_ends()
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await using var connection = source.Cluster.CreateWrite(0, _session);
-        WriteLease.Of(connection)!.IsForReading = true;
-        await connection.OpenAsync(Cancelled);
-        await connection.CloseAsync();
+        using (_session.IgnoreWrites())
+        {
+            using (_session.IgnoreWrites()) await connection.OpenAsync(Cancelled);
+            _session.HasMoved.ShouldBeFalse();
+        }
 
-        _session.HasMoved.ShouldBeFalse();
-        _session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        _session.HasMoved.ShouldBeTrue();
+        await connection.CloseAsync();
+        _session.IsUnknown.ShouldBeTrue();
     }
 
     private static TidemarkDataSource SourceOn(FakeServer server, AskNode? ask = null)

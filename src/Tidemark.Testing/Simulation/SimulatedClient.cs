@@ -162,9 +162,15 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     private async Task ReadOnPrimaryAsync(bool conflicts)
     {
+        if (!conflicts)
+        {
+            await ReadAsync(Consistency.Strong).ConfigureAwait(false);
+            return;
+        }
+
         var keys = SomeKeys();
         var start = cluster.Moment();
-        if (await OpenOnPrimaryAsync(forReading: !conflicts).ConfigureAwait(false) is not { } opened) return;
+        if (await OpenOnPrimaryAsync().ConfigureAwait(false) is not { } opened) return;
         var (connection, lease) = opened;
         try
         {
@@ -173,7 +179,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             // A write that failed has told of another's commit; it is known not to have happened.
             lease.Closed(connection.IsBroken);
             _journal.Answered(rows, start, Consistency.Session, isWitnessed: false);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} {(conflicts ? "conflicts with" : "reads")} {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
+            if (cluster.Traces) cluster.Tell($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
         }
         catch (NpgsqlException e)
         {
@@ -191,7 +197,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var key = cluster.Random.Next(cluster.Shape.Keys);
         var (value, start, isAsynchronous) = (cluster.NextValue(), cluster.Moment(), cluster.Chance(cluster.Shape.AsynchronousShare));
         var rides = cluster.Shape.Profile != LagProfile.Mixed || cluster.Chance(0.7);
-        if (await OpenOnPrimaryAsync(forReading: false).ConfigureAwait(false) is not { } opened) return;
+        if (await OpenOnPrimaryAsync().ConfigureAwait(false) is not { } opened) return;
         var (connection, lease) = opened;
         var node = Source.Cluster.Monitor.Snapshot.Nodes[connection.Server.Index];
         var forgets = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) && _session.BeginWrite();
@@ -241,7 +247,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>A connection to the primary, as the library opens it; <see langword="null"/>: there is none, and nothing was sent.</summary>
-    private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync(bool forReading)
+    private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync()
     {
         using var told = LossTeller.Tell(_journal.Lost);
         SimulatedConnection? connection = null;
@@ -250,10 +256,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             index = Source.DecideWrite(_session).NodeIndex;
             connection = await application.OpenAsync(index).ConfigureAwait(false);
-            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline)
-                || (forReading && cluster.Has(PlantedFault.PrimaryReadsLeaveNoHorizon)) || cluster.Has(PlantedFault.PrimaryErrorLeavesNoHorizon);
+            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) || cluster.Has(PlantedFault.PrimaryErrorLeavesNoHorizon);
             var lease = Source.Cluster.LeaseWrite(index, isForgotten ? null : _session);
-            lease.IsForReading = forReading;
             lease.Opened(isStandby: !connection.Server.IsPrimary, connection.Backend);
             return (connection, lease);
         }

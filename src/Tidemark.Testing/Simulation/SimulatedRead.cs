@@ -23,6 +23,9 @@ internal sealed class SimulatedRead(
 
     public bool RunsCallersCommand => true;
 
+    // Connections for reads are read-only here, and say so.
+    public bool MayHaveWritten => false;
+
     public RouteDecision Decision => _decision;
 
     public bool Writes => writes is not null;
@@ -46,7 +49,8 @@ internal sealed class SimulatedRead(
             return ConnectionCheck.None;
         }
 
-        _lease = application.Source.Cluster.LeaseRead(decision, NotesWrongly ? null : session);
+        var isForgotten = NotesWrongly || (_connection.Server.IsPrimary && cluster.Has(PlantedFault.PrimaryReadsLeaveNoHorizon));
+        _lease = application.Source.Cluster.LeaseRead(decision, isForgotten ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
         if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);

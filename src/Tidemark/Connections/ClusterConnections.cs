@@ -102,11 +102,31 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
     public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _lives);
 
+    /// <summary>Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.</summary>
+    public Action<ConsistencySession?>? Validate { get; set; }
+
+    /// <summary>Asks the node once more, for callers that cannot await: blocks until it has answered or the probe's time-out is over.</summary>
+    public void Sample(int nodeIndex)
+    {
+        ThrowIfDisposed();
+        Monitor.Sample(nodeIndex);
+    }
+
     /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
     public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
     {
         var connection = _pools[nodeIndex].Writes.CreateConnection();
         LeaseWrite(nodeIndex, session).Follow(connection);
+        return connection;
+    }
+
+    /// <inheritdoc cref="CreateWrite(int, ConsistencySession?)"/>
+    /// <param name="nodeIndex">The node.</param>
+    /// <param name="findSession">Finds the session at each opening.</param>
+    public NpgsqlConnection CreateWrite(int nodeIndex, Func<ConsistencySession?> findSession)
+    {
+        var connection = _pools[nodeIndex].Writes.CreateConnection();
+        new WriteLease(this, Monitor.Snapshot.Nodes[nodeIndex], session: null) { FindSession = findSession }.Follow(connection);
         return connection;
     }
 
@@ -154,7 +174,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (decision.Stays && (!isProven || decision.StayEpoch is null) && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
             return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
         if (decision.MustShow is { } place && (!isProven || node.Position < place.Position)) return ConnectionCheck.Position;
-        return shown.IsUnknown && !node.IsPooled ? ConnectionCheck.Learn : ConnectionCheck.None;
+
+        // Behind a pooler every check has to be repeated, and brings the read-only transaction that makes the read safe to send again.
+        return shown.IsUnknown ? ConnectionCheck.Learn : ConnectionCheck.None;
     }
 
     /// <summary>There is one node, whose reads and writes share a pool.</summary>

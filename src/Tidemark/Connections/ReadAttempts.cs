@@ -23,6 +23,10 @@ internal struct ReadAttempts(
     private readonly string? _text;
     private Exception? _last;
 
+    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began bounds
+    // what was shown before.
+    private readonly long _mark = onNode is null || session is null ? 0 : session.NextMark();
+
     public RouteDecision Decision { get; private set; }
 
     /// <summary>The session that reads; <see langword="null"/>: none.</summary>
@@ -66,7 +70,7 @@ internal struct ReadAttempts(
         get
         {
             if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
-            var requirement = session?.Require(consistency.Demands, MayStay) ?? Outside(consistency);
+            var requirement = session?.Require(consistency.Demands, MayStay, _mark) ?? Outside(consistency);
             if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }
@@ -76,7 +80,7 @@ internal struct ReadAttempts(
     public readonly long? NeedsSample =>
         _isMoved || session is null || cluster.Monitor.Snapshot is not { Primary: not null } snapshot
             ? null
-            : session.NeedsSample(consistency.Demands, snapshot, MayStay);
+            : session.NeedsSample(consistency.Demands, snapshot, MayStay, _mark);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
@@ -147,13 +151,19 @@ internal struct ReadAttempts(
     /// <summary>Takes note of a failure. True: make the next attempt; false: the failure is the caller's.</summary>
     /// <param name="failure">What went wrong.</param>
     /// <param name="isOpen">It went wrong in the caller's own command, on a connection that had been opened.</param>
-    public bool Absorb(Exception failure, bool isOpen)
+    /// <param name="mayHaveWritten">The caller's command was sent on a connection that is not known to be read-only.</param>
+    public bool Absorb(Exception failure, bool isOpen, bool mayHaveWritten = false)
     {
         // No node was left: nothing to note about one.
         if (failure is RoutingException || Decision.Node is null) return false;
 
         switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))
         {
+            // Only the server's own word that the statement has failed makes it safe to send again what may have written.
+            case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when mayHaveWritten && failure is not PostgresException { InvariantSeverity: "ERROR" }:
+                cluster.Monitor.Suspect(Decision.NodeIndex);
+                return false;
+
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when !IsWrite:
                 Exclude(isBroken: isOpen);
                 _last = failure;

@@ -4,18 +4,30 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Counts a read while its connection is open, and tells its session at the end that the node has shown something. Only an answer that reached the
-/// caller counts: attempts that were given up showed nothing.
+/// Counts a read while its connection is open. An answer that reaches the caller is an observation of its session at once, and stays under
+/// way until the connection is closed: more may be shown on it. Attempts that were given up showed nothing.
 /// </summary>
 internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session, ConnectionLives? lives = null)
 {
+    // PostgreSQL 14 and later report it with every change; servers and poolers that do not are not known to be read-only.
+    private const string ReadOnlySetting = "default_transaction_read_only";
+
     private NodeState _node = node;
     private ConsistencySession? _session = session;
+    private ReadReopening? _reopening;
     private bool _isOpen;
-    private bool _isDelivered;
+    private bool _isObserved;
+    private bool _isWrite;
+    private int _backend;
+    private ServerEpoch? _observedIn;
 
     /// <summary>The identity of the physical connection that was opened last; <see langword="null"/>: none was.</summary>
     public object? Connection { get; private set; }
+
+    /// <summary>The caller's command was sent since the last opening, and the connection is not known to be read-only.</summary>
+    public bool MayHaveWritten { get; private set; }
+
+    private bool OnPrimary => _node.Standing == NodeStanding.Primary;
 
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection) => connection.StateChange += OnStateChange;
@@ -23,11 +35,38 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     /// <summary>The connection object will be opened once more, for another read.</summary>
     public void Renew(NodeState node, ConsistencySession? session)
     {
-        if (!_isOpen) (_node, _session, _isDelivered) = (node, session, false);
+        if (!_isOpen) (_node, _session, MayHaveWritten) = (node, session, false);
+    }
+
+    /// <summary>The connection itself is the caller's from now on, who may close it and open it again.</summary>
+    public void HandOut(ReadReopening reopening) => _reopening = reopening;
+
+    /// <summary>
+    /// The caller's command, or the connection itself, is about to be given away. On a connection that is not known to be read-only it may
+    /// write: it counts as a write of the session, except on a lone node, where no read can miss it.
+    /// </summary>
+    /// <param name="connection">The open connection.</param>
+    /// <param name="proof">What is checked in the same round trip: behind a pooler within a read-only transaction.</param>
+    public void Sending(NpgsqlConnection connection, ReadProof? proof = null)
+    {
+        if (!_isOpen || MayHaveWritten || proof is { Node.IsPooled: true } || IsReadOnly(connection)) return;
+        MayHaveWritten = true;
+        if (readsInFlight.Length == 1 || _session?.BeginWrite() != true) return;
+        _isWrite = true;
+
+        // Behind a pooler nobody knows who runs the statement.
+        _backend = _node.IsPooled ? 0 : connection.ProcessID;
     }
 
     /// <summary>The caller gets rows, a count or an error from this connection, or the connection itself.</summary>
-    public void Deliver() => _isDelivered = true;
+    public void Deliver()
+    {
+        if (!_isOpen || _isObserved || _session is null) return;
+
+        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
+        _observedIn = _node.IsPooled ? default(ServerEpoch) : lives?.EpochOf(Connection);
+        _isObserved = _session.BeginSight(_node, OnPrimary, Connection, _observedIn);
+    }
 
     /// <summary>The read is under way.</summary>
     /// <param name="connection">The identity of the physical connection.</param>
@@ -35,28 +74,60 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     {
         if (_isOpen) return;
         _isOpen = true;
+        MayHaveWritten = false;
         Connection = connection;
         Interlocked.Increment(ref readsInFlight[_node.Index]);
     }
 
     /// <summary>The read is over. Only what ended before another read began binds that one, so what was shown is noted now.</summary>
-    public void Closed()
+    /// <param name="isBroken">The connection broke: what it may have written may yet be committed.</param>
+    public void Closed(bool isBroken = false)
     {
         if (!_isOpen) return;
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
-        if (!_isDelivered) return;
-
-        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
-        _session?.Saw(
-            _node, onPrimary: _node.Standing == NodeStanding.Primary, at: null, Connection,
-            _node.IsPooled ? default(ServerEpoch) : lives is null ? null : lives.EpochOf(Connection));
+        if (_isObserved) _session!.EndSight(_node, OnPrimary, _observedIn);
+        if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: isBroken && OnPrimary, _backend);
+        (_isObserved, _isWrite) = (false, false);
     }
+
+    private bool IsReadOnly(NpgsqlConnection connection) =>
+        !_node.IsPooled && connection.PostgresParameters.TryGetValue(ReadOnlySetting, out var setting) && setting == "on";
 
     private void OnStateChange(object sender, StateChangeEventArgs change)
     {
-        // One object for each physical connection, the same whenever the pool gives it out again.
-        if (change.CurrentState == ConnectionState.Open) Opened(((NpgsqlConnection)sender).PostgresParameters);
-        else Closed();
+        var connection = (NpgsqlConnection)sender;
+        if (change.CurrentState != ConnectionState.Open)
+        {
+            // The event says "from open to closed" even of a connection that broke.
+            Closed(isBroken: connection.FullState.HasFlag(ConnectionState.Broken));
+        }
+        else if (_reopening is null || _isOpen)
+        {
+            // One object for each physical connection, the same whenever the pool gives it out again.
+            Opened(connection.PostgresParameters);
+        }
+        else
+        {
+            Reopened(connection, _reopening);
+        }
+    }
+
+    private void Reopened(NpgsqlConnection connection, ReadReopening reopening)
+    {
+        try
+        {
+            Connection = connection.PostgresParameters;
+            (_node, _session) = reopening.Check(this, connection);
+        }
+        catch
+        {
+            connection.Close();
+            throw;
+        }
+
+        Opened(connection.PostgresParameters);
+        Deliver();
+        Sending(connection);
     }
 }

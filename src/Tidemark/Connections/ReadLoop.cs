@@ -13,6 +13,9 @@ internal interface IReadTrip<T>
     /// <summary>What is sent is the caller's own command, whose time is the caller's and whose errors are answers. False: nothing but opening and checking.</summary>
     bool RunsCallersCommand { get; }
 
+    /// <summary>The caller's command was sent in this attempt, on a connection that is not known to be read-only: it must not be sent again.</summary>
+    bool MayHaveWritten { get; }
+
     /// <summary>Opens a connection to the node of the decision, and says what it must show before its rows are believed.</summary>
     /// <param name="decision">Where to.</param>
     /// <param name="isWrite">The statement turned out to write.</param>
@@ -100,7 +103,7 @@ internal static class ReadLoop
             catch (Exception failure)
             {
                 RouteActivity.Fail(activity, failure);
-                var isAbsorbed = attempts.Absorb(failure, isOpen && trip.RunsCallersCommand);
+                var isAbsorbed = attempts.Absorb(failure, isOpen && trip.RunsCallersCommand, trip.MayHaveWritten);
                 if (!isAbsorbed && trip.RunsCallersCommand) trip.Deliver();
                 await trip.CloseAsync(isAsync).ConfigureAwait(false);
                 if (attempts.Refusal is not null) throw attempts.Refusal;

@@ -6,13 +6,14 @@ namespace Tidemark;
 /// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what is done on it
 /// is the caller's.
 /// </summary>
-/// <param name="cluster">Where connections come from.</param>
-/// <param name="session">The session that reads.</param>
+/// <param name="source">Where connections come from.</param>
+/// <param name="consistency">What the reads ask for.</param>
 /// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
 internal sealed class ReadOpening<T>(
-    ClusterConnections cluster, ConsistencySession? session, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    TidemarkDataSource source, Consistency consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
     where T : class
 {
+    private readonly ConsistencySession? _session = source.CurrentSession;
     private NpgsqlConnection? _connection;
     private ReadLease? _lease;
     private RouteDecision _decision;
@@ -20,13 +21,18 @@ internal sealed class ReadOpening<T>(
     // Opening and checking are not the caller's commands, whatever takes too long in them.
     public bool RunsCallersCommand => false;
 
+    public bool MayHaveWritten => false;
+
+    /// <summary>What is handed out is a read-only transaction of Tidemark's own: nothing in it writes, whatever the connection.</summary>
+    public bool IsReadOnly { get; init; }
+
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
     {
         _decision = decision;
-        _connection = cluster.CreateRead(decision, session, out _lease);
+        _connection = source.Cluster.CreateRead(decision, _session, out _lease);
         if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _connection.Open();
-        return cluster.CheckOf(_lease, decision);
+        return source.Cluster.CheckOf(_lease, decision);
     }
 
     public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
@@ -41,7 +47,12 @@ internal sealed class ReadOpening<T>(
         return await begin(connection, _decision, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
-    public void Deliver() => _lease!.Deliver();
+    public void Deliver()
+    {
+        _lease!.HandOut(new ReadReopening(source, consistency, _decision.Node!));
+        if (!IsReadOnly) _lease.Sending(_connection!);
+        _lease.Deliver();
+    }
 
     public async ValueTask CloseAsync(bool isAsync)
     {

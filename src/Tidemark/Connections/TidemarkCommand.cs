@@ -257,6 +257,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
         public bool RunsCallersCommand => true;
 
+        public bool MayHaveWritten => _lease?.MayHaveWritten == true;
+
         public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
         {
             (_decision, _isWrite) = (decision, isWrite);
@@ -295,19 +297,26 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var inner = command._inner;
-            var closing = behavior | CommandBehavior.CloseConnection;
+            _lease!.Sending(connection, proof);
+
+            // What may have written is in doubt when its connection breaks, which CloseConnection would hide.
+            var hidesBreak = !_lease.MayHaveWritten;
+            var closing = hidesBreak ? behavior | CommandBehavior.CloseConnection : behavior & ~CommandBehavior.CloseConnection;
+            NpgsqlDataReader? reader;
+#pragma warning disable CA1849 // The caller may not await.
             if (proof is not null)
             {
-                return isAsync
+                reader = isAsync
                     ? await ReadCheck.ExecuteAsync(connection, inner, proof, closing, cancellationToken).ConfigureAwait(false)
                     : ReadCheck.Execute(connection, inner, proof, closing);
             }
-
-            inner.Connection = connection;
-            if (isAsync) return await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false);
-#pragma warning disable CA1849 // The caller may not await.
-            return inner.ExecuteReader(closing);
+            else
+            {
+                inner.Connection = connection;
+                reader = isAsync ? await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false) : inner.ExecuteReader(closing);
+            }
 #pragma warning restore CA1849
+            return reader is null || hidesBreak ? reader : ClosingItsConnection(reader, connection);
         }
     }
 }

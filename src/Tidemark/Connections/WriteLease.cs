@@ -5,17 +5,20 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session. Its
-/// position is pending at the end, unless a commit brought one along.
+/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session,
+/// and shows it what the primary has. The position is pending at the end, unless a commit brought one along. Each opening checks the role
+/// and the status of the node.
 /// </summary>
 internal sealed class WriteLease
 {
     private static readonly ConditionalWeakTable<NpgsqlConnection, WriteLease> Leases = [];
 
+    private readonly Lock _lock = new();
     private readonly ClusterConnections _owner;
     private NodeState _node;
-    private ConsistencySession? _counted;
-    private ConsistencySession? _watching;
+    private ConsistencySession? _first;
+    private List<ConsistencySession>? _others;
+    private Dictionary<ConsistencySession, IDisposable>? _ignoring;
     private string? _connectionString;
     private bool _isOpen;
     private int _backend;
@@ -31,11 +34,11 @@ internal sealed class WriteLease
     /// <summary>The node the connection leads to.</summary>
     public int NodeIndex => _node.Index;
 
-    /// <summary>The session that what is done between opening and closing belongs to.</summary>
+    /// <summary>The session that what is done between opening and closing belongs to, unless <see cref="FindSession"/> finds another.</summary>
     public ConsistencySession? Session { get; set; }
 
-    /// <summary>The connection is about to be opened for nothing but reading: nothing becomes pending.</summary>
-    public bool IsForReading { get; set; }
+    /// <summary>Finds the session at each opening; <see langword="null"/>: it is always <see cref="Session"/>.</summary>
+    public Func<ConsistencySession?>? FindSession { get; set; }
 
     /// <summary>The connection is opened for one save and closed at its end: nothing but the save is done on it.</summary>
     public bool IsOpenedBySave { get; set; }
@@ -59,43 +62,86 @@ internal sealed class WriteLease
         Leases.TryGetValue(connection, out var lease) && lease._connectionString == connection.ConnectionString ? lease : null;
 
     /// <summary>The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written to.</summary>
-    /// <exception cref="RoutingException">It is a standby; the connection must be closed.</exception>
+    /// <exception cref="RoutingException">It is a standby, or not the primary of the snapshot; the connection must be closed.</exception>
     /// <param name="isStandby">It is one.</param>
     /// <param name="backend">The server process that the connection leads to.</param>
     public void Opened(bool isStandby, int backend)
     {
-        if (isStandby)
+        // The connection may have been created long ago: before a promotion, or before the node turned out to be of another cluster.
+        var snapshot = _owner.Monitor.Snapshot;
+
+        // A pooler repeats what the server said when its first connection was opened, perhaps before a promotion. A standby refuses a write itself.
+        if (isStandby && !snapshot.Nodes[NodeIndex].IsPooled)
         {
             _owner.Monitor.Suspect(NodeIndex);
             throw RoutingException.NoLongerPrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), _node.Name);
         }
 
+        if (snapshot.PrimaryIndex != NodeIndex)
+            throw RoutingException.NotThePrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), snapshot.Nodes[NodeIndex], snapshot);
+
         _isOpen = true;
         Outcome = null;
 
         // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
-        _node = _owner.Monitor.Snapshot.Nodes[NodeIndex];
+        _node = snapshot.Nodes[NodeIndex];
         _probesSent = _owner.Monitor.ProbesSent;
 
         // Behind a pooler nobody knows who runs the statement.
         _backend = _node.IsPooled ? 0 : backend;
-        var follows = IsForReading || Session?.BeginWrite() == true;
-        _counted = IsForReading || !follows ? null : Session;
-        _watching = follows ? Session : null;
+        if (CurrentSession is { } session) Join(session);
+    }
+
+    /// <summary>
+    /// What is done on the connection from now until it is closed belongs to the session too: it may have been opened before the session
+    /// began, or beside it.
+    /// </summary>
+    public void Join(ConsistencySession session)
+    {
+        lock (_lock)
+        {
+            if (!_isOpen || session == _first || _others?.Contains(session) == true) return;
+            _ignoring?.Remove(session);
+            if (session.BeginWrite())
+            {
+                session.BeginShowingWithWrites();
+                if (_first is null) _first = session;
+                else (_others ??= []).Add(session);
+            }
+            else if (session.IgnoresWrites)
+            {
+                // What is done after the scope is not to be ignored, though the connection was opened within it.
+                (_ignoring ??= [])[session] = ConsistencySession.AtEndOfIgnoring(() => Join(session));
+            }
+        }
     }
 
     /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
     public void Closed(bool isBroken)
     {
-        if (!_isOpen) return;
-        _isOpen = false;
-        var (session, watching) = (_counted, _watching);
-        (_counted, _watching) = (null, null);
+        ConsistencySession? first;
+        List<ConsistencySession>? others;
+        Dictionary<ConsistencySession, IDisposable>? ignoring;
+        lock (_lock)
+        {
+            if (!_isOpen) return;
+            _isOpen = false;
+            (first, others, ignoring) = (_first, _others, _ignoring);
+            (_first, _others, _ignoring) = (null, null, null);
+        }
 
+        foreach (var registration in ignoring?.Values ?? Enumerable.Empty<IDisposable>()) registration.Dispose();
+        if (first is not null) End(first, isBroken);
+        foreach (var session in others ?? []) End(session, isBroken);
+    }
+
+    private ConsistencySession? CurrentSession => FindSession is { } find ? find() : Session;
+
+    private void End(ConsistencySession session, bool isBroken)
+    {
         // Whatever the primary answered, an error included, told of what it has.
-        watching?.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
-        if (session is null) return;
-
+        session.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
+        session.EndShowingWithWrites();
         if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true, _backend, _backend == 0 ? 0 : _probesSent + 1);
         else if (Outcome is { Written: null }) session.AbandonWrite();
         else session.EndWrite(_node, StampOf(Outcome?.Written));
@@ -109,6 +155,9 @@ internal sealed class WriteLease
             if (Of(connection) is null) return;
             try
             {
+                // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
+                if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
+                _owner.Validate?.Invoke(CurrentSession);
                 Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on", connection.ProcessID);
             }
             catch

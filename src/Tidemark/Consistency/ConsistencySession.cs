@@ -10,7 +10,7 @@ namespace Tidemark;
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
 {
-    private static readonly AsyncLocal<ConsistencySession?> Unmoved = new();
+    private static readonly AsyncLocal<Ignoring?> Unmoved = new();
 
     private readonly Lock _lock = new();
     private readonly Action? _onDispose;
@@ -166,8 +166,7 @@ public sealed class ConsistencySession : IDisposable
         }
 
         var outer = Unmoved.Value;
-        Unmoved.Value = this;
-        return new Ignoring(outer);
+        return Unmoved.Value = new Ignoring(this, outer);
     }
 
     /// <summary>
@@ -188,7 +187,8 @@ public sealed class ConsistencySession : IDisposable
     /// <summary>What a read must include. Derived from values alone; asked anew for each attempt.</summary>
     /// <param name="demands">What the level asks for.</param>
     /// <param name="mayStay">A node whose reads are pending may serve again without a number; false when it is known that it cannot.</param>
-    internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true)
+    /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none.</param>
+    internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true, long mark = 0)
     {
         if (demands.HasFlag(ConsistencyDemands.Primary)) return ReadRequirement.Primary(RouteReason.StrongConsistency);
         lock (_lock)
@@ -203,7 +203,7 @@ public sealed class ConsistencySession : IDisposable
 
             if (!demands.HasFlag(ConsistencyDemands.Seen)) return new ReadRequirement { MustInclude = must };
             must = Place.Later(must, _seen.Latest);
-            if (!_pending.HasSights) return new ReadRequirement { MustInclude = must };
+            if (!_pending.HasSightsAt(mark)) return new ReadRequirement { MustInclude = must };
             return mayStay && _pending.OnlySight is { OnPrimary: false } sight
                 ? new ReadRequirement { MustInclude = must, StayOn = sight.Node, StayConnection = sight.Connection }
                 : ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
@@ -214,9 +214,19 @@ public sealed class ConsistencySession : IDisposable
     /// What a sample of the primary, taken after this call, would resolve of what the read must include. Null: nothing, or the read can stay where
     /// it is without.
     /// </summary>
-    internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay)
+    internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, long mark = 0)
     {
-        lock (_lock) return _pending.NeedsSample(demands, snapshot, mayStay, demands.HasFlag(ConsistencyDemands.Written) ? Place.Later(_written.Latest, _seen.Latest) : _seen.Latest);
+        lock (_lock)
+        {
+            var must = demands.HasFlag(ConsistencyDemands.Written) ? Place.Later(_written.Latest, _seen.Latest) : _seen.Latest;
+            return _pending.NeedsSample(demands, snapshot, mayStay, must, mark);
+        }
+    }
+
+    /// <summary>A mark for a read that is judged by positions: what was shown before it is bounded for it by samples that are started after it.</summary>
+    internal long NextMark()
+    {
+        lock (_lock) return _pending.NextMark();
     }
 
     /// <summary>
@@ -322,7 +332,7 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            if (_isEnded || Unmoved.Value == this) return false;
+            if (_isEnded || IgnoresWrites) return false;
             _pending.BeginWrite();
             _hasMoved = true;
             return true;
@@ -384,11 +394,56 @@ public sealed class ConsistencySession : IDisposable
                 return;
             }
 
-            // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known then.
-            var timeline = node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1);
-            _pending.Add(new PendingSight(new NodeEpoch(node.Index, epoch ?? node.Epoch), timeline, node.Incarnation, onPrimary, connection));
+            _pending.Add(SightOf(node, onPrimary, connection, epoch));
         }
     }
+
+    /// <summary>
+    /// A node shows something on a connection that stays open, and may show more until <see cref="EndSight"/>. It counts at once, and nothing resolves it before
+    /// its end. False: the session has ended.
+    /// </summary>
+    /// <inheritdoc cref="Saw" path="/param"/>
+    internal bool BeginSight(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch = null)
+    {
+        lock (_lock)
+        {
+            if (_isEnded) return false;
+            _pending.Add(SightOf(node, onPrimary, connection, epoch) with { UnderWay = 1 });
+            return true;
+        }
+    }
+
+    /// <summary>The connection was closed on which the node was showing something.</summary>
+    internal void EndSight(NodeState node, bool onPrimary, ServerEpoch? epoch = null)
+    {
+        lock (_lock) _pending.EndSight(new NodeEpoch(node.Index, epoch ?? node.Epoch), onPrimary);
+    }
+
+    /// <summary>A connection for writing is open, and the primary shows on it what it has.</summary>
+    internal void BeginShowingWithWrites()
+    {
+        lock (_lock) _pending.BeginShowingWithWrites();
+    }
+
+    /// <summary>The connection for writing was closed. What it has shown is noted besides (<see cref="Saw"/>).</summary>
+    internal void EndShowingWithWrites()
+    {
+        lock (_lock) _pending.EndShowingWithWrites();
+    }
+
+    /// <summary>
+    /// Runs when the innermost scope of <see cref="IgnoreWrites"/> around the caller ends, unless what is returned is disposed of before. Only within such a scope
+    /// of this session.
+    /// </summary>
+    internal static IDisposable AtEndOfIgnoring(Action then) => Unmoved.Value!.AtEnd(then);
+
+    /// <summary>The caller's writes do not move the session.</summary>
+    internal bool IgnoresWrites => Unmoved.Value?.Session == this;
+
+    // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known then.
+    private static PendingSight SightOf(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch) => new(
+        new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1),
+        node.Incarnation, onPrimary, connection);
 
     private void ThrowIfEnded()
     {
@@ -409,8 +464,40 @@ public sealed class ConsistencySession : IDisposable
             Node: primary?.Index ?? -1, isInDoubt, primary?.Epoch ?? default, backend));
     }
 
-    private sealed class Ignoring(ConsistencySession? outer) : IDisposable
+    private sealed class Ignoring(ConsistencySession session, Ignoring? outer) : IDisposable
     {
-        public void Dispose() => Unmoved.Value = outer;
+        private readonly Lock _lock = new();
+        private List<Action>? _atEnd = [];
+
+        public ConsistencySession Session => session;
+
+        public IDisposable AtEnd(Action then)
+        {
+            lock (_lock)
+            {
+                _atEnd?.Add(then);
+                if (_atEnd is not null) return new Registration(this, then);
+            }
+
+            // Another flow has ended the scope.
+            then();
+            return new Registration(this, then);
+        }
+
+        public void Dispose()
+        {
+            Unmoved.Value = outer;
+            List<Action>? atEnd;
+            lock (_lock) (atEnd, _atEnd) = (_atEnd, null);
+            foreach (var then in atEnd ?? []) then();
+        }
+
+        private sealed class Registration(Ignoring scope, Action then) : IDisposable
+        {
+            public void Dispose()
+            {
+                lock (scope._lock) scope._atEnd?.Remove(then);
+            }
+        }
     }
 }

@@ -52,6 +52,12 @@ internal readonly record struct PendingSight(NodeEpoch Node, uint Timeline, int 
     /// <summary>Samples that were started after it resolve it. Given by <see cref="PendingPlaces"/>.</summary>
     public long Mark { get; init; }
 
+    /// <summary>How many connections are open on which the node shows this session more: no sample resolves it before they are closed.</summary>
+    public int UnderWay { get; init; }
+
+    /// <summary>The mark of the last sample that bounds what was shown until then, though more is under way.</summary>
+    public long BoundAt { get; init; }
+
     /// <summary>Both tell of the same life of the same node.</summary>
     public bool IsLike(in PendingSight other) =>
         Node == other.Node && OnPrimary == other.OnPrimary && Timeline == other.Timeline && Incarnation == other.Incarnation;

@@ -12,6 +12,7 @@ internal sealed class PendingPlaces
     private readonly List<PendingSight> _sights = [];
     private long _marks;
     private int _underWay;
+    private int _shownWithWrites;
 
     /// <summary>Nothing has ended somewhere; writes that are under way do not count.</summary>
     public bool IsEmpty => _writes.Count == 0 && _sights.Count == 0;
@@ -19,13 +20,25 @@ internal sealed class PendingPlaces
     /// <summary>How far writes reach is not known, or changes now.</summary>
     public bool HasWrites => _writes.Count > 0 || _underWay > 0;
 
-    public bool HasSights => _sights.Count > 0;
+    public bool HasSights => _sights.Count > 0 || _shownWithWrites > 0;
+
+    /// <summary>Something was seen, and no sample bounds it that was started after the mark; zero: after everything was closed that shows more.</summary>
+    public bool HasSightsAt(long mark)
+    {
+        if (mark == 0 || _shownWithWrites > 0) return HasSights;
+        foreach (var sight in _sights)
+            if (sight.BoundAt < mark) return true;
+        return false;
+    }
+
+    /// <summary>A mark for one read: samples that are started after it bound all that was shown before the read began.</summary>
+    public long NextMark() => ++_marks;
 
     /// <summary>A connection broke during a commit, and it is not settled whether that happened.</summary>
     public bool IsInDoubt => _writes.Exists(w => w.IsInDoubt);
 
     /// <summary>What was seen, if it was seen on one node; <see langword="null"/>: nothing, or on several.</summary>
-    public PendingSight? OnlySight => _sights.Count == 1 ? _sights[0] : null;
+    public PendingSight? OnlySight => _sights.Count == 1 && _shownWithWrites == 0 ? _sights[0] : null;
 
     public IEnumerable<uint> Timelines => _writes.Select(w => w.Timeline).Concat(_sights.Select(s => s.Timeline));
 
@@ -49,6 +62,12 @@ internal sealed class PendingPlaces
         else _writes.Add(write with { Mark = ++_marks });
     }
 
+    /// <summary>A connection for writing is open, on which the primary shows what no sample bounds before it is closed.</summary>
+    public void BeginShowingWithWrites() => _shownWithWrites++;
+
+    /// <summary>That connection was closed.</summary>
+    public void EndShowingWithWrites() => _shownWithWrites--;
+
     /// <summary>A node has shown something.</summary>
     public void Add(PendingSight sight)
     {
@@ -57,8 +76,29 @@ internal sealed class PendingPlaces
         while (same >= 0 && !_sights[same].IsLike(sight)) same--;
 
         // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
-        if (same >= 0) _sights[same] = sight with { Connection = _sights[same].Connection };
-        else _sights.Add(sight);
+        if (same >= 0) _sights[same] = sight with { Connection = _sights[same].Connection, UnderWay = sight.UnderWay + _sights[same].UnderWay };
+        else AddFirst(sight);
+    }
+
+    // Sessions read from one node or two: a list would begin with room for four.
+    private void AddFirst(in PendingSight sight)
+    {
+        if (_sights.Capacity == 0) _sights.Capacity = 2;
+        _sights.Add(sight);
+    }
+
+    /// <summary>
+    /// A connection was closed on which a node was showing something (<see cref="PendingSight.UnderWay"/>): what it showed has ended somewhere.
+    /// </summary>
+    public void EndSight(NodeEpoch node, bool onPrimary)
+    {
+        foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
+        {
+            // A timeline that came to its end meanwhile was reported, and has given way to the current one.
+            if (sight.UnderWay == 0 || sight.Node != node || sight.OnPrimary != onPrimary) continue;
+            sight = sight with { Mark = ++_marks, UnderWay = sight.UnderWay - 1 };
+            return;
+        }
     }
 
     /// <summary>
@@ -68,7 +108,8 @@ internal sealed class PendingPlaces
     /// <param name="snapshot">The nodes now.</param>
     /// <param name="mayStay">The read may go to the node that everything was seen on.</param>
     /// <param name="must">What it must include besides.</param>
-    public long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, Place? must)
+    /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none, and what is under way stays pending for it.</param>
+    public long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, Place? must, long mark = 0)
     {
         if (demands.HasFlag(ConsistencyDemands.Written) && _underWay == 0)
         {
@@ -77,7 +118,8 @@ internal sealed class PendingPlaces
                 if (!write.IsOpen(snapshot)) return _marks;
         }
 
-        if (!demands.HasFlag(ConsistencyDemands.Seen) || _sights.Count == 0) return null;
+        if (!demands.HasFlag(ConsistencyDemands.Seen) || _sights.Count == 0 || !HasSightsAt(mark)) return null;
+        if (mark == 0 && KeepsToPrimary) return null;
         if (!mayStay || OnlySight is not { OnPrimary: false } sight) return _marks;
 
         // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has shown.
@@ -103,15 +145,18 @@ internal sealed class PendingPlaces
             written.Add(new Stamp(new Place(primary.Timeline, primary.InsertPosition), primary.Incarnation));
         }
 
-        foreach (var sight in _sights)
+        foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
         {
+            if (sight.Mark > mark) continue;
+
             // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
             var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
-            if (sight.Mark <= mark) seen.Add(new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
+            seen.Add(new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
+            sight = sight with { BoundAt = mark };
         }
 
         _writes.RemoveAll(w => w.Mark <= mark && !w.IsOpen(snapshot));
-        _sights.RemoveAll(s => s.Mark <= mark);
+        _sights.RemoveAll(s => s.Mark <= mark && s.UnderWay == 0);
         return lost;
     }
 
@@ -166,6 +211,17 @@ internal sealed class PendingPlaces
 
     /// <summary>Number of entries, which stays small however much the session did.</summary>
     internal int Count => _writes.Count + _sights.Count;
+    // What is under way there keeps the read on the primary whatever a sample resolves besides.
+    private bool KeepsToPrimary
+    {
+        get
+        {
+            if (_shownWithWrites > 0) return true;
+            foreach (var sight in _sights)
+                if (sight is { OnPrimary: true, UnderWay: > 0 }) return true;
+            return false;
+        }
+    }
 
     private static bool IsOver(uint timeline, int incarnation, NodeState primary) =>
         timeline != 0 && (timeline < primary.Timeline || (timeline == primary.Timeline && incarnation != Stamp.Unknown && incarnation != primary.Incarnation));
