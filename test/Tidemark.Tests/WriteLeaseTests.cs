@@ -91,7 +91,7 @@ public sealed class WriteLeaseTests
         await using var connection = await OpenAsync(source);
         answer = Primary(120) with { Epoch = 2, Checkpoint = At(100) };
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
-        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(500));
+        WriteLease.Of(connection)!.Committed(new SampledPosition(Place(500)));
         await connection.CloseAsync();
 
         _session.Written.ShouldBeNull();
@@ -105,10 +105,10 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(600));
+        WriteLease.Of(connection)!.Committed(new SampledPosition(Place(500)));
         await connection.CloseAsync();
 
-        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(600)));
+        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(500)));
         Pending(source).ShouldBeNull();
     }
 
@@ -118,7 +118,7 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Outcome = WriteOutcome.RolledBack;
+        WriteLease.Of(connection)!.RolledBack();
         await connection.CloseAsync();
 
         _session.Require(ConsistencyDemands.Written).ShouldBe(default);
