@@ -9,8 +9,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Update.Internal;
 namespace Tidemark;
 
 /// <summary>
-/// A batch of a save. The provider reads past the result of the last statement, and so into the answer to the position query: a failure of that query
-/// surfaces there as one of the save, which an execution strategy would then run a second time.
+/// A batch of a save. The provider reads past the result of the last statement, and so into the answer to the position query: a failure of
+/// that query surfaces there as one of the save, which an execution strategy would then run a second time.
 /// </summary>
 internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dependencies, int maxBatchSize)
     : NpgsqlModificationCommandBatch(dependencies, maxBatchSize)
@@ -40,8 +40,8 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
     }
 
     /// <summary>
-    /// The one statement of the batch was acknowledged, and changed its row. One that changed no row failed: the provider did not come to say so, and an
-    /// attempt that follows finds it out.
+    /// The one statement of the batch was acknowledged, and changed its row. One that changed no row failed: the provider did not come to
+    /// say so, and an attempt that follows finds it out.
     /// </summary>
     private static bool IsSaved(IRelationalConnection connection, Exception failure)
     {

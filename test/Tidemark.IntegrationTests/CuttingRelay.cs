@@ -6,8 +6,8 @@ using System.Text;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server. Once armed, it ends the next connection that sends a position query exactly between the acknowledgement of the
-/// write, with its ReadyForQuery, and the answer to the query.
+/// Stands between a client and a server. Once armed, it ends the next connection that sends a position query exactly between the
+/// acknowledgement of the write, with its ReadyForQuery, and the answer to the query.
 /// </summary>
 internal sealed class CuttingRelay : IAsyncDisposable
 {
@@ -31,7 +31,8 @@ internal sealed class CuttingRelay : IAsyncDisposable
     /// <summary>No connection was ended since <see cref="Arm"/>.</summary>
     public bool IsArmed => Volatile.Read(ref _armed) != 0;
 
-    /// <param name="withError">The server's FATAL 57P01 comes before the end, as in a fast stop; <see langword="false"/>: nothing comes.</param>
+    /// <param name="withError">The server's FATAL 57P01 comes before the end, as in a fast stop; <see langword="false"/>: nothing
+    /// comes.</param>
     public void Arm(bool withError) => Volatile.Write(ref _armed, withError ? 1 : 2);
 
     public async ValueTask DisposeAsync()
@@ -65,7 +66,8 @@ internal sealed class CuttingRelay : IAsyncDisposable
                 client.NoDelay = server.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stop.Token);
                 var cut = new Cut();
-                await Task.WhenAny(AskAsync(client.GetStream(), server.GetStream(), cut), AnswerAsync(server.GetStream(), client.GetStream(), cut));
+                var (asked, answered) = (client.GetStream(), server.GetStream());
+                await Task.WhenAny(AskAsync(asked, answered, cut), AnswerAsync(answered, asked, cut));
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
@@ -123,7 +125,12 @@ internal sealed class CuttingRelay : IAsyncDisposable
     private static List<char> Kinds(ReadOnlySpan<byte> messages)
     {
         var kinds = new List<char>();
-        for (; messages.Length >= 5; messages = messages[Math.Min(messages.Length, BinaryPrimitives.ReadInt32BigEndian(messages[1..]) + 1)..]) kinds.Add((char)messages[0]);
+        while (messages.Length >= 5)
+        {
+            kinds.Add((char)messages[0]);
+            messages = messages[Math.Min(messages.Length, BinaryPrimitives.ReadInt32BigEndian(messages[1..]) + 1)..];
+        }
+
         return kinds;
     }
 

@@ -2,11 +2,15 @@ using System.Transactions;
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using NpgsqlTypes;
 using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Writes that are committed after their connection was closed, or that do not wait for their flush: a position counts only if it was sampled after the commit.</summary>
+/// <summary>
+/// Writes that are committed after their connection was closed, or that do not wait for their flush: a position counts only if it was
+/// sampled after the commit.
+/// </summary>
 public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private delegate Task Way(StoreCluster store, string name);
@@ -100,7 +104,8 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
             CREATE OR REPLACE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN PERFORM set_config('synchronous_commit', 'off', true); INSERT INTO items (name) VALUES (NEW.name); RETURN NEW; END $$;
             CREATE TABLE IF NOT EXISTS quiet_items (name text); CREATE TABLE IF NOT EXISTS late_items (name text);
-            DROP TRIGGER IF EXISTS quiet ON quiet_items; CREATE TRIGGER quiet BEFORE INSERT ON quiet_items FOR EACH ROW EXECUTE FUNCTION quiet();
+            DROP TRIGGER IF EXISTS quiet ON quiet_items;
+            CREATE TRIGGER quiet BEFORE INSERT ON quiet_items FOR EACH ROW EXECUTE FUNCTION quiet();
             DROP TRIGGER IF EXISTS late ON late_items;
             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late_items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION quiet()
             """);
@@ -197,9 +202,8 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
     [Fact]
     public async Task A_transaction_that_was_begun_and_committed_as_text_is_read_back()
     {
-        await using var source = await shared.ConnectAsync();
-        using var session = source.BeginSession();
-        await using (var connection = await source.OpenWriteConnectionAsync(Stop))
+        using var session = shared.Source.BeginSession();
+        await using (var connection = await shared.Source.OpenWriteConnectionAsync(Stop))
         {
             await connection.ExecuteAsync("BEGIN TRANSACTION");
             await connection.ExecuteAsync("INSERT INTO items (name) VALUES ('begun by hand')");
@@ -207,7 +211,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
             await PauseAsync();
         }
 
-        (await source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'begun by hand'", Consistency.ReadYourWrites)).Value.ShouldBe(1);
+        (await CountAsync("begun by hand")).ShouldBe(1);
     }
 
     [Fact]
@@ -219,7 +223,8 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
         await open.ExecuteAsync("BEGIN; INSERT INTO items (name) VALUES ('still open')");
         var xid = await open.ExecuteScalarAsync<string>("SELECT pg_current_xact_id()::text");
         var connection = await shared.Source.OpenWriteConnectionAsync(Stop);
-        WriteLease.Of(connection)!.Committed(new SampledPosition(new Place(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(1)), OpenTransaction: xid));
+        var before = new Place(1, new NpgsqlLogSequenceNumber(1));
+        WriteLease.Of(connection)!.Committed(new SampledPosition(before, OpenTransaction: xid));
         await connection.CloseAsync();
 
         await PauseAsync();
@@ -239,11 +244,15 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
             using var session = shared.Source.BeginSession();
             var name = $"quiet, {way} {i}";
             await Asynchronous[way](shared, name);
-            (await shared.Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.ReadYourWrites)).Value.ShouldBe(1, name);
+            (await CountAsync(name)).ShouldBe(1, name);
         }
     }
 
-    private async Task<long> CountAsync(string name) => (await shared.Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.ReadYourWrites)).Value;
+    private async Task<long> CountAsync(string name)
+    {
+        var read = await shared.Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.ReadYourWrites);
+        return read.Value;
+    }
 
     private async Task PauseAsync()
     {

@@ -148,8 +148,9 @@ public sealed class WriteLeaseTests
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server, (_, _) => Task.FromResult(Primary() with { StartedAt = DateTimeOffset.UnixEpoch }));
-        foreach (var (startedAt, isKnown) in ((DateTimeOffset, bool)[])[(DateTimeOffset.UnixEpoch, true), (DateTimeOffset.UnixEpoch.AddHours(1), false)])
+        foreach (var isKnown in (bool[])[true, false])
         {
+            var startedAt = DateTimeOffset.UnixEpoch.AddHours(isKnown ? 0 : 1);
             await using var connection = await OpenAsync(source);
             WriteLease.Of(connection)!.Committed(new SampledPosition(Place(500), new ServerEpoch(startedAt, DateTimeOffset.UnixEpoch)));
             await connection.CloseAsync();

@@ -223,7 +223,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
             if (isAsync) await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             else connection.Open();
-            return (string[])(isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar())!;
+            var ended = isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar();
+            return (string[])ended!;
 #pragma warning restore CA1849
         }
         catch (NpgsqlException)
@@ -236,7 +237,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     // The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
     private static NpgsqlCommand EndedCommand(NpgsqlConnection connection, string[] transactions)
     {
-        var command = new NpgsqlCommand("SELECT array(SELECT x FROM unnest($1) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')", connection);
+        const string Ended = "SELECT array(SELECT x FROM unnest($1) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')";
+        var command = new NpgsqlCommand(Ended, connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = transactions });
         return command;
     }

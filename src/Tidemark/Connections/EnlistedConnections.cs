@@ -8,8 +8,8 @@ using Npgsql.Internal;
 namespace Tidemark;
 
 /// <summary>
-/// Finds the System.Transactions transaction that a physical connection still belongs to after its <see cref="NpgsqlConnection"/> was closed. Npgsql keeps such
-/// connections aside until the transaction ends, and only its internals show them. A test fails if those change.
+/// Finds the System.Transactions transaction that a physical connection still belongs to after its <see cref="NpgsqlConnection"/> was
+/// closed. Npgsql keeps such connections aside until the transaction ends, and only its internals show them. A test fails if those change.
 /// </summary>
 internal static class EnlistedConnections
 {

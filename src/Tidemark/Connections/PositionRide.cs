@@ -7,8 +7,8 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// The position query that follows a write in its own round trip. A Sync stands between the two: the position is sampled after the commit, since
-/// before it is only the start of the commit record. The query only adds knowledge: its failure is never that of the write.
+/// The position query that follows a write in its own round trip. A Sync stands between the two: the position is sampled after the commit,
+/// since before it is only the start of the commit record. The query only adds knowledge: its failure is never that of the write.
 /// </summary>
 internal static class PositionRide
 {
@@ -26,8 +26,9 @@ internal static class PositionRide
         ", pg_current_wal_insert_lsn(), " + ServerEpoch.Columns + ", pg_current_xact_id_if_assigned()::text";
 
     /// <summary>
-    /// Reads the row of the answer that the reader is positioned on. The insert position is the only bound that holds for every commit: a function,
-    /// a trigger or a deferred trigger may have switched <c>synchronous_commit</c> off for its transaction, which nothing shows afterwards.
+    /// Reads the row of the answer that the reader is positioned on. The insert position is the only bound that holds for every commit: a
+    /// function, a trigger or a deferred trigger may have switched <c>synchronous_commit</c> off for its transaction, which nothing shows
+    /// afterwards.
     /// </summary>
     public static SampledPosition Read(DbDataReader row) => new(
         new Place((uint)row.GetInt32(0), row.GetFieldValue<NpgsqlLogSequenceNumber>(1)),
@@ -36,10 +37,11 @@ internal static class PositionRide
 
     /// <summary>Reads the answer, after whatever rows the caller left unread.</summary>
     /// <remarks>
-    /// Row by row: an error may follow any of them, even the last, when the statement commits. Npgsql waits for ever if an error arrives while it skips rows within
-    /// a batch.
+    /// Row by row: an error may follow any of them, even the last, when the statement commits. Npgsql waits for ever if an error arrives
+    /// while it skips rows within a batch.
     /// </remarks>
-    /// <exception cref="NpgsqlException">The caller's statement failed. The connection's next answer is that to the question: <see cref="Break"/> it.</exception>
+    /// <exception cref="NpgsqlException">The caller's statement failed. The connection's next answer is that to the question: <see
+    /// cref="Break"/> it.</exception>
     public static Harvested Harvest(DbDataReader reader)
     {
         if (reader.IsClosed) return default;
@@ -86,8 +88,9 @@ internal static class PositionRide
     /// <param name="sent">The statement and the question, each with a Sync of its own.</param>
     /// <param name="connection">Where they were sent.</param>
     /// <remarks>
-    /// CommandComplete arrives before the implicit commit, so only the command that failed counts. Npgsql names it in a server's error. It does not name it in
-    /// a cancellation or time-out: if the connection survived, and the statement had failed, the question was answered all the same.
+    /// CommandComplete arrives before the implicit commit, so only the command that failed counts. Npgsql names it in a server's error. It
+    /// does not name it in a cancellation or time-out: if the connection survived, and the statement had failed, the question was answered
+    /// all the same.
     /// </remarks>
     public static bool IsAcknowledged(Exception failure, NpgsqlBatchCommandCollection sent, NpgsqlConnection connection)
     {
@@ -104,7 +107,10 @@ internal static class PositionRide
     /// <summary>The server's CommandComplete for the statement was received.</summary>
     public static bool IsComplete(NpgsqlBatchCommand statement) => statement.StatementType != Npgsql.StatementType.Unknown;
 
-    /// <summary>If statement and question both failed, Npgsql throws one exception for both. The caller gets that of the statement, as without the question.</summary>
+    /// <summary>
+    /// If statement and question both failed, Npgsql throws one exception for both. The caller gets that of the statement, as without the
+    /// question.
+    /// </summary>
     public static void ThrowFirst(Exception failure)
     {
         var first = First(failure);

@@ -5,8 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the reader of
-/// rows harvests it when it closes (<see cref="PositionRide"/>). A failure of the position query is not a failure of the command.
+/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the
+/// reader of rows harvests it when it closes (<see cref="PositionRide"/>). A failure of the position query is not a failure of the command.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
@@ -73,7 +73,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
     }
 
     /// <summary>
-    /// The lease learns of a failure that reading the results threw. True: the server had acknowledged the statement before, and only the position query failed.
+    /// The lease learns of a failure that reading the results threw. True: the server had acknowledged the statement before, and only the
+    /// position query failed.
     /// </summary>
     public bool EndWith(Exception failure)
     {
@@ -156,7 +157,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
             await using (reader.ConfigureAwait(false))
             {
                 // The reader that ExecuteReader returns has its first row or no rows: it does not fail here.
-                value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+                var hasValue = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0;
+                value = hasValue ? reader.GetValue(0) : null;
                 await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
             }
         }

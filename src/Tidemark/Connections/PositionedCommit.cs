@@ -3,15 +3,17 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Commits the transaction of a connection and learns the position it reached, in one round trip: a probe, COMMIT, a Sync, then the position query. The
-/// probe shows a transaction that failed before, whose COMMIT is acknowledged and rolls back. The position is read after the commit, since before it is
-/// the start of the commit record.
+/// Commits the transaction of a connection and learns the position it reached, in one round trip: a probe, COMMIT, a Sync, then the
+/// position query. The probe shows a transaction that failed before, whose COMMIT is acknowledged and rolls back. The position is read
+/// after the commit, since before it is the start of the commit record.
 /// </summary>
 internal static class PositionedCommit
 {
     private const string Probe = "SELECT 1";
 
-    /// <summary>Commits, and tells the lease. Returns <see langword="false"/> for a transaction that had failed before: PostgreSQL rolled it back.</summary>
+    /// <summary>
+    /// Commits, and tells the lease. Returns <see langword="false"/> for a transaction that had failed before: PostgreSQL rolled it back.
+    /// </summary>
     /// <exception cref="NpgsqlException">The server did not acknowledge the commit.</exception>
     public static async ValueTask<bool> ExecuteAsync(NpgsqlConnection connection, WriteLease lease, CancellationToken cancellationToken)
     {
@@ -60,8 +62,8 @@ internal static class PositionedCommit
     }
 
     /// <summary>
-    /// COMMIT is complete when it is acknowledged: nothing that failed afterwards, the connection included, changes the result. A COMMIT after a failed probe is
-    /// acknowledged too, and is a rollback. Returns <see langword="null"/> if the commit itself failed.
+    /// COMMIT is complete when it is acknowledged: nothing that failed afterwards, the connection included, changes the result. A COMMIT
+    /// after a failed probe is acknowledged too, and is a rollback. Returns <see langword="null"/> if the commit itself failed.
     /// </summary>
     private static bool? EndWith(Exception failure, NpgsqlBatchCommandCollection sent, WriteLease lease)
     {

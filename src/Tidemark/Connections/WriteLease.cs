@@ -89,8 +89,8 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// A statement or a COMMIT is about to be sent with a position query. If the connection ends before one of the transitions below follows, the write has not
-    /// ended: whether it was acknowledged is known only to the code that sent it.
+    /// A statement or a COMMIT is about to be sent with a position query. If the connection ends before one of the transitions below
+    /// follows, the write has not ended: whether it was acknowledged is known only to the code that sent it.
     /// </summary>
     /// <param name="riding">The statement; <see langword="null"/>: a COMMIT.</param>
     public void Begin(PositionedCommand? riding)
@@ -99,14 +99,19 @@ internal sealed class WriteLease
         (Riding, _isRiding) = (riding, true);
     }
 
-    /// <summary>The server acknowledged the commit of everything that was sent so far, and the position query was answered after it.</summary>
+    /// <summary>
+    /// The server acknowledged the commit of everything that was sent so far, and the position query was answered after it.
+    /// </summary>
     public void Committed(in SampledPosition position)
     {
         _position = position;
         EndRide(Ending.Committed);
     }
 
-    /// <summary>The server acknowledged the write, and the position query failed: the position is pending, and nothing is in doubt even if the connection broke.</summary>
+    /// <summary>
+    /// The server acknowledged the write, and the position query failed: the position is pending, and nothing is in doubt even if the
+    /// connection broke.
+    /// </summary>
     public void AcknowledgedWithoutPosition()
     {
         if (_ending != Ending.Committed) EndRide(Ending.Acknowledged);
@@ -157,14 +162,18 @@ internal sealed class WriteLease
         watching?.Saw(_node, onPrimary: true, at);
         if (session is null) return;
 
-        if (!isBroken && EnlistedConnections.TransactionOf(_owner.WritesOf(NodeIndex), _process) is { } transaction) EndWith(transaction, session);
-        else if (_ending == Ending.Committed && _position.OpenTransaction is { } open) session.EndWrite(_node, at: null, isInDoubt: true, _backend, open);
+        var enlisted = isBroken ? null : EnlistedConnections.TransactionOf(_owner.WritesOf(NodeIndex), _process);
+        var open = _ending == Ending.Committed ? _position.OpenTransaction : null;
+        if (enlisted is not null) EndWith(enlisted, session);
+        else if (open is not null) session.EndWrite(_node, at: null, isInDoubt: true, _backend, open);
         else if (isBroken && _ending is Ending.Unknown or Ending.RolledBack) session.EndWrite(_node, at: null, isInDoubt: true, _backend);
         else if (_ending == Ending.RolledBack) session.AbandonWrite();
         else session.EndWrite(_node, at);
     }
 
-    /// <summary>A transaction of System.Transactions outlives the connection: the write is under way until it ends, which is before its scope does.</summary>
+    /// <summary>
+    /// A transaction of System.Transactions outlives the connection: the write is under way until it ends, which is before its scope does.
+    /// </summary>
     private void EndWith(Transaction transaction, ConsistencySession session)
     {
         var (node, backend) = (_node, _backend);
@@ -222,7 +231,8 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The position comes from the epoch of the node that the snapshot shows. One of another epoch says nothing before a probe has found out what lies between the two.
+    /// The position comes from the epoch of the node that the snapshot shows. One of another epoch says nothing before a probe has found
+    /// out what lies between the two.
     /// </summary>
     private static bool IsOfEpoch(ServerEpoch sampled, NodeState node) => sampled.IsUnknown || sampled.StartedAt == node.StartedAt;
 

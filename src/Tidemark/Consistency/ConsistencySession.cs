@@ -292,7 +292,11 @@ public sealed class ConsistencySession : IDisposable
         {
             _pending.EndWrite();
             if (at is { } stamp && !isInDoubt) _written.Add(stamp);
-            else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend) { OpenTransaction = openTransaction });
+            else
+            {
+                var write = new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.StartedAt, backend);
+                _pending.Add(write with { OpenTransaction = openTransaction });
+            }
         }
     }
 

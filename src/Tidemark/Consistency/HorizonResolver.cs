@@ -150,7 +150,8 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     }
 
     /// <summary>
-    /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended; the primary knows both.
+    /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
+    /// the primary knows both.
     /// </summary>
     private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {

@@ -12,7 +12,9 @@ internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int
     /// <summary>Samples that were started after it resolve it. Given by <see cref="PendingPlaces"/>.</summary>
     public long Mark { get; init; }
 
-    /// <summary>The transaction that was open when the connection was left, in doubt until the primary says it ended; <see langword="null"/>: none.</summary>
+    /// <summary>
+    /// The transaction that was open when the connection was left, in doubt until the primary says it ended; <see langword="null"/>: none.
+    /// </summary>
     public string? OpenTransaction { get; init; }
 
     /// <summary>No sample of the primary tells where it is before this is settled: the server may commit after any.</summary>

@@ -139,7 +139,8 @@ internal sealed class PendingPlaces
         List<int>? backends = null;
         foreach (var write in _writes)
         {
-            if (write.Backend == 0 || write.OpenTransaction is not null || !write.IsInDoubtAt(primary) || backends?.Contains(write.Backend) == true) continue;
+            if (write.Backend == 0 || write.OpenTransaction is not null || !write.IsInDoubtAt(primary)) continue;
+            if (backends?.Contains(write.Backend) == true) continue;
             (backends ??= []).Add(write.Backend);
         }
 
@@ -166,7 +167,10 @@ internal sealed class PendingPlaces
     public void Settle(NodeState primary, string[] ended)
     {
         foreach (ref var write in CollectionsMarshal.AsSpan(_writes))
-            if (write.OpenTransaction is { } transaction && write.IsInDoubtAt(primary) && ended.Contains(transaction)) write = write with { IsInDoubt = false, Mark = ++_marks };
+        {
+            if (write.OpenTransaction is not { } transaction || !write.IsInDoubtAt(primary) || !ended.Contains(transaction)) continue;
+            write = write with { IsInDoubt = false, Mark = ++_marks };
+        }
     }
 
     private static bool IsOver(uint timeline, int incarnation, NodeState primary) =>
