@@ -17,6 +17,7 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
 {
     public override void Execute(IRelationalConnection connection)
     {
+        Lease(connection)?.Forget();
         try
         {
             base.Execute(connection);
@@ -29,6 +30,7 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
 
     public override async Task ExecuteAsync(IRelationalConnection connection, CancellationToken cancellationToken = default)
     {
+        Lease(connection)?.Forget();
         try
         {
             await base.ExecuteAsync(connection, cancellationToken).ConfigureAwait(false);
@@ -45,8 +47,10 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
     /// </summary>
     private static bool IsSaved(IRelationalConnection connection, Exception failure)
     {
-        if (failure is DbUpdateConcurrencyException || connection.DbConnection is not NpgsqlConnection npgsql) return false;
-        if (WriteLease.Of(npgsql)?.Riding is not { } riding) return false;
+        if (failure is DbUpdateConcurrencyException || Lease(connection)?.Riding is not { } riding) return false;
         return riding.EndWith(failure is DbUpdateException { InnerException: { } cause } ? cause : failure) && riding.Affected == 1;
     }
+
+    private static WriteLease? Lease(IRelationalConnection connection) =>
+        connection.DbConnection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
 }

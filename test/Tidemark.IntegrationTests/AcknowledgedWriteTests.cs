@@ -200,6 +200,21 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
         unsaved.InnerException.ShouldBeOfType<PostgresException>();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_batch_that_is_not_sent_is_not_saved_because_the_one_before_it_was(bool isAsync)
+    {
+        var options = new DbContextOptionsBuilder<StoreContext>()
+            .UseTidemark(_source, npgsql => npgsql.MaxBatchSize(1)).AddInterceptors(new SecondCommandFails()).Options;
+        await using var context = new StoreContext(options);
+        context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Never;
+        context.AddRange(new Item { Name = "first" }, new Item { Name = "second" });
+        await Should.ThrowAsync<DbUpdateException>(async () => _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges());
+
+        (await _store.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name IN ('first', 'second')")).ShouldBe(1);
+    }
+
     [Fact]
     public async Task Fast_restarts_under_saves_that_retry_store_nothing_twice_and_fail_nothing_that_was_acknowledged()
     {
@@ -260,4 +275,12 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
             .Options);
 
     private StoreContext CreateContext(bool retries = true) => retries ? Retrying(_source) : _store.CreateContext(_source);
+
+    private sealed class SecondCommandFails : DbCommandInterceptor
+    {
+        private int _commands;
+
+        public override InterceptionResult<DbCommand> CommandCreating(CommandCorrelatedEventData eventData, InterceptionResult<DbCommand> result) =>
+            ++_commands == 2 ? throw new TimeoutException("Not sent.") : result;
+    }
 }

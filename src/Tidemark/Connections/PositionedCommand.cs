@@ -13,6 +13,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private readonly WriteLease _lease;
     private NpgsqlBatchCommandCollection? _sent;
     private bool _isAcknowledged;
+    private bool _hasFailed;
 
     /// <param name="plain">The command; its text and parameters move here.</param>
     /// <param name="connection">An open connection.</param>
@@ -59,6 +60,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// <summary>Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.</summary>
     public void GiveUp(DbDataReader reader)
     {
+        _hasFailed = true;
         reader.Dispose();
         PositionRide.Break(Connection!);
         _lease.Failed();
@@ -67,6 +69,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// <inheritdoc cref="GiveUp"/>
     public async ValueTask GiveUpAsync(DbDataReader reader)
     {
+        _hasFailed = true;
         await reader.DisposeAsync().ConfigureAwait(false);
         await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
         _lease.Failed();
@@ -79,7 +82,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     public bool EndWith(Exception failure)
     {
         if (_sent is null) return false;
-        _isAcknowledged |= PositionRide.IsAcknowledged(failure, _sent, Connection!);
+        _isAcknowledged |= !_hasFailed && PositionRide.IsAcknowledged(failure, _sent, Connection!);
         if (_isAcknowledged) _lease.AcknowledgedWithoutPosition();
         else _lease.Failed();
         return _isAcknowledged;
@@ -205,7 +208,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     private NpgsqlBatch Begin()
     {
-        _isAcknowledged = false;
+        (_isAcknowledged, _hasFailed) = (false, false);
         var batch = BatchText.Behind(Connection!, this, PositionRide.Question);
         _sent = batch.BatchCommands;
         _lease.Begin(this);
