@@ -15,7 +15,7 @@ internal sealed class CommitPosition : DbTransactionInterceptor
     public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
     {
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
-        lease.Outcome = PositionedCommit.Execute(connection);
+        PositionedCommit.Execute(connection, lease);
         return InterceptionResult.Suppress();
     }
 
@@ -23,7 +23,7 @@ internal sealed class CommitPosition : DbTransactionInterceptor
         DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
     {
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
-        lease.Outcome = await PositionedCommit.ExecuteAsync(connection, cancellationToken).ConfigureAwait(false);
+        await PositionedCommit.ExecuteAsync(connection, lease, cancellationToken).ConfigureAwait(false);
         return InterceptionResult.Suppress();
     }
 

@@ -48,7 +48,7 @@ internal sealed class RoutedCommand(
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
         // What an earlier command of the same save has reached says nothing of this one.
-        lease.Outcome = null;
+        lease.Forget();
         var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandJudge.CommitsByItself(parameterObject.Connection);
         var isAlone = _rides || isSave;
         if (!isAlone || !BatchText.CanRide(plain)) return command;

@@ -32,29 +32,29 @@ internal class RoutedTransaction(
     public override void Commit()
     {
         using (Watch()) base.Commit();
-        _lease?.Outcome = null;
+        _lease?.Forget();
         TellWait();
     }
 
     public override async Task CommitAsync(CancellationToken cancellationToken = default)
     {
         using (Watch()) await base.CommitAsync(cancellationToken).ConfigureAwait(false);
-        _lease?.Outcome = null;
+        _lease?.Forget();
         TellWait();
     }
 
     public override void Rollback()
     {
-        _lease?.Outcome = WriteOutcome.RolledBack;
+        _lease?.RolledBack();
         base.Rollback();
-        _lease?.Outcome = null;
+        _lease?.Forget();
     }
 
     public override async Task RollbackAsync(CancellationToken cancellationToken = default)
     {
-        _lease?.Outcome = WriteOutcome.RolledBack;
+        _lease?.RolledBack();
         await base.RollbackAsync(cancellationToken).ConfigureAwait(false);
-        _lease?.Outcome = null;
+        _lease?.Forget();
     }
 
     /// <summary>The transaction is over, by commit, rollback or being disposed of.</summary>

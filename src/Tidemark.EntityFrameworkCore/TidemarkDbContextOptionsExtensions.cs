@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.EntityFrameworkCore.Update;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
 using Tidemark;
@@ -63,6 +64,7 @@ public static class TidemarkDbContextOptionsExtensions
     {
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
+        options.ReplaceService<IModificationCommandBatchFactory, SavedBatchFactory>();
         options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
         options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
 

@@ -56,9 +56,10 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         BeginEnd();
         Connection.Notice += OnNotice;
+        bool isCommitted;
         try
         {
-            _lease.Outcome = await PositionedCommit.ExecuteAsync(Connection, cancellationToken).ConfigureAwait(false);
+            isCommitted = await PositionedCommit.ExecuteAsync(Connection, _lease, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -66,7 +67,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
             await Connection.DisposeAsync().ConfigureAwait(false);
         }
 
-        CheckOutcome();
+        Check(isCommitted);
     }
 
     /// <inheritdoc cref="CommitAsync"/>
@@ -74,9 +75,10 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     {
         BeginEnd();
         Connection.Notice += OnNotice;
+        bool isCommitted;
         try
         {
-            _lease.Outcome = PositionedCommit.Execute(Connection);
+            isCommitted = PositionedCommit.Execute(Connection, _lease);
         }
         finally
         {
@@ -84,7 +86,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
             Connection.Dispose();
         }
 
-        CheckOutcome();
+        Check(isCommitted);
     }
 
     /// <summary>Rolls back; the session stays where it was.</summary>
@@ -92,7 +94,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     public async ValueTask RollbackAsync(CancellationToken cancellationToken = default)
     {
         BeginEnd();
-        _lease.Outcome = WriteOutcome.RolledBack;
+        _lease.RolledBack();
         try
         {
             await Transaction.RollbackAsync(cancellationToken).ConfigureAwait(false);
@@ -107,7 +109,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     public void Rollback()
     {
         BeginEnd();
-        _lease.Outcome = WriteOutcome.RolledBack;
+        _lease.RolledBack();
         try
         {
             Transaction.Rollback();
@@ -192,7 +194,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     };
 
     /// <summary>Nothing of the caller's was sent.</summary>
-    private static void Abandon(NpgsqlConnection connection) => WriteLease.Of(connection)?.Outcome = WriteOutcome.RolledBack;
+    private static void Abandon(NpgsqlConnection connection) => WriteLease.Of(connection)?.RolledBack();
 
     private void BeginEnd()
     {
@@ -209,7 +211,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         _isOver = true;
 
         // Closing rolls back what is still open. What the caller ended through Transaction may have been committed: its position stays pending.
-        if (IsOpen()) _lease.Outcome = WriteOutcome.RolledBack;
+        if (IsOpen()) _lease.RolledBack();
     }
 
     private bool IsOpen()
@@ -227,9 +229,9 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
 
     private void OnNotice(object sender, NpgsqlNoticeEventArgs e) => IsWaitCancelled |= e.Notice.Routine == WaitRoutine;
 
-    private void CheckOutcome()
+    private void Check(bool isCommitted)
     {
-        if (_lease.Outcome is { Written: null })
+        if (!isCommitted)
             throw new InvalidOperationException("A statement of the transaction had failed before, so PostgreSQL rolled it back: nothing is committed.");
         if (IsWaitCancelled) Log.CommitWaitCancelled(_source.Cluster.Logger, SettingOf(SynchronousCommit));
     }

@@ -91,7 +91,7 @@ public sealed class WriteLeaseTests
         await using var connection = await OpenAsync(source);
         answer = Primary(120) with { Epoch = Run(2) };
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
-        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(500));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
         await connection.CloseAsync();
 
         _session.Written.ShouldBeNull();
@@ -105,11 +105,89 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Outcome = new WriteOutcome(Place(500), Place(600));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
         await connection.CloseAsync();
 
-        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(600)));
+        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(500)));
         Pending(source).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_after_the_acknowledgement_leaves_nothing_in_doubt()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        var lease = WriteLease.Of(connection)!;
+        lease.Begin(riding: null);
+        await BreakAsync(connection);
+        _session.IsInDoubt.ShouldBeFalse("only the code that sent it knows whether it was acknowledged");
+        Pending(source).ShouldBeNull("the write is under way");
+        lease.AcknowledgedWithoutPosition();
+
+        _session.IsInDoubt.ShouldBeFalse();
+        Pending(source).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_before_the_acknowledgement_leaves_the_write_in_doubt()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        var lease = WriteLease.Of(connection)!;
+        lease.Begin(riding: null);
+        await BreakAsync(connection);
+        lease.Failed();
+
+        _session.IsInDoubt.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_position_of_another_epoch_than_the_snapshots_is_pending()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server, (_, _) => Task.FromResult(Primary() with { StartedAt = DateTimeOffset.UnixEpoch }));
+        foreach (var isKnown in (bool[])[true, false])
+        {
+            var startedAt = DateTimeOffset.UnixEpoch.AddHours(isKnown ? 0 : 1);
+            await using var connection = await OpenAsync(source);
+            WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500), new ServerEpoch(startedAt, DateTimeOffset.UnixEpoch)));
+            await connection.CloseAsync();
+            _session.IsUnknown.ShouldBe(!isKnown);
+        }
+    }
+
+    [Fact]
+    public async Task A_position_says_nothing_of_what_is_sent_after_it()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
+        WriteLease.Of(connection)!.Forget();
+        await connection.CloseAsync();
+
+        _session.Written.ShouldBeNull();
+        Pending(source).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_write_in_an_open_transaction_is_resolved_once_the_transaction_has_ended()
+    {
+        await using var server = new FakeServer();
+        await using var source = SourceOn(server);
+        await using var connection = await OpenAsync(source);
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500), OpenTransaction: "740"));
+        await connection.CloseAsync();
+        var primary = source.Cluster.Monitor.Snapshot.Primary!;
+
+        Pending(source).ShouldBeNull("no sample tells where it will be committed");
+        _session.OpenTransactions(primary).ShouldBe(["740"]);
+        _session.Settle(primary, ended: ["739"]);
+        Pending(source).ShouldBeNull();
+        _session.Settle(primary, ended: ["740"]);
+        Pending(source).ShouldNotBeNull();
     }
 
     [Fact]
@@ -118,7 +196,7 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Outcome = WriteOutcome.RolledBack;
+        WriteLease.Of(connection)!.RolledBack();
         await connection.CloseAsync();
 
         _session.Require(ConsistencyDemands.Written).ShouldBe(default);
@@ -207,6 +285,13 @@ public sealed class WriteLeaseTests
         _session.HasMoved.ShouldBeTrue();
         await connection.CloseAsync();
         _session.IsUnknown.ShouldBeTrue();
+    }
+
+    private static async Task BreakAsync(NpgsqlConnection connection)
+    {
+        await using var commit = new NpgsqlCommand("COMMIT", connection);
+        await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
+        await connection.CloseAsync();
     }
 
     private static TidemarkDataSource SourceOn(FakeServer server, AskNode? ask = null)

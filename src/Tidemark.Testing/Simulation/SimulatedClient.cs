@@ -204,8 +204,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         try
         {
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
-            var setting = isAsynchronous && !cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? "off" : "on";
-            if (rides && !forgets) lease.Outcome = PositionRide.Read(answer.Timeline, cluster.Lsn(answer.Flushed), cluster.Lsn(answer.Inserted), setting);
+            var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
+            if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position))));
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)

@@ -150,6 +150,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>The connection string of a node's writes, without its password.</summary>
     public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
 
+    /// <summary>The pool of a node's connections for writing.</summary>
+    public NpgsqlDataSource WritesOf(int nodeIndex) => _pools[nodeIndex].Writes;
+
     /// <summary>Drops idle connections to every node: the database behind them was dropped.</summary>
     public void Clear()
     {
@@ -227,6 +230,36 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         return isAsync ? await Monitor.FindGoneAsync(nodeIndex, backends, cancellationToken).ConfigureAwait(false) : Monitor.FindGone(nodeIndex, backends);
 #pragma warning restore CA1849
+    }
+
+    /// <summary>Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer.</summary>
+    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var connection = _pools[nodeIndex].Reads.CreateConnection();
+            using var command = EndedCommand(connection, transactions);
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+            if (isAsync) await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            else connection.Open();
+            var ended = isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar();
+            return (string[])ended!;
+#pragma warning restore CA1849
+        }
+        catch (NpgsqlException)
+        {
+            Monitor.Suspect(nodeIndex);
+            return [];
+        }
+    }
+
+    // The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
+    private static NpgsqlCommand EndedCommand(NpgsqlConnection connection, string[] transactions)
+    {
+        const string Ended = "SELECT array(SELECT x FROM unnest($1) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')";
+        var command = new NpgsqlCommand(Ended, connection);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = transactions });
+        return command;
     }
 
     public async ValueTask DisposeAsync()

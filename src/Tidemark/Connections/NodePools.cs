@@ -17,7 +17,7 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
     public NodePools(string name, NodeOptions options, TidemarkDataSourceBuilder builder, bool isAlone)
     {
         Name = name;
-        Writes = Build($"{name}/writes", builder, Settings(options));
+        Writes = Build($"{name}/writes", builder, ForWriting(Settings(options)));
 
         // With one node there is nothing to keep apart: reads share the pool, and the node costs no more connections than without Tidemark.
         Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
@@ -81,6 +81,13 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         }
 
         if (options.ConnectionLifetime is { } lifetime) settings.ConnectionLifetime = (int)Math.Ceiling(lifetime.TotalSeconds);
+        return settings;
+    }
+
+    // Whether a failure is that of the caller's statement or of the position query after it: Npgsql names the command that failed.
+    private static NpgsqlConnectionStringBuilder ForWriting(NpgsqlConnectionStringBuilder settings)
+    {
+        settings.IncludeFailedBatchedCommand = true;
         return settings;
     }
 

@@ -5,16 +5,19 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; whoever reads rows
-/// harvests it when the reader closes (<see cref="PositionRide"/>).
+/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the
+/// reader of rows harvests it when it closes (<see cref="PositionRide"/>). A failure of the position query is not a failure of the command.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
     private readonly WriteLease _lease;
+    private NpgsqlBatchCommandCollection? _sent;
+    private bool _isAcknowledged;
+    private bool _hasFailed;
 
     /// <param name="plain">The command; its text and parameters move here.</param>
     /// <param name="connection">An open connection.</param>
-    /// <param name="lease">Learns the outcome.</param>
+    /// <param name="lease">Learns how the write ended.</param>
     public PositionedCommand(NpgsqlCommand plain, NpgsqlConnection connection, WriteLease lease)
         : base(plain.CommandText, connection)
     {
@@ -22,13 +25,16 @@ internal sealed class PositionedCommand : NpgsqlCommand
         BatchText.Move(plain, this);
     }
 
+    /// <summary>The rows the statement changed; -1 if it is not one that changes rows.</summary>
+    public int Affected => _sent![0].RecordsAffected;
+
     /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
-    /// <exception cref="PostgresException">The statement failed behind what the caller has read of it.</exception>
+    /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read of it.</exception>
     public void Harvest(DbDataReader reader)
     {
         try
         {
-            _lease.Outcome = PositionRide.Harvest(reader);
+            End(PositionRide.Harvest(reader));
         }
         catch
         {
@@ -42,7 +48,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     {
         try
         {
-            _lease.Outcome = await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            End(await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false));
         }
         catch
         {
@@ -54,71 +60,165 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// <summary>Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.</summary>
     public void GiveUp(DbDataReader reader)
     {
+        _hasFailed = true;
         reader.Dispose();
         PositionRide.Break(Connection!);
+        _lease.Failed();
     }
 
     /// <inheritdoc cref="GiveUp"/>
     public async ValueTask GiveUpAsync(DbDataReader reader)
     {
+        _hasFailed = true;
         await reader.DisposeAsync().ConfigureAwait(false);
         await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
+        _lease.Failed();
+    }
+
+    /// <summary>
+    /// The lease learns of a failure that reading the results threw. True: the server had acknowledged the statement before, and only the
+    /// position query failed.
+    /// </summary>
+    public bool EndWith(Exception failure)
+    {
+        if (_sent is null) return false;
+        _isAcknowledged |= !_hasFailed && PositionRide.IsAcknowledged(failure, _sent, Connection!);
+        if (_isAcknowledged) _lease.AcknowledgedWithoutPosition();
+        else _lease.Failed();
+        return _isAcknowledged;
     }
 
     public override int ExecuteNonQuery()
     {
-        using var batch = Batch();
-        using var reader = batch.ExecuteReader();
-        Harvest(reader);
-        return Affected(batch);
+        using var batch = Begin();
+        try
+        {
+            using var reader = batch.ExecuteReader();
+            Harvest(reader);
+        }
+        catch (Exception failure)
+        {
+            if (!EndWith(failure))
+            {
+                PositionRide.ThrowFirst(failure);
+                throw;
+            }
+        }
+
+        return Affected;
     }
 
     public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
     {
-        using var batch = Batch();
-        var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
+        using var batch = Begin();
+        try
         {
-            await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
-            return Affected(batch);
+            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false)) await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
         }
+        catch (Exception failure)
+        {
+            if (!EndWith(failure))
+            {
+                PositionRide.ThrowFirst(failure);
+                throw;
+            }
+        }
+
+        return Affected;
     }
 
     public override object? ExecuteScalar()
     {
-        using var batch = Batch();
-        using var reader = batch.ExecuteReader();
-        var value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-        Harvest(reader);
+        using var batch = Begin();
+        object? value = null;
+        try
+        {
+            using var reader = batch.ExecuteReader();
+            value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+            Harvest(reader);
+        }
+        catch (Exception failure)
+        {
+            if (!EndWith(failure))
+            {
+                PositionRide.ThrowFirst(failure);
+                throw;
+            }
+        }
+
         return value;
     }
 
     public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
     {
-        using var batch = Batch();
-        var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
+        using var batch = Begin();
+        object? value = null;
+        try
         {
-            // What ExecuteReader returns has a first row, or none: it does not fail here.
-            var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
-            return value;
+            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                // The reader that ExecuteReader returns has its first row or no rows: it does not fail here.
+                var hasValue = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0;
+                value = hasValue ? reader.GetValue(0) : null;
+                await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            }
         }
+        catch (Exception failure)
+        {
+            if (!EndWith(failure))
+            {
+                PositionRide.ThrowFirst(failure);
+                throw;
+            }
+        }
+
+        return value;
     }
 
     protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior)
     {
-        using var batch = Batch();
-        return batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
+        using var batch = Begin();
+        try
+        {
+            return batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
+        }
+        catch (Exception failure)
+        {
+            // Without a reader there is no result to return, even if the statement was acknowledged. A save finds that out (SavedBatch).
+            if (!EndWith(failure)) PositionRide.ThrowFirst(failure);
+            throw;
+        }
     }
 
     protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
     {
-        using var batch = Batch();
-        return await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        using var batch = Begin();
+        try
+        {
+            return await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception failure)
+        {
+            if (!EndWith(failure)) PositionRide.ThrowFirst(failure);
+            throw;
+        }
     }
 
-    private NpgsqlBatch Batch() => BatchText.Behind(Connection!, this, PositionRide.Question);
+    private NpgsqlBatch Begin()
+    {
+        (_isAcknowledged, _hasFailed) = (false, false);
+        var batch = BatchText.Behind(Connection!, this, PositionRide.Question);
+        _sent = batch.BatchCommands;
+        _lease.Begin(this);
+        return batch;
+    }
 
-    private static int Affected(NpgsqlBatch batch) => batch.BatchCommands[0].RecordsAffected;
+    private void End(in Harvested harvested)
+    {
+        _isAcknowledged |= harvested.IsAcknowledged;
+        if (harvested.Position is { } position) _lease.Committed(position);
+        else if (harvested.IsAcknowledged) _lease.AcknowledgedWithoutPosition();
+    }
 }

@@ -3,59 +3,91 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Commits the transaction of a connection and learns the place it reached, in one round trip: the setting, COMMIT, a Sync, then the positions. The
-/// setting is read before the commit, since SET LOCAL is gone after it; the position after it, since before it is the start of the commit record.
+/// Commits the transaction of a connection and learns the position it reached, in one round trip: a probe, COMMIT, a Sync, then the
+/// position query. The probe shows a transaction that failed before, whose COMMIT is acknowledged and rolls back. The position is read
+/// after the commit, since before it is the start of the commit record.
 /// </summary>
 internal static class PositionedCommit
 {
-    private const string Setting = "SELECT current_setting('synchronous_commit')";
+    private const string Probe = "SELECT 1";
 
-    /// <summary>Commits. A transaction that had failed before is rolled back by that, as PostgreSQL does.</summary>
-    public static async ValueTask<WriteOutcome> ExecuteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>
+    /// Commits, and tells the lease. Returns <see langword="false"/> for a transaction that had failed before: PostgreSQL rolled it back.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The server did not acknowledge the commit.</exception>
+    public static async ValueTask<bool> ExecuteAsync(NpgsqlConnection connection, WriteLease lease, CancellationToken cancellationToken)
     {
         using var batch = Batch(connection);
+        lease.Begin(riding: null);
         try
         {
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                var setting = reader.GetString(0);
                 await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return PositionRide.Read(reader, setting);
+                lease.Committed(PositionRide.Read(reader));
             }
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
+        catch (Exception failure)
         {
-            return WriteOutcome.RolledBack;
+            if (EndWith(failure, batch.BatchCommands, lease) is { } isCommitted) return isCommitted;
+            PositionRide.ThrowFirst(failure);
+            throw;
         }
+
+        return true;
     }
 
     /// <inheritdoc cref="ExecuteAsync"/>
-    public static WriteOutcome Execute(NpgsqlConnection connection)
+    public static bool Execute(NpgsqlConnection connection, WriteLease lease)
     {
         using var batch = Batch(connection);
+        lease.Begin(riding: null);
         try
         {
             using var reader = batch.ExecuteReader();
-            reader.Read();
-            var setting = reader.GetString(0);
             reader.NextResult();
             reader.Read();
-            return PositionRide.Read(reader, setting);
+            lease.Committed(PositionRide.Read(reader));
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
+        catch (Exception failure)
         {
-            return WriteOutcome.RolledBack;
+            if (EndWith(failure, batch.BatchCommands, lease) is { } isCommitted) return isCommitted;
+            PositionRide.ThrowFirst(failure);
+            throw;
         }
+
+        return true;
     }
 
-    // The barriers make each statement stand alone: a failed setting does not keep COMMIT from ending the transaction.
+    /// <summary>
+    /// COMMIT is complete when it is acknowledged: nothing that failed afterwards, the connection included, changes the result. A COMMIT
+    /// after a failed probe is acknowledged too, and is a rollback. Returns <see langword="null"/> if the commit itself failed.
+    /// </summary>
+    private static bool? EndWith(Exception failure, NpgsqlBatchCommandCollection sent, WriteLease lease)
+    {
+        if (PositionRide.IsComplete(sent[0]) && PositionRide.IsComplete(sent[1]))
+        {
+            lease.AcknowledgedWithoutPosition();
+            return true;
+        }
+
+        if (PositionRide.First(failure) is PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction })
+        {
+            lease.RolledBack();
+            return false;
+        }
+
+        lease.Failed();
+        return null;
+    }
+
+    // The barriers make each statement stand alone: a failed probe does not keep COMMIT from ending the transaction.
     private static NpgsqlBatch Batch(NpgsqlConnection connection)
     {
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true };
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Setting));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Probe));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(PositionRide.Question));
         return batch;

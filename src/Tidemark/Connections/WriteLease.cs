@@ -1,5 +1,6 @@
 using System.Data;
 using System.Runtime.CompilerServices;
+using System.Transactions;
 using Npgsql;
 
 namespace Tidemark;
@@ -23,6 +24,11 @@ internal sealed class WriteLease
     private bool _isOpen;
     private int _backend;
     private long _probesSent;
+    private int _process;
+    private Ending _ending;
+    private PiggybackedPosition _position;
+    private bool _isRiding;
+    private Deferred? _deferred;
 
     public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
@@ -43,8 +49,8 @@ internal sealed class WriteLease
     /// <summary>The connection is opened for one save and closed at its end: nothing but the save is done on it.</summary>
     public bool IsOpenedBySave { get; set; }
 
-    /// <summary>Set while a commit ends that brought its position along, or a rollback: closing then leaves nothing pending.</summary>
-    public WriteOutcome? Outcome { get; set; }
+    /// <summary>The latest statement that was sent with a position query; <see langword="null"/>: none, or a COMMIT.</summary>
+    public PositionedCommand? Riding { get; private set; }
 
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection)
@@ -80,15 +86,15 @@ internal sealed class WriteLease
         if (snapshot.PrimaryIndex != NodeIndex)
             throw RoutingException.NotThePrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), snapshot.Nodes[NodeIndex], snapshot);
 
+        Forget();
         _isOpen = true;
-        Outcome = null;
 
         // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
         _node = snapshot.Nodes[NodeIndex];
         _probesSent = _owner.Monitor.ProbesSent;
 
         // Behind a pooler nobody knows who runs the statement.
-        _backend = _node.IsPooled ? 0 : backend;
+        (_backend, _process) = (_node.IsPooled ? 0 : backend, backend);
         if (CurrentSession is { } session) Join(session);
     }
 
@@ -116,6 +122,51 @@ internal sealed class WriteLease
         }
     }
 
+    /// <summary>
+    /// A statement or a COMMIT is about to be sent with a position query. If the connection ends before one of the transitions below
+    /// follows, the write has not ended: whether it was acknowledged is known only to the code that sent it.
+    /// </summary>
+    /// <param name="riding">The statement; <see langword="null"/>: a COMMIT.</param>
+    public void Begin(PositionedCommand? riding)
+    {
+        Forget();
+        (Riding, _isRiding) = (riding, true);
+    }
+
+    /// <summary>
+    /// The server acknowledged the commit of everything that was sent so far, and the position query was answered after it.
+    /// </summary>
+    public void Committed(in PiggybackedPosition position)
+    {
+        _position = position;
+        EndRide(Ending.Committed);
+    }
+
+    /// <summary>
+    /// The server acknowledged the write, and the position query failed: the position is pending, and nothing is in doubt even if the
+    /// connection broke.
+    /// </summary>
+    public void AcknowledgedWithoutPosition()
+    {
+        if (_ending != Ending.Committed) EndRide(Ending.Acknowledged);
+    }
+
+    /// <summary>Nothing was committed on the connection, or a rollback is about to be sent.</summary>
+    public void RolledBack() => EndRide(Ending.RolledBack);
+
+    /// <summary>The write failed, or the connection ended before an answer: how the connection ends tells what is in doubt.</summary>
+    public void Failed()
+    {
+        if (_isRiding) EndRide(Ending.Unknown);
+    }
+
+    /// <summary>More may be sent on the connection: what was known of the statements before says nothing of it.</summary>
+    public void Forget()
+    {
+        Failed();
+        (_ending, _position, Riding) = (Ending.Unknown, default, null);
+    }
+
     /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
     public void Closed(bool isBroken)
     {
@@ -131,20 +182,67 @@ internal sealed class WriteLease
         }
 
         foreach (var registration in ignoring?.Values ?? Enumerable.Empty<IDisposable>()) registration.Dispose();
-        if (first is not null) End(first, isBroken);
-        foreach (var session in others ?? []) End(session, isBroken);
+
+        // Npgsql raises the event of a broken connection before it throws what broke it.
+        if (_isRiding) _deferred = new Deferred(first, others, isBroken);
+        else End(first, others, isBroken);
     }
 
     private ConsistencySession? CurrentSession => FindSession is { } find ? find() : Session;
 
+    private void EndRide(Ending ending)
+    {
+        (_ending, _isRiding) = (ending, false);
+        if (_deferred is not { } closed) return;
+        _deferred = null;
+        End(closed.First, closed.Others, closed.IsBroken);
+    }
+
+    private void End(ConsistencySession? first, List<ConsistencySession>? others, bool isBroken)
+    {
+        if (first is not null) End(first, isBroken);
+        foreach (var session in others ?? []) End(session, isBroken);
+    }
+
     private void End(ConsistencySession session, bool isBroken)
     {
+        var at = _ending == Ending.Committed ? StampOf(_position) : null;
+
         // Whatever the primary answered, an error included, told of what it has.
-        session.Saw(_node, onPrimary: true, StampOf(Outcome?.Seen));
+        session.Saw(_node, onPrimary: true, at);
         session.EndShowingWithWrites();
-        if (isBroken) session.EndWrite(_node, at: null, isInDoubt: true, _backend, _backend == 0 ? 0 : _probesSent + 1);
-        else if (Outcome is { Written: null }) session.AbandonWrite();
-        else session.EndWrite(_node, StampOf(Outcome?.Written));
+        var enlisted = isBroken ? null : EnlistedConnections.TransactionOf(_owner.WritesOf(NodeIndex), _process);
+        var open = _ending == Ending.Committed ? _position.OpenTransaction : null;
+        if (enlisted is not null) EndWith(enlisted, session);
+        else if (open is not null) EndInDoubt(session, open);
+        else if (isBroken && _ending is Ending.Unknown or Ending.RolledBack) EndInDoubt(session, openTransaction: null);
+        else if (_ending == Ending.RolledBack) session.AbandonWrite();
+        else session.EndWrite(_node, at);
+    }
+
+    private void EndInDoubt(ConsistencySession session, string? openTransaction) =>
+        session.EndWrite(_node, at: null, isInDoubt: true, _backend, _backend == 0 ? 0 : _probesSent + 1, openTransaction);
+
+    /// <summary>
+    /// A transaction of System.Transactions outlives the connection: the write is under way until it ends, which is before its scope does.
+    /// </summary>
+    private void EndWith(Transaction transaction, ConsistencySession session)
+    {
+        var (node, backend, probesSent) = (_node, _backend, _backend == 0 ? 0 : _probesSent + 1);
+        try
+        {
+            transaction.TransactionCompleted += (_, e) => Ended(e.Transaction?.TransactionInformation.Status == TransactionStatus.InDoubt);
+        }
+        catch (ObjectDisposedException)
+        {
+            Ended(isInDoubt: false);
+        }
+
+        void Ended(bool isInDoubt)
+        {
+            session.Saw(node, onPrimary: true);
+            session.EndWrite(node, at: null, isInDoubt, backend, probesSent);
+        }
     }
 
     private void OnStateChange(object sender, StateChangeEventArgs change)
@@ -175,16 +273,33 @@ internal sealed class WriteLease
 
     // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which
     // life that was: the place is pending then, and the session hears that it may have been lost.
-    private Stamp? StampOf(Place? place) =>
-        place is { } p && _node.Incarnation == _owner.Monitor.Snapshot.Chain.Incarnation
-            ? new Stamp(p with { Position = _node.Pages.BeforeHeader(p.Position) }, _node.Incarnation)
-            : null;
-}
+    private Stamp? StampOf(in PiggybackedPosition sampled)
+    {
+        if (_node.Incarnation != _owner.Monitor.Snapshot.Chain.Incarnation) return null;
+        if (!IsOfEpoch(sampled.Epoch, _owner.Monitor.Snapshot.Nodes[NodeIndex]))
+        {
+            _owner.Monitor.Suspect(NodeIndex);
+            return null;
+        }
 
-/// <summary>How what was done on a connection ended, where the end itself told.</summary>
-/// <param name="Written">The place of the commit; <see langword="null"/>: it was rolled back.</param>
-/// <param name="Seen">A bound of what was visible on the primary then; <see langword="null"/>: unknown.</param>
-internal sealed record WriteOutcome(Place? Written, Place? Seen)
-{
-    public static WriteOutcome RolledBack { get; } = new(null, null);
+        return new Stamp(sampled.Place with { Position = _node.Pages.BeforeHeader(sampled.Place.Position) }, _node.Incarnation);
+    }
+
+    /// <summary>
+    /// The position comes from the epoch of the node that the snapshot shows. One of another epoch says nothing before a probe has found
+    /// out what lies between the two.
+    /// </summary>
+    private static bool IsOfEpoch(ServerEpoch sampled, NodeState node) => sampled.IsUnknown || sampled.IsSameButForCleanRestarts(node.Epoch);
+
+    /// <summary>How the latest statement on the connection ended, as far as the server answered.</summary>
+    private enum Ending
+    {
+        Unknown,
+        Committed,
+        Acknowledged,
+        RolledBack,
+    }
+
+    /// <summary>The connection closed before it was known how its last statement ended.</summary>
+    private sealed record Deferred(ConsistencySession? First, List<ConsistencySession>? Others, bool IsBroken);
 }

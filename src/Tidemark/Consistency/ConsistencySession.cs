@@ -345,15 +345,32 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
     /// <param name="backend">The server process that may still commit it; zero: unknown.</param>
     /// <param name="probesSent">How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.</param>
-    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int backend = 0, long probesSent = 0)
+    /// <param name="openTransaction">The transaction that may still be committed; <see langword="null"/>: none is known.</param>
+    internal void EndWrite(NodeState node, Stamp? at, bool isInDoubt = false, int backend = 0, long probesSent = 0, string? openTransaction = null)
     {
         lock (_lock)
         {
             _pending.EndWrite();
             _hasWritten = true;
             if (at is { } stamp && !isInDoubt) _written.Add(stamp);
-            else _pending.Add(new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.Epoch, backend) { ProbesSent = probesSent });
+            else
+            {
+                var write = new PendingWrite(node.Timeline, node.Incarnation, node.Index, isInDoubt, node.Epoch, backend);
+                _pending.Add(write with { ProbesSent = probesSent, OpenTransaction = openTransaction });
+            }
         }
+    }
+
+    /// <summary>The transactions of the primary that were open when the session's connections left them; empty: none.</summary>
+    internal string[] OpenTransactions(NodeState primary)
+    {
+        lock (_lock) return _pending.OpenTransactionsAt(primary);
+    }
+
+    /// <summary>Transactions of the primary have ended, by commit or by rollback.</summary>
+    internal void Settle(NodeState primary, string[] ended)
+    {
+        lock (_lock) _pending.Settle(primary, ended);
     }
 
     /// <summary>The server processes of the primary that may still commit something of the session's; empty: none is known.</summary>

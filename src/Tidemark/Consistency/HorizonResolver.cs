@@ -149,10 +149,16 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         return candidates;
     }
 
-    /// <summary>What is in doubt is settled once the server processes that may still commit it are gone; the primary knows.</summary>
+    /// <summary>
+    /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
+    /// the primary knows both.
+    /// </summary>
     private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {
-        if (session is null || Monitor.Snapshot.Primary is not { } primary || session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
+        if (session is null || Monitor.Snapshot.Primary is not { } primary) return;
+        if (session.OpenTransactions(primary) is { Length: > 0 } open)
+            session.Settle(primary, await cluster.FindEndedAsync(primary.Index, open, isAsync, cancellationToken).ConfigureAwait(false));
+        if (session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
         session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, isAsync, cancellationToken).ConfigureAwait(false));
     }
 

@@ -18,8 +18,13 @@ internal readonly record struct PendingWrite(uint Timeline, int Incarnation, int
     /// </summary>
     public long ProbesSent { get; init; }
 
+    /// <summary>
+    /// The transaction that was open when the connection was left, in doubt until the primary says it ended; <see langword="null"/>: none.
+    /// </summary>
+    public string? OpenTransaction { get; init; }
+
     /// <summary>Without what only matters while the write is in doubt.</summary>
-    public PendingWrite Simplified => IsInDoubt ? this : this with { Epoch = default, Backend = 0, ProbesSent = 0 };
+    public PendingWrite Simplified => IsInDoubt ? this : this with { Epoch = default, Backend = 0, ProbesSent = 0, OpenTransaction = null };
 
     /// <summary>Whatever resolves one resolves the other.</summary>
     public bool IsLike(in PendingWrite other) => this with { Mark = 0 } == other with { Mark = 0 };

@@ -193,7 +193,8 @@ internal sealed class PendingPlaces
         List<int>? backends = null;
         foreach (var write in _writes)
         {
-            if (write.Backend == 0 || !write.IsInDoubtAt(primary) || backends?.Contains(write.Backend) == true) continue;
+            if (write.Backend == 0 || write.OpenTransaction is not null || !write.IsInDoubtAt(primary)) continue;
+            if (backends?.Contains(write.Backend) == true) continue;
             (backends ??= []).Add(write.Backend);
         }
 
@@ -220,6 +221,25 @@ internal sealed class PendingPlaces
             foreach (var sight in _sights)
                 if (sight is { OnPrimary: true, UnderWay: > 0 }) return true;
             return false;
+        }
+    }
+
+    /// <summary>The transactions of the primary that were open when they were left, and may still be committed; empty: none.</summary>
+    public string[] OpenTransactionsAt(NodeState primary)
+    {
+        List<string>? open = null;
+        foreach (var write in _writes)
+            if (write.OpenTransaction is { } transaction && write.IsInDoubtAt(primary)) (open ??= []).Add(transaction);
+        return open is null ? [] : [.. open];
+    }
+
+    /// <summary>Transactions of the primary have ended: a sample taken from now on has what they committed.</summary>
+    public void Settle(NodeState primary, string[] ended)
+    {
+        foreach (ref var write in CollectionsMarshal.AsSpan(_writes))
+        {
+            if (write.OpenTransaction is not { } transaction || !write.IsInDoubtAt(primary) || !ended.Contains(transaction)) continue;
+            write = write with { IsInDoubt = false, Mark = ++_marks };
         }
     }
 
