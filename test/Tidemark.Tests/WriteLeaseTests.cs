@@ -157,35 +157,6 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
-    public async Task A_connection_that_was_refused_goes_back_to_its_pool_once()
-    {
-        await using var server = new FakeServer();
-        var answers = new[] { Primary(), Replica() };
-        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(answers[index]) };
-        var address = server.ConnectionString + ";Maximum Pool Size=2;Timeout=5";
-        await using var source = builder.AddNode("pg-1", address).AddNode("pg-2", address).Build();
-        await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
-        await using var refused = source.Cluster.CreateWrite(0, _session);
-        (answers[0], answers[1]) = (Replica(), Primary());
-        await SampleAsync();
-        for (var i = 0; i < 3; i++) await Should.ThrowAsync<RoutingException>(() => refused.OpenAsync(Cancelled));
-
-        (answers[0], answers[1]) = (Primary(), Replica());
-        await SampleAsync();
-        await using var one = source.Cluster.CreateWrite(0, _session);
-        await using var other = source.Cluster.CreateWrite(0, _session);
-        await one.OpenAsync(Cancelled);
-        await other.OpenAsync(Cancelled);
-        one.PostgresParameters.ShouldNotBeSameAs(other.PostgresParameters);
-
-        async Task SampleAsync()
-        {
-            await source.Cluster.Monitor.SampleAsync(1, Cancelled);
-            await source.Cluster.Monitor.SampleAsync(0, Cancelled);
-        }
-    }
-
-    [Fact]
     public async Task The_session_is_found_at_each_opening()
     {
         await using var server = new FakeServer();
