@@ -82,6 +82,26 @@ public sealed class LeaseTests(StoreCluster shared) : SightsOf, IClassFixture<St
     }
 
     [Fact]
+    public async Task A_read_connection_that_was_refused_goes_back_to_its_pool_once()
+    {
+        await using var source = await Store.ConnectAsync(b => b.AddToConnectionStrings("Maximum Pool Size=2;Timeout=5"));
+        using var session = source.BeginSession();
+        using var named = source.RequireNode("pg-2");
+        var connection = await source.OpenReadConnectionAsync(cancellationToken: Stop);
+        await connection.CloseAsync();
+        foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
+        await source.WriteAsync("INSERT INTO items (name) VALUES ('refused')");
+        for (var i = 0; i < 3; i++) await Should.ThrowAsync<RoutingException>(() => connection.OpenAsync(Stop));
+        await connection.DisposeAsync();
+
+        foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
+        await Cluster.WaitForReplayAsync(Stop);
+        await using var one = await source.OpenReadConnectionAsync(cancellationToken: Stop);
+        await using var other = await source.OpenReadConnectionAsync(cancellationToken: Stop);
+        one.ProcessID.ShouldNotBe(other.ProcessID);
+    }
+
+    [Fact]
     public async Task A_connection_is_a_write_of_the_session_that_opens_it()
     {
         await using var connection = Source.CreateConnection();

@@ -115,17 +115,9 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 
     private void Reopened(NpgsqlConnection connection, ReadReopening reopening)
     {
-        try
-        {
-            Connection = connection.PostgresParameters;
-            (_node, _session) = reopening.Check(this, connection);
-        }
-        catch
-        {
-            connection.Close();
-            throw;
-        }
-
+        // What the check throws fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool twice.
+        Connection = connection.PostgresParameters;
+        (_node, _session) = reopening.Check(this, connection);
         Opened(connection.PostgresParameters);
         Deliver();
         Sending(connection);

@@ -251,18 +251,12 @@ internal sealed class WriteLease
         if (change.CurrentState == ConnectionState.Open && !_isOpen)
         {
             if (Of(connection) is null) return;
-            try
-            {
-                // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
-                if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
-                _owner.Validate?.Invoke(CurrentSession);
-                Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on", connection.ProcessID);
-            }
-            catch
-            {
-                connection.Close();
-                throw;
-            }
+
+            // What is thrown here fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool twice.
+            // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
+            if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
+            _owner.Validate?.Invoke(CurrentSession);
+            Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on", connection.ProcessID);
         }
         else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken)
         {
