@@ -40,8 +40,11 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
         try
         {
             await monitor.FirstRoundAsync(cancellationToken);
+
+            // An application goes on as soon as a primary is known; a command shows every node, one too whose first connection takes long.
+            if (!monitor.Snapshot.IsComplete) await SampleAllAsync();
             for (var round = 0; round < RoundsForStaleness && monitor.Snapshot.Nodes.Any(node => node is { Standing: NodeStanding.Replica, CompleteAsOf: null }); round++)
-                await Task.WhenAll(monitor.Snapshot.Nodes.Select(node => monitor.SampleAsync(node.Index, cancellationToken)));
+                await SampleAllAsync();
             return source;
         }
         catch
@@ -49,6 +52,8 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
             await source.DisposeAsync();
             throw;
         }
+
+        Task SampleAllAsync() => Task.WhenAll(monitor.Snapshot.Nodes.Select(node => monitor.SampleAsync(node.Index, cancellationToken)));
     }
 
     /// <summary>There is no primary, for something that needs one; says what was seen of each node.</summary>

@@ -226,7 +226,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.</summary>
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
     {
-        if (_askBackends is not null) return await _askBackends(nodeIndex, backends).ConfigureAwait(false);
+        if (_askBackends is not null) return await AskStandInAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         return isAsync ? await Monitor.FindGoneAsync(nodeIndex, backends, cancellationToken).ConfigureAwait(false) : Monitor.FindGone(nodeIndex, backends);
 #pragma warning restore CA1849
@@ -260,6 +260,19 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var command = new NpgsqlCommand(Ended, connection);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = transactions });
         return command;
+    }
+
+    private async Task<int[]> AskStandInAsync(Func<int, int[], Task<int[]>> ask, int nodeIndex, int[] backends)
+    {
+        try
+        {
+            return await ask(nodeIndex, backends).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            Monitor.Suspect(nodeIndex);
+            return [];
+        }
     }
 
     public async ValueTask DisposeAsync()
