@@ -49,6 +49,7 @@ internal sealed class SimulatedRead(
         _lease = application.Source.Cluster.LeaseRead(decision, NotesWrongly ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
+        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Position > decision.State.Position)) return ConnectionCheck.None;
         if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
         return check;
     }

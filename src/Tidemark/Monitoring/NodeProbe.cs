@@ -30,21 +30,22 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
           FROM (SELECT pg_is_in_recovery() AS standby) r
         """;
 
-    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. Says last whether the role may
+    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. It is immutable to the
+    // planner and fails on a standby, so its argument is kept from being a constant. Says last whether the role may
     // call them by now.
     private const string QuestionWithoutPositions = $"""
         SELECT r.standby,
                (SELECT system_identifier FROM pg_control_system()),
                NULL::pg_lsn,
                CASE WHEN r.standby THEN (SELECT received_tli FROM pg_stat_wal_receiver)
-                    ELSE ('x' || left(pg_walfile_name('0/1000000'), 8))::bit(32)::int END,
+                    ELSE ('x' || left(pg_walfile_name(r.anywhere), 8))::bit(32)::int END,
                NULL::pg_lsn,
                pg_has_role('pg_read_all_stats', 'usage'),
                (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
                {ServerEpoch.Columns},
                has_function_privilege('pg_last_wal_replay_lsn()', 'execute') AND has_function_privilege('pg_current_wal_flush_lsn()', 'execute')
                    AND has_function_privilege('pg_current_wal_insert_lsn()', 'execute')
-          FROM (SELECT pg_is_in_recovery() AS standby) r
+          FROM (SELECT pg_is_in_recovery() AS standby, '0/1000000'::pg_lsn AS anywhere OFFSET 0) r
         """;
 
     /// <summary>A primary's timeline, flush and insert position; fails with 55000 on a standby.</summary>
