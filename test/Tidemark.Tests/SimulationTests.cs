@@ -45,7 +45,7 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.PrimaryErrorLeavesNoHorizon, 1)]
     [InlineData(PlantedFault.SegmentHeaderAnywhere, 1)]
     [InlineData(PlantedFault.WritableReadPool, 5)]
-    [InlineData(PlantedFault.YoungConnectionProven, 1)]
+    [InlineData(PlantedFault.YoungConnectionProven, 80)]
     public void A_planted_fault_is_caught(PlantedFault fault, int from)
     {
         var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 }, TestContext.Current.CancellationToken);
