@@ -51,7 +51,7 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
             """);
 
         var json = (await RanCommand.RunAsync(["doctor", "--json", .. Connections])).Json;
-        json.EnumerateObject().Select(property => property.Name).ShouldBe(["source", "nodes", "findings", "notChecked", "checks"]);
+        json.EnumerateObject().Select(property => property.Name).ShouldBe(["source", "nodes", "findings", "notChecked", "checks", "systemIdentifier"]);
         json.GetProperty("checks").GetInt32().ShouldBe(Check.All.Length);
         json.GetProperty("nodes").EnumerateArray().Select(node => node.GetProperty("role").GetString()).ShouldBe(["primary", "replica", "replica"]);
         var finding = json.GetProperty("findings")[0];

@@ -13,6 +13,7 @@ public sealed partial class DoctorRulesTests
     {
         ["node-unreachable"] = (Severity.Error, Primary, Unreachable("pg-2")),
         ["same-server"] = (Severity.Error, Primary, Replica with { Server = Replica.Server! with { StartedAt = "100.000001" } }),
+        ["several-servers"] = (Severity.Error, Primary, Replica with { Behind = [new NamedServer("100.000002", "7000"), new NamedServer("100.000003", "7000")] }),
         ["other-cluster"] = (Severity.Error, Primary with { Senders = [] }, Replica with { Identity = new IdentityFacts("7001") }),
         ["versions-differ"] = (Severity.Notice, Primary, Replica with { Server = Replica.Server! with { Version = "15.2" } }),
         ["no-primary"] = (Severity.Error, Replica with { Name = "pg-1", Server = Replica.Server! with { StartedAt = "9" } }, Replica),
@@ -54,6 +55,7 @@ public sealed partial class DoctorRulesTests
         ["extension-unavailable"] = (Severity.Error, Primary, Replica with { Extensions = [new Extension("plpgsql", "1.0", IsAvailable: false, IsInstallable: false)] }),
         ["identity-hidden"] = (Severity.Error, Primary, Replica with { Identity = null, Unseen = Hidden(Section.Identity, "42501: permission denied for function pg_control_system") }),
         ["timeline-hidden"] = (Severity.Error, Primary, Replica with { Server = Replica.Server! with { SeesStatistics = false } }),
+        ["positions-hidden"] = (Severity.Error, Primary, Replica with { Position = null, Unseen = Hidden(Section.Position, "42501: permission denied for function pg_last_wal_replay_lsn") }),
         ["role-sees-too-little"] = (Severity.Notice, Primary, Replica with { AccessRules = null, Unseen = Hidden(Section.AccessRules, "42501: permission denied for function pg_hba_file_rules") }),
     };
 

@@ -38,7 +38,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var source = new TidemarkDataSourceBuilder()
             .AddNode("one", shared.Cluster.Primary.ConnectionString).AddNode("two", other.Primary.ConnectionString).Build();
         var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenWriteConnectionAsync(Stop));
-        error.Message.ShouldContain("the nodes differ and none is trusted");
+        error.Message.ShouldContain("the nodes differ, so none is trusted");
     }
 
     [Fact]

@@ -183,6 +183,7 @@ public sealed class EpochTests : IAsyncLifetime
         {
             try
             {
+                NpgsqlConnection.ClearAllPools();
                 await primary.AskAsync<int>("SELECT 1");
                 return;
             }

@@ -260,13 +260,13 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
     private static async Task ReadAsync(TidemarkDataSource source, ConsistencySession session) =>
         await ReadLoop.RunAsync(
-            source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source, session), isAsync: true, Stop);
+            source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), isAsync: true, Stop);
 
     private static void ReadBlocking(TidemarkDataSource source, ConsistencySession session) =>
-        ReadLoop.Run(source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source, session));
+        ReadLoop.Run(source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
 
-    private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source, ConsistencySession session) =>
-        new(source.Cluster, session, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
+    private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source) =>
+        new(source, Consistency.Session, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
 
     private static async Task WaitUntilAsync(Func<bool> holds)
     {

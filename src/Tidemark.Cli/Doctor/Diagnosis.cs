@@ -17,6 +17,9 @@ internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableAr
     [JsonPropertyOrder(-1)]
     public string Source { get; init; } = "";
 
+    /// <summary>The identity of the cluster, for the setting <c>SystemIdentifier</c>; null while no node says.</summary>
+    public string? SystemIdentifier { get; init; }
+
     /// <summary>Whether there is nothing that should be mended.</summary>
     [JsonIgnore]
     public bool IsWell => Findings.All(finding => finding.Severity == Severity.Notice);
@@ -29,7 +32,10 @@ internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableAr
         [.. cluster.Nodes.Select(node => new ExaminedNode(node.Name, node.IsReplica switch { true => "replica", false => "primary", null => null }, node.Server?.Version, node.Failure is null))],
         [.. Check.All.SelectMany(check => check.Find(cluster).Select(finding => finding with { Id = check.Id })).OrderBy(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Nodes[0], StringComparer.Ordinal)],
         [.. NotCheckedOn(cluster).OrderBy(one => one.Node, StringComparer.Ordinal).ThenBy(one => one.Check, StringComparer.Ordinal)],
-        Check.All.Length);
+        Check.All.Length)
+    {
+        SystemIdentifier = cluster.SystemIdentifier,
+    };
 
     private static IEnumerable<NotChecked> NotCheckedOn(ClusterFacts cluster)
     {

@@ -8,6 +8,7 @@ internal sealed class DiagnosisReport(Terminal terminal)
     public void Write(Diagnosis diagnosis)
     {
         terminal.Line(Summary(diagnosis), Tone.Strong);
+        if (diagnosis.SystemIdentifier is { } identifier) terminal.Line($"Identity, to keep nodes of other clusters out: \"SystemIdentifier\": {identifier}");
         foreach (var findings in diagnosis.Findings.GroupBy(finding => finding.Severity))
         {
             terminal.Line();

@@ -15,6 +15,8 @@ internal sealed record DoctorNode(string Name, NpgsqlConnectionStringBuilder Set
 /// <summary>Asks one node all questions, on one connection. A question that is refused, or not answered in time, leaves its section unseen; it never fails the rest.</summary>
 internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IAsyncDisposable
 {
+    private const int FurtherConnections = 3;
+
     private static readonly JsonSerializerOptions Snake = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private readonly Dictionary<Section, string> _unseen = [];
@@ -23,6 +25,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     private NpgsqlConnection? _connection;
     private ConnectionFailure? _failure;
     private bool _isAbandoned;
+    private List<NamedServer>? _behind;
 
     /// <summary>What is known of the node by now.</summary>
     public NodeFacts Facts { get; private set; } = new() { Name = node.Name };
@@ -49,6 +52,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
             if (_failure is null) await AskAsync(question, deadline);
         }
 
+        if (_failure is null) await LookBehindAsync(deadline);
         Note();
     }
 
@@ -62,6 +66,30 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
             Note();
         }
         while (!_isAbandoned && Facts.Position?.Position < position && await NotYetAsync(time, limit));
+    }
+
+    // A balancer, or a name with several addresses, sends the next connections elsewhere.
+    private async Task LookBehindAsync(CancellationToken deadline)
+    {
+        _behind = [];
+        try
+        {
+            for (var i = 0; i < FurtherConnections && !_isAbandoned; i++)
+            {
+                var connection = await PromptlyAsync(_source!.OpenConnectionAsync(deadline).AsTask(), deadline);
+                await using (connection)
+                {
+                    await using var command = new NpgsqlCommand(
+                        "SELECT extract(epoch FROM pg_postmaster_start_time())::text || ' ' || (SELECT system_identifier FROM pg_control_system())", connection);
+                    if (await PromptlyAsync(command.ExecuteScalarAsync(deadline), deadline) is string answer && answer.Split(' ') is [var startedAt, var identifier])
+                        _behind.Add(new NamedServer(startedAt, identifier));
+                }
+            }
+        }
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException or InvalidOperationException)
+        {
+            // A server with no connection left says nothing about others.
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -156,6 +184,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         IsLoopback = IsLoopback(node.Settings.Host ?? ""),
         PoolSize = node.PoolSize,
         Failure = _failure,
+        Behind = _behind,
         Unseen = _unseen.ToImmutableDictionary(),
     };
 

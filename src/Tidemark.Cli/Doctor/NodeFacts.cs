@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
@@ -41,6 +42,10 @@ internal sealed record NodeFacts
 
     /// <summary>Connections at most in each of the two pools that an application has of this node; null where nobody said.</summary>
     public int? PoolSize { get; init; }
+
+    /// <summary>The servers that further connections to the same address led to; null where none was opened.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<NamedServer>? Behind { get; init; }
 
     public ServerFacts? Server { get; init; }
 
@@ -88,6 +93,11 @@ internal sealed record NodeFacts
 }
 
 internal sealed record ServerFacts(bool IsInRecovery, string Version, int Major, string Role, bool SeesStatistics, long Connections, string StartedAt);
+
+/// <summary>A server that answered to an address.</summary>
+/// <param name="StartedAt">When it was started.</param>
+/// <param name="SystemIdentifier">Its cluster.</param>
+internal sealed record NamedServer(string StartedAt, string SystemIdentifier);
 
 internal sealed record IdentityFacts(string SystemIdentifier);
 

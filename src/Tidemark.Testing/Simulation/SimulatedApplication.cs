@@ -128,7 +128,7 @@ internal sealed class SimulatedApplication : IDisposable
 
         if (!server.IsUp) throw SimulatedConnection.Refused();
         await TravelAsync().ConfigureAwait(false);
-        return new SimulatedConnection(this, server, IdentityOf(server));
+        return new SimulatedConnection(this, server, new object());
     }
 
     public void Return(SimulatedConnection connection)
@@ -140,13 +140,6 @@ internal sealed class SimulatedApplication : IDisposable
     public int OpenLeases => Source.Cluster.ReadsInFlight;
 
     public void Dispose() => Source.Dispose();
-
-    private object IdentityOf(SimulatedServer server)
-    {
-        var link = _links[server.Index];
-        if (!_cluster.Has(PlantedFault.YoungConnectionProven)) return new object();
-        return link.Identity ??= new object();
-    }
 
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
     {
@@ -239,7 +232,6 @@ internal sealed class SimulatedApplication : IDisposable
         public long Number;
         public uint HistoryRead = 1;
         public ProbeAnswer? Previous;
-        public object? Identity;
     }
 }
 

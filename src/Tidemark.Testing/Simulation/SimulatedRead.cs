@@ -53,6 +53,7 @@ internal sealed class SimulatedRead(
         _lease = application.Source.Cluster.LeaseRead(decision, isForgotten ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
+        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Position > decision.State.Position)) return ConnectionCheck.None;
         if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
         return check;
     }

@@ -169,7 +169,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var shown = node.IsPooled ? default : _lives.EpochOf(connection);
         if (!decision.IsReplica)
         {
-            if (!shown.IsUnknown && shown.IsSameButForCleanRestarts(node.Epoch)) return ConnectionCheck.None;
+            // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it is the primary's.
+            if (!shown.IsUnknown && shown == node.Epoch) return ConnectionCheck.None;
             return IsAlone && (node.IsPooled || _lives.IsWitnessed(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
         }
 

@@ -9,6 +9,7 @@ internal static class ReachChecks
     [
         new("node-unreachable", Of.All, [], NodeUnreachable),
         new("same-server", Of.All, [Section.Server, Section.Identity], SameServer),
+        new("several-servers", Of.All, [Section.Server, Section.Identity], SeveralServers),
         new("other-cluster", Of.All, [Section.Identity], OtherCluster),
         new("versions-differ", Of.All, [Section.Server], VersionsDiffer),
     ];
@@ -23,6 +24,22 @@ internal static class ReachChecks
             nodes, node => $"system identifier {node.Identity!.SystemIdentifier}, started at {node.Server!.StartedAt}", Severity.Error,
             "Several names lead to one server: there are fewer nodes than it looks, and as a primary it is refused, for it claims its timeline twice.",
             "Give each node the address of one server, and not of a balancer or a virtual address."));
+
+    private static IEnumerable<Finding> SeveralServers(ClusterFacts cluster)
+    {
+        static IEnumerable<NamedServer> Behind(NodeFacts node) => node is { Behind: { } behind, Server: { } server, Identity: { } identity }
+            ? behind.Prepend(new NamedServer(server.StartedAt, identity.SystemIdentifier)).Distinct() : [];
+        var isForeign = cluster.Reached.Any(node => Behind(node).DistinctBy(server => server.SystemIdentifier).Skip(1).Any());
+        return Check.Where(
+            cluster.Reached,
+            node => Behind(node).ToList() is { Count: > 1 } servers
+                ? string.Join("; ", servers.Select(server => $"system identifier {server.SystemIdentifier}, started at {server.StartedAt}")) : null,
+            Severity.Error,
+            isForeign
+                ? "One name leads to servers of several clusters: what is read and written depends on chance. Tidemark refuses such a node once it has noticed."
+                : "One name leads to several servers, as that of a balancer or a Kubernetes service does: what a probe finds is true of one of them. Tidemark checks every read there, and sends many to the primary that a replica could serve.",
+            "Give each server a node of its own, with its own address (in Kubernetes: the pods of a headless service).");
+    }
 
     private static IEnumerable<Finding> OtherCluster(ClusterFacts cluster) => Check.Where(
         cluster.Reached.Except(cluster.Members), node => $"system identifier {node.Identity!.SystemIdentifier}, the others have {cluster.SystemIdentifier}", Severity.Error,
