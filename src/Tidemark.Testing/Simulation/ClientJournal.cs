@@ -31,8 +31,11 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>Nobody knows whether the write happened.</summary>
-    public void InDoubt(int key, long value, long start) =>
-        cluster.History.Write(User, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
+    public void InDoubt(int key, long value, long start) => InDoubt(User, key, value, start);
+
+    /// <inheritdoc cref="InDoubt(int, long, long)"/>
+    public void InDoubt(int user, int key, long value, long start) =>
+        cluster.History.Write(user, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
 
     /// <summary>The user has an answer.</summary>
     /// <param name="rows">What was shown.</param>
@@ -59,14 +62,26 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>The user's write was acknowledged.</summary>
     public void Acknowledged(WriteAnswer answer, long value, long start)
     {
-        var end = cluster.Moment();
-        cluster.History.Write(User, start, end, answer.Commit.Key, answer.Commit.Version, value, HistoryOutcome.Acknowledged);
+        Acknowledged(User, answer, value, start);
+        Wrote(answer);
+    }
+
+    /// <summary>The user is bound by the write.</summary>
+    public void Wrote(WriteAnswer answer)
+    {
         Place = Place.After(answer.Branch, answer.Commit.End, cluster);
         WroteAt = cluster.Now;
+    }
+
+    /// <summary>The write of a user was acknowledged.</summary>
+    public void Acknowledged(int user, WriteAnswer answer, long value, long start)
+    {
+        var end = cluster.Moment();
+        cluster.History.Write(user, start, end, answer.Commit.Key, answer.Commit.Version, value, HistoryOutcome.Acknowledged);
         cluster.Counts.Operations++;
         cluster.Mix(end);
         cluster.Mix(value);
-        if (cluster.Traces) cluster.Tell($"c{User} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
+        if (cluster.Traces) cluster.Tell($"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
     }
 
     /// <summary>Something failed that reads.</summary>

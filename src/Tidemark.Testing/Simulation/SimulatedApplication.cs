@@ -30,7 +30,7 @@ internal sealed class SimulatedApplication : IDisposable
             Resumption = TaskCreationOptions.None,
         };
         foreach (var server in cluster.Servers) builder.AddNode(server.Name, $"Host={server.Name};Username=simulation;Database=simulation");
-        cluster.Shape.Configure(builder.Options);
+        cluster.Shape.Configure(builder.Options, cluster.Random);
         Source = builder.Build();
         Source.WriteLost += (_, lost) => LossTeller.Report(lost.Lost);
     }
@@ -42,6 +42,9 @@ internal sealed class SimulatedApplication : IDisposable
     public TidemarkDataSource Source { get; }
 
     public bool IsOver { get; private set; }
+
+    /// <summary>What its sessions have noted under keys, which it keeps in memory.</summary>
+    public List<WriteUnderKey> Noted { get; } = [];
 
     /// <summary>It has run for at least so long, and so had the time to learn about its nodes.</summary>
     public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
@@ -119,6 +122,7 @@ internal sealed class SimulatedApplication : IDisposable
         }
 
         if (!server.IsUp) throw SimulatedConnection.Refused();
+        if (server.IsFull) throw SimulatedConnection.TooMany();
         await TravelAsync().ConfigureAwait(false);
         return new SimulatedConnection(this, server, IdentityOf(server));
     }
@@ -159,6 +163,7 @@ internal sealed class SimulatedApplication : IDisposable
             return ProbeAnswer.Failed(server.IsUp ? "the connection was closed" : "connection refused");
         }
 
+        if (link.Life == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
         if (link.Life == 0) Connect(link, server);
         var answer = Answer(server, link);
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);

@@ -43,7 +43,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
 
         _journal.Begin();
-        using var session = Source.BeginSession();
+        var affinity = cluster.Shape.Profile == LagProfile.Mixed && cluster.Chance(0.2) ? $"user {cluster.Random.Next(5)}" : null;
+        using var session = Source.BeginSession(affinity: affinity);
         _session = session;
         if (cluster.Tokens.Take(cluster) is { } given)
         {
@@ -72,6 +73,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             : kind > 0.87 ? ("conflict", ReadOnPrimaryAsync(conflicts: true))
             : kind > 0.85 ? ("hand-over", HandOverAsync())
             : kind > 0.83 ? ("write in a read", WriteInReadAsync())
+            : kind > 0.78 ? ("rare operation", new RareOperations(cluster, application, _journal, _session).RunAsync(ReadOnNodeAsync))
             : ("read", ReadAsync(AnyLevel()));
         Doing = $"c{_journal.User} in a {doing} since {cluster.Now / TimeSpan.TicksPerMillisecond} ms";
         await what.ConfigureAwait(false);
@@ -138,6 +140,32 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             var attempts = new ReadAttempts(Source.Cluster, session: null, Consistency.Eventual, onNode: null);
             await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>A read that names its node runs there or fails.</summary>
+    private async Task ReadOnNodeAsync(string node)
+    {
+        var start = cluster.Moment();
+        var read = new SimulatedRead(application, cluster, _session, SomeKeys());
+        using var told = LossTeller.Tell(_journal.Lost);
+        try
+        {
+            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(Consistency.Session), node);
+            await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is NpgsqlException or RequirementDroppedException)
+        {
+            cluster.Counts.FailedReads++;
+            return;
+        }
+        finally
+        {
+            read.Close();
+        }
+
+        if (read.Rows!.Server.Name != node) cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
+        _journal.Answered(read.Rows, start, Consistency.Session, isWitnessed: read.Rows.OnPrimary);
+        if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
     }
 
     private async Task ReadByArmAsync(SimulatedRead read)

@@ -23,7 +23,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         _isOver = true;
         cluster.DisturbPrimary();
-        foreach (var server in cluster.Servers) server.IsReachable = true;
+        foreach (var server in cluster.Servers) (server.IsReachable, server.IsFull) = (true, false);
         var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary));
         if (!primary.IsUp) Restart(primary);
         foreach (var server in cluster.Servers)
@@ -58,7 +58,8 @@ internal sealed class Weather(SimulatedCluster cluster)
                 < 62 => CutOffAsync(),
                 < 72 => CrashPrimaryAsync(),
                 < 84 => FailOverAsync(),
-                < 94 => RestartApplicationAsync(),
+                < 91 => RestartApplicationAsync(),
+                < 95 => FillUpAsync(),
                 _ => JumpClockAsync(),
             });
         }
@@ -182,6 +183,19 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || !cluster.Applications[index].IsOver) return;
         cluster.Tell($"{cluster.Applications[index].Name} starts");
         cluster.StartApplication(index);
+    }
+
+    /// <summary>Others take every connection that a server has left.</summary>
+    private async Task FillUpAsync()
+    {
+        var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
+        if (server.IsFull) return;
+        cluster.Tell($"{server.Name} has no connection left");
+        server.IsFull = true;
+        cluster.DisturbPrimary();
+        await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
+        server.IsFull = false;
+        cluster.DisturbPrimary();
     }
 
     private Task JumpClockAsync()

@@ -34,6 +34,8 @@ internal sealed class WorldShape
         AsynchronousShare = isMixed && random.NextDouble() < 0.5 ? 0.3 * random.NextDouble() : 0;
         NoiseInterval = isMixed && random.NextDouble() < 0.5 ? TimeSpan.FromMilliseconds(20 + (300 * random.NextDouble())) : null;
 
+        HasZones = isMixed && random.NextDouble() < 0.3;
+
         // Close below a position whose text has one digit more, in a quarter of the worlds.
         Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL + ((ulong)random.Next(1 << 20) * 8);
     }
@@ -71,6 +73,9 @@ internal sealed class WorldShape
     /// <summary>The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.</summary>
     public TimeSpan? NoiseInterval { get; }
 
+    /// <summary>Nodes and processes stand in zones, and the near ones are preferred.</summary>
+    public bool HasZones { get; }
+
     /// <summary>How long clients work before everything is healed.</summary>
     public TimeSpan Duration { get; }
 
@@ -81,8 +86,15 @@ internal sealed class WorldShape
     public TimeSpan ProbeDelay(Random random) =>
         random.NextDouble() < _lateProbes ? TimeSpan.FromSeconds(0.3 * random.NextDouble()) : TravelTime(random);
 
-    public void Configure(TidemarkOptions options)
+    /// <summary>Draws the settings of a process.</summary>
+    public void Configure(TidemarkOptions options, Random random)
     {
+        if (HasZones)
+        {
+            options.Zone = "a";
+            foreach (var node in options.Nodes.Values) node.Zone = random.Next(2) == 0 ? "a" : "b";
+        }
+
         options.ProbeInterval = ProbeInterval;
         options.ProbeTimeout = TimeSpan.FromMilliseconds(750);
         options.TokenKey = "the key of a simulation, which keeps no secret";
