@@ -85,11 +85,14 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>Something failed that reads.</summary>
-    public void Failed(string what, Exception failure)
+    /// <param name="what">What it was.</param>
+    /// <param name="failure">How it failed.</param>
+    /// <param name="cuts">How many of its connections the network ended. The library tries a node twice: after that a read may fail.</param>
+    public void Failed(string what, Exception failure, int cuts = 0)
     {
         cluster.Counts.FailedReads++;
         if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
-        if (failure is RoutingException && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
+        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
             cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
     }
 

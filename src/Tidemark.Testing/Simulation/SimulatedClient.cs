@@ -56,10 +56,25 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, cluster.Shape.ThinkTime.TotalSeconds))).ConfigureAwait(false);
             if (application.IsOver || cluster.IsOver) return;
-            await DoSomethingAsync().ConfigureAwait(false);
+            await DoSomeThingsAsync().ConfigureAwait(false);
         }
 
         if (!IsArm && cluster.Chance(0.5)) await HandOverAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>One operation; now and then several at the same time, as a request does that awaits them together.</summary>
+    private async Task DoSomeThingsAsync()
+    {
+        if (IsArm || cluster.Shape.Profile != LagProfile.Mixed || !cluster.Chance(0.1))
+        {
+            await DoSomethingAsync().ConfigureAwait(false);
+            return;
+        }
+
+        var underWay = new List<Task>();
+        for (var i = cluster.Random.Next(2, 4); i > 0; i--) underWay.Add(DoSomethingAsync());
+        foreach (var operation in underWay) await operation.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var operation in underWay) await operation.ConfigureAwait(false);
     }
 
     private async Task DoSomethingAsync()
@@ -111,7 +126,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
         catch (NpgsqlException e)
         {
-            _journal.Failed("read", e);
+            read.Close();
+            _journal.Failed("read", e, read.Cuts);
             return;
         }
         finally

@@ -18,6 +18,9 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedS
 
     public bool IsBroken { get; private set; }
 
+    /// <summary>The network ended it, while the server went on.</summary>
+    public bool IsCut { get; private set; }
+
     /// <summary>Sends something, has it done at the server, and brings the answer back.</summary>
     /// <exception cref="NpgsqlException">The connection broke, before it was done or after.</exception>
     public async Task<T> AskAsync<T>(Func<ValueTask<T>> atServer)
@@ -29,7 +32,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedS
         {
             // The server goes on with what it was sent.
             owner.Leave(answering);
-            IsBroken = true;
+            IsBroken = IsCut = true;
             throw new NpgsqlException("Exception while reading from stream", new IOException("The connection was reset."));
         }
 

@@ -25,6 +25,9 @@ internal sealed class SimulatedRead(
 
     public RouteDecision Decision => _decision;
 
+    /// <summary>How many of its connections the network has ended.</summary>
+    public int Cuts { get; private set; }
+
     public bool Writes => writes is not null;
 
     private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenHorizon or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
@@ -91,6 +94,7 @@ internal sealed class SimulatedRead(
     public void Close()
     {
         if (_connection is null) return;
+        if (_connection.IsCut) Cuts++;
         _lease?.Closed();
         if (NotesWrongly && _isDelivered) NoteWrongly();
         _writeLease?.Closed(_connection.IsBroken);
