@@ -99,6 +99,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>The library tells of a loss.</summary>
     public void Lost(LostWrite lost)
     {
+        if (!cluster.HasForked && cluster.Fault == PlantedFault.None) cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
         cluster.History.LossReported(User, cluster.Moment());
         Place = Place.Told(cluster);
         if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");

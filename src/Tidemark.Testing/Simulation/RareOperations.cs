@@ -16,7 +16,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
     /// <param name="read">Reads at the session's level on the node of this name.</param>
     public Task RunAsync(Func<string, Task> read) => cluster.Random.Next(5) switch
     {
-        0 => read(cluster.Servers[cluster.Random.Next(cluster.Servers.Count)].Name),
+        0 => read(cluster.Nodes[cluster.Random.Next(cluster.Nodes.Count)].Name),
         1 => WriteIgnoredAsync(),
         2 => WriteElsewhereAsync(),
         3 => WriteAndNoteAsync(),
@@ -87,7 +87,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         WriteLease? lease = null;
         try
         {
-            var index = leased is null ? cluster.Primary?.Index ?? -1 : Source.DecideWrite(session: null).NodeIndex;
+            var index = leased is null ? cluster.Primary is { } primary ? cluster.NodeOf(primary).Index : -1 : Source.DecideWrite(session: null).NodeIndex;
             if (index < 0) return null;
             connection = await application.OpenAsync(index).ConfigureAwait(false);
             if (leased is not null)

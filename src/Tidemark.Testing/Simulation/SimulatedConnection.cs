@@ -4,12 +4,15 @@ using Npgsql;
 namespace Tidemark.Testing;
 
 /// <summary>A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.</summary>
-internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedServer server, object identity)
+internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity)
 {
     private readonly int _life = server.Life;
 
     /// <summary>The server process behind it.</summary>
     public int Backend { get; } = server.NextBackend();
+
+    /// <summary>The node that it was opened to.</summary>
+    public int NodeIndex => nodeIndex;
 
     public SimulatedServer Server => server;
 

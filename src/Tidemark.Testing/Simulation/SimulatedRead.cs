@@ -130,9 +130,9 @@ internal sealed class SimulatedRead(
         };
 
         // The other replica was asked too, and answered later: its answer was dropped, and its name noted.
-        if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Servers.Count > 2)
+        if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Nodes.Count > 2)
         {
-            var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Servers.Count];
+            var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Nodes.Count];
             if (other.Standing == NodeStanding.Replica) node = other;
         }
 

@@ -103,6 +103,9 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         Checkpoint = Flushed + 1;
     }
 
+    /// <summary>A primary comes back after an orderly stop: it has everything that was written.</summary>
+    public void StandAtEnd() => StandAt(Written);
+
     /// <summary>Writes a record and says where it ends.</summary>
     public ulong Append(ulong length)
     {

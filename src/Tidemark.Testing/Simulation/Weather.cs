@@ -24,7 +24,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         _isOver = true;
         cluster.DisturbPrimary();
         foreach (var server in cluster.Servers) (server.IsReachable, server.IsFull) = (true, false);
-        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary));
+        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary && !cluster.NodeOf(s).IsBalanced));
         if (!primary.IsUp) Restart(primary);
         foreach (var server in cluster.Servers)
         {
@@ -55,7 +55,8 @@ internal sealed class Weather(SimulatedCluster cluster)
                 < 28 => CrashReplicaAsync(isWholeServer: false),
                 < 40 => StallAsync(),
                 < 52 => DisconnectAsync(),
-                < 62 => CutOffAsync(),
+                < 58 => CutOffAsync(),
+                < 62 => RestartCleanlyAsync(),
                 < 72 => CrashPrimaryAsync(),
                 < 84 => FailOverAsync(),
                 < 91 => RestartApplicationAsync(),
@@ -135,6 +136,31 @@ internal sealed class Weather(SimulatedCluster cluster)
         Restart(server);
     }
 
+    /// <summary>An administrator restarts a server: everything is flushed before it ends, and nothing is lost.</summary>
+    private async Task RestartCleanlyAsync()
+    {
+        var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
+        if (!server.IsUp || (server.IsPrimary && server.Branch != cluster.Current)) return;
+        cluster.Tell($"{server.Name} is stopped in an orderly way");
+        if (server.IsPrimary) cluster.Flush(server, server.Written);
+        Crash(server);
+        await cluster.PassAsync(Some(0.1)).ConfigureAwait(false);
+        if (IsCalm || server.IsUp || (server.IsPrimary && server.Branch != cluster.Current)) return;
+        server.StartedAt = cluster.Time.GetUtcNow();
+        if (!server.IsPrimary)
+        {
+            Restart(server);
+            return;
+        }
+
+        server.EndLife(cluster.Now);
+        server.IsUp = true;
+        server.StandAtEnd();
+        cluster.DisturbPrimary();
+        cluster.Tell($"{server.Name} is up again with everything that it had");
+        foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming && s.Branch == server.Branch)) cluster.Follow(standby, server);
+    }
+
     private async Task FailOverAsync()
     {
         if (cluster.Shape.Profile == LagProfile.Failover) await cluster.PassAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
@@ -142,7 +168,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Tell($"the primary {old.Name} dies");
         Crash(old);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
-        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch).ToArray();
+        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced).ToArray();
         if (IsCalm || old.IsUp || old.Branch != cluster.Current || candidates.Length == 0) return;
         var promoted = Promote(candidates[cluster.Random.Next(candidates.Length)]);
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming))

@@ -34,6 +34,8 @@ internal sealed class WorldShape
         AsynchronousShare = isMixed && random.NextDouble() < 0.5 ? 0.3 * random.NextDouble() : 0;
         NoiseInterval = isMixed && random.NextDouble() < 0.5 ? TimeSpan.FromMilliseconds(20 + (300 * random.NextDouble())) : null;
 
+        BalancesTwo = isMixed && Replicas >= 3 && random.NextDouble() < 0.25;
+        HasForeignNode = isMixed && Replicas >= 2 && random.NextDouble() < 0.15;
         HasZones = isMixed && random.NextDouble() < 0.3;
 
         // Close below a position whose text has one digit more, in a quarter of the worlds.
@@ -76,6 +78,12 @@ internal sealed class WorldShape
     /// <summary>Nodes and processes stand in zones, and the near ones are preferred.</summary>
     public bool HasZones { get; }
 
+    /// <summary>Two of the replicas stand behind one name.</summary>
+    public bool BalancesTwo { get; }
+
+    /// <summary>A server of another cluster is configured among the nodes.</summary>
+    public bool HasForeignNode { get; }
+
     /// <summary>How long clients work before everything is healed.</summary>
     public TimeSpan Duration { get; }
 
@@ -105,5 +113,6 @@ internal sealed class WorldShape
         System.Globalization.CultureInfo.InvariantCulture,
         $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
         $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
+        $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}" +
         $"{(FaultInterval is { } f ? $"a fault each {f.TotalMilliseconds:0} ms" : "no faults")}, {Duration.TotalSeconds:0.0} s");
 }
