@@ -71,6 +71,17 @@ public sealed class LostPlacesTests : SessionTestBase
         Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull().WasWritten.ShouldBeFalse();
     }
 
+    [Fact]
+    public void A_place_that_may_have_survived_a_crash_never_moves_back()
+    {
+        // Another process wrote it after the crash. This process has only seen what was flushed by then.
+        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertPosition = At(120) });
+        Session.Resume(Place(115));
+
+        Session.Validate(crashed).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+        Session.Written.ShouldBe(Place(115));
+    }
+
     [Theory]
     [InlineData(150, null)]
     [InlineData(180, false)]

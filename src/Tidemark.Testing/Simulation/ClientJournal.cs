@@ -31,8 +31,11 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>Nobody knows whether the write happened.</summary>
-    public void InDoubt(int key, long value, long start) =>
-        cluster.History.Write(User, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
+    public void InDoubt(int key, long value, long start) => InDoubt(User, key, value, start);
+
+    /// <inheritdoc cref="InDoubt(int, long, long)"/>
+    public void InDoubt(int user, int key, long value, long start) =>
+        cluster.History.Write(user, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
 
     /// <summary>The user has an answer.</summary>
     /// <param name="rows">What was shown.</param>
@@ -59,28 +62,44 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>The user's write was acknowledged.</summary>
     public void Acknowledged(WriteAnswer answer, long value, long start)
     {
-        var end = cluster.Moment();
-        cluster.History.Write(User, start, end, answer.Commit.Key, answer.Commit.Version, value, HistoryOutcome.Acknowledged);
+        Acknowledged(User, answer, value, start);
+        Wrote(answer);
+    }
+
+    /// <summary>The user is bound by the write.</summary>
+    public void Wrote(WriteAnswer answer)
+    {
         Place = Place.After(answer.Branch, answer.Commit.End, cluster);
         WroteAt = cluster.Now;
+    }
+
+    /// <summary>The write of a user was acknowledged.</summary>
+    public void Acknowledged(int user, WriteAnswer answer, long value, long start)
+    {
+        var end = cluster.Moment();
+        cluster.History.Write(user, start, end, answer.Commit.Key, answer.Commit.Version, value, HistoryOutcome.Acknowledged);
         cluster.Counts.Operations++;
         cluster.Mix(end);
         cluster.Mix(value);
-        if (cluster.Traces) cluster.Tell($"c{User} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
+        if (cluster.Traces) cluster.Tell($"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
     }
 
     /// <summary>Something failed that reads.</summary>
-    public void Failed(string what, Exception failure)
+    /// <param name="what">What it was.</param>
+    /// <param name="failure">How it failed.</param>
+    /// <param name="cuts">How many of its connections the network ended. The library tries a node twice: after that a read may fail.</param>
+    public void Failed(string what, Exception failure, int cuts = 0)
     {
         cluster.Counts.FailedReads++;
         if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
-        if (failure is RoutingException && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
+        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
             cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
     }
 
     /// <summary>The library tells of a loss.</summary>
     public void Lost(LostWrite lost)
     {
+        if (!cluster.HasForked && cluster.Fault == PlantedFault.None) cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
         cluster.History.LossReported(User, cluster.Moment());
         Place = Place.Told(cluster);
         if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");

@@ -21,8 +21,8 @@ internal sealed class SimulatedApplication : IDisposable
         (_cluster, Name) = (cluster, name);
         _startedAt = cluster.Now;
         Clock = new ApplicationClock(cluster.Time);
-        _idle = [.. cluster.Servers.Select(_ => new List<SimulatedConnection>())];
-        _links = [.. cluster.Servers.Select(_ => new MonitorLink())];
+        _idle = [.. cluster.Nodes.Select(_ => new List<SimulatedConnection>())];
+        _links = [.. cluster.Nodes.Select(_ => new MonitorLink())];
         var builder = new TidemarkDataSourceBuilder
         {
             TimeProvider = Clock,
@@ -31,8 +31,8 @@ internal sealed class SimulatedApplication : IDisposable
             Seed = cluster.Random.NextInt64(),
             Resumption = TaskCreationOptions.None,
         };
-        foreach (var server in cluster.Servers) builder.AddNode(server.Name, $"Host={server.Name};Username=simulation;Database=simulation");
-        cluster.Shape.Configure(builder.Options);
+        foreach (var node in cluster.Nodes) builder.AddNode(node.Name, $"Host={node.Name};Username=simulation;Database=simulation");
+        cluster.Shape.Configure(builder.Options, cluster.Random);
         Source = builder.Build();
         Source.WriteLost += (_, lost) => LossTeller.Report(lost.Lost);
     }
@@ -44,6 +44,9 @@ internal sealed class SimulatedApplication : IDisposable
     public TidemarkDataSource Source { get; }
 
     public bool IsOver { get; private set; }
+
+    /// <summary>What its sessions have noted under keys, which it keeps in memory.</summary>
+    public List<WriteUnderKey> Noted { get; } = [];
 
     /// <summary>It has run for at least so long, and so had the time to learn about its nodes.</summary>
     public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
@@ -109,8 +112,15 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.</summary>
     public async Task<SimulatedConnection> OpenAsync(int index)
     {
-        if (_cluster.Has(PlantedFault.NodeListChangedUnderDecision) && _cluster.Chance(0.1)) index = (index + 1) % _cluster.Servers.Count;
-        var server = _cluster.Servers[index];
+        if (_cluster.Has(PlantedFault.NodeListChangedUnderDecision) && _cluster.Chance(0.1)) index = (index + 1) % _cluster.Nodes.Count;
+        var node = _cluster.Nodes[index];
+        if (node.IsForeign)
+        {
+            _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
+            throw SimulatedConnection.Refused();
+        }
+
+        var server = AnyServer(node);
         var idle = _idle[index];
         if (idle.Count > 0)
         {
@@ -127,13 +137,16 @@ internal sealed class SimulatedApplication : IDisposable
         }
 
         if (!server.IsUp) throw SimulatedConnection.Refused();
+        if (server.IsFull) throw SimulatedConnection.TooMany();
         await TravelAsync().ConfigureAwait(false);
-        return new SimulatedConnection(this, server, new object());
+        return new SimulatedConnection(this, index, server, new object());
     }
+
+    private SimulatedServer AnyServer(SimulatedNode node) => node.IsBalanced ? node.Servers[_cluster.Random.Next(node.Servers.Count)] : node.Servers[0];
 
     public void Return(SimulatedConnection connection)
     {
-        if (!connection.IsBroken && !IsOver) _idle[connection.Server.Index].Add(connection);
+        if (!connection.IsBroken && !IsOver) _idle[connection.NodeIndex].Add(connection);
     }
 
     /// <summary>What the library holds now that nothing is under way: leases that did not come back.</summary>
@@ -143,7 +156,9 @@ internal sealed class SimulatedApplication : IDisposable
 
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
     {
-        var (server, link) = (_cluster.Servers[index], _links[index]);
+        var (node, link) = (_cluster.Nodes[index], _links[index]);
+        if (link.Life == 0) link.Server = AnyServer(node);
+        var server = link.Server!;
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
         if (!server.IsReachable)
         {
@@ -158,6 +173,7 @@ internal sealed class SimulatedApplication : IDisposable
             return ProbeAnswer.Failed(server.IsUp ? "the connection was closed" : "connection refused");
         }
 
+        if (link.Life == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
         if (link.Life == 0) Connect(link, server);
         var answer = Answer(server, link);
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
@@ -188,7 +204,7 @@ internal sealed class SimulatedApplication : IDisposable
             Connection = link.Number,
             LeastTimeline = server.IsPrimary ? 0 : SimulatedStatements.ReplayTimelineOf(_cluster, server.Branch, server.Replay.ReplayedAt(now)),
             IsInRecovery = !server.IsPrimary,
-            SystemIdentifier = SimulatedCluster.SystemIdentifier,
+            SystemIdentifier = server.Index < _cluster.Servers.Count ? SimulatedCluster.SystemIdentifier : SimulatedCluster.ForeignIdentifier,
             Timeline = timeline,
             SeesTimeline = true,
             Position = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
@@ -228,6 +244,7 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>The monitor's connection to one node.</summary>
     private sealed class MonitorLink
     {
+        public SimulatedServer? Server;
         public int Life;
         public long Number;
         public uint HistoryRead = 1;

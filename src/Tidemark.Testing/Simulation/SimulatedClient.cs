@@ -43,7 +43,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
 
         _journal.Begin();
-        using var session = Source.BeginSession();
+        var affinity = cluster.Shape.Profile == LagProfile.Mixed && cluster.Chance(0.2) ? $"user {cluster.Random.Next(5)}" : null;
+        using var session = Source.BeginSession(affinity: affinity);
         _session = session;
         if (cluster.Tokens.Take(cluster) is { } given)
         {
@@ -55,10 +56,25 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, cluster.Shape.ThinkTime.TotalSeconds))).ConfigureAwait(false);
             if (application.IsOver || cluster.IsOver) return;
-            await DoSomethingAsync().ConfigureAwait(false);
+            await DoSomeThingsAsync().ConfigureAwait(false);
         }
 
         if (!IsArm && cluster.Chance(0.5)) await HandOverAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>One operation; now and then several at the same time, as a request does that awaits them together.</summary>
+    private async Task DoSomeThingsAsync()
+    {
+        if (IsArm || cluster.Shape.Profile != LagProfile.Mixed || !cluster.Chance(0.1))
+        {
+            await DoSomethingAsync().ConfigureAwait(false);
+            return;
+        }
+
+        var underWay = new List<Task>();
+        for (var i = cluster.Random.Next(2, 4); i > 0; i--) underWay.Add(DoSomethingAsync());
+        foreach (var operation in underWay) await operation.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var operation in underWay) await operation.ConfigureAwait(false);
     }
 
     private async Task DoSomethingAsync()
@@ -72,6 +88,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             : kind > 0.87 ? ("conflict", ReadOnPrimaryAsync(conflicts: true))
             : kind > 0.85 ? ("hand-over", HandOverAsync())
             : kind > 0.83 ? ("write in a read", WriteInReadAsync())
+            : kind > 0.78 ? ("rare operation", new RareOperations(cluster, application, _journal, _session).RunAsync(ReadOnNodeAsync))
             : ("read", ReadAsync(AnyLevel()));
         Doing = $"c{_journal.User} in a {doing} since {cluster.Now / TimeSpan.TicksPerMillisecond} ms";
         await what.ConfigureAwait(false);
@@ -109,7 +126,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
         catch (NpgsqlException e)
         {
-            _journal.Failed("read", e);
+            read.Close();
+            _journal.Failed("read", e, read.Cuts);
             return;
         }
         finally
@@ -140,6 +158,32 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
+    /// <summary>A read that names its node runs there or fails.</summary>
+    private async Task ReadOnNodeAsync(string node)
+    {
+        var start = cluster.Moment();
+        var read = new SimulatedRead(application, cluster, _session, SomeKeys());
+        using var told = LossTeller.Tell(_journal.Lost);
+        try
+        {
+            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(Consistency.Session), node);
+            await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is NpgsqlException or RequirementDroppedException)
+        {
+            cluster.Counts.FailedReads++;
+            return;
+        }
+        finally
+        {
+            read.Close();
+        }
+
+        if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server)) cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
+        _journal.Answered(read.Rows, start, Consistency.Session, isWitnessed: read.Rows.OnPrimary);
+        if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
+    }
+
     private async Task ReadByArmAsync(SimulatedRead read)
     {
         var snapshot = Source.Cluster.Monitor.Snapshot;
@@ -152,10 +196,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 await read.OpenAsync(new RouteDecision(snapshot, default, ArmRules, 0, node, RouteReason.AnyReplica), false, true, CancellationToken.None).ConfigureAwait(false);
                 if (await read.SendAsync(null, true, CancellationToken.None).ConfigureAwait(false) is not null) return;
             }
-            catch (NpgsqlException) when (attempt < cluster.Servers.Count)
+            catch (NpgsqlException) when (attempt < cluster.Nodes.Count)
             {
                 await read.CloseAsync(isAsync: true).ConfigureAwait(false);
-                node = (node + 1) % cluster.Servers.Count;
+                node = (node + 1) % cluster.Nodes.Count;
             }
         }
     }
@@ -199,13 +243,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var rides = cluster.Shape.Profile != LagProfile.Mixed || cluster.Chance(0.7);
         if (await OpenOnPrimaryAsync().ConfigureAwait(false) is not { } opened) return;
         var (connection, lease) = opened;
-        var node = Source.Cluster.Monitor.Snapshot.Nodes[connection.Server.Index];
+        var node = Source.Cluster.Monitor.Snapshot.Nodes[connection.NodeIndex];
         var forgets = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) && _session.BeginWrite();
         try
         {
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
-            if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position))));
+            if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)

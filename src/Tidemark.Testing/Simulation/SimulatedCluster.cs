@@ -10,6 +10,7 @@ namespace Tidemark.Testing;
 public sealed class SimulatedCluster
 {
     internal const ulong SystemIdentifier = 7_000_000_000_000_000_001;
+    internal const ulong ForeignIdentifier = 7_000_000_000_000_000_002;
 
     // One tick of virtual time holds so many moments of a history, so that what ends in a tick is before what begins in it.
     private const long MomentsPerTick = 1024;
@@ -52,6 +53,8 @@ public sealed class SimulatedCluster
             else server.BecomeStandby(branch, Shape.Origin, Now);
             server.IsStreaming = server.Index > 0;
         }
+
+        Nodes = NodesOf(branch);
     }
 
     internal SimulationOptions Options { get; }
@@ -63,6 +66,9 @@ public sealed class SimulatedCluster
     internal WorldShape Shape { get; }
 
     internal IReadOnlyList<SimulatedServer> Servers { get; }
+
+    /// <summary>What applications connect to.</summary>
+    internal IReadOnlyList<SimulatedNode> Nodes { get; }
 
     internal List<SimulatedApplication> Applications { get; } = [];
 
@@ -89,6 +95,9 @@ public sealed class SimulatedCluster
 
     /// <summary>The branch on which history goes on.</summary>
     internal WalBranch Current { get; private set; } = null!;
+
+    /// <summary>A promotion, or a crash of the primary, has happened.</summary>
+    internal bool HasForked => _branches > 1;
 
     internal bool Traces => _trace is not null;
 
@@ -204,6 +213,25 @@ public sealed class SimulatedCluster
         var arrives = Now + Shape.TravelTime(Random).Ticks;
         standby.Replay.Add(primary.Flushed, arrives, arrives + TimeSpan.FromMilliseconds(Random.Next(1, 50)).Ticks);
     }
+
+    /// <summary>A node for each server; but two replicas may stand behind one name, and a server of another cluster may be configured by mistake.</summary>
+    private List<SimulatedNode> NodesOf(WalBranch branch)
+    {
+        var nodes = new List<SimulatedNode>();
+        var balanced = Shape.BalancesTwo ? Servers.TakeLast(2).ToArray() : [];
+        foreach (var server in Servers.Except(balanced)) nodes.Add(new SimulatedNode(nodes.Count, server.Name, [server]));
+        if (balanced.Length > 0) nodes.Add(new SimulatedNode(nodes.Count, "replicas", balanced));
+        if (!Shape.HasForeignNode) return nodes;
+
+        var foreign = new SimulatedServer(Servers.Count, "foreign", Shape.Keys) { StartedAt = Time.GetUtcNow() };
+        if (Random.Next(2) == 0) foreign.BecomePrimary(branch, Shape.Origin * 2);
+        else foreign.BecomeStandby(branch, Shape.Origin * 2, Now);
+        nodes.Add(new SimulatedNode(nodes.Count, foreign.Name, [foreign], IsForeign: true));
+        return nodes;
+    }
+
+    /// <summary>The node that leads to a server.</summary>
+    internal SimulatedNode NodeOf(SimulatedServer server) => Nodes.First(n => n.Servers.Contains(server));
 
     private SimulationRun Run()
     {

@@ -4,12 +4,15 @@ using Npgsql;
 namespace Tidemark.Testing;
 
 /// <summary>A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.</summary>
-internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedServer server, object identity)
+internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity)
 {
     private readonly int _life = server.Life;
 
     /// <summary>The server process behind it.</summary>
     public int Backend { get; } = server.NextBackend();
+
+    /// <summary>The node that it was opened to.</summary>
+    public int NodeIndex => nodeIndex;
 
     public SimulatedServer Server => server;
 
@@ -17,6 +20,9 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedS
     public object Identity => identity;
 
     public bool IsBroken { get; private set; }
+
+    /// <summary>The network ended it, while the server went on.</summary>
+    public bool IsCut { get; private set; }
 
     /// <summary>Sends something, has it done at the server, and brings the answer back.</summary>
     /// <exception cref="NpgsqlException">The connection broke, before it was done or after.</exception>
@@ -29,7 +35,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedS
         {
             // The server goes on with what it was sent.
             owner.Leave(answering);
-            IsBroken = true;
+            IsBroken = IsCut = true;
             throw new NpgsqlException("Exception while reading from stream", new IOException("The connection was reset."));
         }
 
@@ -69,6 +75,8 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, SimulatedS
     }
 
     public static NpgsqlException Refused() => new("Failed to connect", new SocketException((int)SocketError.ConnectionRefused));
+
+    public static PostgresException TooMany() => new("sorry, too many clients already", "FATAL", "FATAL", PostgresErrorCodes.TooManyConnections);
 
     public static NpgsqlException TimedOut() => new("Failed to connect", new TimeoutException());
 }

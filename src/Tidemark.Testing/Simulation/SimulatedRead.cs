@@ -28,6 +28,9 @@ internal sealed class SimulatedRead(
 
     public RouteDecision Decision => _decision;
 
+    /// <summary>How many of its connections the network has ended.</summary>
+    public int Cuts { get; private set; }
+
     public bool Writes => writes is not null;
 
     private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenHorizon or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
@@ -108,6 +111,7 @@ internal sealed class SimulatedRead(
     public void Close()
     {
         if (_connection is null) return;
+        if (_connection.IsCut) Cuts++;
         _lease?.Closed();
         if (NotesWrongly && _isDelivered) NoteWrongly();
         _writeLease?.Closed(_connection.IsBroken);
@@ -143,9 +147,9 @@ internal sealed class SimulatedRead(
         };
 
         // The other replica was asked too, and answered later: its answer was dropped, and its name noted.
-        if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Servers.Count > 2)
+        if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Nodes.Count > 2)
         {
-            var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Servers.Count];
+            var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Nodes.Count];
             if (other.Standing == NodeStanding.Replica) node = other;
         }
 

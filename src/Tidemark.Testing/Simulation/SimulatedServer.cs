@@ -20,6 +20,9 @@ internal sealed class SimulatedServer(int index, string name, int keys)
 
     public bool IsUp { get; set; } = true;
 
+    /// <summary>It has no connection left for anybody who is not connected.</summary>
+    public bool IsFull { get; set; }
+
     /// <summary>Applications reach it; without, what they send is lost.</summary>
     public bool IsReachable { get; set; } = true;
 

@@ -11,7 +11,8 @@ internal sealed record ReadAnswer(SimulatedServer Server, bool OnPrimary, WalBra
 /// <param name="Timeline">The timeline, as the server tells it.</param>
 /// <param name="Flushed">The flush position after the commit.</param>
 /// <param name="Inserted">The insert position after the commit.</param>
-internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted);
+/// <param name="Epoch">The server's run.</param>
+internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted, ServerEpoch Epoch);
 
 /// <summary>The statements that simulated servers know, as PostgreSQL runs them.</summary>
 internal static class SimulatedStatements
@@ -82,8 +83,8 @@ internal static class SimulatedStatements
         server.Show(commit);
         server.IsLocked[key] = false;
         return cluster.Has(PlantedFault.PositionBeforeCommit)
-            ? new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), flushedBefore, insertedBefore)
-            : new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), server.Flushed, cluster.InsertOf(server));
+            ? new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), flushedBefore, insertedBefore, cluster.EpochOf(server))
+            : new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), server.Flushed, cluster.InsertOf(server), cluster.EpochOf(server));
     }
 
     // Records end wherever they end; those at the end of a page, and 40 bytes into one, are the ones to get wrong.

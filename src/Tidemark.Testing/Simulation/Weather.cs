@@ -23,8 +23,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         _isOver = true;
         cluster.DisturbPrimary();
-        foreach (var server in cluster.Servers) server.IsReachable = true;
-        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary));
+        foreach (var server in cluster.Servers) (server.IsReachable, server.IsFull) = (true, false);
+        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary && !cluster.NodeOf(s).IsBalanced));
         if (!primary.IsUp) Restart(primary);
         foreach (var server in cluster.Servers)
         {
@@ -56,11 +56,12 @@ internal sealed class Weather(SimulatedCluster cluster)
                 < 28 => CrashReplicaAsync(isWholeServer: false),
                 < 40 => StallAsync(),
                 < 52 => DisconnectAsync(),
-                < 62 => CutOffAsync(),
-                < 66 => RestartCleanlyAsync(cluster.Primary),
+                < 58 => CutOffAsync(),
+                < 62 => RestartCleanlyAsync(cluster.Primary),
                 < 72 => CrashPrimaryAsync(),
                 < 84 => FailOverAsync(),
-                < 94 => RestartApplicationAsync(),
+                < 91 => RestartApplicationAsync(),
+                < 95 => FillUpAsync(),
                 _ => JumpClockAsync(),
             });
         }
@@ -180,7 +181,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Tell($"the primary {old.Name} dies");
         Crash(old);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
-        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch).ToArray();
+        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced).ToArray();
         if (IsCalm || old.IsUp || old.Branch != cluster.Current || candidates.Length == 0) return;
         var promoted = Promote(candidates[cluster.Random.Next(candidates.Length)]);
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming))
@@ -221,6 +222,19 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || !cluster.Applications[index].IsOver) return;
         cluster.Tell($"{cluster.Applications[index].Name} starts");
         cluster.StartApplication(index);
+    }
+
+    /// <summary>Others take every connection that a server has left.</summary>
+    private async Task FillUpAsync()
+    {
+        var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
+        if (server.IsFull) return;
+        cluster.Tell($"{server.Name} has no connection left");
+        server.IsFull = true;
+        cluster.DisturbPrimary();
+        await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
+        server.IsFull = false;
+        cluster.DisturbPrimary();
     }
 
     private Task JumpClockAsync()

@@ -34,6 +34,10 @@ internal sealed class WorldShape
         AsynchronousShare = isMixed && random.NextDouble() < 0.5 ? 0.3 * random.NextDouble() : 0;
         NoiseInterval = isMixed && random.NextDouble() < 0.5 ? TimeSpan.FromMilliseconds(20 + (300 * random.NextDouble())) : null;
 
+        BalancesTwo = isMixed && Replicas >= 3 && random.NextDouble() < 0.25;
+        HasForeignNode = isMixed && Replicas >= 2 && random.NextDouble() < 0.15;
+        HasZones = isMixed && random.NextDouble() < 0.3;
+
         // Close below a position whose text has one digit more, in a quarter of the worlds.
         Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL + ((ulong)random.Next(1 << 20) * 8);
     }
@@ -71,6 +75,15 @@ internal sealed class WorldShape
     /// <summary>The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.</summary>
     public TimeSpan? NoiseInterval { get; }
 
+    /// <summary>Nodes and processes stand in zones, and the near ones are preferred.</summary>
+    public bool HasZones { get; }
+
+    /// <summary>Two of the replicas stand behind one name.</summary>
+    public bool BalancesTwo { get; }
+
+    /// <summary>A server of another cluster is configured among the nodes.</summary>
+    public bool HasForeignNode { get; }
+
     /// <summary>How long clients work before everything is healed.</summary>
     public TimeSpan Duration { get; }
 
@@ -81,8 +94,15 @@ internal sealed class WorldShape
     public TimeSpan ProbeDelay(Random random) =>
         random.NextDouble() < _lateProbes ? TimeSpan.FromSeconds(0.3 * random.NextDouble()) : TravelTime(random);
 
-    public void Configure(TidemarkOptions options)
+    /// <summary>Draws the settings of a process.</summary>
+    public void Configure(TidemarkOptions options, Random random)
     {
+        if (HasZones)
+        {
+            options.Zone = "a";
+            foreach (var node in options.Nodes.Values) node.Zone = random.Next(2) == 0 ? "a" : "b";
+        }
+
         options.ProbeInterval = ProbeInterval;
         options.ProbeTimeout = TimeSpan.FromMilliseconds(750);
         options.TokenKey = "the key of a simulation, which keeps no secret";
@@ -93,5 +113,6 @@ internal sealed class WorldShape
         System.Globalization.CultureInfo.InvariantCulture,
         $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
         $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
+        $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}" +
         $"{(FaultInterval is { } f ? $"a fault each {f.TotalMilliseconds:0} ms" : "no faults")}, {Duration.TotalSeconds:0.0} s");
 }

@@ -63,7 +63,7 @@ internal sealed class Horizon(bool isWritten)
             lost ??= LostWrite.Of(stamp.Place, isCertain: false, isWritten, stamp.Place.Timeline == primary.Timeline
                 ? $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash"
                 : $"the primary is on timeline {primary.Timeline}, so the position is forged or of a primary that is not there");
-            GiveWay(i, primary);
+            GiveWay(i, primary, keepsPosition: false);
         }
 
         return lost;
@@ -85,16 +85,25 @@ internal sealed class Horizon(bool isWritten)
 
             // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
             lost = LostWrite.Worse(lost, LostWrite.Of(stamp.Place, isCertain: fate == PlaceFate.Lost && isWritten, isWritten, chain.DescribeEnd(stamp.Place)));
-            GiveWay(i, primary);
+            GiveWay(i, primary, keepsPosition: fate == PlaceFate.MayBeLost && stamp.Place.Timeline == primary.Timeline);
         }
 
         return lost;
     }
 
-    private void GiveWay(int index, NodeState primary)
+    /// <summary>Replaces a place by what the primary is known to have.</summary>
+    /// <param name="index">The place.</param>
+    /// <param name="primary">The primary.</param>
+    /// <param name="keepsPosition">
+    /// The place may have survived: another process may have written it after the crash, and after this snapshot. Its number is passed soon in any
+    /// case, so it is kept where it is farther.
+    /// </param>
+    private void GiveWay(int index, NodeState primary, bool keepsPosition)
     {
+        var present = isWritten ? primary.Position : primary.InsertPosition;
+        if (keepsPosition && _stamps[index].Place.Position > present) present = _stamps[index].Place.Position;
         _stamps.RemoveAt(index);
-        Add(new Stamp(new Place(primary.Timeline, isWritten ? primary.Position : primary.InsertPosition), primary.Incarnation));
+        Add(new Stamp(new Place(primary.Timeline, present), primary.Incarnation));
     }
 
     private static bool IsBeyond(Stamp stamp, NodeState primary) =>
