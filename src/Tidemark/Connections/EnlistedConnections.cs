@@ -9,14 +9,33 @@ namespace Tidemark;
 
 /// <summary>
 /// Finds the System.Transactions transaction that a physical connection still belongs to after its <see cref="NpgsqlConnection"/> was
-/// closed. Npgsql keeps such connections aside until the transaction ends, and only its internals show them. A test fails if those change.
+/// closed. Npgsql keeps such connections aside until the transaction ends, and only its internals show them (<c>OpenTransactionTests</c>).
 /// </summary>
 internal static class EnlistedConnections
 {
-    /// <summary>The transaction that the connection was kept aside for; <see langword="null"/>: none.</summary>
+    private static volatile bool _isHidden;
+
+    /// <summary>
+    /// The transaction that the connection was kept aside for; <see langword="null"/>: none. A version of Npgsql that keeps them elsewhere costs
+    /// knowledge only: the ambient transaction, if there is one, then counts as the connection's.
+    /// </summary>
     /// <param name="source">The pool of the connection.</param>
     /// <param name="process">The server process of the connection.</param>
     public static Transaction? TransactionOf(NpgsqlDataSource source, int process)
+    {
+        if (_isHidden) return Transaction.Current;
+        try
+        {
+            return Find(source, process);
+        }
+        catch (MissingMemberException)
+        {
+            _isHidden = true;
+            return Transaction.Current;
+        }
+    }
+
+    private static Transaction? Find(NpgsqlDataSource source, int process)
     {
         // Asked when a connection closes. The connection was kept aside by this very thread, so an empty list needs no lock.
         var pending = Pending(source);

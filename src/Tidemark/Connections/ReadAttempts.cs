@@ -129,6 +129,10 @@ internal struct ReadAttempts(
         {
             ConnectionCheck.Position => new ReadProof(cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Epoch => new ReadProof(cluster, node, Decision.MustInclude is null ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
+
+            // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later statements of a
+            // synchronous batch from the thread pool, which callers may have exhausted.
+            ConnectionCheck.Learn when session is null && !node.IsPooled => null,
             ConnectionCheck.Learn => new ReadProof(cluster, node, Place: null, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Unwitnessed when !cluster.IsAlone => new ReadProof(
                 cluster, node, Place: null, session is { IsSomewhere: true } && !_isWitnessed ? node.Epoch : null, OnPrimary: true, identifier),

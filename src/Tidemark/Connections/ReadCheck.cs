@@ -73,9 +73,13 @@ internal static class ReadCheck
     }
 
     /// <inheritdoc cref="ExecuteAsync"/>
+    /// <remarks>
+    /// The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection that only
+    /// learns its epoch, once in its life, does so in a round trip of its own.
+    /// </remarks>
     public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior)
     {
-        if (!CanRide(command, behavior))
+        if (!CanRide(command, behavior) || (!proof.IsRequired && !proof.Node.IsPooled))
         {
             if (proof.Node.IsPooled) BeginTransaction(connection);
             if (!Passes(connection, proof)) return null;
