@@ -8,7 +8,9 @@ namespace Tidemark.Cli;
 /// </summary>
 internal sealed class CommandOutput : TextWriter
 {
+#pragma warning disable CA2213 // The stream is the process's, or a test's: its owner disposes of it.
     private readonly TextWriter _inner;
+#pragma warning restore CA2213
 
     public CommandOutput(TextWriter inner)
     {

@@ -5,7 +5,9 @@ using Spectre.Console;
 namespace Tidemark.Cli;
 
 /// <summary>Where a command speaks. In a pipe nothing is coloured, nothing is wrapped and no progress is shown.</summary>
+#pragma warning disable CA1001 // Its output wraps a stream that belongs to the process, and has nothing of its own to free.
 internal sealed class Terminal(TextWriter output, TextWriter error)
+#pragma warning restore CA1001
 {
     private const int LeastWidth = 20;
     private const int UsualWidth = 80;

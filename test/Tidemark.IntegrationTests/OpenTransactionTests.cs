@@ -126,7 +126,9 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
         {
             using var session = shared.Source.BeginSession();
             var name = $"{way}, reads: {reads}";
+#pragma warning disable CA2000 // The block disposes of it.
             using (var scope = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+#pragma warning restore CA2000
             {
                 await InScopes[way](shared, name);
 
