@@ -21,8 +21,8 @@ public sealed class TidemarkOptions
     public TimeSpan? MaxStaleness { get; set; }
 
     /// <summary>
-    /// How long an asynchronous read waits for a replica to replay what it must include before it goes to the primary. From 0 (never) to 10 s; 10 ms by
-    /// default. Synchronous reads do not wait.
+    /// How long a read waits for a replica to replay what it must include before it goes to the primary. From 0 (never) to 10 s; 10 ms by default. A
+    /// synchronous read blocks its thread for that long.
     /// </summary>
     public TimeSpan ReadWait { get; set; } = TimeSpan.FromMilliseconds(10);
 

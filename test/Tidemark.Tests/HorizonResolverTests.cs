@@ -38,6 +38,17 @@ public sealed class HorizonResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
+    public async Task A_read_that_blocks_waits_for_a_replica_too()
+    {
+        await StartAsync();
+        var wait = Task.Factory.StartNew(
+            () => Horizons.WaitAsync(Place(150), onNode: null, isAsync: false, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+        _nodes.AnswerAlways(2, Replica(150));
+        (await await wait).ShouldBeTrue();
+    }
+
+    [Fact(Timeout = Patience)]
     public async Task A_read_waits_no_longer_than_it_may_though_the_nodes_hang()
     {
         await StartAsync();
@@ -62,12 +73,12 @@ public sealed class HorizonResolverTests : IAsyncDisposable
     public async Task A_paused_replica_that_was_named_is_waited_for_since_nothing_else_will_do()
     {
         await StartAsync(replicas: Replica(50));
-        var wait = Horizons.WaitAsync(Place(150), "pg-2", Cancelled).AsTask();
+        var wait = Horizons.WaitAsync(Place(150), "pg-2", isAsync: true, Cancelled).AsTask();
         wait.IsCompleted.ShouldBeFalse();
 
         _time.Advance(ReadWait);
         (await wait).ShouldBeFalse();
-        (await Horizons.WaitAsync(Place(50), "pg-1", Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
+        (await Horizons.WaitAsync(Place(50), "pg-1", isAsync: true, Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
     }
 
     [Fact(Timeout = Patience)]

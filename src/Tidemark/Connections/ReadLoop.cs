@@ -61,8 +61,7 @@ internal static class ReadLoop
         HorizonResolver horizons, ReadAttempts attempts, IReadTrip<T> trip, bool isAsync, CancellationToken cancellationToken)
         where T : class
     {
-        // Replicas are waited for by those who await: a synchronous read blocks no thread for that.
-        attempts.MayWait = isAsync;
+        attempts.MayWait = true;
         await horizons.PrepareAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
         while (true)
         {
@@ -71,7 +70,7 @@ internal static class ReadLoop
             if (horizons.Validate(attempts)) continue;
             if (attempts.WaitsFor is { } place)
             {
-                attempts.Waited(await horizons.WaitAsync(place, attempts.OnNode, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await horizons.WaitAsync(place, attempts.OnNode, isAsync, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 

@@ -75,13 +75,14 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
     /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False: none has,
     /// or it was not worth waiting.
     /// </summary>
-    public ValueTask<bool> WaitAsync(Place place, CancellationToken cancellationToken) => WaitAsync(place, onNode: null, cancellationToken);
+    public ValueTask<bool> WaitAsync(Place place, CancellationToken cancellationToken) => WaitAsync(place, onNode: null, isAsync: true, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(Place, CancellationToken)"/>
     /// <param name="place">What a replica must have replayed.</param>
     /// <param name="onNode">The only node that will do; <see langword="null"/>: any.</param>
+    /// <param name="isAsync">If <see langword="false"/>, blocks, and needs no thread of the pool for that.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask<bool> WaitAsync(Place place, string? onNode, CancellationToken cancellationToken)
+    public async ValueTask<bool> WaitAsync(Place place, string? onNode, bool isAsync, CancellationToken cancellationToken)
     {
         if (readWait == TimeSpan.Zero) return false;
         if (Interlocked.Increment(ref _waiting) > maxWaiting)
@@ -100,6 +101,12 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 var candidates = Candidates(snapshot, place, onNode, left);
                 if (candidates.Exists(node => node.Position >= place.Position)) return true;
                 if (candidates.Count == 0 || left <= TimeSpan.Zero) return false;
+                if (!isAsync)
+                {
+                    Monitor.SampleAny([.. candidates.Select(node => node.Index)], left);
+                    continue;
+                }
+
                 if (candidates.Find(node => WaitForLsn.IsIn(node.ServerVersion)) is { } modern)
                 {
                     if (!await cluster.WaitOnServerAsync(modern.Index, place, left, cancellationToken).ConfigureAwait(false)) return false;

@@ -187,6 +187,22 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         return Block(waiter.Task);
     }
 
+    /// <summary>Samples some nodes, and blocks until the first of them has answered or the time is over. Needs no thread of the pool.</summary>
+    /// <exception cref="ObjectDisposedException">The monitor ended before an answer.</exception>
+    public void SampleAny(int[] indexes, TimeSpan atMost)
+    {
+        var waiters = Array.ConvertAll(indexes, index =>
+        {
+            var waiter = new TaskCompletionSource<NodeState>(_resumption);
+            Request(_slots[index], waiter, question: null);
+            return (Task)waiter.Task;
+        });
+
+        // Waits take whole milliseconds and cut off the rest: the caller would spin through the last one.
+        var first = Task.WaitAny(waiters, TimeSpan.FromMilliseconds(Math.Ceiling(atMost.TotalMilliseconds)));
+        if (first >= 0) Block(waiters[first]);
+    }
+
     /// <inheritdoc cref="Sample"/>
     /// <summary>Samples every node once, or waits until it is clear that it does not answer.</summary>
     public void SampleAll()
