@@ -210,15 +210,15 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
             direct, direct, replication, TimeProvider.System, TimeSpan.FromMilliseconds(100));
         var deadline = new ProbeDeadline(TimeProvider.System, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
 
-        var first = probe.Ask([], deadline).Answer;
+        var first = probe.Ask(Unsettled.None, deadline).Answer;
         first.Failure.ShouldBeNull();
         first.Timeline.ShouldBe(2u);
         first.Forks.ShouldBeNull();
         silent.Open();
         IReadOnlyList<Fork>? forks;
-        while ((forks = probe.Ask([], deadline).Answer.Forks) is null) await Task.Delay(10, Stop);
+        while ((forks = probe.Ask(Unsettled.None, deadline).Answer.Forks) is null) await Task.Delay(10, Stop);
         forks.ShouldHaveSingleItem().Parent.ShouldBe(1u);
-        probe.Ask([], deadline).Answer.Forks.ShouldBeNull("told once");
+        probe.Ask(Unsettled.None, deadline).Answer.Forks.ShouldBeNull("told once");
     }
 
     [Fact]

@@ -99,32 +99,35 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         var sampled = Blocked(() => _monitor.Sample(0).Standing);
         await AdvanceUntil(() => sampled.IsCompleted);
         (await sampled).ShouldBe(NodeStanding.Unreachable);
-        (await Blocked(() => _monitor.FindGone(0, [1, 2]).Length)).ShouldBe(0);
+        (await Blocked(() => _monitor.FindEnded(0, new Unsettled([1, 2], [])).Backends.Length)).ShouldBe(0);
 
         var waiting = Blocked(() => _monitor.Sample(1));
         await _monitor.DisposeAsync();
         await Should.ThrowAsync<ObjectDisposedException>(waiting);
-        Should.Throw<ObjectDisposedException>(() => _monitor.FindGone(1, [1]));
+        Should.Throw<ObjectDisposedException>(() => _monitor.FindEnded(1, new Unsettled([1], [])));
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Callers_are_told_which_of_their_own_server_processes_are_gone()
+    public async Task Callers_learn_what_of_their_own_has_ended()
     {
         await StartAsync();
         _nodes[0].Answer(Primary());
         await WaitUntil(() => _monitor.Snapshot.Primary is not null);
         var probe = _monitor.SampleAsync(0, Cancelled);
         await WaitUntil(() => _nodes[0].TimesAsked == 2);
-        var one = _monitor.FindGoneAsync(0, [1, 2], Cancelled);
-        var other = _monitor.FindGoneAsync(0, [2, 3], Cancelled);
+        var one = _monitor.FindEndedAsync(0, new Unsettled([1, 2], ["740"]), Cancelled);
+        var other = _monitor.FindEndedAsync(0, new Unsettled([2, 3], []), Cancelled);
         _nodes[0].Answer(Primary());
         await probe;
         await WaitUntil(() => _nodes[0].TimesAsked == 3);
-        _nodes[0].Backends.ShouldBe([1, 2, 3]);
-        _nodes[0].Answer(Primary(), gone: [1, 2]);
+        _nodes[0].Asked.Backends.ShouldBe([1, 2, 3]);
+        _nodes[0].Asked.Transactions.ShouldBe(["740"]);
+        _nodes[0].Answer(Primary(), ended: new Unsettled([1, 2], ["740"]));
 
-        (await one).ShouldBe([1, 2]);
-        (await other).ShouldBe([2]);
+        (await one).Backends.ShouldBe([1, 2]);
+        (await one).Transactions.ShouldBe(["740"]);
+        (await other).Backends.ShouldBe([2]);
+        (await other).Transactions.ShouldBeEmpty();
     }
 
     [Fact(Timeout = Patience)]
@@ -211,7 +214,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         public bool Refuses { get; set; }
 
-        public int[] Backends { get; private set; } = [];
+        public Unsettled Asked { get; private set; } = Unsettled.None;
 
         public int TimesAsked => Volatile.Read(ref _timesAsked);
 
@@ -219,7 +222,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         public override TimeSpan? Allowance => DueIn;
 
-        public override void Send(int[] backends)
+        public override void Send(Unsettled asked)
         {
             if (Refuses)
             {
@@ -227,7 +230,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
                 throw new InvalidOperationException("no thread");
             }
 
-            Backends = backends;
+            Asked = asked;
             Volatile.Write(ref _dueBy, time.GetTimestamp() + DueIn.Ticks);
             ProbeAnswer? answer;
             lock (_gate)
@@ -239,8 +242,8 @@ public sealed class MonitorThreadTests : IAsyncDisposable
             if (answer is not null) Answer(answer);
         }
 
-        public void Answer(ProbeAnswer answer, long? readAt = null, int[]? gone = null) =>
-            Answered(new ProbeResult(answer, readAt ?? time.GetTimestamp(), gone ?? []));
+        public void Answer(ProbeAnswer answer, long? readAt = null, Unsettled? ended = null) =>
+            Answered(new ProbeResult(answer, readAt ?? time.GetTimestamp(), ended ?? Unsettled.None));
 
         public void AnswerAlways(ProbeAnswer answer)
         {

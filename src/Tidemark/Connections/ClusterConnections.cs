@@ -228,40 +228,17 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
     {
         if (_askBackends is not null) return await AskStandInAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-        return isAsync ? await Monitor.FindGoneAsync(nodeIndex, backends, cancellationToken).ConfigureAwait(false) : Monitor.FindGone(nodeIndex, backends);
-#pragma warning restore CA1849
+        return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), isAsync, cancellationToken).ConfigureAwait(false)).Backends;
     }
 
-    /// <summary>Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer.</summary>
-    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var connection = _pools[nodeIndex].Reads.CreateConnection();
-            using var command = EndedCommand(connection, transactions);
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
-            if (isAsync) await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            else connection.Open();
-            var ended = isAsync ? await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) : command.ExecuteScalar();
-            return (string[])ended!;
-#pragma warning restore CA1849
-        }
-        catch (NpgsqlException)
-        {
-            Monitor.Suspect(nodeIndex);
-            return [];
-        }
-    }
+    /// <summary>Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.</summary>
+    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken) =>
+        (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false)).Transactions;
 
-    // The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
-    private static NpgsqlCommand EndedCommand(NpgsqlConnection connection, string[] transactions)
-    {
-        const string Ended = "SELECT array(SELECT x FROM unnest($1) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')";
-        var command = new NpgsqlCommand(Ended, connection);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = transactions });
-        return command;
-    }
+#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
+    private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, bool isAsync, CancellationToken cancellationToken) =>
+        isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false) : Monitor.FindEnded(nodeIndex, asked);
+#pragma warning restore CA1849
 
     private async Task<int[]> AskStandInAsync(Func<int, int[], Task<int[]>> ask, int nodeIndex, int[] backends)
     {

@@ -217,14 +217,15 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Which of these server processes of the node are gone, by a probe that is sent after this call. Empty if the node does not answer in time.
+    /// What of this has ended on the node, by a probe that is sent after this call. Nothing if the node does not answer in time.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
-    public Task<int[]> FindGoneAsync(int index, int[] backends, CancellationToken cancellationToken) => AskGone(index, backends).WaitAsync(cancellationToken);
+    public Task<Unsettled> FindEndedAsync(int index, Unsettled asked, CancellationToken cancellationToken) =>
+        AskEnded(index, asked).WaitAsync(cancellationToken);
 
-    /// <inheritdoc cref="FindGoneAsync"/>
+    /// <inheritdoc cref="FindEndedAsync"/>
     /// <remarks>Blocks, for no longer than an answer may take, and needs no thread of the pool.</remarks>
-    public int[] FindGone(int index, int[] backends) => Block(AskGone(index, backends));
+    public Unsettled FindEnded(int index, Unsettled asked) => Block(AskEnded(index, asked));
 
     /// <summary>Ends the monitor without waiting for its last probes.</summary>
     public void Stop()
@@ -240,14 +241,14 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         await _driver.Ended.ConfigureAwait(false);
     }
 
-    private Task<int[]> AskGone(int index, int[] backends)
+    private Task<Unsettled> AskEnded(int index, Unsettled asked)
     {
-        var question = new GoneQuestion(backends, _resumption);
+        var question = new EndedQuestion(asked, _resumption);
         Request(_slots[index], waiter: null, question);
         return question.Answer.Task;
     }
 
-    private void Request(Slot slot, TaskCompletionSource<NodeState>? waiter, GoneQuestion? question)
+    private void Request(Slot slot, TaskCompletionSource<NodeState>? waiter, EndedQuestion? question)
     {
         lock (_requests)
         {
@@ -332,7 +333,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             lock (_requests) slot.IsOverdue = true;
             slot.OverdueAt = dueBy;
             var allowed = (slot.Sender.Allowance ?? _timeout).TotalMilliseconds;
-            Publish(index, slot, new ProbeResult(ProbeAnswer.Failed($"no answer within {allowed:0} ms"), dueBy, []));
+            Publish(index, slot, new ProbeResult(ProbeAnswer.Failed($"no answer within {allowed:0} ms"), dueBy, Unsettled.None));
         }
     }
 
@@ -400,13 +401,13 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         slot.Grace = TimeSpan.Zero;
         try
         {
-            slot.Sender.Send(slot.AskedQuestions.Count == 0 ? [] : [.. slot.AskedQuestions.SelectMany(q => q.Backends).Distinct()]);
+            slot.Sender.Send(slot.AskedQuestions.Count == 0 ? Unsettled.None : Unsettled.All([.. slot.AskedQuestions.Select(q => q.Asked)]));
         }
 #pragma warning disable CA1031 // A probe that cannot be sent, since no thread can be started for instance, has failed; the next one is due after the interval.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            slot.Sender.Answered(new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), _time.GetTimestamp(), []));
+            slot.Sender.Answered(new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), _time.GetTimestamp(), Unsettled.None));
         }
     }
 
@@ -427,7 +428,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         var (served, questions) = (slot.Served, slot.AskedQuestions);
         (slot.Served, slot.AskedQuestions) = ([], []);
         foreach (var waiter in served) waiter.TrySetResult(after.Nodes[index]);
-        foreach (var question in questions) question.Answer.TrySetResult([.. question.Backends.Intersect(result.Gone)]);
+        foreach (var question in questions) question.Answer.TrySetResult(question.Asked.In(result.Ended));
         Try(() => SnapshotLog.Report(_logger, before, after));
     }
 
@@ -435,7 +436,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private void Serve(Slot slot, NodeState state)
     {
         List<TaskCompletionSource<NodeState>> waiting;
-        List<GoneQuestion> questions;
+        List<EndedQuestion> questions;
         lock (_requests)
         {
             if (slot.Waiting.Count == 0 && slot.Questions.Count == 0) return;
@@ -444,7 +445,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         }
 
         foreach (var waiter in waiting) waiter.TrySetResult(state);
-        foreach (var question in questions) question.Answer.TrySetResult([]);
+        foreach (var question in questions) question.Answer.TrySetResult(Unsettled.None);
     }
 
     private void ReleaseEveryone()
@@ -508,12 +509,12 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    /// <summary>Which of some server processes are gone.</summary>
-    private sealed class GoneQuestion(int[] backends, TaskCreationOptions resumption)
+    /// <summary>What of something has ended.</summary>
+    private sealed class EndedQuestion(Unsettled asked, TaskCreationOptions resumption)
     {
-        public int[] Backends { get; } = backends;
+        public Unsettled Asked { get; } = asked;
 
-        public TaskCompletionSource<int[]> Answer { get; } = new(resumption);
+        public TaskCompletionSource<Unsettled> Answer { get; } = new(resumption);
     }
 
     /// <summary>The one probe of a node that may be under way, and the callers that wait for it and for the next.</summary>
@@ -528,13 +529,13 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public long SentAt;
         public TimeSpan Grace;
         public List<TaskCompletionSource<NodeState>> Served = [];
-        public List<GoneQuestion> AskedQuestions = [];
+        public List<EndedQuestion> AskedQuestions = [];
 
         // Written by others too, within the lock.
         public ProbeResult? Arrived;
         public SampledPosition? Note;
         public bool IsWanted;
         public List<TaskCompletionSource<NodeState>> Waiting = [];
-        public List<GoneQuestion> Questions = [];
+        public List<EndedQuestion> Questions = [];
     }
 }

@@ -10,7 +10,7 @@ internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancell
 /// <param name="stop">Cancelled when the monitor ends.</param>
 internal sealed class DelegatedProbes(AskNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
 {
-    public override void Send(int[] backends) => _ = AskAsync();
+    public override void Send(Unsettled asked) => _ = AskAsync();
 
     private async Task AskAsync()
     {
@@ -26,6 +26,6 @@ internal sealed class DelegatedProbes(AskNode ask, int index, TimeProvider time,
             answer = ProbeAnswer.Failed(NodeProbe.Describe(e));
         }
 
-        Answered(new ProbeResult(answer, time.GetTimestamp(), []));
+        Answered(new ProbeResult(answer, time.GetTimestamp(), Unsettled.None));
     }
 }

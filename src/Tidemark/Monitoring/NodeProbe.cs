@@ -60,7 +60,11 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
 
     // Every role sees the process ids of all. A number that was given to a new process counts as there: that errs on the safe side.
-    private const string GoneQuestion = "SELECT array(SELECT unnest($1) EXCEPT SELECT pid FROM pg_stat_activity)";
+    // The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
+    private const string EndedQuestion = """
+        SELECT array(SELECT unnest($1) EXCEPT SELECT pid FROM pg_stat_activity),
+               array(SELECT x FROM unnest($2) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')
+        """;
 
     private const string LayoutQuestion =
         "SELECT current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size')), pg_backend_pid()";
@@ -81,9 +85,9 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     /// Asks the node, and blocks until it answers. A connection that was lost is no fact about the node, since an administrator, a time-out or a pooler may have
     /// ended it: another is opened and asked at once. A connection that cannot be opened is one.
     /// </summary>
-    /// <param name="backends">Server processes: the result names those of them that are gone.</param>
+    /// <param name="asked">What may still be committed: the result names the part of it that has ended.</param>
     /// <param name="deadline">Is told what the time is spent on.</param>
-    public ProbeResult Ask(int[] backends, ProbeDeadline deadline)
+    public ProbeResult Ask(Unsettled asked, ProbeDeadline deadline)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -99,7 +103,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                     if (IsAurora(_connection))
                     {
                         Close();
-                        return new ProbeResult(new ProbeAnswer { IsAurora = true }, time.GetTimestamp(), []);
+                        return new ProbeResult(new ProbeAnswer { IsAurora = true }, time.GetTimestamp(), Unsettled.None);
                     }
 
                     Prepare(_connection);
@@ -110,7 +114,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 var answer = AskOnce(out var seesPositionsAgain);
                 var arrivedAt = time.GetTimestamp();
                 answer = answer with { Forks = ReadForks(answer) };
-                var result = new ProbeResult(answer, arrivedAt, backends.Length == 0 ? [] : FindGone(_connection!, backends));
+                var result = new ProbeResult(answer, arrivedAt, asked.IsEmpty ? Unsettled.None : FindEnded(_connection!, asked));
                 if (!seesPositionsAgain) return result;
 
                 // The role has been granted the functions: the next probe asks for all.
@@ -126,7 +130,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 if (isOpen && attempt < MaxConnections && IsLost(e)) continue;
                 _hidesPositions = !_hidesPositions && e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
                 if (_hidesPositions && attempt < MaxConnections) continue;
-                return new ProbeResult(ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) }, time.GetTimestamp(), []);
+                return new ProbeResult(ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) }, time.GetTimestamp(), Unsettled.None);
             }
         }
     }
@@ -249,11 +253,22 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         return command.ExecuteScalar() is true;
     }
 
-    private static int[] FindGone(NpgsqlConnection connection, int[] backends)
+    private static Unsettled FindEnded(NpgsqlConnection connection, Unsettled asked)
     {
-        using var command = new NpgsqlCommand(GoneQuestion, connection);
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = backends });
-        return (int[])command.ExecuteScalar()!;
+        using var command = new NpgsqlCommand(EndedQuestion, connection);
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = asked.Backends });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = asked.Transactions });
+        try
+        {
+            using var reader = command.ExecuteReader();
+            reader.Read();
+            return new Unsettled(reader.GetFieldValue<int[]>(0), reader.GetFieldValue<string[]>(1));
+        }
+        catch (PostgresException e) when (!IsLost(e))
+        {
+            // After a crash or a promotion a transaction id may lie in the future. That says nothing about the node.
+            return Unsettled.None;
+        }
     }
 
     private void Close()

@@ -13,6 +13,6 @@ internal abstract class ProbeSender
     public virtual TimeSpan? Allowance => null;
 
     /// <summary>Begins one probe. Does not block.</summary>
-    /// <param name="backends">Server processes: the result names those of them that are gone.</param>
-    public abstract void Send(int[] backends);
+    /// <param name="asked">What may still be committed: the result names the part of it that has ended.</param>
+    public abstract void Send(Unsettled asked);
 }

@@ -15,7 +15,7 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
 
     private readonly object _gate = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int[]? _asked;
+    private Unsettled? _asked;
     private bool _isStarted;
     private bool _isStopping;
 
@@ -29,12 +29,12 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
     /// <summary>Runs on the thread with each answer, before the monitor takes it.</summary>
     public Action<ProbeAnswer> BeforeAnswer { get; set; } = static _ => { };
 
-    public override void Send(int[] backends)
+    public override void Send(Unsettled asked)
     {
         deadline.Sent();
         lock (_gate)
         {
-            _asked = backends;
+            _asked = asked;
             if (!_isStarted && !_isStopping)
             {
                 // UnsafeStart: the thread outlives the caller, whose trace and session must not flow into it.
@@ -62,19 +62,19 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
 
     private void Run()
     {
-        while (Next() is { } backends)
+        while (Next() is { } asked)
         {
             ProbeResult result;
             try
             {
-                result = probe.Ask(backends, deadline);
+                result = probe.Ask(asked, deadline);
                 BeforeAnswer(result.Answer);
             }
 #pragma warning disable CA1031 // Nothing may end the thread: a node that is never probed again would stay as it was.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                result = new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), time.GetTimestamp(), []);
+                result = new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), time.GetTimestamp(), Unsettled.None);
             }
 
             Answered(result);
@@ -83,7 +83,7 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
         End();
     }
 
-    private int[]? Next()
+    private Unsettled? Next()
     {
         lock (_gate)
         {
