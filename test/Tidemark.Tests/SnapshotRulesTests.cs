@@ -150,6 +150,19 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_majority_counts_though_its_nodes_did_not_answer_at_the_same_time()
+    {
+        var foreign = Of(Primary(identifier: Theirs), Silence, Silence);
+        foreign.SystemIdentifier.ShouldBe(Theirs);
+        foreign.IsIdentitySettled.ShouldBeFalse();
+
+        var contradicted = foreign.Then(1, Replica()).Then(1, Silence).Then(2, Replica());
+
+        contradicted.RivalIdentifier.ShouldBe(Ours);
+        contradicted.PrimaryIndex.ShouldBe(-1);
+    }
+
+    [Fact]
     public void A_timeline_of_another_cluster_supersedes_nobody_once_the_identity_is_found()
     {
         var snapshot = Of(Primary(timeline: 40, identifier: Theirs), Primary(), Replica());
@@ -304,6 +317,17 @@ public sealed class SnapshotRulesTests
         Fate(crashed.Chain, 100).ShouldBe(PlaceFate.Holds);
         Fate(crashed.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
         Fate(crashed.Chain, 126).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_primary_that_is_back_before_what_it_had_flushed_proves_nothing()
+    {
+        var rolledBack = Of(Lives(Run(1), 200)).Then(0, Lives(Run(2), 120, insert: 125));
+
+        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
+        Fate(rolledBack.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
+        Fate(rolledBack.Chain, 126).ShouldBe(PlaceFate.Lost);
+        Fate(rolledBack.Chain, 200).ShouldBe(PlaceFate.Lost);
     }
 
     [Fact]

@@ -208,8 +208,8 @@ internal static class SnapshotRules
         {
             var agreeing = 0;
             foreach (var other in nodes)
-                if (Answered(other) && other.SystemIdentifier == node.SystemIdentifier) agreeing++;
-            if (Answered(node) && agreeing * 2 > nodes.Length) majority = node.SystemIdentifier;
+                if (HasAnswered(other) && other.SystemIdentifier == node.SystemIdentifier) agreeing++;
+            if (HasAnswered(node) && agreeing * 2 > nodes.Length) majority = node.SystemIdentifier;
         }
 
         var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : majority != 0 ? majority : FindCluster(nodes);
@@ -301,8 +301,9 @@ internal static class SnapshotRules
         }
         else if (HasCrashed(was, primary))
         {
-            // What was flushed has survived it.
-            chain = chain.WithCrash(primary.Timeline, was.Position, insert);
+            // What was flushed has survived it. If the primary is back before that, its storage was rolled back, and nobody can tell how far.
+            var isRollback = insert < was.Position;
+            chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Position, insert, isRollback);
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
@@ -321,4 +322,7 @@ internal static class SnapshotRules
     }
 
     private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;
+
+    /// <summary>It has told its cluster at some time: that it does not answer now takes nothing from what it said.</summary>
+    private static bool HasAnswered(NodeState node) => node.SystemIdentifier != 0 && node.Claim is NodeClaim.Primary or NodeClaim.Replica or NodeClaim.NoAnswer;
 }
