@@ -54,7 +54,9 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
     private CookieChange Change(CookieSlots slots, CausalToken token, string jar)
     {
         if (cluster.Has(PlantedFault.OneCookieName)) return new CookieChange(CookieSlots.Prefix + "one", []);
-        if (slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
+
+        // An unknown place is not the same unknown place as before: another response may delete the cookie that says it.
+        if (!token.IsUnknown && slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
         var set = _set[jar] = _set.GetValueOrDefault(jar) + 1;
         return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar && !token.IsInDoubt);
     }

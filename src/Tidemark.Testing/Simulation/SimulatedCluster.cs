@@ -302,7 +302,7 @@ public sealed class SimulatedCluster
             application.Kill();
         }
 
-        Counts.CheckEnd(Options);
+        Counts.CheckEnd(Options, Shape);
         Advance(Now + TimeSpan.FromSeconds(2).Ticks);
         foreach (var application in _all) application.Dispose();
         var history = History.Build();
