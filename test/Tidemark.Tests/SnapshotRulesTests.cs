@@ -331,6 +331,49 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_primary_that_is_back_before_what_a_replica_had_proves_nothing()
+    {
+        var rolledBack = Of(Lives(Run(1), 100), Replica(200)).Then(0, Lives(Run(2), 120), sentAt: 10);
+
+        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
+        rolledBack.Chain.IsRolledBackSince(0).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_diverged_replica_is_found_though_it_always_answers_before_the_primary()
+    {
+        var first = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(0, Primary(120), sentAt: 10, receivedAt: 12);
+        first.Nodes[1].Standing.ShouldBe(NodeStanding.Replica, "the primary may have come further since it was asked");
+
+        var second = first.Then(1, Replica(300), sentAt: 20, receivedAt: 21).Then(0, Primary(130), sentAt: 20, receivedAt: 22);
+
+        second.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+    }
+
+    [Fact]
+    public void A_diverged_replica_that_was_silent_when_the_primary_was_asked_is_found_by_what_it_said_before()
+    {
+        var silent = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(1, Silence, sentAt: 20);
+
+        silent.Then(0, Primary(120), sentAt: 20, receivedAt: 21).Then(1, Replica(300), sentAt: 30, receivedAt: 31)
+            .Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+    }
+
+    [Fact]
+    public void What_a_replica_showed_counts_as_seen_on_the_primary_after_a_rollback()
+    {
+        var before = Of(Lives(Run(1), 200), Replica(200));
+        var pending = new PendingPlaces();
+        pending.Add(new PendingSight(new NodeEpoch(1, Run(1)), 1, before.Nodes[1].Incarnation, OnPrimary: false, Connection: null));
+
+        var crashed = before.Then(0, Lives(Run(2), 210, insert: 215));
+        var rolledBack = before.Then(0, Lives(Run(2), 120, insert: 125));
+
+        pending.Validate(crashed.Primary!, crashed).ShouldBeNull();
+        pending.Validate(rolledBack.Primary!, rolledBack).ShouldNotBeNull();
+    }
+
+    [Fact]
     public void A_dead_postmaster_is_noted_as_a_crash_though_probes_failed_in_between() =>
         Of(Lives(Run(1), 100)).Then(0, Silence).Then(0, Lives(Run(2), 120)).Chain.Incarnation.ShouldBe(1);
 

@@ -93,8 +93,8 @@ public enum PlantedFault
     /// <summary>A connection opened since the last probe counts as proven.</summary>
     YoungConnectionProven = 28,
 
-    /// <summary>A connection ends between the acknowledgement of a write and its position, and the write counts as never made.</summary>
-    AcknowledgedTakenForFailed = 29,
+    /// <summary>A connection ends between the acknowledgement of a write and its position, and a position that was known before stands for it.</summary>
+    AcknowledgedAtOldPosition = 29,
 
     /// <summary>A position that was sampled while the transaction was open counts as that of its commit.</summary>
     PositionInOpenTransaction = 30,
@@ -122,4 +122,7 @@ public enum PlantedFault
 
     /// <summary>The identity of whichever node answers first is taken for that of all others.</summary>
     IdentityPinnedByForeigner = 38,
+
+    /// <summary>Behind a pooler, where no connection ends with the server's run, a new run is not noticed.</summary>
+    CrashBehindPoolerNotSeen = 39,
 }

@@ -57,6 +57,11 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>It knows that history went on to the timeline.</summary>
     public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
 
+    /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
+    public bool HasSeen(SimulatedServer server, ulong position) =>
+        IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { Claim: NodeClaim.Replica } node
+            && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Position > position && (ulong)node.Probed.Position > position;
+
     /// <summary>Ends the process as SIGKILL does.</summary>
     public void Kill()
     {
@@ -96,7 +101,13 @@ internal sealed class SimulatedApplication : IDisposable
     public bool LosesConnectionOften => !_cluster.IsQuiet && _cluster.Chance(0.2);
 
     /// <summary>A statement goes on of which nobody will hear.</summary>
-    public void Leave(Task answering) => _cluster.Counts.Watch(ForgetAsync(answering));
+    /// <returns>Ends with it. One may await it: of several not all would go on within the thread that completes it.</returns>
+    public Task Leave(Task answering)
+    {
+        var left = ForgetAsync(answering);
+        _cluster.Counts.Watch(left);
+        return left;
+    }
 
     private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 

@@ -252,7 +252,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
-            if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease);
+            if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease, node);
             else if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
             _journal.Acknowledged(answer, value, start);
         }
@@ -296,14 +296,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>The server has acknowledged a COMMIT, and the connection ends before the position is there.</summary>
-    private void EndAfterAcknowledgement(SimulatedConnection connection, WriteLease lease)
+    private void EndAfterAcknowledgement(SimulatedConnection connection, WriteLease lease, NodeState node)
     {
         connection.Cut();
         lease.Begin(riding: null);
 
         // Npgsql raises the event of a broken connection before it throws what broke it.
         lease.Closed(isBroken: true);
-        if (cluster.Has(PlantedFault.AcknowledgedTakenForFailed)) lease.RolledBack();
+        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new Place(node.Timeline, node.Position)));
         else lease.AcknowledgedWithoutPosition();
     }
 

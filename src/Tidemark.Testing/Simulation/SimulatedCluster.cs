@@ -189,6 +189,7 @@ public sealed class SimulatedCluster
     {
         PlantedFault.EpochByStartTime => new(server.StartedAt, default),
         PlantedFault.RestartTakenForCrash => new(server.StartedAt, server.StartedAt),
+        PlantedFault.CrashBehindPoolerNotSeen when Shape.IsPooled => new(DateTimeOffset.UnixEpoch.AddDays(server.Index + 1), DateTimeOffset.UnixEpoch),
         PlantedFault.BalancedEpochNotChecked when NodeOf(server) is { IsBalanced: true } node => new(node.Servers[0].StartedAt, node.Servers[0].StatisticsResetAt),
         _ => new(server.StartedAt, server.StatisticsResetAt),
     };

@@ -43,8 +43,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
         if (owner.LosesConnection || (isLikelyLost && owner.LosesConnectionOften))
         {
             // The server goes on with what it was sent.
-            owner.Leave(answering);
-            Abandoned = answering;
+            Abandoned = owner.Leave(answering);
             Cut();
             throw new NpgsqlException("Exception while reading from stream", new IOException("The connection was reset."));
         }

@@ -267,7 +267,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
         server.StartedAt = cluster.Begin();
         Restart(server, to: to);
+
+        // What nobody has seen ahead serves until the primary's next sample, which is a limit of the guarantees (docs/guarantees.md).
+        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to)))) Rebuild(standby, server);
     }
+
+    /// <summary>A standby that has replayed what the primary of its timeline has lost.</summary>
+    private bool IsAhead(SimulatedServer server) =>
+        !server.IsPrimary && server.Branch.Timeline == cluster.Current.Timeline && !cluster.Current.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now));
 
     private Task StarveAsync()
     {
@@ -369,6 +376,12 @@ internal sealed class Weather(SimulatedCluster cluster)
                 else standby.IsStreaming = false;
             }
 
+            return;
+        }
+
+        if (cluster.Shape.RollsBackStorage && IsAhead(server) && cluster.Primary is { } rolledBack)
+        {
+            Rebuild(server, rolledBack);
             return;
         }
 
