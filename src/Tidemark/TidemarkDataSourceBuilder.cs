@@ -42,6 +42,9 @@ public sealed class TidemarkDataSourceBuilder
     /// <summary>Stands in for the question which of some server processes are gone.</summary>
     internal Func<int, int[], Task<int[]>>? AskBackends { get; set; }
 
+    /// <summary>Stands in for the question which of some transactions have ended.</summary>
+    internal Func<int, string[], Task<string[]>>? AskTransactions { get; set; }
+
     /// <summary>How those who wait for the monitor go on; on the pool by default.</summary>
     internal TaskCreationOptions Resumption { get; set; } = TaskCreationOptions.RunContinuationsAsynchronously;
 

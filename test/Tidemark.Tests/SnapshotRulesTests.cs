@@ -150,6 +150,19 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_majority_counts_though_its_nodes_did_not_answer_at_the_same_time()
+    {
+        var foreign = Of(Primary(identifier: Theirs), Silence, Silence);
+        foreign.SystemIdentifier.ShouldBe(Theirs);
+        foreign.IsIdentitySettled.ShouldBeFalse();
+
+        var contradicted = foreign.Then(1, Replica()).Then(1, Silence).Then(2, Replica());
+
+        contradicted.RivalIdentifier.ShouldBe(Ours);
+        contradicted.PrimaryIndex.ShouldBe(-1);
+    }
+
+    [Fact]
     public void A_timeline_of_another_cluster_supersedes_nobody_once_the_identity_is_found()
     {
         var snapshot = Of(Primary(timeline: 40, identifier: Theirs), Primary(), Replica());
@@ -304,6 +317,60 @@ public sealed class SnapshotRulesTests
         Fate(crashed.Chain, 100).ShouldBe(PlaceFate.Holds);
         Fate(crashed.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
         Fate(crashed.Chain, 126).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_primary_that_is_back_before_what_it_had_flushed_proves_nothing()
+    {
+        var rolledBack = Of(Lives(Run(1), 200)).Then(0, Lives(Run(2), 120, insert: 125));
+
+        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
+        Fate(rolledBack.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
+        Fate(rolledBack.Chain, 126).ShouldBe(PlaceFate.Lost);
+        Fate(rolledBack.Chain, 200).ShouldBe(PlaceFate.Lost);
+    }
+
+    [Fact]
+    public void A_primary_that_is_back_before_what_a_replica_had_proves_nothing()
+    {
+        var rolledBack = Of(Lives(Run(1), 100), Replica(200)).Then(0, Lives(Run(2), 120), sentAt: 10);
+
+        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
+        rolledBack.Chain.IsRolledBackSince(0).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_diverged_replica_is_found_though_it_always_answers_before_the_primary()
+    {
+        var first = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(0, Primary(120), sentAt: 10, receivedAt: 12);
+        first.Nodes[1].Standing.ShouldBe(NodeStanding.Replica, "the primary may have come further since it was asked");
+
+        var second = first.Then(1, Replica(300), sentAt: 20, receivedAt: 21).Then(0, Primary(130), sentAt: 20, receivedAt: 22);
+
+        second.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+    }
+
+    [Fact]
+    public void A_diverged_replica_that_was_silent_when_the_primary_was_asked_is_found_by_what_it_said_before()
+    {
+        var silent = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(1, Silence, sentAt: 20);
+
+        silent.Then(0, Primary(120), sentAt: 20, receivedAt: 21).Then(1, Replica(300), sentAt: 30, receivedAt: 31)
+            .Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+    }
+
+    [Fact]
+    public void What_a_replica_showed_counts_as_seen_on_the_primary_after_a_rollback()
+    {
+        var before = Of(Lives(Run(1), 200), Replica(200));
+        var pending = new PendingPlaces();
+        pending.Add(new PendingSight(new NodeEpoch(1, Run(1)), 1, before.Nodes[1].Incarnation, OnPrimary: false, Connection: null));
+
+        var crashed = before.Then(0, Lives(Run(2), 210, insert: 215));
+        var rolledBack = before.Then(0, Lives(Run(2), 120, insert: 125));
+
+        pending.Validate(crashed.Primary!, crashed).ShouldBeNull();
+        pending.Validate(rolledBack.Primary!, rolledBack).ShouldNotBeNull();
     }
 
     [Fact]

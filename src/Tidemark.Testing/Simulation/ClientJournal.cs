@@ -30,10 +30,25 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         _continuedAt = cluster.Now;
     }
 
-    /// <summary>Nobody knows whether the write happened.</summary>
-    public void InDoubt(int key, long value, long start) => InDoubt(User, key, value, start);
+    /// <summary>Nobody knows whether the write happened, until the server process is gone that may commit it.</summary>
+    /// <param name="key">The row.</param>
+    /// <param name="value">What was written.</param>
+    /// <param name="start">When it was begun.</param>
+    /// <param name="abandoned">What the server goes on with; <see langword="null"/>: nothing.</param>
+    public void InDoubt(int key, long value, long start, Task? abandoned)
+    {
+        InDoubt(User, key, value, start);
+        if (abandoned is null) cluster.History.Settle(value, cluster.Moment());
+        else cluster.Counts.Watch(SettleAsync(value, abandoned));
+    }
 
-    /// <inheritdoc cref="InDoubt(int, long, long)"/>
+    private async Task SettleAsync(long value, Task abandoned)
+    {
+        await abandoned.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cluster.History.Settle(value, cluster.Moment());
+    }
+
+    /// <summary>The write of a user is in doubt, and nobody is bound by it.</summary>
     public void InDoubt(int user, int key, long value, long start) =>
         cluster.History.Write(user, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
 
@@ -42,7 +57,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <param name="start">When it was asked for.</param>
     /// <param name="level">What was asked for.</param>
     /// <param name="isWitnessed">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
-    public void Answered(ReadAnswer rows, long start, Consistency level, bool isWitnessed)
+    /// <param name="isHeld">It was read on a connection that was opened before and is held.</param>
+    public void Answered(ReadAnswer rows, long start, Consistency level, bool isWitnessed, bool isHeld = false)
     {
         Excuse(isWitnessed);
         var end = cluster.Moment();
@@ -51,6 +67,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
             : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
         cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, level.MaxStaleness + cluster.Shape.FlushDelay);
         Place = Place.After(rows.Branch, rows.ShownTo, cluster);
+        if (isHeld || cluster.Shape.HidesTimelines || cluster.Shape.RollsBackStorage) ExcuseDead(rows);
         cluster.Counts.Operations++;
         cluster.Counts.Reads++;
         cluster.Counts.ReadsByNode[rows.Server.Name] = cluster.Counts.ReadsByNode.GetValueOrDefault(rows.Server.Name) + 1;
@@ -92,7 +109,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     {
         cluster.Counts.FailedReads++;
         if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
-        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)))
+        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)) && application.Source.Cluster.Monitor.Snapshot.RivalIdentifier == 0)
             cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
     }
 
@@ -103,6 +120,17 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         cluster.History.LossReported(User, cluster.Moment());
         Place = Place.Told(cluster);
         if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
+    }
+
+    /// <summary>
+    /// A standby that history went on without serves reads that need not include anything while nothing shows that it was left behind (docs/guarantees.md). What it
+    /// shows then is lost already.
+    /// </summary>
+    private void ExcuseDead(ReadAnswer rows)
+    {
+        if (cluster.Current.Contains(rows.Branch, rows.ShownTo)) return;
+        cluster.History.LossReported(User, cluster.Moment());
+        Place = Place.Told(cluster);
     }
 
     /// <summary>Rows for a trace.</summary>

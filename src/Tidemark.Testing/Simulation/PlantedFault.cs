@@ -92,4 +92,37 @@ public enum PlantedFault
 
     /// <summary>A connection opened since the last probe counts as proven.</summary>
     YoungConnectionProven = 28,
+
+    /// <summary>A connection ends between the acknowledgement of a write and its position, and a position that was known before stands for it.</summary>
+    AcknowledgedAtOldPosition = 29,
+
+    /// <summary>A position that was sampled while the transaction was open counts as that of its commit.</summary>
+    PositionInOpenTransaction = 30,
+
+    /// <summary>Two servers behind one name are taken for one: whatever connection is used, it is of the epoch that is known.</summary>
+    BalancedEpochNotChecked = 31,
+
+    /// <summary>A hidden write whose answer was lost is sent again on a connection that may write.</summary>
+    HiddenWriteRepeated = 32,
+
+    /// <summary>Every response sets the same cookie, in whichever order responses arrive.</summary>
+    OneCookieName = 33,
+
+    /// <summary>A standby that hides its timeline is taken to follow the latest one at once.</summary>
+    HiddenTimelineTrusted = 34,
+
+    /// <summary>A replica that has more than the primary of its timeline ever had goes on serving.</summary>
+    DivergedReplicaServes = 35,
+
+    /// <summary>A new start of a server is taken for the end of what it had not flushed, and the crash of one backend is not noticed.</summary>
+    RestartTakenForCrash = 36,
+
+    /// <summary>What an open reader has shown counts only from its end.</summary>
+    ReaderNotedAtItsEnd = 37,
+
+    /// <summary>The identity of whichever node answers first is taken for that of all others.</summary>
+    IdentityPinnedByForeigner = 38,
+
+    /// <summary>Behind a pooler, where no connection ends with the server's run, a new run is not noticed.</summary>
+    CrashBehindPoolerNotSeen = 39,
 }

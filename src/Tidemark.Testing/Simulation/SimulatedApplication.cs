@@ -1,4 +1,5 @@
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Tidemark.Testing;
 
@@ -15,6 +16,7 @@ internal sealed class SimulatedApplication : IDisposable
     private readonly List<SimulatedConnection>[] _idle;
     private readonly MonitorLink[] _links;
     private readonly long _startedAt;
+    private ulong _firstIdentifier;
 
     public SimulatedApplication(SimulatedCluster cluster, string name)
     {
@@ -28,6 +30,7 @@ internal sealed class SimulatedApplication : IDisposable
             TimeProvider = Clock,
             AskNodes = AskAsync,
             AskBackends = AskBackendsAsync,
+            AskTransactions = AskTransactionsAsync,
             Seed = cluster.Random.NextInt64(),
             Resumption = TaskCreationOptions.None,
         };
@@ -54,6 +57,11 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>It knows that history went on to the timeline.</summary>
     public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
 
+    /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
+    public bool HasSeen(SimulatedServer server, ulong position) =>
+        IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { Claim: NodeClaim.Replica } node
+            && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Position > position && (ulong)node.Probed.Position > position;
+
     /// <summary>Ends the process as SIGKILL does.</summary>
     public void Kill()
     {
@@ -72,8 +80,12 @@ internal sealed class SimulatedApplication : IDisposable
     public async Task TravelAsync()
     {
         await _cluster.PassAsync(_cluster.Shape.TravelTime(_cluster.Random)).ConfigureAwait(false);
+        while (StarvedUntil > _cluster.Now && !IsOver) await _cluster.PassAsync(TimeSpan.FromTicks(StarvedUntil - _cluster.Now)).ConfigureAwait(false);
         if (IsOver) throw new ApplicationEndedException();
     }
+
+    /// <summary>Until then its callers wait for a thread; the monitor has its own.</summary>
+    public long StarvedUntil { get; set; }
 
     /// <summary>As long as the network takes to say that nothing comes back.</summary>
     public async Task HangAsync()
@@ -85,18 +97,32 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>Whether the connection that waits for an answer is lost now, while the server goes on.</summary>
     public bool LosesConnection => !_cluster.IsQuiet && _cluster.Shape.FaultInterval is not null && _cluster.Chance(0.003);
 
+    /// <summary>The same where it happens often.</summary>
+    public bool LosesConnectionOften => !_cluster.IsQuiet && _cluster.Chance(0.2);
+
     /// <summary>A statement goes on of which nobody will hear.</summary>
-    public void Leave(Task answering) => _cluster.Counts.Watch(ForgetAsync(answering));
+    /// <returns>Ends with it. One may await it: of several not all would go on within the thread that completes it.</returns>
+    public Task Leave(Task answering)
+    {
+        var left = ForgetAsync(answering);
+        _cluster.Counts.Watch(left);
+        return left;
+    }
 
     private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private async Task<int[]> AskBackendsAsync(int index, int[] backends)
+    private Task<int[]> AskBackendsAsync(int index, int[] backends) => AskAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
+
+    private Task<string[]> AskTransactionsAsync(int index, string[] transactions) =>
+        AskAsync(index, transactions, (server, transaction) => !server.OpenTransactions.Contains(transaction));
+
+    private async Task<T[]> AskAsync<T>(int index, T[] about, Func<SimulatedServer, T, bool> isOver)
     {
         SimulatedConnection? connection = null;
         try
         {
             connection = await OpenAsync(index).ConfigureAwait(false);
-            return await connection.AskAsync(() => new ValueTask<int[]>([.. backends.Where(b => !connection.Server.Busy.Contains(b))])).ConfigureAwait(false);
+            return await connection.AskAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))])).ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {
@@ -116,7 +142,8 @@ internal sealed class SimulatedApplication : IDisposable
         var node = _cluster.Nodes[index];
         if (node.IsForeign)
         {
-            _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
+            // Before most nodes have answered, whatever answers first is taken for the cluster, unless the settings name that: docs/guarantees.md says so.
+            if (KnowsCluster) _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
             throw SimulatedConnection.Refused();
         }
 
@@ -139,8 +166,16 @@ internal sealed class SimulatedApplication : IDisposable
         if (!server.IsUp) throw SimulatedConnection.Refused();
         if (server.IsFull) throw SimulatedConnection.TooMany();
         await TravelAsync().ConfigureAwait(false);
-        return new SimulatedConnection(this, index, server, new object());
+        return new SimulatedConnection(this, index, server, new object(), _cluster.Shape.IsPooled);
     }
+
+    /// <summary>Its settings name the cluster, or most of the nodes have answered as members of it.</summary>
+    public bool KnowsCluster =>
+        _cluster.Shape.NamesCluster
+        || Source.Cluster.Monitor.Snapshot.Nodes.Count(n => n.ProbeNumber > 0 && !_cluster.Nodes[n.Index].IsForeign) * 2 > _cluster.Nodes.Count;
+
+    /// <summary>A server that a connection to the node leads to.</summary>
+    public SimulatedServer AnyServer(int index) => AnyServer(_cluster.Nodes[index]);
 
     private SimulatedServer AnyServer(SimulatedNode node) => node.IsBalanced ? node.Servers[_cluster.Random.Next(node.Servers.Count)] : node.Servers[0];
 
@@ -157,7 +192,7 @@ internal sealed class SimulatedApplication : IDisposable
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
     {
         var (node, link) = (_cluster.Nodes[index], _links[index]);
-        if (link.Life == 0) link.Server = AnyServer(node);
+        if (link.Life == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
         var server = link.Server!;
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
         if (!server.IsReachable)
@@ -167,6 +202,7 @@ internal sealed class SimulatedApplication : IDisposable
             return ProbeAnswer.Failed("no answer in time");
         }
 
+        if (_cluster.Shape.IsPooled && link.Life != 0) link.Life = server.Life;
         if (!server.IsUp || (link.Life != 0 && link.Life != server.Life))
         {
             link.Life = 0;
@@ -197,16 +233,18 @@ internal sealed class SimulatedApplication : IDisposable
     private ProbeAnswer Answer(SimulatedServer server, MonitorLink link)
     {
         var now = _cluster.Now;
-        var timeline = server.IsPrimary || server.IsStreaming ? _cluster.TimelineOf(server) : 0;
+        var isHidden = _cluster.Shape.HidesTimelines;
+        var timeline = server.IsPrimary || (server.IsStreaming && !isHidden) ? _cluster.TimelineOf(server) : 0;
         var answer = new ProbeAnswer
         {
             Epoch = _cluster.EpochOf(server),
             Connection = link.Number,
-            LeastTimeline = server.IsPrimary ? 0 : SimulatedStatements.ReplayTimelineOf(_cluster, server.Branch, server.Replay.ReplayedAt(now)),
+            LeastTimeline = SimulatedStatements.LeastTimelineOf(_cluster, server),
             IsInRecovery = !server.IsPrimary,
-            SystemIdentifier = server.Index < _cluster.Servers.Count ? SimulatedCluster.SystemIdentifier : SimulatedCluster.ForeignIdentifier,
+            SystemIdentifier = IdentifierOf(server),
             Timeline = timeline,
-            SeesTimeline = true,
+            SeesTimeline = !isHidden,
+            IsPooled = _cluster.Shape.IsPooled,
             Position = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
             InsertPosition = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
             Pages = Pages,
@@ -215,6 +253,13 @@ internal sealed class SimulatedApplication : IDisposable
         };
         if (server.IsPrimary) link.HistoryRead = timeline;
         return Spoil(answer, server, link, now);
+    }
+
+    private ulong IdentifierOf(SimulatedServer server)
+    {
+        var identifier = server.Index < _cluster.Servers.Count ? SimulatedCluster.SystemIdentifier : SimulatedCluster.ForeignIdentifier;
+        if (_firstIdentifier == 0) _firstIdentifier = identifier;
+        return _cluster.Has(PlantedFault.IdentityPinnedByForeigner) && _firstIdentifier == SimulatedCluster.ForeignIdentifier ? _firstIdentifier : identifier;
     }
 
     /// <summary>Answers as a library with a planted fault would read them.</summary>
@@ -236,9 +281,17 @@ internal sealed class SimulatedApplication : IDisposable
             PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Position = ahead, Timeline = current },
             PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
                 answer with { IsInRecovery = true, Position = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertPosition = default },
+            PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertPosition = FarthestOf(answer.InsertPosition, now) },
             PlantedFault.DeadTimelineBelieved when !server.IsPrimary => answer with { Timeline = current },
             _ => answer,
         };
+    }
+
+    private NpgsqlLogSequenceNumber FarthestOf(NpgsqlLogSequenceNumber insert, long now)
+    {
+        foreach (var standby in _cluster.Servers.Where(s => !s.IsPrimary))
+            if (_cluster.Lsn(standby.Replay.ReplayedAt(now)) is var replayed && replayed > insert) insert = replayed;
+        return insert;
     }
 
     /// <summary>The monitor's connection to one node.</summary>

@@ -46,10 +46,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var affinity = cluster.Shape.Profile == LagProfile.Mixed && cluster.Chance(0.2) ? $"user {cluster.Random.Next(5)}" : null;
         using var session = Source.BeginSession(affinity: affinity);
         _session = session;
-        if (cluster.Tokens.Take(cluster) is { } given)
+        if (cluster.Tokens.Take(cluster) is { } given && IsAccepted(CausalToken.Parse(given.Text)))
         {
             _journal.Receive(given);
-            Continue(given);
+            Continue(CausalToken.Parse(given.Text), given.From);
         }
 
         for (var i = 0; i < cluster.Shape.SessionLength && !cluster.IsOver; i++)
@@ -82,7 +82,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var kind = cluster.Random.NextDouble();
         var writes = cluster.IsQuiet ? 0 : cluster.Shape.WriteShare;
         var isMixed = cluster.Shape.Profile == LagProfile.Mixed && !IsArm;
-        var (doing, what) = kind < writes ? ("write", WriteAsync())
+        var isEventful = isMixed && !cluster.IsQuiet;
+        var (doing, what) = isEventful && cluster.Shape.HasScopes && cluster.Chance(0.05) ? ("write in an open transaction", WriteInScopeAsync())
+            : isEventful && cluster.Shape is { HoldsReaders: true, IsPooled: false } && cluster.Chance(0.05) ? ("held reader", HoldReaderAsync())
+            : kind < writes ? ("write", WriteAsync())
             : !isMixed || cluster.IsQuiet || kind > 0.95 ? ("read", ReadAsync(Consistency.Session))
             : kind > 0.9 ? ("read on the primary", ReadOnPrimaryAsync(conflicts: false))
             : kind > 0.87 ? ("conflict", ReadOnPrimaryAsync(conflicts: true))
@@ -249,13 +252,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
-            if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
+            if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease, node);
+            else if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)
         {
             cluster.Counts.FailedWrites++;
-            _journal.InDoubt(key, value, start);
+            _journal.InDoubt(key, value, start, connection.Abandoned);
             if (cluster.Traces) cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
@@ -272,17 +276,125 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var (value, start) = (cluster.NextValue(), cluster.Moment());
         var key = cluster.Random.Next(cluster.Shape.Keys);
         var read = new SimulatedRead(application, cluster, _session, [key], value);
+        var level = cluster.Shape.HasWritableReads && cluster.Chance(0.7) ? Consistency.Strong : Consistency.Session;
         using var told = LossTeller.Tell(_journal.Lost);
         try
         {
-            await ReadAsync(read, Consistency.Session).ConfigureAwait(false);
+            await ReadAsync(read, level).ConfigureAwait(false);
             _journal.Acknowledged(read.Written!, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException or RequirementDroppedException)
         {
-            _journal.InDoubt(key, value, start);
-            _journal.Failed("write in a read", e);
+            _journal.InDoubt(key, value, start, read.Abandoned);
+            if (!read.MayHaveBeenLost) _journal.Failed("write in a read", e);
             if (e is ApplicationEndedException) throw;
+        }
+        finally
+        {
+            read.Close();
+        }
+    }
+
+    /// <summary>The server has acknowledged a COMMIT, and the connection ends before the position is there.</summary>
+    private void EndAfterAcknowledgement(SimulatedConnection connection, WriteLease lease, NodeState node)
+    {
+        connection.Cut();
+        lease.Begin(riding: null);
+
+        // Npgsql raises the event of a broken connection before it throws what broke it.
+        lease.Closed(isBroken: true);
+        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new Place(node.Timeline, node.Position)));
+        else lease.AcknowledgedWithoutPosition();
+    }
+
+    /// <summary>
+    /// A write in a transaction that outlives its connection, as a scope's does: its position is sampled while the transaction is open, and the session may read
+    /// before the commit.
+    /// </summary>
+    private async Task WriteInScopeAsync()
+    {
+        var (key, value, start) = (cluster.Random.Next(cluster.Shape.Keys), cluster.NextValue(), cluster.Moment());
+        if (await OpenOnPrimaryAsync().ConfigureAwait(false) is not { } opened) return;
+        var (connection, lease) = opened;
+        OpenWrite? write = null;
+        var (isLeft, isSent) = (false, false);
+        try
+        {
+            connection.IsPinned = await connection.AskAsync(BeginAsync).ConfigureAwait(false);
+            var transaction = cluster.Has(PlantedFault.PositionInOpenTransaction) ? null : write!.Transaction;
+            lease.Committed(new PiggybackedPosition(new Place(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
+            lease.Closed(isBroken: false);
+            if (cluster.Chance(0.5)) await ReadAsync(Consistency.Session).ConfigureAwait(false);
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.005))).ConfigureAwait(false);
+            if (cluster.Chance(0.2))
+            {
+                cluster.History.Write(_journal.User, start, cluster.Moment(), key, 0, value, HistoryOutcome.Failed);
+                return;
+            }
+
+            var answer = await connection.AskAsync(CommitAsync).ConfigureAwait(false);
+            _journal.Acknowledged(answer, value, start);
+        }
+        catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)
+        {
+            isLeft = true;
+            cluster.Counts.FailedWrites++;
+            _journal.InDoubt(key, value, start, connection.Abandoned);
+            if (cluster.Traces) cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}, in an open transaction: {e.Message}");
+            if (e is ApplicationEndedException) throw;
+        }
+        finally
+        {
+            if (write is not null && !isSent) SimulatedStatements.RollBack(write);
+            lease.Closed(connection.IsBroken);
+            connection.IsPinned = false;
+            application.Return(connection);
+        }
+
+        async ValueTask<bool> BeginAsync()
+        {
+            write = await SimulatedStatements.BeginWriteAsync(cluster, connection.Server, key).ConfigureAwait(false);
+            if (isLeft) SimulatedStatements.RollBack(write);
+            return true;
+        }
+
+        ValueTask<WriteAnswer> CommitAsync()
+        {
+            isSent = true;
+            return SimulatedStatements.CommitAsync(cluster, write!, value);
+        }
+    }
+
+    /// <summary>A connection for reading that is held while the session reads elsewhere, and reads on it now and then.</summary>
+    private async Task HoldReaderAsync()
+    {
+        var start = cluster.Moment();
+        var read = new SimulatedRead(application, cluster, _session, SomeKeys());
+        using var told = LossTeller.Tell(_journal.Lost);
+        try
+        {
+            await ReadAsync(read, Consistency.Session).ConfigureAwait(false);
+            _journal.Answered(read.Rows!, start, Consistency.Session, isWitnessed: read.Rows!.OnPrimary);
+            if (cluster.Traces) cluster.Tell($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
+            for (var i = cluster.Random.Next(1, 5); i > 0; i--)
+            {
+                await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.01))).ConfigureAwait(false);
+                if (cluster.Chance(0.6))
+                {
+                    await ReadAsync(Consistency.Session).ConfigureAwait(false);
+                    continue;
+                }
+
+                // What is read on a connection that is held is not checked again, and binds all the same.
+                start = cluster.Moment();
+                var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
+                _journal.Answered(rows, start, Consistency.Eventual, isWitnessed: false, isHeld: true);
+                if (cluster.Traces) cluster.Tell($"c{_journal.User} reads on, and is shown {ClientJournal.Text(rows)} from {rows.Server.Name}");
+            }
+        }
+        catch (NpgsqlException)
+        {
+            cluster.Counts.FailedReads++;
         }
         finally
         {
@@ -315,16 +427,23 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>One request of a browser: a session after the tokens that came with it, a few operations, and the token for the answer.</summary>
+    /// <summary>One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.</summary>
     /// <param name="received">The answers that the browser has received.</param>
-    /// <param name="sent">The tokens that it sends.</param>
-    public async Task<GivenToken> RequestAsync(IReadOnlyList<GivenToken> received, IReadOnlyList<GivenToken> sent)
+    /// <param name="sent">The cookies that it sends.</param>
+    public async Task<GivenToken> RequestAsync(IReadOnlyList<GivenToken> received, CookieSlots sent)
     {
         _journal.Begin();
         using var session = Source.BeginSession();
         _session = session;
         foreach (var answer in received) _journal.Receive(answer);
-        foreach (var token in sent) Continue(token);
+        var isUnknown = sent.IsUnknown;
+        foreach (var token in sent.Tokens)
+        {
+            if (IsAccepted(token)) Continue(token, from: 0);
+            else isUnknown = true;
+        }
+
+        if (isUnknown) session.Resume(written: null, isUnknown: true);
         for (var i = cluster.Random.Next(1, 4); i > 0; i--) await DoSomethingAsync().ConfigureAwait(false);
         return await CaptureAsync().ConfigureAwait(false);
     }
@@ -339,12 +458,20 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Place);
     }
 
-    private void Continue(GivenToken given)
+    /// <summary>A token of another cluster is refused; that happens only where processes may take another one for theirs.</summary>
+    private bool IsAccepted(CausalToken token)
     {
-        var token = CausalToken.Parse(given.Text);
+        var known = Source.Cluster.Monitor.Snapshot.SystemIdentifier;
+        if (known == 0 || token.Cluster == 0 || token.Cluster == known) return true;
+        if (cluster.Shape.NamesCluster || !cluster.Shape.HasForeignNode) cluster.Counts.Break($"a token of cluster {token.Cluster} came to a process of {known}");
+        return false;
+    }
+
+    private void Continue(CausalToken token, int from)
+    {
         using var told = LossTeller.Tell(_journal.Lost);
         if (cluster.Has(PlantedFault.BadTokenMeansFresh) && token.ExpiresAt <= application.Clock.GetUtcNow()) return;
         Source.Tokens.Continue(_session, token);
-        if (cluster.Traces) cluster.Tell($"c{_journal.User} goes on after c{given.From} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+        if (cluster.Traces) cluster.Tell($"c{_journal.User} goes on after {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
     }
 }

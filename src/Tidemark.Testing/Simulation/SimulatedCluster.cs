@@ -25,8 +25,11 @@ public sealed class SimulatedCluster
     private readonly ReplicaLag[] _lags;
     private long _moments;
     private long _values;
+    private long _transactions;
+    private long _cookies;
     private readonly int _thread = Environment.CurrentManagedThreadId;
     private long _primaryDisturbedAt;
+    private DateTimeOffset _begun;
     private readonly HashSet<long> _committed = [];
     private uint _branches = 1;
     private uint _timelines = 1;
@@ -119,6 +122,12 @@ public sealed class SimulatedCluster
 
     internal long NextValue() => ++_values;
 
+    /// <summary>The name of a transaction.</summary>
+    internal string NextTransaction() => (++_transactions).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The name of a cookie: names come in no order.</summary>
+    internal string NextCookie() => unchecked((uint)++_cookies * 2_654_435_761).ToString("x8", CultureInfo.InvariantCulture);
+
     /// <summary>A statement commits a value: once, or it ran twice.</summary>
     internal long Committed(long value)
     {
@@ -168,8 +177,22 @@ public sealed class SimulatedCluster
         _ => server.Insert,
     };
 
+    /// <summary>When a server begins to run: no two begin at the same moment, to the microsecond.</summary>
+    internal DateTimeOffset Begin()
+    {
+        var now = Time.GetUtcNow();
+        return _begun = now > _begun ? now : _begun + TimeSpan.FromTicks(TimeSpan.TicksPerMicrosecond);
+    }
+
     /// <summary>The epoch as the server names it, and as a library with a planted fault reads it.</summary>
-    internal ServerEpoch EpochOf(SimulatedServer server) => new(server.StartedAt, Has(PlantedFault.EpochByStartTime) ? default : server.StatisticsResetAt);
+    internal ServerEpoch EpochOf(SimulatedServer server) => Fault switch
+    {
+        PlantedFault.EpochByStartTime => new(server.StartedAt, default),
+        PlantedFault.RestartTakenForCrash => new(server.StartedAt, server.StartedAt),
+        PlantedFault.CrashBehindPoolerNotSeen when Shape.IsPooled => new(DateTimeOffset.UnixEpoch.AddDays(server.Index + 1), DateTimeOffset.UnixEpoch),
+        PlantedFault.BalancedEpochNotChecked when NodeOf(server) is { IsBalanced: true } node => new(node.Servers[0].StartedAt, node.Servers[0].StatisticsResetAt),
+        _ => new(server.StartedAt, server.StatisticsResetAt),
+    };
 
     internal uint TimelineOf(SimulatedServer server) => Has(PlantedFault.PlacesWithoutTimeline) ? 1 : server.Branch.Timeline;
 
@@ -280,7 +303,7 @@ public sealed class SimulatedCluster
             application.Kill();
         }
 
-        Counts.CheckEnd(Options);
+        Counts.CheckEnd(Options, Shape);
         Advance(Now + TimeSpan.FromSeconds(2).Ticks);
         foreach (var application in _all) application.Dispose();
         var history = History.Build();

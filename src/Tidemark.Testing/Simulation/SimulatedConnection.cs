@@ -4,17 +4,23 @@ using Npgsql;
 namespace Tidemark.Testing;
 
 /// <summary>A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.</summary>
-internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity)
+/// <remarks>Behind a pooler it outlives the server's lives, and each transaction on it may run on another server of the name.</remarks>
+internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity, bool isPooled)
 {
-    private readonly int _life = server.Life;
+    private SimulatedServer _server = server;
+    private int _life = server.Life;
 
     /// <summary>The server process behind it.</summary>
-    public int Backend { get; } = server.NextBackend();
+    public int Backend { get; private set; } = server.NextBackend();
 
     /// <summary>The node that it was opened to.</summary>
     public int NodeIndex => nodeIndex;
 
-    public SimulatedServer Server => server;
+    /// <summary>The server that ran the last transaction.</summary>
+    public SimulatedServer Server => _server;
+
+    /// <summary>What the server goes on with after the connection was cut; <see langword="null"/>: it was not, or nothing was under way.</summary>
+    public Task? Abandoned { get; private set; }
 
     /// <summary>What a real connection's parameters are to the library: the same for as long as the physical connection lives.</summary>
     public object Identity => identity;
@@ -26,16 +32,19 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
 
     /// <summary>Sends something, has it done at the server, and brings the answer back.</summary>
     /// <exception cref="NpgsqlException">The connection broke, before it was done or after.</exception>
-    public async Task<T> AskAsync<T>(Func<ValueTask<T>> atServer)
+    /// <param name="atServer">What is done there; behind a pooler on whichever <see cref="Server"/> it is by then.</param>
+    /// <param name="isLikelyLost">The connection is often lost meanwhile.</param>
+    public async Task<T> AskAsync<T>(Func<ValueTask<T>> atServer, bool isLikelyLost = false)
     {
         await owner.TravelAsync().ConfigureAwait(false);
+        if (isPooled && !IsPinned) Route();
         await ThrowIfBrokenAsync().ConfigureAwait(false);
         var answering = RunAsync(atServer);
-        if (owner.LosesConnection)
+        if (owner.LosesConnection || (isLikelyLost && owner.LosesConnectionOften))
         {
             // The server goes on with what it was sent.
-            owner.Leave(answering);
-            IsBroken = IsCut = true;
+            Abandoned = owner.Leave(answering);
+            Cut();
             throw new NpgsqlException("Exception while reading from stream", new IOException("The connection was reset."));
         }
 
@@ -45,25 +54,38 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
         return answer;
     }
 
+    /// <summary>A transaction is open on it: a pooler keeps it with its server.</summary>
+    public bool IsPinned { get; set; }
+
+    /// <summary>The network ends it now.</summary>
+    public void Cut() => IsBroken = IsCut = true;
+
     /// <summary>Whether the server is still in the life that the connection is to.</summary>
-    public bool IsAlive => server.IsUp && server.Life == _life;
+    public bool IsAlive => _server.IsUp && _server.Life == _life;
+
+    private void Route()
+    {
+        _server = owner.AnyServer(nodeIndex);
+        (_life, Backend) = (_server.Life, _server.NextBackend());
+    }
 
     private async Task<T> RunAsync<T>(Func<ValueTask<T>> atServer)
     {
-        server.Busy.Add(Backend);
+        var (server, backend) = (_server, Backend);
+        server.Busy.Add(backend);
         try
         {
             return await atServer().ConfigureAwait(false);
         }
         finally
         {
-            server.Busy.Remove(Backend);
+            server.Busy.Remove(backend);
         }
     }
 
     private async ValueTask ThrowIfBrokenAsync()
     {
-        if (IsAlive && !server.IsReachable)
+        if (IsAlive && !_server.IsReachable)
         {
             // Nothing comes back until the network gives up.
             await owner.HangAsync().ConfigureAwait(false);

@@ -23,8 +23,7 @@ internal sealed class SimulatedRead(
 
     public bool RunsCallersCommand => true;
 
-    // Connections for reads are read-only here, and say so.
-    public bool MayHaveWritten => false;
+    public bool MayHaveWritten => !cluster.Has(PlantedFault.HiddenWriteRepeated) && _lease is { MayHaveWritten: true };
 
     public RouteDecision Decision => _decision;
 
@@ -63,30 +62,49 @@ internal sealed class SimulatedRead(
 
     public async ValueTask<SimulatedRead?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
-        var server = _connection!.Server;
+        var connection = _connection!;
         if (_writeLease is not null)
         {
-            Written = await _connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, keys[0], writes!.Value, isAsynchronous: false)).ConfigureAwait(false);
+            Written = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], writes!.Value, isAsynchronous: false)).ConfigureAwait(false);
             return this;
         }
+
+        // Connections for reads are read-only and say so, but for those to a primary in some worlds.
+        var isWritable = cluster.Shape.HasWritableReads && connection.Server.IsPrimary;
+        _lease!.Sending(isReadOnly: !isWritable && !cluster.Shape.IsPooled, connection.Backend, proof);
 
         if (writes is { } value)
         {
             if (proof is not null && !await ShowsAsync(proof).ConfigureAwait(false)) return null;
 
-            // Connections for reads are read-only, also those to a primary.
-            if (!server.IsPrimary || !cluster.Has(PlantedFault.WritableReadPool)) throw await RefusedAsync().ConfigureAwait(false);
-            Written = await _connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, keys[0], value, isAsynchronous: false)).ConfigureAwait(false);
+            // Connections for reads are read-only, also those to a primary. Behind a pooler the check has begun a read-only transaction.
+            var runs = cluster.Has(PlantedFault.WritableReadPool) || (isWritable && !cluster.Shape.IsPooled);
+            if (!connection.Server.IsPrimary || !runs) throw await RefusedAsync().ConfigureAwait(false);
+            Written = await connection.AskAsync(
+                () => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], value, isAsynchronous: false), isLikelyLost: isWritable).ConfigureAwait(false);
             return this;
         }
 
         var sentAt = application.Source.Cluster.Now;
-        var (check, rows) = await _connection.AskAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
-            (SimulatedStatements.Check(cluster, server), SimulatedStatements.Read(cluster, server, keys)))).ConfigureAwait(false);
-        if (proof is not null && !proof.Take(_connection.Identity, check, sentAt)) return null;
+        var (check, rows) = await connection.AskAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
+            (SimulatedStatements.Check(cluster, connection.Server), SimulatedStatements.Read(cluster, connection.Server, keys)))).ConfigureAwait(false);
+        if (proof is not null && !proof.Take(connection.Identity, check, sentAt)) return null;
         Rows = rows;
         return this;
     }
+
+    /// <summary>The connection is held, and the caller reads on it once more: the library has no part in that.</summary>
+    public Task<ReadAnswer> ReadOnAsync(int[] others)
+    {
+        var connection = _connection!;
+        return connection.AskAsync(() => new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, others)));
+    }
+
+    /// <summary>Its statement may have written, and its answer was lost: it is not sent again, whatever nodes are well.</summary>
+    public bool MayHaveBeenLost { get; private set; }
+
+    /// <summary>What the server goes on with though the connection was cut; <see langword="null"/>: nothing.</summary>
+    public Task? Abandoned { get; private set; }
 
     private async ValueTask<bool> ShowsAsync(ReadProof proof)
     {
@@ -97,7 +115,7 @@ internal sealed class SimulatedRead(
 
     public void Deliver()
     {
-        _lease?.Deliver();
+        if (!cluster.Has(PlantedFault.ReaderNotedAtItsEnd)) _lease?.Deliver();
         _isDelivered = true;
     }
 
@@ -112,7 +130,10 @@ internal sealed class SimulatedRead(
     {
         if (_connection is null) return;
         if (_connection.IsCut) Cuts++;
-        _lease?.Closed();
+        Abandoned = _connection.Abandoned ?? Abandoned;
+        MayHaveBeenLost |= _connection.IsBroken && MayHaveWritten;
+        if (cluster.Has(PlantedFault.ReaderNotedAtItsEnd) && _isDelivered) _lease?.Deliver();
+        _lease?.Closed(_connection.IsBroken);
         if (NotesWrongly && _isDelivered) NoteWrongly();
         _writeLease?.Closed(_connection.IsBroken);
         application.Return(_connection);
@@ -130,7 +151,7 @@ internal sealed class SimulatedRead(
     private async ValueTask<PostgresException> RefusedAsync()
     {
         await _connection!.AskAsync(() => new ValueTask<bool>(true)).ConfigureAwait(false);
-        return new PostgresException("cannot execute UPDATE in a read-only transaction", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
+        return SimulatedStatements.ReadOnly();
     }
 
     /// <summary>Notes of an answer what a library with a planted fault would note.</summary>

@@ -64,6 +64,12 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     /// <summary>The processes that run a statement now.</summary>
     public HashSet<int> Busy { get; } = [];
 
+    /// <summary>The transactions that have written something and have not ended.</summary>
+    public HashSet<string> OpenTransactions { get; } = [];
+
+    /// <summary>Of a standby: the timeline of the minimum recovery point in its control file, which is written now and then.</summary>
+    public uint ControlTimeline { get; set; } = 1;
+
     public int NextBackend() => ++_backends;
 
     public bool Serves => IsUp && IsReachable;
@@ -92,13 +98,14 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         if (IsUp) EndedAt = now;
         Life++;
         Array.Clear(IsLocked);
+        OpenTransactions.Clear();
     }
 
-    /// <summary>A primary comes back after a crash: what was not flushed is gone.</summary>
-    public void Recover(WalBranch branch)
+    /// <summary>A primary comes back after a crash, and has everything up to a position: what was not flushed is gone.</summary>
+    public void RollBack(WalBranch branch, ulong position)
     {
         Branch = branch;
-        StandAt(Flushed);
+        StandAt(position);
     }
 
     /// <summary>A primary comes back after a clean stop: everything was flushed, and is visible.</summary>

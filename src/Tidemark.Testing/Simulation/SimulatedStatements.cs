@@ -14,6 +14,16 @@ internal sealed record ReadAnswer(SimulatedServer Server, bool OnPrimary, WalBra
 /// <param name="Epoch">The server's run.</param>
 internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted, ServerEpoch Epoch);
 
+/// <summary>A write in a transaction that is still open.</summary>
+/// <param name="Server">Where.</param>
+/// <param name="Life">The life of the server in which it was made.</param>
+/// <param name="Key">The row.</param>
+/// <param name="Transaction">The transaction, as the server names it.</param>
+/// <param name="Timeline">The timeline, as the server tells it.</param>
+/// <param name="Inserted">The insert position after the statement.</param>
+/// <param name="Epoch">The server's run.</param>
+internal sealed record OpenWrite(SimulatedServer Server, int Life, int Key, string Transaction, uint Timeline, ulong Inserted, ServerEpoch Epoch);
+
 /// <summary>The statements that simulated servers know, as PostgreSQL runs them.</summary>
 internal static class SimulatedStatements
 {
@@ -36,13 +46,20 @@ internal static class SimulatedStatements
     public static CheckAnswer Check(SimulatedCluster cluster, SimulatedServer server)
     {
         var replayed = server.Replay.ReplayedAt(cluster.Now);
-        var timeline = !server.IsPrimary && server.IsStreaming ? cluster.TimelineOf(server) : 0;
+        var timeline = !server.IsPrimary && server.IsStreaming && !cluster.Shape.HidesTimelines ? cluster.TimelineOf(server) : 0;
         if (cluster.Has(PlantedFault.DeadTimelineBelieved)) timeline = cluster.Primary?.Branch.Timeline ?? timeline;
         var isFrozen = cluster.Has(PlantedFault.RoleFromFrozenPosition) && server.Branch.Timeline > 1;
         return new CheckAnswer(
-            !server.IsPrimary || isFrozen, cluster.Lsn(replayed), timeline, server.IsPrimary ? 0 : ReplayTimelineOf(cluster, server.Branch, replayed),
+            !server.IsPrimary || isFrozen, cluster.Lsn(replayed), timeline, LeastTimelineOf(cluster, server),
             SimulatedCluster.SystemIdentifier, cluster.EpochOf(server));
     }
+
+    /// <summary>What the control file of a standby tells of its timeline, and what a library with a planted fault reads of it.</summary>
+    public static uint LeastTimelineOf(SimulatedCluster cluster, SimulatedServer server) =>
+        server.IsPrimary ? 0
+        : !cluster.Shape.HidesTimelines ? ReplayTimelineOf(cluster, server.Branch, server.Replay.ReplayedAt(cluster.Now))
+        : cluster.Has(PlantedFault.HiddenTimelineTrusted) ? cluster.Current.Timeline
+        : server.ControlTimeline;
 
     /// <summary>The timeline of what a standby has replayed last.</summary>
     public static uint ReplayTimelineOf(SimulatedCluster cluster, WalBranch branch, ulong replayed)
@@ -57,11 +74,50 @@ internal static class SimulatedStatements
     public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value, bool isAsynchronous)
     {
         var life = server.Life;
+        if (!server.IsPrimary) throw ReadOnly();
         while (server.IsLocked[key]) await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
         server.IsLocked[key] = true;
         var (flushedBefore, insertedBefore) = (server.Flushed, cluster.InsertOf(server));
         await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+        return await CommitAsync(cluster, server, life, key, value, isAsynchronous, flushedBefore, insertedBefore).ConfigureAwait(false);
+    }
 
+    /// <summary>Makes the next version of a row in a transaction that stays open, and keeps the row locked.</summary>
+    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    public static async ValueTask<OpenWrite> BeginWriteAsync(SimulatedCluster cluster, SimulatedServer server, int key)
+    {
+        var life = server.Life;
+        if (!server.IsPrimary) throw ReadOnly();
+        while (server.IsLocked[key]) await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+        server.IsLocked[key] = true;
+        var transaction = cluster.NextTransaction();
+        server.OpenTransactions.Add(transaction);
+        return new OpenWrite(server, life, key, transaction, cluster.TimelineOf(server), cluster.InsertOf(server), cluster.EpochOf(server));
+    }
+
+    /// <summary>Commits a transaction that was left open.</summary>
+    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    public static async ValueTask<WriteAnswer> CommitAsync(SimulatedCluster cluster, OpenWrite write, long value)
+    {
+        await WaitAsync(cluster, write.Server, write.Life, 0.0002).ConfigureAwait(false);
+        var answer = await CommitAsync(cluster, write.Server, write.Life, write.Key, value, false, write.Server.Flushed, write.Inserted).ConfigureAwait(false);
+        write.Server.OpenTransactions.Remove(write.Transaction);
+        return answer;
+    }
+
+    /// <summary>Ends a transaction that was left open, as a server does with one whose connection has ended.</summary>
+    public static void RollBack(OpenWrite write)
+    {
+        if (write.Server.Life != write.Life || !write.Server.OpenTransactions.Remove(write.Transaction)) return;
+        write.Server.IsLocked[write.Key] = false;
+    }
+
+    public static PostgresException ReadOnly() =>
+        new("cannot execute UPDATE in a read-only transaction", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
+
+    private static async ValueTask<WriteAnswer> CommitAsync(
+        SimulatedCluster cluster, SimulatedServer server, int life, int key, long value, bool isAsynchronous, ulong flushedBefore, ulong insertedBefore)
+    {
         var version = (server.Read(key, cluster.Now)?.Version ?? 0) + 1;
         var end = server.Append(LengthOf(cluster, server));
         var commit = new SimulatedCommit(end, key, version, cluster.Committed(value));

@@ -7,6 +7,7 @@ namespace Tidemark.Testing;
 internal sealed class Weather(SimulatedCluster cluster)
 {
     private bool _isOver;
+    private bool _hasRolledBack;
 
     private bool IsCalm => _isOver || cluster.IsOver;
 
@@ -15,6 +16,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (cluster.Shape.FaultInterval is { } interval) cluster.Counts.Watch(StormAsync(interval));
         if (cluster.Shape.NoiseInterval is { } noise) cluster.Counts.Watch(MakeNoiseAsync(noise));
         if (cluster.Shape.Profile == LagProfile.Failover) cluster.Counts.Watch(FailOverAsync());
+        if (cluster.Shape.HidesTimelines) cluster.Counts.Watch(MakeRestartPointsAsync());
         cluster.Counts.Watch(WriteOutAsync());
     }
 
@@ -51,6 +53,10 @@ internal sealed class Weather(SimulatedCluster cluster)
             var kind = cluster.Random.Next(100);
             cluster.Counts.Watch(kind switch
             {
+                < 28 when cluster.Shape.IsPlanned => RestartCleanlyAsync(AnyReplica()),
+                >= 62 and < 84 when cluster.Shape.IsPlanned => RestartCleanlyAsync(cluster.Primary),
+                >= 84 and < 91 when cluster.Shape.RollsBackStorage => RollBackStorageAsync(),
+                >= 95 when cluster.Shape.Starves && cluster.Chance(0.7) => StarveAsync(),
                 < 4 => RestartCleanlyAsync(AnyReplica()),
                 < 14 => CrashReplicaAsync(isWholeServer: true),
                 < 28 => CrashReplicaAsync(isWholeServer: false),
@@ -82,7 +88,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         Crash(server);
         await cluster.PassAsync(Some(isWholeServer ? 0.3 : 0.05)).ConfigureAwait(false);
         if (IsCalm || server.IsUp) return;
-        if (isWholeServer) server.StartedAt = cluster.Time.GetUtcNow();
+        if (isWholeServer) server.StartedAt = cluster.Begin();
         Restart(server);
     }
 
@@ -108,7 +114,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != branch) return;
-        server.StartedAt = cluster.Time.GetUtcNow();
+        server.StartedAt = cluster.Begin();
         if (!server.IsPrimary)
         {
             Restart(server, isCrash: false);
@@ -170,7 +176,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         Crash(server);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
-        if (isWholeServer) server.StartedAt = cluster.Time.GetUtcNow();
+        if (isWholeServer) server.StartedAt = cluster.Begin();
         Restart(server);
     }
 
@@ -197,7 +203,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         {
             cluster.Tell($"{old.Name} comes back and takes itself for the primary");
             old.EndLife(cluster.Now);
-            old.StartedAt = old.StatisticsResetAt = cluster.Time.GetUtcNow();
+            old.StartedAt = old.StatisticsResetAt = cluster.Begin();
             old.IsUp = true;
             cluster.DisturbPrimary();
             await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
@@ -236,6 +242,61 @@ internal sealed class Weather(SimulatedCluster cluster)
         server.IsFull = false;
         cluster.DisturbPrimary();
     }
+
+    /// <summary>
+    /// The primary's storage is restored to an earlier moment, while a replica has replayed more. The applications have seen by then how far the replica is, and it
+    /// is so far ahead that the primary does not come as far again before the world ends.
+    /// </summary>
+    private async Task RollBackStorageAsync()
+    {
+        const ulong Lead = 1 << 20;
+        if (_hasRolledBack || cluster.Primary is not { } server) return;
+        var (branch, to) = (server.Branch, server.Flushed);
+        await cluster.PassAsync(Some(0.1)).ConfigureAwait(false);
+        if (IsCalm || cluster.Primary != server || server.Branch != branch || !cluster.Servers.Any(s => !s.IsPrimary && s.IsStreaming && s.Branch == branch)) return;
+        _hasRolledBack = true;
+        server.Append(Lead);
+        cluster.Flush(server, server.Written);
+        var soon = cluster.Now + TimeSpan.FromMilliseconds(50).Ticks;
+        foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.Branch == branch)) standby.Replay.HurryTo(soon);
+        await cluster.PassAsync(TimeSpan.FromMilliseconds(60)).ConfigureAwait(false);
+        if (IsCalm || cluster.Primary != server || server.Branch != branch) return;
+        cluster.Tell($"the primary {server.Name} dies at {server.Flushed:X}, and its storage is restored as of {to:X}");
+        Crash(server);
+        await cluster.PassAsync(TimeSpan.FromSeconds(1.5)).ConfigureAwait(false);
+        if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
+        server.StartedAt = cluster.Begin();
+        Restart(server, to: to);
+
+        // What nobody has seen ahead serves until the primary's next sample, which is a limit of the guarantees (docs/guarantees.md).
+        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to)))) Rebuild(standby, server);
+    }
+
+    /// <summary>A standby that has replayed what the primary of its timeline has lost.</summary>
+    private bool IsAhead(SimulatedServer server) =>
+        !server.IsPrimary && server.Branch.Timeline == cluster.Current.Timeline && !cluster.Current.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now));
+
+    private Task StarveAsync()
+    {
+        var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
+        var time = Some(0.2);
+        application.StarvedUntil = cluster.Now + time.Ticks;
+        cluster.Tell($"the callers of {application.Name} wait for a thread for {time.TotalSeconds:0.00} s");
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Standbys write their control files.</summary>
+    private async Task MakeRestartPointsAsync()
+    {
+        while (!cluster.IsOver)
+        {
+            await cluster.PassAsync(TimeSpan.FromSeconds(0.1 + (0.5 * cluster.Random.NextDouble()))).ConfigureAwait(false);
+            foreach (var server in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp)) WriteControlFile(server);
+        }
+    }
+
+    private void WriteControlFile(SimulatedServer server) =>
+        server.ControlTimeline = SimulatedStatements.ReplayTimelineOf(cluster, server.Branch, server.Replay.ReplayedAt(cluster.Now));
 
     private Task JumpClockAsync()
     {
@@ -295,17 +356,32 @@ internal sealed class Weather(SimulatedCluster cluster)
         }
     }
 
-    private void Restart(SimulatedServer server, bool isCrash = true)
+    /// <param name="server">Comes back.</param>
+    /// <param name="isCrash">It had crashed.</param>
+    /// <param name="to">The position that a primary's storage was rolled back to; <see langword="null"/>: it has what it had flushed.</param>
+    private void Restart(SimulatedServer server, bool isCrash = true, ulong? to = null)
     {
         server.EndLife(cluster.Now);
         server.IsUp = true;
-        if (isCrash) server.StatisticsResetAt = cluster.Time.GetUtcNow();
+        if (isCrash) server.StatisticsResetAt = cluster.Begin();
         if (server.IsPrimary)
         {
             // What was not flushed is gone, and later records take its place.
-            server.Recover(cluster.Fork(server.Branch, server.Flushed, isPromotion: false, server.EndedAt));
+            var at = to ?? server.Flushed;
+            server.RollBack(cluster.Fork(server.Branch, at, isPromotion: false, server.EndedAt), at);
             cluster.Tell($"{server.Name} is up again, at {server.Flushed:X}");
-            foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming && s.Branch == server.Branch.Parent)) cluster.Follow(standby, server);
+            foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming && s.Branch == server.Branch.Parent))
+            {
+                if (standby.Replay.ReceivedAt(cluster.Now) <= at) cluster.Follow(standby, server);
+                else standby.IsStreaming = false;
+            }
+
+            return;
+        }
+
+        if (cluster.Shape.RollsBackStorage && IsAhead(server) && cluster.Primary is { } rolledBack)
+        {
+            Rebuild(server, rolledBack);
             return;
         }
 
@@ -313,9 +389,10 @@ internal sealed class Weather(SimulatedCluster cluster)
         var replayed = server.Replay.ReplayedAt(cluster.Now);
         var back = (ulong)(cluster.Random.NextDouble() * cluster.Random.NextDouble() * 4000);
         var floor = Math.Max(cluster.Shape.Origin, server.Branch.ForkAt);
-        var at = replayed > floor + back ? replayed - back : Math.Min(floor, replayed);
-        server.Replay.RestartAt(at, cluster.Now);
-        cluster.Tell($"{server.Name} is up again, at {at:X} after {replayed:X}");
+        var replayedTo = replayed > floor + back ? replayed - back : Math.Min(floor, replayed);
+        server.Replay.RestartAt(replayedTo, cluster.Now);
+        WriteControlFile(server);
+        cluster.Tell($"{server.Name} is up again, at {replayedTo:X} after {replayed:X}");
         server.Replay.Add(replayed, cluster.Now, cluster.Now + Some(0.1).Ticks);
         if (cluster.Primary is { } primary && primary.Branch.Contains(server.Branch, replayed)) cluster.Follow(server, primary);
     }
@@ -327,6 +404,9 @@ internal sealed class Weather(SimulatedCluster cluster)
         while (at < branch.ForkAt) branch = branch.Parent!;
         server.BecomePrimary(cluster.Fork(branch, at, isPromotion: true, cluster.Now), at);
         server.IsUp = true;
+
+        // The end of recovery is a record of the new timeline: only from there on a standby's control file can show it.
+        if (cluster.Shape.HidesTimelines) server.FlushTo(server.Append(120));
         cluster.Tell($"{server.Name} is promoted at {at:X}, to timeline {server.Branch.Timeline}");
         return server;
     }
@@ -337,8 +417,9 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (server.IsPrimary) cluster.DisturbPrimary();
         server.IsUp = true;
         server.IsReachable = true;
-        server.StartedAt = server.StatisticsResetAt = cluster.Time.GetUtcNow();
+        server.StartedAt = server.StatisticsResetAt = cluster.Begin();
         server.BecomeStandby(primary.Branch, primary.Flushed, cluster.Now);
+        WriteControlFile(server);
         cluster.Follow(server, primary);
         cluster.Tell($"{server.Name} is a new copy of {primary.Name}");
     }

@@ -38,6 +38,21 @@ internal sealed class WorldShape
         HasForeignNode = isMixed && Replicas >= 2 && random.NextDouble() < 0.15;
         HasZones = isMixed && random.NextDouble() < 0.3;
 
+        // A chance of its own, so that worlds without these features stay as they were.
+        var more = new Random(unchecked((options.Seed * 7919) + 13));
+        bool Has(double share) => more.NextDouble() < share && isMixed;
+        NamesCluster = Has(0.5);
+        HasScopes = Has(0.3);
+        HoldsReaders = Has(0.3);
+        HidesTimelines = Has(0.2);
+        IsPooled = Has(0.15);
+        HasWritableReads = Has(0.15);
+        LosesPositions = Has(0.3);
+        IsPlanned = Has(0.1);
+        RollsBackStorage = Has(0.1) && !IsPlanned && Replicas >= 2;
+        Starves = Has(0.2);
+        if (HidesTimelines) TellsForks = false;
+
         // Close below a position whose text has one digit more, in a quarter of the worlds.
         Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL + ((ulong)random.Next(1 << 20) * 8);
     }
@@ -84,6 +99,36 @@ internal sealed class WorldShape
     /// <summary>A server of another cluster is configured among the nodes.</summary>
     public bool HasForeignNode { get; }
 
+    /// <summary>The settings of processes name the cluster that they belong to.</summary>
+    public bool NamesCluster { get; }
+
+    /// <summary>Some writes are made in a transaction that is left open when their connection is closed.</summary>
+    public bool HasScopes { get; }
+
+    /// <summary>Some connections for reading are held while their session reads on.</summary>
+    public bool HoldsReaders { get; }
+
+    /// <summary>The library's role does not see which timeline a standby follows; the control file shows it late.</summary>
+    public bool HidesTimelines { get; }
+
+    /// <summary>A pooler stands before every server: a connection outlives the server's runs, and each transaction may run on another server of its name.</summary>
+    public bool IsPooled { get; }
+
+    /// <summary>Connections for reads to the primary may write, and the server does not report it.</summary>
+    public bool HasWritableReads { get; }
+
+    /// <summary>Some connections end between the acknowledgement of a write and its position.</summary>
+    public bool LosesPositions { get; }
+
+    /// <summary>Nothing crashes: servers are restarted as planned, and all else may fail.</summary>
+    public bool IsPlanned { get; }
+
+    /// <summary>The primary's storage may be rolled back while a replica has more.</summary>
+    public bool RollsBackStorage { get; }
+
+    /// <summary>The callers of a process may wait for a thread while its monitor goes on.</summary>
+    public bool Starves { get; }
+
     /// <summary>How long clients work before everything is healed.</summary>
     public TimeSpan Duration { get; }
 
@@ -103,6 +148,7 @@ internal sealed class WorldShape
             foreach (var node in options.Nodes.Values) node.Zone = random.Next(2) == 0 ? "a" : "b";
         }
 
+        if (HasForeignNode && NamesCluster) options.SystemIdentifier = SimulatedCluster.SystemIdentifier;
         options.ProbeInterval = ProbeInterval;
         options.ProbeTimeout = TimeSpan.FromMilliseconds(750);
         options.TokenKey = "the key of a simulation, which keeps no secret";
@@ -114,5 +160,9 @@ internal sealed class WorldShape
         $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
         $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
         $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}" +
+        $"{(HasForeignNode && NamesCluster ? "the cluster named, " : "")}{(HasScopes ? "open transactions, " : "")}{(HoldsReaders ? "held readers, " : "")}" +
+        $"{(HidesTimelines ? "hidden timelines, " : "")}{(IsPooled ? "a pooler, " : "")}{(HasWritableReads ? "writable reads, " : "")}" +
+        $"{(LosesPositions ? "lost positions, " : "")}{(RollsBackStorage ? "a storage that is rolled back, " : "")}{(Starves ? "starved processes, " : "")}" +
+        $"{(IsPlanned ? "only planned restarts, " : "")}" +
         $"{(FaultInterval is { } f ? $"a fault each {f.TotalMilliseconds:0} ms" : "no faults")}, {Duration.TotalSeconds:0.0} s");
 }

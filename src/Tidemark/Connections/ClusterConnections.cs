@@ -17,6 +17,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly ConnectionLives _lives = new();
     private readonly TimeProvider _time;
     private readonly Func<int, int[], Task<int[]>>? _askBackends;
+    private readonly Func<int, string[], Task<string[]>>? _askTransactions;
     private volatile bool _isDisposed;
 
     public ClusterConnections(TidemarkDataSourceBuilder builder, ILogger logger)
@@ -27,6 +28,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         Logger = logger;
         _time = builder.TimeProvider;
         _askBackends = builder.AskBackends;
+        _askTransactions = builder.AskTransactions;
         Names = [.. nodes.Select(n => n.Key)];
         _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, builder, isAlone))];
         _readsInFlight = new int[nodes.Length];
@@ -232,19 +234,22 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.</summary>
-    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken) =>
-        (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false)).Transactions;
+    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
+    {
+        if (_askTransactions is not null) return await AskStandInAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
+        return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false)).Transactions;
+    }
 
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
     private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, bool isAsync, CancellationToken cancellationToken) =>
         isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false) : Monitor.FindEnded(nodeIndex, asked);
 #pragma warning restore CA1849
 
-    private async Task<int[]> AskStandInAsync(Func<int, int[], Task<int[]>> ask, int nodeIndex, int[] backends)
+    private async Task<T[]> AskStandInAsync<T>(Func<int, T[], Task<T[]>> ask, int nodeIndex, T[] questions)
     {
         try
         {
-            return await ask(nodeIndex, backends).ConfigureAwait(false);
+            return await ask(nodeIndex, questions).ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {

@@ -49,13 +49,22 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     /// <param name="proof">What is checked in the same round trip: behind a pooler within a read-only transaction.</param>
     public void Sending(NpgsqlConnection connection, ReadProof? proof = null)
     {
-        if (!_isOpen || MayHaveWritten || proof is { Node.IsPooled: true } || IsReadOnly(connection)) return;
+        if (_isOpen && !MayHaveWritten) Sending(IsReadOnly(connection), connection.ProcessID, proof);
+    }
+
+    /// <inheritdoc cref="Sending(NpgsqlConnection, ReadProof?)"/>
+    /// <param name="isReadOnly">The server reports that the connection is read-only, and no pooler stands before it.</param>
+    /// <param name="process">The server process of the connection.</param>
+    /// <param name="proof">What is checked in the same round trip.</param>
+    public void Sending(bool isReadOnly, int process, ReadProof? proof)
+    {
+        if (!_isOpen || MayHaveWritten || proof is { Node.IsPooled: true } || isReadOnly) return;
         MayHaveWritten = true;
         if (readsInFlight.Length == 1 || _session?.BeginWrite() != true) return;
         _isWrite = true;
 
         // Behind a pooler nobody knows who runs the statement.
-        _backend = _node.IsPooled ? 0 : connection.ProcessID;
+        _backend = _node.IsPooled ? 0 : process;
     }
 
     /// <summary>The caller gets rows, a count or an error from this connection, or the connection itself.</summary>

@@ -176,8 +176,9 @@ internal sealed class PendingPlaces
 
         foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
         {
-            // A crash of the primary loses what was not flushed, which no replica has shown.
-            if (!IsOver(sight.Timeline, sight.OnPrimary ? sight.Incarnation : Stamp.Unknown, primary)) continue;
+            // A crash of the primary loses what was not flushed, which no replica has shown. Only a storage that is rolled back loses more.
+            var mayBeLost = sight.OnPrimary || snapshot.Chain.IsRolledBackSince(sight.Incarnation);
+            if (!IsOver(sight.Timeline, mayBeLost ? sight.Incarnation : Stamp.Unknown, primary)) continue;
             if (sight.Timeline == primary.Timeline) lost = LostWrite.Worse(lost, LostWrite.OfCrash(wasWritten: false));
             else if (!sight.HasComeTo(primary.Timeline, snapshot)) lost = LostWrite.Worse(lost, LostWrite.OfUnknownSight(sight.Timeline, primary.Timeline));
             sight = sight with { Timeline = primary.Timeline, Incarnation = primary.Incarnation };

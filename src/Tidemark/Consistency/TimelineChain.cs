@@ -17,7 +17,8 @@ internal readonly record struct Fork(uint Parent, uint Child, NpgsqlLogSequenceN
 /// <param name="AtLeast">Everything up to here was flushed, and survived.</param>
 /// <param name="AtMost">Where the primary stood when it was first seen again.</param>
 /// <param name="Incarnation">The number of the primary's life that began with it, as this process counts.</param>
-internal readonly record struct Crash(uint Timeline, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost, int Incarnation);
+/// <param name="IsRollback">The primary was back before what it had flushed: replicas may have shown what is gone.</param>
+internal readonly record struct Crash(uint Timeline, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost, int Incarnation, bool IsRollback);
 
 /// <summary>What became of a place in history.</summary>
 internal enum PlaceFate
@@ -53,8 +54,16 @@ internal sealed class TimelineChain
     public TimelineChain With(IReadOnlyList<Fork> exact) =>
         new(_forks.RemoveAll(f => exact.Any(e => e.Child == f.Child)).AddRange(exact), _crashes);
 
-    public TimelineChain WithCrash(uint timeline, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost) =>
-        new(_forks, _crashes.Add(new Crash(timeline, atLeast, atMost, _crashes.Length + 1)));
+    public TimelineChain WithCrash(uint timeline, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost, bool isRollback = false) =>
+        new(_forks, _crashes.Add(new Crash(timeline, atLeast, atMost, _crashes.Length + 1, isRollback)));
+
+    /// <summary>The primary's storage was rolled back after this life, as far as was seen.</summary>
+    public bool IsRolledBackSince(int incarnation)
+    {
+        foreach (var crash in _crashes)
+            if (crash.IsRollback && crash.Incarnation > incarnation) return true;
+        return false;
+    }
 
     /// <summary>Whether the history that leads to the current timeline contains the place.</summary>
     /// <param name="stamp">The place, and the primary's life in which it was taken.</param>

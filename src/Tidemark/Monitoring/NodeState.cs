@@ -78,6 +78,12 @@ internal sealed record NodeState
     /// <summary>The monotonic time when its answer had arrived: what is asked later is sampled later.</summary>
     public long ReceivedAt { get; init; }
 
+    /// <summary>What the last probe that was answered brought, whatever traffic has shown since.</summary>
+    public ReplayedBy Probed { get; init; }
+
+    /// <summary>What the probe before it brought in the same epoch and on the same timeline.</summary>
+    public ReplayedBy Earlier { get; init; }
+
     /// <summary>Other epochs that this name has answered with.</summary>
     public ImmutableArray<OtherEpoch> Others { get; init; } = [];
 
@@ -120,6 +126,9 @@ internal sealed record NodeState
         _ => NodeRole.Unknown,
     };
 }
+
+/// <summary>A position that a replica had replayed, and the monotonic time when that had arrived here.</summary>
+internal readonly record struct ReplayedBy(NpgsqlLogSequenceNumber Position, long At);
 
 /// <summary>What the last probe of a node brought.</summary>
 internal enum NodeClaim

@@ -25,7 +25,17 @@ internal static class SnapshotRules
     public static ClusterSnapshot After(
         ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond, long? receivedAt = null)
     {
-        var state = Observe(before, before.Nodes[index], answer, probeNumber, sentAt, ticksPerSecond) with { ReceivedAt = receivedAt ?? sentAt };
+        var was = before.Nodes[index];
+        var state = Observe(before, was, answer, probeNumber, sentAt, ticksPerSecond) with { ReceivedAt = receivedAt ?? sentAt };
+        if (answer.Failure is null)
+        {
+            state = state with
+            {
+                Earlier = answer.Epoch == was.Epoch && state.ProvenTimeline == was.ProvenTimeline ? was.Probed : default,
+                Probed = new ReplayedBy(answer.Position, state.ReceivedAt),
+            };
+        }
+
         return Compare(before.Nodes.SetItem(index, state), before, index);
     }
 
@@ -208,8 +218,8 @@ internal static class SnapshotRules
         {
             var agreeing = 0;
             foreach (var other in nodes)
-                if (Answered(other) && other.SystemIdentifier == node.SystemIdentifier) agreeing++;
-            if (Answered(node) && agreeing * 2 > nodes.Length) majority = node.SystemIdentifier;
+                if (HasAnswered(other) && other.SystemIdentifier == node.SystemIdentifier) agreeing++;
+            if (HasAnswered(node) && agreeing * 2 > nodes.Length) majority = node.SystemIdentifier;
         }
 
         var identifier = before.SystemIdentifier != 0 ? before.SystemIdentifier : majority != 0 ? majority : FindCluster(nodes);
@@ -236,7 +246,8 @@ internal static class SnapshotRules
         var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered && primary.SampledAt >= before.Nodes[answered].SampledAt;
         var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Position) : before.History;
         var chain = primary is null ? before.Chain : Extend(before, primary);
-        if (isSample) nodes = [.. nodes.Select(n => n with { IsDiverged = n.IsDiverged || HasDiverged(n, primary!) })];
+        if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary)))
+            nodes = [.. nodes.Select(n => HasDiverged(n, primary) ? n with { IsDiverged = true } : n)];
 
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
@@ -278,11 +289,15 @@ internal static class SnapshotRules
 
     /// <summary>
     /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the primary had inserted
-    /// then, holds other data: a storage that was rolled back, or two promotions by hand.
+    /// then, holds other data: a storage that was rolled back, or two promotions by hand. Both are asked at the same time, and a replica may answer first each
+    /// time: the answer before counts too.
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary) =>
         replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
-        && replica.ReceivedAt <= primary.SampledAt && replica.Position > primary.InsertPosition && primary.InsertPosition != default;
+        && primary.InsertPosition != default
+        && (IsBeyond(new ReplayedBy(replica.Position, replica.ReceivedAt), primary) || IsBeyond(replica.Probed, primary) || IsBeyond(replica.Earlier, primary));
+
+    private static bool IsBeyond(in ReplayedBy replayed, NodeState primary) => replayed.At < primary.SampledAt && replayed.Position > primary.InsertPosition;
 
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
@@ -301,8 +316,10 @@ internal static class SnapshotRules
         }
         else if (HasCrashed(was, primary))
         {
-            // What was flushed has survived it.
-            chain = chain.WithCrash(primary.Timeline, was.Position, insert);
+            // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled back, and nobody can
+            // tell how far.
+            var isRollback = insert < was.Position || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary));
+            chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Position, insert, isRollback);
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
@@ -321,4 +338,7 @@ internal static class SnapshotRules
     }
 
     private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;
+
+    /// <summary>It has told its cluster at some time: that it does not answer now takes nothing from what it said.</summary>
+    private static bool HasAnswered(NodeState node) => node.SystemIdentifier != 0 && node.Claim is NodeClaim.Primary or NodeClaim.Replica or NodeClaim.NoAnswer;
 }
