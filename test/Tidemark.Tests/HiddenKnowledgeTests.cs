@@ -51,8 +51,8 @@ public sealed class HiddenKnowledgeTests
     {
         var ahead = Of(Primary(100), Replica(100)).Then(1, Replica(130), sentAt: 10, receivedAt: 20);
 
-        ahead.Then(0, Primary(120), sentAt: 20).Standings()[1].ShouldBe(NodeStanding.Replica, "the primary was asked no later");
-        var refused = ahead.Then(0, Primary(120), sentAt: 21);
+        ahead.Then(0, Primary(120), sentAt: 19).Standings()[1].ShouldBe(NodeStanding.Replica, "the primary was asked before");
+        var refused = ahead.Then(0, Primary(120), sentAt: 20);
         refused.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Diverged]);
         Router.WhyRefused(refused.Nodes[1], refused).ShouldContain("Rebuild it");
         refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40).Standings()[1].ShouldBe(NodeStanding.Diverged, "later WAL passes the position");

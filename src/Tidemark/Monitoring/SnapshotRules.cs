@@ -246,8 +246,11 @@ internal static class SnapshotRules
         var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered && primary.SampledAt >= before.Nodes[answered].SampledAt;
         var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Position) : before.History;
         var chain = primary is null ? before.Chain : Extend(before, primary);
-        if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary)))
-            nodes = [.. nodes.Select(n => HasDiverged(n, primary) ? n with { IsDiverged = true } : n)];
+
+        // Of its own sample it is certain that what came before it was known before it was asked; of an earlier one only the clock tells.
+        var askedAt = isSample ? primary!.SampledAt : (primary?.SampledAt ?? 0) - 1;
+        if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, askedAt)))
+            nodes = [.. nodes.Select(n => HasDiverged(n, primary, askedAt) ? n with { IsDiverged = true } : n)];
 
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
@@ -292,12 +295,13 @@ internal static class SnapshotRules
     /// then, holds other data: a storage that was rolled back, or two promotions by hand. Both are asked at the same time, and a replica may answer first each
     /// time: the answer before counts too.
     /// </summary>
-    private static bool HasDiverged(NodeState replica, NodeState primary) =>
+    private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
         replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
         && primary.InsertPosition != default
-        && (IsBeyond(new ReplayedBy(replica.Position, replica.ReceivedAt), primary) || IsBeyond(replica.Probed, primary) || IsBeyond(replica.Earlier, primary));
+        && (IsBeyond(new ReplayedBy(replica.Position, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)
+            || IsBeyond(replica.Earlier, primary, askedAt));
 
-    private static bool IsBeyond(in ReplayedBy replayed, NodeState primary) => replayed.At < primary.SampledAt && replayed.Position > primary.InsertPosition;
+    private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) => replayed.At <= askedAt && replayed.Position > primary.InsertPosition;
 
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
@@ -318,7 +322,7 @@ internal static class SnapshotRules
         {
             // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled back, and nobody can
             // tell how far.
-            var isRollback = insert < was.Position || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary));
+            var isRollback = insert < was.Position || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, primary.SampledAt));
             chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Position, insert, isRollback);
         }
 
