@@ -185,6 +185,18 @@ public sealed class PendingPlacesTests : SessionTestBase
     }
 
     [Fact]
+    public void An_open_reader_whose_replica_was_promoted_ends_with_all_that_is_inserted_there()
+    {
+        Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
+        var after = Cluster.Then(0, Silence).Then(1, Primary(300, timeline: 2) with { InsertPosition = At(400) });
+        Session.Validate(after);
+        Session.EndSight(Cluster.Nodes[1], onPrimary: false);
+
+        Session.Resolve(Needs(after, mayStay: false)!.Value, after.Primary!, after);
+        Session.Seen.ShouldBe(Place(400, timeline: 2), "others' asynchronous commits are seen there before they are flushed");
+    }
+
+    [Fact]
     public void An_open_reader_on_the_primary_keeps_reads_there_without_a_sample()
     {
         Session.BeginSight(Cluster.Nodes[0], onPrimary: true, connection: null);

@@ -150,7 +150,8 @@ internal sealed class PendingPlaces
             if (sight.Mark > mark) continue;
 
             // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
-            var bound = sight.OnPrimary ? primary.InsertPosition : primary.Position;
+            // So does a connection whose replica was promoted after it was opened.
+            var bound = sight.OnPrimary || sight.Node.Index == primary.Index ? primary.InsertPosition : primary.Position;
             seen.Add(new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
             sight = sight with { BoundAt = mark };
         }
