@@ -20,6 +20,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     private bool _isWrite;
     private int _backend;
     private ServerEpoch? _observedIn;
+    private PhysicalConnection? _physical;
 
     /// <summary>The identity of the physical connection that was opened last; <see langword="null"/>: none was.</summary>
     public object? Connection { get; private set; }
@@ -56,6 +57,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 
         // Behind a pooler nobody knows who runs the statement.
         _backend = _node.IsPooled ? 0 : connection.ProcessID;
+        _physical = PhysicalConnection.Of(connection);
     }
 
     /// <summary>The caller gets rows, a count or an error from this connection, or the connection itself.</summary>
@@ -87,8 +89,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
         if (_isObserved) _session!.EndSight(_node, OnPrimary, _observedIn);
-        if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: isBroken && OnPrimary, _backend);
-        (_isObserved, _isWrite) = (false, false);
+        if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: (isBroken || _physical is { IsBroken: true }) && OnPrimary, _backend);
+        (_isObserved, _isWrite, _physical) = (false, false, null);
     }
 
     private bool IsReadOnly(NpgsqlConnection connection) =>
