@@ -21,12 +21,23 @@ internal sealed class SessionMiddleware(
     // It keeps what a provider throws to itself, and its category is that of all of Tidemark's messages.
     private readonly ILogger _logger = source.Cluster.Logger;
     private readonly SessionCookie _cookie = new(protection, time ?? TimeProvider.System);
+    private readonly object _itemKey = new();
     private readonly SlotQuota _quota = new(time ?? TimeProvider.System);
 
-    public async Task InvokeAsync(HttpContext context)
+    // An error page or a status page runs the pipeline once more for the same request (UseExceptionHandler, UseStatusCodePagesWithReExecute).
+    public Task InvokeAsync(HttpContext context) =>
+        context.Items.TryGetValue(_itemKey, out var begun) ? EnterAsync(context, (ConsistencySession)begun!) : BeginAsync(context);
+
+    private async Task EnterAsync(HttpContext context, ConsistencySession session)
+    {
+        using (source.Enter(session)) await next(context).ConfigureAwait(false);
+    }
+
+    private async Task BeginAsync(HttpContext context)
     {
         // The headers may go out after this method has returned, so the session lives as long as the response.
         var session = source.BeginSession();
+        context.Items[_itemKey] = session;
         context.Response.RegisterForDispose(session);
         await source.Cluster.Monitor.FirstRoundAsync(context.RequestAborted).ConfigureAwait(false);
         var slots = _cookie.Read(context.Request, out var problem);

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
 
@@ -25,6 +26,21 @@ internal sealed class CommitPosition : DbTransactionInterceptor
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
         await PositionedCommit.ExecuteAsync(connection, lease, cancellationToken).ConfigureAwait(false);
         return InterceptionResult.Suppress();
+    }
+
+    public override void TransactionRolledBack(DbTransaction transaction, TransactionEndEventData eventData) => EndOfRollback(eventData);
+
+    public override Task TransactionRolledBackAsync(
+        DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        EndOfRollback(eventData);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>An interceptor of the application may write on the connection next, before it is closed.</summary>
+    private static void EndOfRollback(TransactionEndEventData ended)
+    {
+        if (ended.Context?.Database.GetDbConnection() is NpgsqlConnection connection) WriteLease.Of(connection)?.EndOfAnswer();
     }
 
     private static (NpgsqlConnection Connection, WriteLease Lease)? Lease(DbTransaction transaction) =>

@@ -28,6 +28,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
 
     public override void Close()
     {
+        var write = riding.Value;
         try
         {
             Harvest();
@@ -35,12 +36,14 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         finally
         {
             base.Close();
+            write?.EndOfAnswer();
             EndRead();
         }
     }
 
     public override async ValueTask CloseAsync()
     {
+        var write = riding.Value;
         try
         {
             await HarvestAsync().ConfigureAwait(false);
@@ -48,12 +51,14 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         finally
         {
             await base.CloseAsync().ConfigureAwait(false);
+            write?.EndOfAnswer();
             await EndReadAsync().ConfigureAwait(false);
         }
     }
 
     public override void Dispose()
     {
+        var write = riding.Value;
         try
         {
             Harvest();
@@ -61,12 +66,14 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         finally
         {
             base.Dispose();
+            write?.EndOfAnswer();
             EndRead();
         }
     }
 
     public override async ValueTask DisposeAsync()
     {
+        var write = riding.Value;
         try
         {
             await HarvestAsync().ConfigureAwait(false);
@@ -74,6 +81,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         finally
         {
             await base.DisposeAsync().ConfigureAwait(false);
+            write?.EndOfAnswer();
             await EndReadAsync().ConfigureAwait(false);
         }
     }

@@ -385,6 +385,9 @@ public sealed class TidemarkDataSource : DbDataSource
         await base.DisposeAsyncCore().ConfigureAwait(false);
     }
 
+    /// <summary>What the caller does belongs to a session that has begun elsewhere, until the returned scope is disposed of.</summary>
+    internal IDisposable Enter(ConsistencySession session) => Enter((_ambient.Value ?? new Ambient()) with { Session = session });
+
     private Scope Enter(Ambient ambient)
     {
         var outer = _ambient.Value;

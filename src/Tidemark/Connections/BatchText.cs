@@ -6,9 +6,27 @@ namespace Tidemark;
 /// <summary>Puts a command into a batch with a question of Tidemark's own, each behind a Sync of its own.</summary>
 internal static class BatchText
 {
-    /// <summary>A batch takes one statement to a command: text with several cannot ride, and what only looks like several does not either.</summary>
+    /// <summary>
+    /// A batch takes one statement to a command: text with several cannot ride, and what only looks like several does not either. The batch
+    /// has copies of the parameters, so that those which bring values back cannot ride.
+    /// </summary>
     public static bool CanRide(NpgsqlCommand command) =>
-        command.CommandType == CommandType.Text && !command.CommandText.AsSpan().TrimEnd().TrimEnd(';').Contains(';');
+        command.CommandType == CommandType.Text && !HasOutput(command)
+        && !command.CommandText.AsSpan().TrimEnd().TrimEnd(';').Contains(';');
+
+    private static bool HasOutput(NpgsqlCommand command)
+    {
+        for (var i = 0; i < command.Parameters.Count; i++)
+            if (command.Parameters[i].Direction != ParameterDirection.Input) return true;
+        return false;
+    }
+
+    /// <summary>Brings the values that a statement returned in its parameters back to the command that it was copied from.</summary>
+    public static void TakeOutput(NpgsqlCommand from, NpgsqlCommand to)
+    {
+        for (var i = 0; i < to.Parameters.Count && i < from.Parameters.Count; i++)
+            if (to.Parameters[i].Direction != ParameterDirection.Input) to.Parameters[i].Value = from.Parameters[i].Value;
+    }
 
     public static NpgsqlBatch Before(NpgsqlConnection connection, string question, NpgsqlCommand command) =>
         Combine(connection, command, new NpgsqlBatchCommand(question), Copy(command));

@@ -75,6 +75,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
         _lease.Failed();
     }
 
+    /// <inheritdoc cref="WriteLease.EndOfAnswer"/>
+    public void EndOfAnswer() => _lease.EndOfAnswer();
+
     /// <summary>
     /// The lease learns of a failure that reading the results threw. True: the server had acknowledged the statement before, and only the
     /// position query failed.
@@ -93,8 +96,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
         using var batch = Begin();
         try
         {
-            using var reader = batch.ExecuteReader();
-            Harvest(reader);
+            using (var reader = batch.ExecuteReader()) Harvest(reader);
+            EndOfAnswer();
         }
         catch (Exception failure)
         {
@@ -115,6 +118,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         {
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false)) await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            EndOfAnswer();
         }
         catch (Exception failure)
         {
@@ -134,9 +138,13 @@ internal sealed class PositionedCommand : NpgsqlCommand
         object? value = null;
         try
         {
-            using var reader = batch.ExecuteReader();
-            value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            Harvest(reader);
+            using (var reader = batch.ExecuteReader())
+            {
+                value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+                Harvest(reader);
+            }
+
+            EndOfAnswer();
         }
         catch (Exception failure)
         {
@@ -164,6 +172,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
                 value = hasValue ? reader.GetValue(0) : null;
                 await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
             }
+
+            EndOfAnswer();
         }
         catch (Exception failure)
         {

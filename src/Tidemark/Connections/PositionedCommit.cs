@@ -28,6 +28,8 @@ internal static class PositionedCommit
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
                 lease.Committed(PositionRide.Read(reader));
             }
+
+            lease.EndOfAnswer();
         }
         catch (Exception failure)
         {
@@ -46,10 +48,14 @@ internal static class PositionedCommit
         lease.Begin(riding: null);
         try
         {
-            using var reader = batch.ExecuteReader();
-            reader.NextResult();
-            reader.Read();
-            lease.Committed(PositionRide.Read(reader));
+            using (var reader = batch.ExecuteReader())
+            {
+                reader.NextResult();
+                reader.Read();
+                lease.Committed(PositionRide.Read(reader));
+            }
+
+            lease.EndOfAnswer();
         }
         catch (Exception failure)
         {

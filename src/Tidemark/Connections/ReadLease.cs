@@ -20,6 +20,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     private bool _isWrite;
     private int _backend;
     private ServerEpoch? _observedIn;
+    private PhysicalConnection? _physical;
 
     /// <summary>The identity of the physical connection that was opened last; <see langword="null"/>: none was.</summary>
     public object? Connection { get; private set; }
@@ -49,7 +50,9 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     /// <param name="proof">What is checked in the same round trip: behind a pooler within a read-only transaction.</param>
     public void Sending(NpgsqlConnection connection, ReadProof? proof = null)
     {
-        if (_isOpen && !MayHaveWritten) Sending(IsReadOnly(connection), connection.ProcessID, proof);
+        if (!_isOpen || MayHaveWritten) return;
+        Sending(IsReadOnly(connection), connection.ProcessID, proof);
+        if (_isWrite) _physical = PhysicalConnection.Of(connection);
     }
 
     /// <inheritdoc cref="Sending(NpgsqlConnection, ReadProof?)"/>
@@ -96,8 +99,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
         if (_isObserved) _session!.EndSight(_node, OnPrimary, _observedIn);
-        if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: isBroken && OnPrimary, _backend);
-        (_isObserved, _isWrite) = (false, false);
+        if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: (isBroken || _physical is { IsBroken: true }) && OnPrimary, _backend);
+        (_isObserved, _isWrite, _physical) = (false, false, null);
     }
 
     private bool IsReadOnly(NpgsqlConnection connection) =>

@@ -45,7 +45,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         {
             using var connection = source.OpenWriteConnection();
             using var command = ForWriting(connection);
-            return command.ExecuteNonQuery();
+            var result = command.ExecuteNonQuery();
+            BatchText.TakeOutput(command, _inner);
+            return result;
         }
 
         using var reader = ExecuteReader(CommandBehavior.Default);
@@ -64,7 +66,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             await using (connection.ConfigureAwait(false))
             {
                 using var command = ForWriting(connection);
-                return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                var result = await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(command, _inner);
+                return result;
             }
         }
 
@@ -85,7 +89,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         {
             using var connection = source.OpenWriteConnection();
             using var command = ForWriting(connection);
-            return command.ExecuteScalar();
+            var result = command.ExecuteScalar();
+            BatchText.TakeOutput(command, _inner);
+            return result;
         }
 
         var reader = ExecuteReader(CommandBehavior.Default);
@@ -110,7 +116,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             await using (connection.ConfigureAwait(false))
             {
                 using var command = ForWriting(connection);
-                return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                var result = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(command, _inner);
+                return result;
             }
         }
 

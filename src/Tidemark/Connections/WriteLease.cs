@@ -29,6 +29,8 @@ internal sealed class WriteLease
     private PiggybackedPosition _position;
     private bool _isRiding;
     private Deferred? _deferred;
+    private PhysicalConnection? _physical;
+    private long? _receivedAtEnd;
 
     public WriteLease(ClusterConnections owner, NodeState node, ConsistencySession? session)
     {
@@ -143,6 +145,12 @@ internal sealed class WriteLease
     }
 
     /// <summary>
+    /// The statement and its position query are read to their end. Whatever is answered on the connection before it closes was sent by code
+    /// that shares it, such as an interceptor of the application, and may have written more than the position includes.
+    /// </summary>
+    public void EndOfAnswer() => _receivedAtEnd = _physical?.Received;
+
+    /// <summary>
     /// The server acknowledged the write, and the position query failed: the position is pending, and nothing is in doubt even if the
     /// connection broke.
     /// </summary>
@@ -164,7 +172,7 @@ internal sealed class WriteLease
     public void Forget()
     {
         Failed();
-        (_ending, _position, Riding) = (Ending.Unknown, default, null);
+        (_ending, _position, Riding, _receivedAtEnd) = (Ending.Unknown, default, null, null);
     }
 
     /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
@@ -180,6 +188,10 @@ internal sealed class WriteLease
             (first, others, ignoring) = (_first, _others, _ignoring);
             (_first, _others, _ignoring) = (null, null, null);
         }
+
+        // What was written last is not the position's, and not the acknowledgement's.
+        isBroken |= _physical is { IsBroken: true };
+        if (_physical is not null && _receivedAtEnd is { } end && _physical.Received != end) _ending = Ending.Unknown;
 
         foreach (var registration in ignoring?.Values ?? Enumerable.Empty<IDisposable>()) registration.Dispose();
 
@@ -256,6 +268,7 @@ internal sealed class WriteLease
             // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
             if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
             _owner.Validate?.Invoke(CurrentSession);
+            _physical = PhysicalConnection.Of(connection);
             Opened(connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on", connection.ProcessID);
         }
         else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken)

@@ -1,0 +1,28 @@
+using Npgsql;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>The driver's internals that tell whether a connection broke, and whether anything was answered on it.</summary>
+public sealed class PhysicalConnectionTests(StoreCluster shared) : IClassFixture<StoreCluster>
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task This_version_of_Npgsql_shows_what_is_looked_for()
+    {
+        await using var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
+        await connection.OpenAsync(Stop);
+        var physical = PhysicalConnection.Of(connection).ShouldNotBeNull();
+        var before = physical.Received;
+        physical.Received.ShouldBe(before);
+        await using (var command = new NpgsqlCommand("SELECT 1", connection)) await command.ExecuteScalarAsync(Stop);
+        physical.Received.ShouldBeGreaterThan(before);
+        physical.IsBroken.ShouldBeFalse();
+
+        await using var ending = new NpgsqlCommand("SELECT pg_terminate_backend(pg_backend_pid())", connection);
+        await Should.ThrowAsync<NpgsqlException>(() => ending.ExecuteScalarAsync(Stop));
+        await connection.CloseAsync();
+        physical.IsBroken.ShouldBeTrue();
+    }
+}
