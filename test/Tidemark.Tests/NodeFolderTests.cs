@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Tidemark.Testing;
 
 namespace Tidemark;
@@ -21,12 +22,21 @@ public sealed class NodeFolderTests : IDisposable
     [Fact]
     public async Task A_server_that_has_ended_and_that_nobody_took_note_of_is_gone()
     {
-        // The shell becomes a program that never asks after the child it has inherited.
-        using var parent = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]) { RedirectStandardOutput = true })!;
+        // The shell becomes a program that never asks after the child it has inherited. The child ends only then: a shell may ask.
+        using var parent = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec 3<&0; head -n 1 <&3 >/dev/null & echo $!; exec sleep 60"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            var ended = int.Parse((await parent.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!, System.Globalization.CultureInfo.InvariantCulture);
-            while (!ProcessTable.HasEnded(ended)) await Task.Delay(10, TestContext.Current.CancellationToken);
+            var ended = int.Parse((await parent.StandardOutput.ReadLineAsync(limit.Token))!, CultureInfo.InvariantCulture);
+            while (await File.ReadAllTextAsync($"/proc/{parent.Id}/comm", limit.Token) != "sleep\n") await Task.Delay(10, limit.Token);
+            await parent.StandardInput.WriteLineAsync();
+            await parent.StandardInput.FlushAsync(limit.Token);
+            while (!ProcessTable.HasEnded(ended)) await Task.Delay(10, limit.Token);
 
             Write(ended);
             _folder.ForgetGoneServer();
