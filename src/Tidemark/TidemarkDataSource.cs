@@ -371,6 +371,11 @@ public sealed class TidemarkDataSource : DbDataSource
     protected override DbCommand CreateDbCommand(string? commandText = null) =>
         new TidemarkCommand(this, consistency: null, isWrite: true) { CommandText = commandText };
 
+    /// <summary>There is none: a batch has several statements, and a session counts the writes of a connection.</summary>
+    /// <exception cref="NotSupportedException">Always.</exception>
+    protected override DbBatch CreateDbBatch() => throw new NotSupportedException(
+        "A data source with several nodes has no batches of its own. Open a connection with OpenWriteConnection or OpenReadConnection, and create the batch on it.");
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

@@ -195,4 +195,44 @@ public sealed class ConsistencySessionTests : SessionTestBase
         if (Needs(Cluster, mayStay: false) is { } last) Resolve(last, flushed: 2_000, inserted: 2_000);
         (Session.Written, Session.Seen).ShouldBe((Place(2_000), Place(2_000)));
     }
+
+    [Fact]
+    public void The_place_of_all_writes_is_not_known_while_one_of_them_is_pending()
+    {
+        Write(Place(500));
+        Session.PlaceOfAllWrites.ShouldBe(Place(500));
+        Write(at: null);
+        Session.PlaceOfAllWrites.ShouldBeNull();
+    }
+
+    [Fact]
+    public void What_was_seen_is_not_known_while_a_read_of_it_is_pending()
+    {
+        Session.Saw(Cluster.Nodes[1], onPrimary: false, new Stamp(Place(100), 0));
+        Session.Seen.ShouldBe(Place(100));
+        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        Session.Seen.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_session_that_learns_of_its_lost_write_has_a_new_token()
+    {
+        using var session = new ConsistencySession();
+        session.Resume(Place(500));
+        session.Validate(Promoted()).ShouldNotBeNull().WasWritten.ShouldBeTrue();
+        session.HasMoved.ShouldBeTrue("the browser's token still asks for what is gone");
+    }
+
+    [Fact]
+    public void A_session_is_ahead_of_a_snapshot_by_what_it_wrote_or_by_what_it_saw()
+    {
+        using var wrote = new ConsistencySession();
+        using var saw = new ConsistencySession();
+        wrote.Resume(Place(500, timeline: 2));
+        saw.Resume(null, Place(500, timeline: 2));
+
+        wrote.IsAheadOf(Cluster).ShouldBeTrue();
+        saw.IsAheadOf(Cluster).ShouldBeTrue();
+        Session.IsAheadOf(Cluster).ShouldBeFalse();
+    }
 }

@@ -55,4 +55,15 @@ public sealed class InDoubtTokenTests
         session.Validate(Of(Primary(900, timeline: 2))).ShouldNotBeNull().IsCertain.ShouldBeFalse();
         session.Validate(Of(Primary(900, timeline: 2))).ShouldBeNull("it is told once");
     }
+
+    [Fact]
+    public void A_token_covers_none_that_has_a_commit_in_doubt()
+    {
+        static CausalToken At(ulong position, bool isInDoubt) =>
+            new(7, Place(position), seen: null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt);
+
+        At(200, isInDoubt: false).Covers(At(100, isInDoubt: false)).ShouldBeTrue();
+        At(200, isInDoubt: false).Covers(At(100, isInDoubt: true)).ShouldBeFalse("the commit may be beyond the place");
+        At(200, isInDoubt: true).Covers(At(100, isInDoubt: false)).ShouldBeFalse();
+    }
 }
