@@ -114,7 +114,7 @@ internal sealed class OperationJudge
         }
 
         if (judgement.Worst != Fate.Contains) _verdicts.Add(index, read, best, judgement, _sessions, _fresh, _visible);
-        if (judgement.HasLost && !_sessions.GoOn(read, best.Timeline)) _verdicts.SilentLoss(index, best.Timeline);
+        if (judgement.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
 
         // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a write of the session cannot be
         // it, unless the session was told.

@@ -37,29 +37,32 @@ internal sealed class SessionHorizons
     public Horizon Carried(int client) => _horizons[(PerSession * client) + 2];
 
     /// <summary>Raises one of a session's horizons by what an operation showed or did.</summary>
-    /// <remarks>Of what had begun when the session was told of a loss, only what history went on with binds it still.</remarks>
+    /// <remarks>Of what had begun when the session was told of a loss, only what history had gone on with by then binds it still.</remarks>
     public void Raise(Horizon horizon, in Operation operation, int timeline, Mark mark)
     {
         var toldAt = _toldAt[operation.Client];
-        if (toldAt >= operation.Start && IsLostBefore(toldAt, timeline, mark.Rank)) (timeline, mark) = Horizon.Kept(_tree, (timeline, mark), _tree.Final);
+        var current = toldAt >= operation.Start ? _tree.CurrentAt(toldAt) : _tree.Final;
+        if (toldAt >= operation.Start && IsLost(timeline, mark.Rank, current)) (timeline, mark) = Horizon.Kept(_tree, (timeline, mark), current);
         horizon.Raise(_tree, timeline, mark);
     }
 
-    /// <summary>The session was told that it lost something: it starts again where history parted from it.</summary>
+    /// <summary>The session was told that it lost something: it starts again where the history of that moment parted from it.</summary>
+    /// <remarks>A later failover may go on with an older timeline. What that loses besides is another loss, and the session is told again.</remarks>
     public void Tell(LossRecord loss)
     {
         _toldAt[loss.Client] = loss.Time;
+        var current = _tree.CurrentAt(loss.Time);
         for (var i = 0; i < PerSession; i++)
-            _horizons[(PerSession * loss.Client) + i].Restart(_tree, _tree.Final, lost => IsLostBefore(loss.Time, lost.Timeline, lost.Mark.Rank));
+            _horizons[(PerSession * loss.Client) + i].Restart(_tree, current, lost => IsLost(lost.Timeline, lost.Mark.Rank, current));
     }
 
     /// <summary>
-    /// A read was answered from a history that went on without something of its session, which starts again there. Says whether
-    /// the session was told no later than by the answer.
+    /// A read was answered from a history that went on without something of its session, which starts again there. Returns what the session
+    /// was not told of by the time of the answer; <see langword="null"/>: it was told of everything.
     /// </summary>
-    public bool GoOn(Operation read, int current)
+    public (int Timeline, Mark Mark)? GoOn(Operation read, int current)
     {
-        var isTold = true;
+        (int Timeline, Mark Mark)? untold = null;
         for (var i = 0; i < PerSession; i++)
         {
             // What the read did not ask about need not be told with it.
@@ -67,12 +70,12 @@ internal sealed class SessionHorizons
             _horizons[(PerSession * read.Client) + i].Restart(_tree, current, lost =>
             {
                 if (lost.Timeline >= current || lost.Mark.Rank <= _tree.Reach(lost.Timeline, current)) return false;
-                isTold &= IsTold(read, _tree.PartedNotBefore(lost.Timeline, current));
+                if (!IsTold(read, _tree.PartedNotBefore(lost.Timeline, current))) untold = lost;
                 return true;
             });
         }
 
-        return isTold;
+        return untold;
     }
 
     public void Export(int handOver, int from) => _handedOver.Add(handOver, [.. Enumerable.Range(PerSession * from, PerSession).Select(i => _horizons[i].Copy())]);
@@ -86,8 +89,7 @@ internal sealed class SessionHorizons
     /// <summary>Whether the session was told of a loss while a read was under way.</summary>
     public bool IsTold(in Operation read) => IsTold(read, long.MinValue);
 
-    private bool IsLostBefore(long time, int timeline, long rank) =>
-        rank > 0 && rank > _tree.Reach(timeline, _tree.Final) && _tree.PartedNotBefore(timeline, _tree.Final) <= time;
+    private bool IsLost(int timeline, long rank, int current) => rank > 0 && timeline <= current && rank > _tree.Reach(timeline, current);
 
     // Whether a report came while the read was under way, and not before history parted.
     private bool IsTold(in Operation read, long partedNotBefore)

@@ -52,9 +52,9 @@ internal sealed class Verdicts(History history)
         if (Counts(ViolationKind.Prefix)) List(ViolationKind.Prefix, index, because: null, _text.Torn(index, read));
     }
 
-    public void SilentLoss(int index, int timeline)
+    public void SilentLoss(int index, int timeline, (int Timeline, Mark Mark) lost)
     {
-        if (Counts(ViolationKind.SilentLoss)) List(ViolationKind.SilentLoss, index, because: null, _text.SilentLoss(index, timeline));
+        if (Counts(ViolationKind.SilentLoss)) List(ViolationKind.SilentLoss, index, lost.Mark.Operation, _text.SilentLoss(index, timeline, lost));
     }
 
     /// <summary>What a read, explained as well as it can be, still misses.</summary>

@@ -35,9 +35,9 @@ internal sealed class ViolationText(History history)
 
     public string FailedWriteCommitted(int write) => $"{Name(write)} was reported failed and is committed at {Place(history.CommittedBy(history.Columns.Operations[write]))}.";
 
-    public string SilentLoss(int index, int timeline) =>
-        $"{Name(index)} was answered from the history of timeline {history.Tree.Number(timeline)}, which went on without what its session had written or seen, "
-        + "and the session was not told.";
+    public string SilentLoss(int index, int timeline, (int Timeline, Mark Mark) lost) =>
+        $"{Name(index)} was answered from the history of timeline {history.Tree.Number(timeline)}, which went on without {Place(lost)}, which its session had "
+        + $"written or seen, and the session was not told. {Name(lost.Mark.Operation)} wrote or showed it.";
 
     // Which rows keep the state of a read from containing more.
     private string Shows(in Operation read, ReadFit fit)

@@ -75,6 +75,14 @@ internal sealed class WalTree
         return _notBefore[common == current ? current : Ancestor(current, _depths[common] + 1)];
     }
 
+    /// <summary>The timeline that history was on at a moment: the latest that may have parted from the others by then.</summary>
+    public int CurrentAt(long time)
+    {
+        for (var timeline = Final; timeline > Root; timeline--)
+            if (_notBefore[timeline] <= time) return timeline;
+        return int.Min(Root, Final);
+    }
+
     /// <summary>
     /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places; <paramref name="on"/>
     /// itself counts.
