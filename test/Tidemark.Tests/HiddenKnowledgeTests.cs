@@ -56,7 +56,8 @@ public sealed class HiddenKnowledgeTests
         refused.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Diverged]);
         Router.WhyRefused(refused.Nodes[1], refused).ShouldContain("Rebuild it");
         refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40).Standings()[1].ShouldBe(NodeStanding.Diverged, "later WAL passes the position");
-        refused.Then(1, Replica(100) with { Epoch = Run(2) }, sentAt: 40).Standings()[1].ShouldBe(NodeStanding.Replica, "another epoch");
+        refused.Then(1, Replica(100) with { Epoch = Run(2) }, sentAt: 40).Then(0, Primary(500), sentAt: 50)
+            .Standings()[1].ShouldBe(NodeStanding.Replica, "another epoch, compared again");
     }
 
     [Fact]

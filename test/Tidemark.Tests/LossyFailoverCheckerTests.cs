@@ -76,6 +76,26 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
+    public void A_report_is_of_the_history_of_its_moment_though_a_later_failover_went_on_with_an_older_timeline()
+    {
+        // Timeline 2 loses the write, its session is told, and timeline 3 comes out of timeline 1 again.
+        const string Twice = """
+            fork 1 2 100 20
+            fork 1 3 95 40
+            write 0 1 5 1 1 101 acknowledged
+            commit 1 1 101 1 90
+            write 0 6 9 1 2 102 acknowledged
+            commit 1 2 102 1 97
+            write 0 10 15 1 3 103 acknowledged
+            commit 1 3 103 1 110
+
+            """;
+        Only(SilentLoss, Twice + "read 0 25 30 0 replica session - 1:2:102\nread 0 50 60 0 replica session - 1:1:101\nloss 0 55");
+        Clean(Twice + "loss 0 22\nread 0 25 30 0 replica session - 1:2:102\nread 0 50 60 0 replica session - 1:1:101\nloss 0 55");
+        Only(SilentLoss, Twice + "loss 0 22\nread 0 25 30 0 replica session - 1:2:102\nread 0 50 60 0 replica session - 1:1:101");
+    }
+
+    [Fact]
     public void A_report_excuses_nothing_that_history_kept()
     {
         Only(ReadYourWrites, Failover + "loss 0 50\nloss 1 50\nread 1 51 60 0 replica own-writes - 1:1:101");

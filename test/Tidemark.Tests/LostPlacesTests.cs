@@ -134,6 +134,82 @@ public sealed class LostPlacesTests : SessionTestBase
     }
 
     [Fact]
+    public void Of_places_of_two_timelines_a_token_says_that_they_are_unknown_unless_the_latest_includes_the_others()
+    {
+        Write(Place(160));
+        Write(Place(230, timeline: 2), timeline: 2);
+        Session.Saw(On(1), onPrimary: true, new Stamp(Place(160), 0));
+        Session.Saw(On(2), onPrimary: true, new Stamp(Place(230, timeline: 2), 0));
+        var silent = Promoted().Then(1, Silence);
+        Session.Validate(silent).ShouldBeNull("no primary is there to tell what history went on with");
+
+        var unknown = Session.Capture(Both, silent.Chain);
+        (unknown.Written, unknown.Seen, unknown.Unknown).ShouldBe((null, null, new UnknownPlace(1)));
+        var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
+        Session.Capture(Both, contained).ShouldBe(new CapturedPlaces(Place(230, timeline: 2), Place(230, timeline: 2), null, IsInDoubt: false));
+    }
+
+    [Fact]
+    public void While_the_primary_is_away_no_replica_serves_a_session_with_places_of_two_timelines()
+    {
+        var silent = Promoted().Then(1, Silence);
+        Write(Place(160));
+        Write(Place(230, timeline: 2), timeline: 2);
+        Session.Saw(On(1), onPrimary: true, new Stamp(Place(160), 0));
+        Session.Saw(On(2), onPrimary: true, new Stamp(Place(230, timeline: 2), 0));
+
+        Session.Require(ConsistencyDemands.Written, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        Session.Require(ConsistencyDemands.Seen, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
+        Session.Require(ConsistencyDemands.Written, chain: contained).MustInclude.ShouldBe(Place(230, timeline: 2));
+        Session.Require(ConsistencyDemands.Seen, chain: contained).MustInclude.ShouldBe(Place(230, timeline: 2));
+    }
+
+    [Fact]
+    public void What_was_written_on_one_timeline_and_seen_on_another_is_required_together_only_where_the_later_includes_it()
+    {
+        Write(Place(160));
+        Session.Saw(On(2), onPrimary: true, new Stamp(Place(230, timeline: 2), 0));
+
+        Session.Require(Both, chain: Promoted().Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(ConsistencyDemands.Written, chain: Promoted().Chain).MustInclude.ShouldBe(Place(160));
+    }
+
+    [Fact]
+    public void A_loss_in_a_crash_is_reported_though_the_primary_is_away_again()
+    {
+        Write(Place(130));
+        Session.Saw(Cluster.Nodes[0], onPrimary: true, new Stamp(Place(110), 0));
+        var away = Crashed().Then(0, Silence);
+
+        var lost = Session.Validate(away).ShouldNotBeNull();
+
+        (lost.IsCertain, lost.WasWritten, lost.Place).ShouldBe((true, true, Place(130)));
+        Session.Validate(away).ShouldBeNull("once");
+        ShouldKeepToThePrimary();
+        Session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "later WAL passes the position on every replica");
+        Session.HasMoved.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void What_a_replica_showed_is_reported_once_it_is_found_to_have_diverged()
+    {
+        var start = Of(null, Replica(300), Replica(100));
+        Session.Saw(start.Nodes[1], onPrimary: false);
+        Session.Validate(start).ShouldBeNull();
+        var found = start.Then(0, Primary(120), sentAt: 10, receivedAt: 11);
+        found.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+
+        var lost = Session.Validate(found).ShouldNotBeNull();
+
+        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the primary does not have.");
+        Session.Validate(found).ShouldBeNull("once");
+        var other = new PendingPlaces();
+        other.Add(new PendingSight(new NodeEpoch(2, Run(1)), 1, 0, OnPrimary: false, Connection: null));
+        other.Validate(found.Primary!, found).ShouldBeNull("the other replica is well");
+    }
+
+    [Fact]
     public void A_snapshot_older_than_a_place_judges_nothing()
     {
         Write(Place(230, timeline: 2), timeline: 2);

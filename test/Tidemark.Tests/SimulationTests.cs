@@ -38,7 +38,7 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.SampleBeforeEvent, 1)]
     [InlineData(PlantedFault.ResolvedOnAnotherTimeline, 1)]
     [InlineData(PlantedFault.PrimaryReadsLeaveNoHorizon, 1)]
-    [InlineData(PlantedFault.DeadTimelineBelieved, 29)]
+    [InlineData(PlantedFault.DeadTimelineBelieved, 225)]
     [InlineData(PlantedFault.StalenessStampedAtReceipt, 1)]
     [InlineData(PlantedFault.HedgeLoserWins, 1)]
     [InlineData(PlantedFault.ReceivedBoundsSeen, 1)]

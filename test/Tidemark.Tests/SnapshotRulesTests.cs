@@ -360,6 +360,31 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_diverged_replica_that_was_restarted_serves_once_it_is_compared_again()
+    {
+        var diverged = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21);
+        diverged.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+        var restarted = diverged.Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
+        restarted.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged, "it may have been rebuilt, or not: recovery begins at an earlier position");
+
+        var stillAhead = restarted.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 40, receivedAt: 41).Then(0, Primary(140), sentAt: 50, receivedAt: 51);
+        stillAhead.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+        stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61).Nodes[1].Standing.ShouldBe(NodeStanding.Diverged, "for the epoch in which that was seen");
+        restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Standing.ShouldBe(NodeStanding.Replica, "a new copy");
+    }
+
+    [Fact]
+    public void A_standby_behind_a_page_header_and_a_server_of_another_cluster_have_not_diverged()
+    {
+        var header = Of(null, Replica(8192 + 24)).Then(0, Primary(8192), sentAt: 10, receivedAt: 11);
+        header.Nodes[1].Standing.ShouldBe(NodeStanding.Replica);
+
+        var foreign = Of(Primary(100), Replica(100), Replica(9000, identifier: Theirs));
+        var crashed = foreign.Then(0, Primary(120) with { Epoch = Run(2) }, sentAt: 10, receivedAt: 11);
+        crashed.Chain.IsRolledBackSince(0).ShouldBeFalse();
+    }
+
+    [Fact]
     public void What_a_replica_showed_counts_as_seen_on_the_primary_after_a_rollback()
     {
         var before = Of(Lives(Run(1), 200), Replica(200));

@@ -11,6 +11,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>What the user is bound by, truly.</summary>
     public TruePlace Place { get; private set; }
 
+    /// <summary>The library told the user of a loss.</summary>
+    public bool IsTold { get; private set; }
+
     /// <summary>When the user's last write was acknowledged, in ticks of the world; <see langword="null"/>: there is none.</summary>
     public long? WroteAt { get; private set; }
 
@@ -19,7 +22,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     {
         User = cluster.History.AddClient();
         Place = new TruePlace();
-        (WroteAt, _continuedAt) = (null, null);
+        (WroteAt, _continuedAt, IsTold) = (null, null, false);
     }
 
     /// <summary>What one session had received binds the next, whatever its token says.</summary>
@@ -65,6 +68,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
             : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
+        if (IsDivergedUnnoticed(rows, start)) asked = 0;
         cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, level.MaxStaleness + cluster.Shape.FlushDelay);
         Place = Place.After(rows.Branch, rows.ShownTo, cluster);
         if (isHeld || cluster.Shape.HidesTimelines || cluster.Shape.RollsBackStorage) ExcuseDead(rows);
@@ -117,9 +121,16 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public void Lost(LostWrite lost)
     {
         if (!cluster.HasForked && cluster.Fault == PlantedFault.None) cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
+        IsTold = true;
+        ToldElsewhere();
+        if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
+    }
+
+    /// <summary>The user knows of a loss that another session was told of, or that is beyond what is promised.</summary>
+    public void ToldElsewhere()
+    {
         cluster.History.LossReported(User, cluster.Moment());
         Place = Place.Told(cluster);
-        if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
     }
 
     /// <summary>
@@ -128,9 +139,22 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// </summary>
     private void ExcuseDead(ReadAnswer rows)
     {
-        if (cluster.Current.Contains(rows.Branch, rows.ShownTo)) return;
-        cluster.History.LossReported(User, cluster.Moment());
-        Place = Place.Told(cluster);
+        if (!cluster.Current.Contains(rows.Branch, rows.ShownTo)) ToldElsewhere();
+    }
+
+    /// <summary>
+    /// A replica that is ahead of a primary whose storage was rolled back serves until its process has asked the primary since, after the replica: a limit that the
+    /// guarantees name (docs/guarantees.md). It holds for positions that another process has learned meanwhile too.
+    /// </summary>
+    private bool IsDivergedUnnoticed(ReadAnswer rows, long start)
+    {
+        if (rows.OnPrimary || !cluster.Shape.RollsBackStorage) return false;
+        var known = application.Source.Cluster.Monitor.Snapshot;
+        var node = known.Nodes[cluster.NodeOf(rows.Server).Index];
+        var isCompared = known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
+            && (node.Probed.At <= primary.SampledAt || (node.Earlier.At != 0 && node.Earlier.At <= primary.SampledAt));
+        var shown = new TruePlace().After(rows.Branch, rows.Server.Replay.ReplayedAt(cluster.Now), cluster);
+        return shown.WasLostBefore(cluster.Now, cluster) && (!isCompared || shown.WasLostUnnoticed(known, cluster));
     }
 
     /// <summary>Rows for a trace.</summary>
@@ -143,8 +167,6 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     private void Excuse(bool isWitnessed)
     {
         var isOld = _continuedAt is { } at && Place.WasLostBefore(at, cluster);
-        if (!isOld && (isWitnessed || !Place.WasLostUnnoticed(application.Source.Cluster.Monitor.Snapshot, cluster))) return;
-        cluster.History.LossReported(User, cluster.Moment());
-        Place = Place.Told(cluster);
+        if (isOld || (!isWitnessed && Place.WasLostUnnoticed(application.Source.Cluster.Monitor.Snapshot, cluster))) ToldElsewhere();
     }
 }

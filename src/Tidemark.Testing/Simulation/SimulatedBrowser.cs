@@ -9,9 +9,10 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
     private const int Requests = 8;
     private const int Burst = 12;
 
-    private readonly List<GivenToken> _received = [];
+    private readonly List<ReceivedAnswer> _received = [];
     private readonly SortedDictionary<string, string?> _jar = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _set = [];
+    private long _toldAt;
 
     public async Task RunAsync()
     {
@@ -29,19 +30,20 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
     private async Task RequestAsync()
     {
         var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
-        var received = _received.ToArray();
+        var (received, sentAt) = (_received.ToArray(), cluster.Moment());
         var jar = string.Join(' ', _jar.Keys);
         var slots = new CookieSlots([.. _jar.Select(slot => new CookieSlot(slot.Key, slot.Value is { } text ? CausalToken.Parse(text) : null))]);
         try
         {
             await application.TravelAsync().ConfigureAwait(false);
             await application.WarmUpAsync().ConfigureAwait(false);
-            var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots).ConfigureAwait(false);
+            var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots, _toldAt).ConfigureAwait(false);
             var change = Change(slots, CausalToken.Parse(answer.Text), jar);
             await application.TravelAsync().ConfigureAwait(false);
 
             _received.RemoveAll(received.Contains);
-            _received.Add(answer);
+            _received.Add(new ReceivedAnswer(answer, sentAt, AddsNothing: change is { Set: null, SetsOverflow: false }));
+            if (answer.IsTold) _toldAt = cluster.Moment();
             Apply(change, answer.Text);
         }
         catch (Exception e) when (e is ApplicationEndedException or ObjectDisposedException)
@@ -70,3 +72,9 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         if (change.SetsOverflow) _jar[CookieSlots.Overflow] = null;
     }
 }
+
+/// <summary>An answer that a browser has received.</summary>
+/// <param name="Given">What its session hands on.</param>
+/// <param name="SentAt">When the browser sent the request.</param>
+/// <param name="AddsNothing">It set no cookie: those of its request said as much.</param>
+internal sealed record ReceivedAnswer(GivenToken Given, long SentAt, bool AddsNothing);

@@ -430,12 +430,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     /// <summary>One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.</summary>
     /// <param name="received">The answers that the browser has received.</param>
     /// <param name="sent">The cookies that it sends.</param>
-    public async Task<GivenToken> RequestAsync(IReadOnlyList<GivenToken> received, CookieSlots sent)
+    /// <param name="toldAt">When it last received an answer whose session was told of a loss; zero: never.</param>
+    public async Task<GivenToken> RequestAsync(IReadOnlyList<ReceivedAnswer> received, CookieSlots sent, long toldAt)
     {
         _journal.Begin();
         using var session = Source.BeginSession();
         _session = session;
-        foreach (var answer in received) _journal.Receive(answer);
+        ReceiveAll(received, toldAt);
         var isUnknown = sent.IsUnknown;
         foreach (var token in sent.Tokens)
         {
@@ -448,6 +449,17 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         return await CaptureAsync().ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more than they did: when a
+    /// parallel request after the same cookies was told what of that is lost, the browser knows.
+    /// </summary>
+    private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long toldAt)
+    {
+        foreach (var answer in received.Where(a => a.AddsNothing)) _journal.Receive(answer.Given);
+        if (received.Any(a => a.AddsNothing && toldAt > a.SentAt)) _journal.ToldElsewhere();
+        foreach (var answer in received.Where(a => !a.AddsNothing)) _journal.Receive(answer.Given);
+    }
+
     private async Task HandOverAsync() => cluster.Tokens.Give(await CaptureAsync().ConfigureAwait(false));
 
     private async Task<GivenToken> CaptureAsync()
@@ -455,7 +467,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         using var told = LossTeller.Tell(_journal.Lost);
         var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Seen, CancellationToken.None).ConfigureAwait(false);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} hands on a token: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
-        return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Place);
+        return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Place) { IsTold = _journal.IsTold };
     }
 
     /// <summary>A token of another cluster is refused; that happens only where processes may take another one for theirs.</summary>

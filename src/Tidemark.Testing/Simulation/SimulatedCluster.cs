@@ -118,7 +118,10 @@ public sealed class SimulatedCluster
     internal bool Chance(double probability) => Random.NextDouble() < probability;
 
     /// <summary>A moment of the history: later than all before it.</summary>
-    internal long Moment() => _moments = Math.Max(_moments + 1, Now * MomentsPerTick);
+    internal long Moment() => _moments = Math.Max(_moments + 1, MomentAt(Now));
+
+    /// <summary>The first moment of a tick of virtual time.</summary>
+    internal static long MomentAt(long tick) => tick * MomentsPerTick;
 
     internal long NextValue() => ++_values;
 

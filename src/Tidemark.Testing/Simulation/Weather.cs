@@ -87,7 +87,9 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Tell($"{server.Name} crashes ({(isWholeServer ? "the server" : "one backend")})");
         Crash(server);
         await cluster.PassAsync(Some(isWholeServer ? 0.3 : 0.05)).ConfigureAwait(false);
-        if (IsCalm || server.IsUp) return;
+
+        // It may have been started, promoted and stopped again since.
+        if (IsCalm || server.IsUp || server.IsPrimary) return;
         if (isWholeServer) server.StartedAt = cluster.Begin();
         Restart(server);
     }

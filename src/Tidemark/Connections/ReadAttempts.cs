@@ -70,7 +70,7 @@ internal struct ReadAttempts(
         get
         {
             if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
-            var requirement = session?.Require(consistency.Demands, MayStay, _mark) ?? Outside(consistency);
+            var requirement = session?.Require(consistency.Demands, MayStay, _mark, cluster.Monitor.Snapshot.Chain) ?? Outside(consistency);
             if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
             return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }

@@ -74,13 +74,18 @@ public sealed class ConsistencySession : IDisposable
     /// <summary>
     /// What a token says of the session, as of one moment: a write that begins while a token is made is either not in it at all, or makes it unknown.
     /// </summary>
-    internal CapturedPlaces Capture(ConsistencyDemands what)
+    /// <param name="what">What the token is to carry.</param>
+    /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
+    internal CapturedPlaces Capture(ConsistencyDemands what, TimelineChain? chain = null)
     {
         lock (_lock)
         {
             var withSeen = what.HasFlag(ConsistencyDemands.Seen);
             UnknownPlace? unknown = null;
-            if (_pending.HasWrites || (withSeen && _pending.HasSights))
+
+            // A token has one place for each. Where the latest may not contain the others, what history went on without is reported to whoever continues it.
+            var (hasWrites, hasSights) = (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasSights || !IsSettled(_seen, chain));
+            if (hasWrites || (withSeen && hasSights))
             {
                 // The earliest timeline that anything of the session is on, and the server processes that may still commit something.
                 var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty().Min();
@@ -88,7 +93,7 @@ public sealed class ConsistencySession : IDisposable
             }
 
             return new CapturedPlaces(
-                _pending.HasWrites ? null : _written.Latest, withSeen && !_pending.HasSights ? _seen.Latest : null, unknown, _pending.IsInDoubt);
+                hasWrites ? null : _written.Latest, withSeen && !hasSights ? _seen.Latest : null, unknown, _pending.IsInDoubt);
         }
     }
 
@@ -100,7 +105,11 @@ public sealed class ConsistencySession : IDisposable
     {
         get
         {
-            lock (_lock) return _hasWritten && !_hasIgnored && !_isEnded && !_pending.HasWrites ? _written.Latest : null;
+            lock (_lock)
+            {
+                var isKnown = _hasWritten && !_hasIgnored && !_isEnded && !_pending.HasWrites && IsSettled(_written, _monitor?.Snapshot.Chain);
+                return isKnown ? _written.Latest : null;
+            }
         }
     }
 
@@ -188,7 +197,8 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="demands">What the level asks for.</param>
     /// <param name="mayStay">A node whose reads are pending may serve again without a number; false when it is known that it cannot.</param>
     /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none.</param>
-    internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true, long mark = 0)
+    /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
+    internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true, long mark = 0, TimelineChain? chain = null)
     {
         if (demands.HasFlag(ConsistencyDemands.Primary)) return ReadRequirement.Primary(RouteReason.StrongConsistency);
         lock (_lock)
@@ -197,12 +207,19 @@ public sealed class ConsistencySession : IDisposable
             Place? must = null;
             if (demands.HasFlag(ConsistencyDemands.Written))
             {
-                if (_pending.HasWrites) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
+                // Places of two timelines while no primary answers: a node with the latest may be of a history that went on without the others.
+                if (_pending.HasWrites || !IsSettled(_written, chain)) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
                 must = _written.Latest;
             }
 
             if (!demands.HasFlag(ConsistencyDemands.Seen)) return new ReadRequirement { MustInclude = must };
             must = Place.Later(must, _seen.Latest);
+            if (must is { } latest && !(_seen.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty)
+                && (!demands.HasFlag(ConsistencyDemands.Written) || _written.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty))))
+            {
+                return ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
+            }
+
             if (!_pending.HasSightsAt(mark)) return new ReadRequirement { MustInclude = must };
             return mayStay && _pending.OnlySight is { OnPrimary: false } sight
                 ? new ReadRequirement { MustInclude = must, StayOn = sight.Node, StayConnection = sight.Connection }
@@ -248,7 +265,7 @@ public sealed class ConsistencySession : IDisposable
         {
             var noted = _lost;
             _lost = null;
-            if (snapshot.Primary is not { } primary) return noted;
+            if (snapshot.Primary is not { } primary) return LostWrite.Worse(noted, RemoveCrashed(snapshot));
             var lost = LostWrite.Worse(_written.Validate(primary, snapshot.Chain), _seen.Validate(primary, snapshot.Chain));
             lost = LostWrite.Worse(lost, _pending.Validate(primary, snapshot));
             _hasMoved |= lost is { WasWritten: true };
@@ -318,7 +335,7 @@ public sealed class ConsistencySession : IDisposable
                 if (isInDoubt && unknown.Backend == 0) AddUnknownWrite(unknown, isInDoubt);
                 foreach (var backend in unknown.Backends) AddUnknownWrite(unknown, isInDoubt, backend);
                 var timeline = unknown.Timeline != 0 ? unknown.Timeline : _monitor?.Snapshot.LatestTimeline ?? 0;
-                _pending.Add(new PendingSight(new NodeEpoch(-1, default), timeline, Stamp.Unknown, OnPrimary: true, Connection: null));
+                _pending.Add(SightSomewhere(timeline, Stamp.Unknown));
             }
 
             var life = _monitor?.Snapshot.Chain.Incarnation ?? 0;
@@ -461,6 +478,24 @@ public sealed class ConsistencySession : IDisposable
     private static PendingSight SightOf(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch) => new(
         new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1),
         node.Incarnation, onPrimary, connection);
+
+    /// <summary>
+    /// The primary crashed, was seen to have lost something, and is away again: what it has instead is not known, and is pending. A replica must not answer before the
+    /// session is told, for later WAL passes the position.
+    /// </summary>
+    private LostWrite? RemoveCrashed(ClusterSnapshot snapshot)
+    {
+        var (written, seen) = (_written.RemoveCrashed(snapshot.Chain), _seen.RemoveCrashed(snapshot.Chain));
+        if (written is not null) AddUnknownWrite();
+        if (seen is not null) _pending.Add(SightSomewhere(snapshot.LatestTimeline, snapshot.Chain.Incarnation));
+        _hasMoved |= written is not null;
+        return LostWrite.Worse(written, seen);
+    }
+
+    private static bool IsSettled(Horizon horizon, TimelineChain? chain) =>
+        horizon.Latest is not { } latest || horizon.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty);
+
+    private static PendingSight SightSomewhere(uint timeline, int incarnation) => new(new NodeEpoch(-1, default), timeline, incarnation, OnPrimary: true, Connection: null);
 
     private void ThrowIfEnded()
     {

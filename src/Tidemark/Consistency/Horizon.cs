@@ -24,6 +24,14 @@ internal sealed class Horizon(bool isWritten)
         }
     }
 
+    /// <summary>The history that leads to the timeline is known to contain every place.</summary>
+    public bool IsContainedIn(uint timeline, TimelineChain chain)
+    {
+        foreach (var stamp in _stamps)
+            if (!chain.Leads(stamp.Place, timeline)) return false;
+        return true;
+    }
+
     public void Add(Stamp added)
     {
         for (var i = 0; i < _stamps.Count; i++)
@@ -86,6 +94,23 @@ internal sealed class Horizon(bool isWritten)
             // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
             lost = LostWrite.Worse(lost, LostWrite.Of(stamp.Place, isCertain: fate == PlaceFate.Lost && isWritten, isWritten, chain.DescribeEnd(stamp.Place)));
             GiveWay(i, primary, keepsPosition: fate == PlaceFate.MayBeLost && stamp.Place.Timeline == primary.Timeline);
+        }
+
+        return lost;
+    }
+
+    /// <summary>
+    /// While the primary is away: removes the places that a crash of it lost, or may have lost. Returns the worst of them; <see langword="null"/>: there is none.
+    /// </summary>
+    public LostWrite? RemoveCrashed(TimelineChain chain)
+    {
+        LostWrite? lost = null;
+        for (var i = _stamps.Count - 1; i >= 0; i--)
+        {
+            var (place, fate) = (_stamps[i].Place, chain.Judge(_stamps[i], _stamps[i].Place.Timeline));
+            if (fate == PlaceFate.Holds) continue;
+            lost = LostWrite.Worse(lost, LostWrite.Of(place, isCertain: fate == PlaceFate.Lost && isWritten, isWritten, chain.DescribeEnd(place)));
+            _stamps.RemoveAt(i);
         }
 
         return lost;

@@ -26,6 +26,9 @@ public sealed record LostWrite(Place? Place, bool IsCertain, bool WasWritten, st
     internal static LostWrite OfCrash(bool wasWritten) =>
         new(null, IsCertain: false, wasWritten, "the primary may have crashed before its position was learned");
 
+    internal static LostWrite OfDivergedReplica(string node) =>
+        new(null, IsCertain: false, WasWritten: false, $"replica '{node}', which showed it, has replayed WAL that the primary does not have");
+
     private static string Between(uint from, uint to) =>
         $"history went on from timeline {from} to {to} before its position was learned";
 }

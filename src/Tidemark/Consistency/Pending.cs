@@ -63,6 +63,9 @@ internal readonly record struct PendingSight(NodeEpoch Node, uint Timeline, int 
     /// <summary>The mark of the last sample that bounds what was shown until then, though more is under way.</summary>
     public long BoundAt { get; init; }
 
+    /// <summary>The node has diverged, and the session was told that what it showed may be lost.</summary>
+    public bool IsReportedDiverged { get; init; }
+
     /// <summary>Both tell of the same life of the same node.</summary>
     public bool IsLike(in PendingSight other) =>
         Node == other.Node && OnPrimary == other.OnPrimary && Timeline == other.Timeline && Incarnation == other.Incarnation;

@@ -177,6 +177,13 @@ internal sealed class PendingPlaces
 
         foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
         {
+            // It holds other data than the primary does, and nobody can tell which of them it has shown.
+            if (sight is { OnPrimary: false, IsReportedDiverged: false } && snapshot.Nodes[sight.Node.Index].IsDiverged)
+            {
+                lost = LostWrite.Worse(lost, LostWrite.OfDivergedReplica(snapshot.Nodes[sight.Node.Index].Name));
+                sight = sight with { IsReportedDiverged = true };
+            }
+
             // A crash of the primary loses what was not flushed, which no replica has shown. Only a storage that is rolled back loses more.
             var mayBeLost = sight.OnPrimary || snapshot.Chain.IsRolledBackSince(sight.Incarnation);
             if (!IsOver(sight.Timeline, mayBeLost ? sight.Incarnation : Stamp.Unknown, primary)) continue;

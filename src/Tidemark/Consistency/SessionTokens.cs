@@ -21,8 +21,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, HorizonResolver 
     /// <summary>A token of the session as it is, without asking any node: its places are unknown where they are pending.</summary>
     public CausalToken Of(ConsistencySession session, ConsistencyDemands what)
     {
-        var (written, seen, unknown, isInDoubt) = session.Capture(what);
         var snapshot = cluster.Monitor.Snapshot;
+        var (written, seen, unknown, isInDoubt) = session.Capture(what, snapshot.Chain);
         return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow() + lifetime, snapshot.Chain, _key, isInDoubt);
     }
 

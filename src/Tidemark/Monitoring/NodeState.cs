@@ -93,8 +93,11 @@ internal sealed record NodeState
     /// <summary>The identity of a second cluster, one of whose servers answers to this name; zero: none was seen.</summary>
     public ulong OtherIdentifier { get; init; }
 
-    /// <summary>In this epoch its replay was seen beyond what the primary had inserted on the same timeline.</summary>
+    /// <summary>Its replay was seen beyond what the primary had inserted on the same timeline.</summary>
     public bool IsDiverged { get; init; }
+
+    /// <summary>The epoch in which that was seen. In another one it may have been rebuilt, and is compared again before it serves.</summary>
+    public ServerEpoch DivergedIn { get; init; }
 
     /// <summary>The latest timeline of the cluster that was known when this was sampled.</summary>
     public uint LatestTimeline { get; init; }

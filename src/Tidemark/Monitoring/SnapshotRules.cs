@@ -124,7 +124,7 @@ internal static class SnapshotRules
             IsPooled = answer.IsPooled,
             ServerVersion = answer.ServerVersion,
             SampledAt = sentAt,
-            IsDiverged = node.IsDiverged && isSameEpoch && isSameTimeline,
+            IsDiverged = node.IsDiverged && isSameTimeline,
             Others = others,
         };
         if (hasSeveral) state = SeveralServers(state);
@@ -249,8 +249,8 @@ internal static class SnapshotRules
 
         // Of its own sample it is certain that what came before it was known before it was asked; of an earlier one only the clock tells.
         var askedAt = isSample ? primary!.SampledAt : (primary?.SampledAt ?? 0) - 1;
-        if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, askedAt)))
-            nodes = [.. nodes.Select(n => HasDiverged(n, primary, askedAt) ? n with { IsDiverged = true } : n)];
+        if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => IsNewOf(n, primary, askedAt)))
+            nodes = [.. nodes.Select(n => IsNewOf(n, primary, askedAt) ? n with { IsDiverged = HasDiverged(n, primary, askedAt), DivergedIn = n.Epoch } : n)];
 
         NodeStanding Judge(NodeState node) => node.Claim switch
         {
@@ -297,11 +297,22 @@ internal static class SnapshotRules
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
         replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
+        && replica.SystemIdentifier == primary.SystemIdentifier
         && primary.InsertPosition != default
         && (IsBeyond(new ReplayedBy(replica.Position, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)
             || IsBeyond(replica.Earlier, primary, askedAt));
 
-    private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) => replayed.At <= askedAt && replayed.Position > primary.InsertPosition;
+    /// <summary>
+    /// The comparison says something new of the replica: it has diverged, or one that had diverged in an earlier epoch, and was asked before the primary, has not.
+    /// </summary>
+    private static bool IsNewOf(NodeState replica, NodeState primary, long askedAt) =>
+        HasDiverged(replica, primary, askedAt)
+            ? !replica.IsDiverged || replica.DivergedIn != replica.Epoch
+            : replica is { IsDiverged: true, Claim: NodeClaim.Replica } && replica.DivergedIn != replica.Epoch && replica.ReceivedAt <= askedAt;
+
+    // A standby whose recovery began behind a page header has come no further than a primary that stands there: see WalPages.
+    private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) =>
+        replayed.At <= askedAt && primary.Pages.BeforeHeader(replayed.Position) > primary.InsertPosition;
 
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
