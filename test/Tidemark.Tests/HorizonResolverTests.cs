@@ -185,6 +185,37 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         _session.Written.ShouldBe(Place(230, timeline: 2));
     }
 
+    [Theory(Timeout = Patience)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_replica_that_follows_a_promotion_has_lost_nothing_of_what_it_showed_though_nobody_has_asked_it_since(bool isAsync)
+    {
+        await StartAsync();
+        await SeeOnThirdAndPromoteSecondAsync();
+        _nodes.AnswerAlways(2, Replica(300, timeline: 2));
+
+        await Horizons.PrepareAsync(_session, isAsync, Cancelled);
+        Horizons.Validate(_session);
+
+        _lost.ShouldBeEmpty();
+        _nodes.TimesAsked(2).ShouldBe(2, "once at the start");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task What_a_replica_showed_may_be_lost_if_it_still_follows_the_old_timeline()
+    {
+        await StartAsync();
+        await SeeOnThirdAndPromoteSecondAsync();
+        _nodes.AnswerAlways(2, Replica(120));
+
+        await Horizons.PrepareAsync(_session, isAsync: true, Cancelled);
+        Horizons.Validate(_session);
+
+        _lost.ShouldHaveSingleItem().WasWritten.ShouldBeFalse();
+        await Horizons.PrepareAsync(_session, isAsync: true, Cancelled);
+        _nodes.TimesAsked(2).ShouldBe(2, "what was reported is settled");
+    }
+
     [Fact(Timeout = Patience)]
     public async Task A_place_ahead_that_no_node_knows_of_may_be_lost()
     {
@@ -207,6 +238,17 @@ public sealed class HorizonResolverTests : IAsyncDisposable
 
         Should.Throw<LostWriteException>(() => Horizons.Validate(_session)).Lost.ShouldBe(_lost.Single());
         Horizons.Validate(_session);
+    }
+
+    private async Task SeeOnThirdAndPromoteSecondAsync()
+    {
+        var monitor = _source!.Cluster.Monitor;
+        _session.Saw(monitor.Snapshot.Nodes[2], onPrimary: false);
+        _nodes.AnswerAlways(0, Silence);
+        _nodes.AnswerAlways(1, Primary(300, timeline: 2));
+        await monitor.SampleAsync(0, Cancelled);
+        await monitor.SampleAsync(1, Cancelled);
+        monitor.Snapshot.Primary!.Name.ShouldBe("pg-2");
     }
 
     private void PromoteSecond()

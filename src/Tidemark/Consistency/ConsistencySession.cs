@@ -294,6 +294,12 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return _written.IsAheadOf(snapshot.LatestTimeline) || _seen.IsAheadOf(snapshot.LatestTimeline);
     }
 
+    /// <summary>The replicas that should be probed before it is judged whether what they showed is lost, by node index; see <see cref="PendingPlaces"/>.</summary>
+    internal int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
+    {
+        lock (_lock) return _pending.ReplicasToAsk(primary, snapshot);
+    }
+
     /// <summary>Something of what the session is to go on after was lost; told by the next read.</summary>
     internal void NoteLoss(LostWrite lost)
     {

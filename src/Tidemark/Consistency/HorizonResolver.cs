@@ -17,7 +17,10 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
 
     private ClusterMonitor Monitor => cluster.Monitor;
 
-    /// <summary>Before the first attempt: every node was asked once, and places that came from elsewhere are known to exist.</summary>
+    /// <summary>
+    /// Before the first attempt: every node was asked once, places that came from elsewhere are known to exist, and it is known whether the replicas that served the
+    /// session have followed a promotion.
+    /// </summary>
     /// <param name="session">Of the read.</param>
     /// <param name="isAsync">False: blocks, and the returned task is complete; here and in what follows.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -27,8 +30,10 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         else Monitor.FirstRound();
         if (session is null) return;
         if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(isAsync, cancellationToken).ConfigureAwait(false);
-        if (Monitor.Snapshot.Primary is { } primary && session.NeedsVerification(primary)
-            && await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled) Report(session.Verify(sampled));
+        if (Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
+        foreach (var replica in session.ReplicasToAsk(primary, snapshot)) await SampleAsync(replica, isAsync, cancellationToken).ConfigureAwait(false);
+        if (session.NeedsVerification(primary) && await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled)
+            Report(session.Verify(sampled));
     }
 
     /// <summary>Tells the session what it has lost, as far as the latest snapshot shows.</summary>

@@ -195,6 +195,21 @@ internal sealed class PendingPlaces
         return lost;
     }
 
+    /// <summary>
+    /// The replicas, by node index, that have shown something on a timeline that is over, and may follow the present one by now: a probe tells. Empty: there is none.
+    /// </summary>
+    public int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
+    {
+        List<int>? replicas = null;
+        foreach (var sight in _sights)
+        {
+            if (sight.OnPrimary || sight.Node.Index < 0 || sight.Timeline == 0 || sight.Timeline >= primary.Timeline) continue;
+            if (snapshot.Nodes[sight.Node.Index].Standing == NodeStanding.Replica && !sight.HasComeTo(primary.Timeline, snapshot)) (replicas ??= []).Add(sight.Node.Index);
+        }
+
+        return replicas is null ? [] : [.. replicas];
+    }
+
     /// <summary>The server processes of the primary that may still commit something; empty: none is known.</summary>
     public int[] BackendsInDoubtAt(NodeState primary)
     {
