@@ -134,25 +134,3 @@ public class ContextBenchmarks
         return (new CounterContext(options), saving, await saving.Counters.SingleAsync(c => c.Id == saves));
     }
 }
-
-/// <summary>A row of the benchmarks.</summary>
-public sealed class Counter
-{
-    /// <summary>Its key.</summary>
-    public int Id { get; init; }
-
-    /// <summary>What saves change.</summary>
-    public int Value { get; set; }
-}
-
-internal sealed class CounterContext(DbContextOptions options) : DbContext(options)
-{
-    public DbSet<Counter> Counters => Set<Counter>();
-
-    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Counter>(counter =>
-    {
-        counter.ToTable("counters");
-        counter.Property(c => c.Id).HasColumnName("id").ValueGeneratedNever();
-        counter.Property(c => c.Value).HasColumnName("value");
-    });
-}

@@ -1,12 +1,5 @@
 namespace Tidemark.Cli;
 
-/// <summary>One column of a table.</summary>
-/// <param name="Name">Its heading.</param>
-/// <param name="Text">What it shows of a record.</param>
-/// <param name="IsNumber">It stands to the right.</param>
-/// <param name="Tone">What its colour says of a record; nothing by default.</param>
-internal sealed record Column<T>(string Name, Func<T, string> Text, bool IsNumber = false, Func<T, Tone>? Tone = null);
-
 /// <summary>Prints records as a table, or, where that is wider than the terminal, one record below the other.</summary>
 internal sealed class Table<T>(params Column<T>[] columns)
 {
@@ -53,30 +46,4 @@ internal sealed class Table<T>(params Column<T>[] columns)
     }
 
     private readonly record struct Cell(string Text, Tone Tone);
-}
-
-/// <summary>Prints names and values, a pair to a line.</summary>
-internal static class Facts
-{
-    private const int Indent = 4;
-
-    public static void Write(Terminal terminal, params (string Name, string Value)[] facts)
-    {
-        var width = facts.Max(fact => fact.Name.Length);
-        foreach (var (name, value) in facts) Write(terminal, name, value, width);
-    }
-
-    public static void Write(Terminal terminal, string name, string value, int nameWidth, Tone tone = Tone.Plain)
-    {
-        (name, value) = (Words.Printable(name), Words.Printable(value));
-        var padded = name.PadRight(nameWidth);
-        if (padded.Length + 2 + value.Length <= terminal.Width)
-        {
-            terminal.Out.WriteLine($"{terminal.Paint(padded, Tone.Quiet)}  {terminal.Paint(value, tone)}");
-            return;
-        }
-
-        terminal.Line(name, Tone.Quiet);
-        terminal.Line(value, tone, Indent);
-    }
 }

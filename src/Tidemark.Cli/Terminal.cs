@@ -150,13 +150,3 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         }
     }
 }
-
-/// <summary>What colour says; the numbers are those of ANSI.</summary>
-internal enum Tone
-{
-    Plain = 0,
-    Strong = 1,
-    Quiet = 2,
-    Bad = 31,
-    Good = 32,
-}

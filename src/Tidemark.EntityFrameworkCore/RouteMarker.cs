@@ -105,12 +105,3 @@ internal sealed class RouteMarker(
         }
     }
 }
-
-/// <summary>Lets EF Core make a <see cref="RouteMarker"/> for each query it compiles.</summary>
-internal sealed class RouteMarkerFactory(
-    QueryTranslationPreprocessorDependencies dependencies, RelationalQueryTranslationPreprocessorDependencies relationalDependencies)
-    : IQueryTranslationPreprocessorFactory
-{
-    public QueryTranslationPreprocessor Create(QueryCompilationContext queryCompilationContext) =>
-        new RouteMarker(dependencies, relationalDependencies, queryCompilationContext);
-}

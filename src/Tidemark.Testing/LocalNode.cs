@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Diagnostics.CodeAnalysis;
 using Npgsql;
 using NpgsqlTypes;
 

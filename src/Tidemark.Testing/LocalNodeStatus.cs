@@ -53,16 +53,3 @@ public sealed record LocalNodeStatus
     /// <summary>Shortest time between a commit and its replay.</summary>
     public TimeSpan Delay { get; init; }
 }
-
-/// <summary>What a node is in its cluster.</summary>
-public enum LocalNodeRole
-{
-    /// <summary>The node that was promoted last, or else the first one.</summary>
-    Primary,
-
-    /// <summary>A hot standby.</summary>
-    Replica,
-
-    /// <summary>A node that was the primary before another one was promoted, and would take writes that nobody else sees.</summary>
-    OldPrimary,
-}

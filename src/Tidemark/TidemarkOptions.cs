@@ -125,26 +125,3 @@ public sealed class TidemarkOptions
         return this;
     }
 }
-
-/// <summary>Where queries that track entities read.</summary>
-public enum TrackedQueries
-{
-    /// <summary>From the primary: what is tracked is there to be changed and saved.</summary>
-    FromPrimary,
-
-    /// <summary>As all other queries do. Give each entity that is saved a concurrency token: the first one saved without is logged, once for each type.</summary>
-    FromReplicas,
-}
-
-/// <summary>How a read chooses among the nodes that may serve it.</summary>
-public enum BalancingPolicy
-{
-    /// <summary>Of two nodes drawn by weight, the one with fewer reads in flight (Mitzenmacher 1996).</summary>
-    PowerOfTwoChoices,
-
-    /// <summary>In turn, each as often as its weight says.</summary>
-    RoundRobin,
-
-    /// <summary>Drawn by weight.</summary>
-    Random,
-}

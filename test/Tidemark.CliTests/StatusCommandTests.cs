@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Tidemark.Cli;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

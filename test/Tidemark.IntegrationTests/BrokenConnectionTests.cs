@@ -2,7 +2,6 @@ using System.Data.Common;
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

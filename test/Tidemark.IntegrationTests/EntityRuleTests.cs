@@ -252,8 +252,3 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Profile>().ReadsFromPrimary().Ignore(p => p.Wishes);
     }
 }
-
-internal static class RuleContextSource
-{
-    public static TidemarkDataSource GetSource(this RuleContext context) => ContextRouting.Of(context)!.Source;
-}

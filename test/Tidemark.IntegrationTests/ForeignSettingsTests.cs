@@ -1,5 +1,4 @@
 using Npgsql;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

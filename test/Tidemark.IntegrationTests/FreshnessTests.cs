@@ -2,7 +2,6 @@ using System.Transactions;
 using Dapper;
 using Npgsql;
 using NpgsqlTypes;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

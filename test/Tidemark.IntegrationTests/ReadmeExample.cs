@@ -35,15 +35,3 @@ internal static class ReadmeExample
         return app;
     }
 }
-
-public sealed class Wish
-{
-    public int Id { get; init; }
-
-    public required string What { get; init; }
-}
-
-public sealed class WishlistContext(DbContextOptions<WishlistContext> options) : DbContext(options)
-{
-    public DbSet<Wish> Wishes => Set<Wish>();
-}

@@ -90,12 +90,3 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
         public object Create(DbContext context, bool designTime) => (typeof(RegisterContext), ((RegisterContext)context).TableName, designTime);
     }
 }
-
-internal sealed class Register
-{
-    public int Key { get; init; }
-
-    public long Version { get; set; }
-
-    public long Value { get; set; }
-}

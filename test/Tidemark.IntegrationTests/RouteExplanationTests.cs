@@ -120,10 +120,3 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
 
     private static string[] Slow(RecordedLog log) => [.. log.Entries.Where(e => e.Event == "SlowRead").Select(e => e.Text)];
 }
-
-internal static class SleepingQuery
-{
-    /// <summary>A query that takes a tenth of a second.</summary>
-    public static Task FromSleepAsync(this IQueryable<ProfileWish> wishes) =>
-        wishes.Where(w => RuleContext.Sleep(0.1) != "never").Take(1).ToListAsync(TestContext.Current.CancellationToken);
-}

@@ -2,7 +2,6 @@ using System.Data.Common;
 using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

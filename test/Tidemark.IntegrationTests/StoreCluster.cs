@@ -55,39 +55,3 @@ public class StoreCluster : IAsyncLifetime
     public StoreContext CreateContext(TidemarkDataSource? source = null) =>
         new(new DbContextOptionsBuilder<StoreContext>().UseTidemark(source ?? Source).Options);
 }
-
-/// <summary>What a data source knows of its nodes, by name.</summary>
-public sealed class ClusterSnapshotView(TidemarkDataSource source)
-{
-    private readonly IReadOnlyList<NodeStatus> _nodes = source.Nodes;
-
-    public NodeStatus this[string name] => _nodes.Single(n => n.Name == name);
-
-    public string? Primary => _nodes.SingleOrDefault(n => n is { Role: NodeRole.Primary, IsServing: true })?.Name;
-}
-
-public sealed class Item
-{
-    public int Id { get; init; }
-
-    public required string Name { get; set; }
-}
-
-public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbContext(options)
-{
-    public DbSet<Item> Items => Set<Item>();
-
-    /// <summary>The port of the server that answers: where a query really ran.</summary>
-    public static int ServerPort() => throw new NotSupportedException("Runs in the database only.");
-
-    protected override void OnModelCreating(ModelBuilder modelBuilder)
-    {
-        modelBuilder.Entity<Item>(item =>
-        {
-            item.ToTable("items");
-            item.Property(i => i.Id).HasColumnName("id").UseIdentityAlwaysColumn();
-            item.Property(i => i.Name).HasColumnName("name");
-        });
-        modelBuilder.HasDbFunction(() => ServerPort()).HasName("inet_server_port").IsBuiltIn();
-    }
-}

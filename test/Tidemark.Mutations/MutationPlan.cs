@@ -27,15 +27,3 @@ internal sealed record MutationPlan(string[] Files, Guard[] Guards, Equivalent[]
         }
     }
 }
-
-/// <summary>A mutant described by hand.</summary>
-/// <param name="File">The path below <c>src/Tidemark</c>.</param>
-/// <param name="Snippet">A part of the source that occurs exactly once in the file.</param>
-/// <param name="Replacement">What takes its place.</param>
-/// <param name="Removes">The guard that is then missing.</param>
-internal sealed record Guard(string File, string Snippet, string Replacement, string Removes);
-
-/// <summary>A mutant that no test can notice.</summary>
-/// <param name="Mutant">Its <see cref="Mutant.Id"/>.</param>
-/// <param name="Reason">Why it changes nothing a caller can observe.</param>
-internal sealed record Equivalent(string Mutant, string Reason);

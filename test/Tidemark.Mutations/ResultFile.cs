@@ -31,18 +31,3 @@ internal sealed class ResultFile
         lock (_lock) File.AppendAllText(_path, JsonSerializer.Serialize(result) + "\n");
     }
 }
-
-/// <summary>What became of a mutant.</summary>
-/// <param name="Id">The mutant.</param>
-/// <param name="Sources">The hash of all sources and tests that the result is about.</param>
-/// <param name="Outcome">Killed, survived, or not compiled.</param>
-/// <param name="By">The test that failed, or the compiler's error.</param>
-/// <param name="Seconds">The time it took.</param>
-internal sealed record MutantResult(string Id, string Sources, MutantOutcome Outcome, string? By, double Seconds);
-
-internal enum MutantOutcome
-{
-    Killed,
-    Survived,
-    NotCompiled,
-}

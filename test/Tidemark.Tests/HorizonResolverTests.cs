@@ -273,11 +273,3 @@ public sealed class HorizonResolverTests : IAsyncDisposable
         await _source.Cluster.Monitor.FirstRoundAsync(Cancelled);
     }
 }
-
-internal static class MonitorWaits
-{
-    public static async Task SnapshotWhen(this ClusterMonitor monitor, Func<ClusterSnapshot, bool> condition)
-    {
-        while (!condition(monitor.Snapshot)) await Task.Yield();
-    }
-}

@@ -45,5 +45,3 @@ public sealed class IndexModel(StoreContext db) : PageModel
             .ToListAsync();
     }
 }
-
-public sealed record ProductRow(int Id, string Name, string Category, decimal Price, bool IsWished);

@@ -59,7 +59,3 @@ public sealed class MessagesModel(StoreContext db) : PageModel
         return RedirectToPage();
     }
 }
-
-public sealed record MessageRow(int Id, int FromId, string From, string Text, DateTimeOffset SentAt, bool IsRead);
-
-public sealed record UserRow(int Id, string Name);

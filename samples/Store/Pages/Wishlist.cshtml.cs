@@ -46,5 +46,3 @@ public sealed class WishlistModel(StoreContext db) : PageModel
     private IActionResult Back(int product, string? backTo) =>
         Url.IsLocalUrl(backTo) ? LocalRedirect($"{backTo}#product-{product}") : RedirectToPage();
 }
-
-public sealed record WishRow(int ProductId, string Name, string Category, decimal Price, DateTimeOffset AddedAt);

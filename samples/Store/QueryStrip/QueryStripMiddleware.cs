@@ -37,15 +37,3 @@ internal sealed class QueryStripMiddleware(RequestDelegate next, IMemoryCache ca
         return next(context);
     }
 }
-
-internal static class QueryStripExtensions
-{
-    public static void AddQueryStrip(this IServiceCollection services)
-    {
-        services.AddMemoryCache();
-        services.AddSingleton<QuerySpans>();
-        services.AddScoped<RequestQueries>();
-    }
-
-    public static void UseQueryStrip(this IApplicationBuilder app) => app.UseMiddleware<QueryStripMiddleware>();
-}

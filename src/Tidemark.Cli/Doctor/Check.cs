@@ -3,14 +3,6 @@ using Tidemark.Cli.Doctor.Checks;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>The nodes that a check looks at.</summary>
-internal enum Of
-{
-    All,
-    Primary,
-    Replicas,
-}
-
 /// <summary>One rule: what servers said, to what is wrong with it. Pure.</summary>
 /// <param name="Id">Its name, which never changes; also the section of docs/doctor.md.</param>
 /// <param name="Of">The nodes it looks at.</param>

@@ -3,9 +3,6 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>A node in the report.</summary>
-internal sealed record ExaminedNode(string Name, string? Role, string? Version, bool IsReachable);
-
 /// <summary>What came of a check-up: the records that people read and <c>--json</c> prints.</summary>
 /// <param name="Nodes">The nodes, as they were given.</param>
 /// <param name="Findings">The worst first, then by id.</param>

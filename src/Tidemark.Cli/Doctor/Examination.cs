@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace Tidemark.Cli.Doctor;
 
 /// <summary>Asks all nodes at the same time. None of them can take longer than its time-out.</summary>

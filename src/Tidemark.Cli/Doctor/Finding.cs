@@ -3,19 +3,6 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>How much a finding matters.</summary>
-internal enum Severity
-{
-    /// <summary>Something is broken, or a promise does not hold.</summary>
-    Error,
-
-    /// <summary>It works today; the next incident makes it worse.</summary>
-    Warning,
-
-    /// <summary>Worth knowing; may well be meant so.</summary>
-    Notice,
-}
-
 /// <summary>One thing that is not as it should be.</summary>
 /// <param name="Severity">How much it matters.</param>
 /// <param name="Nodes">Where it is.</param>
@@ -28,6 +15,3 @@ internal sealed record Finding(Severity Severity, ImmutableArray<string> Nodes, 
     [JsonPropertyOrder(-1)]
     public string Id { get; init; } = "";
 }
-
-/// <summary>A check that could not be made on a node.</summary>
-internal sealed record NotChecked(string Check, string Node, string Because);

@@ -4,25 +4,6 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>What can be seen of a node: one question each.</summary>
-internal enum Section
-{
-    Server,
-    Identity,
-    Position,
-    Settings,
-    Senders,
-    Slots,
-    Receivers,
-    Conflicts,
-    IdleTransactions,
-    PreparedTransactions,
-    AccessRules,
-    Enums,
-    Extensions,
-    UnloggedTables,
-}
-
 /// <summary>What one node said, all within a moment. What it did not say is null, and <see cref="Unseen"/> tells why.</summary>
 internal sealed record NodeFacts
 {
@@ -91,50 +72,3 @@ internal sealed record NodeFacts
     /// <summary>Connections that an ordinary role can have.</summary>
     public long? OrdinaryConnections => Number("max_connections") - Number("superuser_reserved_connections") - (Number("reserved_connections") ?? 0);
 }
-
-internal sealed record ServerFacts(bool IsInRecovery, string Version, int Major, string Role, bool SeesStatistics, long Connections, string StartedAt);
-
-/// <summary>A server that answered to an address.</summary>
-/// <param name="StartedAt">When it was started.</param>
-/// <param name="SystemIdentifier">Its cluster.</param>
-internal sealed record NamedServer(string StartedAt, string SystemIdentifier);
-
-internal sealed record IdentityFacts(string SystemIdentifier);
-
-/// <param name="Position">What a replica has replayed, what a primary has flushed; bytes since the beginning.</param>
-/// <param name="Timeline">Of a primary.</param>
-/// <param name="Pause">Of a replica's replay: <c>not paused</c>, <c>pause requested</c>, <c>paused</c>.</param>
-/// <param name="LastCommitAt">When the last commit that a replica has replayed was made, by the clock of the primary; seconds since 1970.</param>
-/// <param name="Clock">The server's; seconds since 1970.</param>
-internal sealed record PositionFacts(long? Position, int? Timeline, string? Pause, double? LastCommitAt, double Clock);
-
-internal sealed record Setting(string Value, string? Unit, string? Source);
-
-internal sealed record Sender(int Pid, string? Application, string? Address, string? State, string? SyncState);
-
-/// <summary>A replication slot; <c>Retained</c> is how many bytes of WAL it keeps, null where it keeps none or nobody can tell.</summary>
-internal sealed record Slot(string Name, string Type, bool Active, int? ActivePid, string? WalStatus, long? Retained);
-
-internal sealed record Receiver(string? Status, int? ReceivedTimeline, string? SlotName, string? Application, string? SenderHost, int? SenderPort);
-
-/// <summary>Reads that a replica has cancelled, since its statistics began.</summary>
-internal sealed record Conflicts(long Snapshot, long Lock, long Bufferpin, long Deadlock, long Tablespace)
-{
-    public long All => Snapshot + Lock + Bufferpin + Deadlock + Tablespace;
-}
-
-internal sealed record IdleTransaction(int Pid, string? Role, string? Application, double Seconds);
-
-internal sealed record PreparedTransaction(string Gid, string Owner, double Seconds);
-
-/// <summary>A line of pg_hba.conf that lets in without a question.</summary>
-internal sealed record AccessRule(int Line, string Type, string Databases, string Roles, string Address);
-
-internal sealed record EnumType(string Name, long Oid, IReadOnlyList<string> Labels);
-
-/// <summary>An extension in the database.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Version">The version that the database has.</param>
-/// <param name="IsAvailable">Whether the server's machine has its control file, and so its files.</param>
-/// <param name="IsInstallable">Whether it could be created there in this version. One that was created long ago works without that: scripts of old versions are no longer delivered.</param>
-internal sealed record Extension(string Name, string Version, bool IsAvailable, bool IsInstallable);

@@ -27,19 +27,3 @@ internal sealed record NodeRecord(
     [JsonIgnore]
     public Tone HealthTone => !IsServing ? Tone.Bad : Notes.Count == 0 ? Tone.Good : Tone.Strong;
 }
-
-/// <summary>What a node is busy with.</summary>
-/// <param name="Active">Connections that run a statement now; null where the role may not see that.</param>
-/// <param name="Connections">All connections.</param>
-/// <param name="MaxConnections">How many it takes.</param>
-internal sealed record LoadRecord(int? Active, int Connections, int MaxConnections);
-
-/// <summary>A cluster at one moment.</summary>
-/// <param name="Source">Where the cluster was found.</param>
-/// <param name="Primary">The node that takes the writes; null when there is none.</param>
-/// <param name="Nodes">All nodes.</param>
-internal sealed record ClusterRecord(string Source, string? Primary, IReadOnlyList<NodeRecord> Nodes)
-{
-    /// <summary>Every node serves, and one of them is the primary.</summary>
-    public bool IsWell => Primary is not null && Nodes.All(node => node.IsServing);
-}

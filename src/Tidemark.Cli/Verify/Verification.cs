@@ -5,24 +5,6 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Verify;
 
-/// <summary>What a verification is to do.</summary>
-internal sealed record VerificationOptions(TimeSpan Duration, int Sessions, VerifyPolicy Policy, TimeSpan MaxStaleness);
-
-/// <summary>Who decides where reads go.</summary>
-internal enum VerifyPolicy
-{
-    Tidemark,
-
-    /// <summary>A replica drawn by chance for each read.</summary>
-    Random,
-
-    /// <summary>The replicas in turn.</summary>
-    RoundRobin,
-
-    /// <summary>Always the primary.</summary>
-    Primary,
-}
-
 /// <summary>Runs the checker's workload on a cluster, in a schema that is made for it and dropped.</summary>
 internal static class Verification
 {

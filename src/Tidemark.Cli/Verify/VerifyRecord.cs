@@ -35,18 +35,3 @@ internal sealed record VerifyRecord(
         ViolationsRecord.Of(report.Verdict), report.FailedReads, report.FailedWrites + report.UnknownWrites, report.Verdict.SilentLoss, doubleWrites,
         Math.Round(report.ReadLatency.P50Milliseconds, 3), Math.Round(report.ReadLatency.P99Milliseconds, 3), [.. report.Examples, .. report.Failures]);
 }
-
-/// <summary>Broken promises of each kind.</summary>
-internal sealed record ViolationsRecord(long ReadYourWrites, long MonotonicReads, long Prefix, long Staleness, long MonotonicWrites, long WritesFollowReads, long FailedWriteVisible)
-{
-    public long Total => ReadYourWrites + MonotonicReads + Prefix + Staleness + MonotonicWrites + WritesFollowReads + FailedWriteVisible;
-
-    public static ViolationsRecord Of(HistoryVerdict verdict) => new(
-        verdict.Count(ViolationKind.ReadYourWrites), verdict.Count(ViolationKind.MonotonicReads), verdict.Count(ViolationKind.Prefix), verdict.Count(ViolationKind.Staleness),
-        verdict.Count(ViolationKind.MonotonicWrites), verdict.Count(ViolationKind.WritesFollowReads), verdict.Count(ViolationKind.FailedWriteVisible));
-}
-
-/// <summary>How stale a replica was while the sessions ran, at most, by the primary's positions.</summary>
-/// <param name="P50Ms">At half of the looks it was no more.</param>
-/// <param name="MaxMs">It was never more.</param>
-internal sealed record LagRecord(double P50Ms, double MaxMs);

@@ -1,8 +1,5 @@
 namespace Tidemark.Testing;
 
-/// <summary>The farthest rank on one timeline, and the operation that it comes from.</summary>
-internal record struct Mark(long Rank, int Operation);
-
 /// <summary>
 /// What reads of a session must contain: the farthest mark on each timeline that is not contained in another mark's history already. One mark is the rule. There are
 /// several after a failover, until it is settled which of them history went on without. So its size does not depend on how many timelines there are.

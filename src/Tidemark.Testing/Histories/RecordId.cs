@@ -1,16 +1,5 @@
 namespace Tidemark.Testing;
 
-internal enum RecordKind
-{
-    Unknown,
-    Operation,
-    HandOver,
-    Commit,
-    Fork,
-    Loss,
-    Settlement,
-}
-
 /// <summary>Which record of a history: its kind, and its number among those of its kind in the order they were added, from 0.</summary>
 internal readonly record struct RecordId(RecordKind Kind, int Index)
 {

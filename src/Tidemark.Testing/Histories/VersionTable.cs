@@ -1,18 +1,5 @@
 namespace Tidemark.Testing;
 
-/// <summary>A committed version of a key, and its place in the tree of the WAL.</summary>
-internal struct CommittedVersion
-{
-    public long Rank;
-    public long Value;
-    public int Key;
-    public int Version;
-    public int Timeline;
-
-    /// <summary>The operation that wrote it.</summary>
-    public int Writer;
-}
-
 /// <summary>All committed versions, ordered by key, version and timeline. Immutable.</summary>
 internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts, WalTree tree)
 {

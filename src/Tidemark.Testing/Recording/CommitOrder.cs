@@ -63,12 +63,3 @@ public abstract class CommitOrder : IAsyncDisposable
     /// <exception cref="HistoryException">The WAL is not all there.</exception>
     internal abstract Task<RankedWal> ReadAsync(CancellationToken cancellationToken);
 }
-
-/// <summary>Commits with their places, and the forks between their timelines.</summary>
-internal sealed record RankedWal(IReadOnlyList<RankedWrite> Commits, IReadOnlyList<Fork> Forks);
-
-/// <summary>A row that a transaction wrote, and where the transaction's commit record begins.</summary>
-internal readonly record struct RankedWrite(NotedWrite Write, uint Timeline, ulong Position);
-
-/// <summary>A write as the table notes it in the WAL.</summary>
-internal readonly record struct NotedWrite(long Key, long Version, long Value);

@@ -84,8 +84,3 @@ public sealed record HistoryReport
         + $"{FailedReads} reads failed, {FailedWrites} writes refused, {UnknownWrites} unknown, {LostWrites} lost, {LossesReported} losses reported; "
         + $"violations: {(IsClean ? "none" : string.Join(", ", Violations.Select(v => $"{v.Key} {v.Value}")))}");
 }
-
-/// <summary>How long operations took.</summary>
-/// <param name="P50Milliseconds">Half took no longer.</param>
-/// <param name="P99Milliseconds">99 in 100 took no longer.</param>
-public sealed record HistoryLatency(double P50Milliseconds, double P99Milliseconds);

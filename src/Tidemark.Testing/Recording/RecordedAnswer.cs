@@ -5,9 +5,3 @@ namespace Tidemark.Testing;
 /// <param name="OnPrimary">Whether it was a primary, by its own word: <c>NOT pg_is_in_recovery()</c>.</param>
 /// <param name="Rows">The rows it showed, 1 to <see cref="HistoryBuilder.MaxKeysPerRead"/>.</param>
 public sealed record RecordedAnswer(string Server, bool OnPrimary, IReadOnlyList<Observation> Rows);
-
-/// <summary>What a client gives another so that its session can go on there.</summary>
-/// <param name="From">Who gave it.</param>
-/// <param name="GivenAt">When. What the client had received by then binds whoever takes it.</param>
-/// <param name="Token">The session's token as text; null where nothing was carried, as by a router that knows of none.</param>
-public sealed record RecordedHandOver(RecordedClient From, long GivenAt, string? Token);

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace Tidemark.Testing;
 
 /// <summary>
@@ -36,21 +34,3 @@ public static class HistoryPage
         writer.Flush();
     }
 }
-
-/// <summary>What a page tells beside the history and its verdict.</summary>
-public sealed record HistoryPageOptions
-{
-    /// <summary>The heading of the page.</summary>
-    public string Title { get; init; } = "A history and its verdict";
-
-    /// <summary>Facts in the order in which the page lists them, such as the shape of a simulated world.</summary>
-    public ImmutableArray<KeyValuePair<string, string>> Facts { get; init; } = [];
-
-    /// <summary>What happened to servers and processes, by the clock of the history.</summary>
-    public ImmutableArray<HistoryPageEvent> Events { get; init; } = [];
-}
-
-/// <summary>Something that happened while a history was recorded.</summary>
-/// <param name="At">When, by the clock of the history.</param>
-/// <param name="Text">What, in words.</param>
-public sealed record HistoryPageEvent(TimeSpan At, string Text);

@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tidemark.Testing;
 
@@ -177,8 +176,4 @@ internal sealed class SimulatedRead(
         session.Saw(node, onPrimary: node.Standing == NodeStanding.Primary, at, connection: null);
     }
 }
-
-/// <summary>Where a read moves to another node, a library with that fault planted starts over without its requirement.</summary>
-#pragma warning disable CA1032, CA1064 // Nobody else makes or catches it.
-internal sealed class RequirementDroppedException() : Exception("The read moves, and forgets what it must include.");
 #pragma warning restore CA1032, CA1064

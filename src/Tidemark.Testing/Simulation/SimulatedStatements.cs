@@ -2,28 +2,6 @@ using Npgsql;
 
 namespace Tidemark.Testing;
 
-/// <summary>What a read was answered: the rows, and where in history they stand in truth.</summary>
-internal sealed record ReadAnswer(SimulatedServer Server, bool OnPrimary, WalBranch Branch, Observation[] Rows, ulong ShownTo);
-
-/// <summary>What a commit was answered, with the positions that ride behind it.</summary>
-/// <param name="Branch">Where in history the commit stands in truth.</param>
-/// <param name="Commit">The commit.</param>
-/// <param name="Timeline">The timeline, as the server tells it.</param>
-/// <param name="Flushed">The flush position after the commit.</param>
-/// <param name="Inserted">The insert position after the commit.</param>
-/// <param name="Epoch">The server's run.</param>
-internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted, ServerEpoch Epoch);
-
-/// <summary>A write in a transaction that is still open.</summary>
-/// <param name="Server">Where.</param>
-/// <param name="Life">The life of the server in which it was made.</param>
-/// <param name="Key">The row.</param>
-/// <param name="Transaction">The transaction, as the server names it.</param>
-/// <param name="Timeline">The timeline, as the server tells it.</param>
-/// <param name="Inserted">The insert position after the statement.</param>
-/// <param name="Epoch">The server's run.</param>
-internal sealed record OpenWrite(SimulatedServer Server, int Life, int Key, string Transaction, uint Timeline, ulong Inserted, ServerEpoch Epoch);
-
 /// <summary>The statements that simulated servers know, as PostgreSQL runs them.</summary>
 internal static class SimulatedStatements
 {

@@ -71,32 +71,3 @@ public sealed record SimulationCampaignResult
     /// <summary>No seed found anything.</summary>
     public bool IsClean => FailingSeedCount == 0;
 }
-
-/// <summary>What a seed found, by its first finding.</summary>
-/// <param name="Seed">The seed.</param>
-/// <param name="Finding">What kind of thing it found.</param>
-/// <param name="Text">The first violation or invariant, in words.</param>
-public sealed record FailingSeed(int Seed, SimulationFinding Finding, string Text)
-{
-    /// <inheritdoc/>
-    public override string ToString() => $"seed {Seed}: {Text}";
-}
-
-/// <summary>What a seed can find.</summary>
-public enum SimulationFinding
-{
-    /// <summary>The checker found a broken promise.</summary>
-    Violation,
-
-    /// <summary>An invariant of the library broke: a wait without end, a lease that did not come back.</summary>
-    BrokenInvariant,
-
-    /// <summary>What happened contradicts itself, so that it cannot be judged (<see cref="HistoryException"/>).</summary>
-    Contradiction,
-
-    /// <summary>The same seed gave another run the second time.</summary>
-    AnotherRun,
-
-    /// <summary>The simulation itself ended with an error.</summary>
-    Error,
-}

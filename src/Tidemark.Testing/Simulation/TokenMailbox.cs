@@ -1,12 +1,5 @@
 namespace Tidemark.Testing;
 
-/// <summary>A token on its way from one user to another, and what the one who gives it had received by then.</summary>
-internal sealed record GivenToken(string Text, int From, long ExportedAt, TruePlace Place)
-{
-    /// <summary>The session was told of a loss.</summary>
-    public bool IsTold { get; init; }
-}
-
 /// <summary>Tokens that sessions handed on and nobody has taken yet.</summary>
 internal sealed class TokenMailbox
 {

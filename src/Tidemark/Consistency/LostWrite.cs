@@ -32,38 +32,3 @@ public sealed record LostWrite(Place? Place, bool IsCertain, bool WasWritten, st
     private static string Between(uint from, uint to) =>
         $"history went on from timeline {from} to {to} before its position was learned";
 }
-
-/// <summary>Says that a session lost something; see <see cref="TidemarkDataSource.WriteLost"/>.</summary>
-/// <param name="lost">What was lost.</param>
-public sealed class WriteLostEventArgs(LostWrite lost) : EventArgs
-{
-    /// <summary>What was lost.</summary>
-    public LostWrite Lost { get; } = lost;
-}
-
-/// <summary>Thrown by a read, a write or a capture before it is sent, where <see cref="TidemarkOptions.ThrowOnLostWrite"/> asks for it, once for each loss.</summary>
-public sealed class LostWriteException : Exception
-{
-    /// <summary>An exception without a loss.</summary>
-    public LostWriteException()
-    {
-    }
-
-    /// <summary>An exception without a loss.</summary>
-    public LostWriteException(string message)
-        : base(message)
-    {
-    }
-
-    /// <summary>An exception without a loss.</summary>
-    public LostWriteException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-
-    internal LostWriteException(LostWrite lost)
-        : base(lost.ToString()) => Lost = lost;
-
-    /// <summary>What was lost.</summary>
-    public LostWrite? Lost { get; }
-}

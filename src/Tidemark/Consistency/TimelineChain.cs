@@ -3,36 +3,6 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>Where one timeline was left for the next. Known exactly, or bracketed by what probes saw before and after.</summary>
-/// <param name="Parent">The timeline that was left.</param>
-/// <param name="Child">The timeline that history went on with.</param>
-/// <param name="AtLeast">Everything on the parent up to here is part of the child's history.</param>
-/// <param name="AtMost">Nothing on the parent beyond here is.</param>
-internal readonly record struct Fork(uint Parent, uint Child, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost);
-
-/// <summary>
-/// A crash of the primary on its timeline: acknowledged commits that were not flushed are gone, and later WAL passes their positions.
-/// </summary>
-/// <param name="Timeline">The timeline it happened on.</param>
-/// <param name="AtLeast">Everything up to here was flushed, and survived.</param>
-/// <param name="AtMost">Where the primary stood when it was first seen again.</param>
-/// <param name="Incarnation">The number of the primary's life that began with it, as this process counts.</param>
-/// <param name="IsRollback">The primary was back before what it had flushed: replicas may have shown what is gone.</param>
-internal readonly record struct Crash(uint Timeline, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost, int Incarnation, bool IsRollback);
-
-/// <summary>What became of a place in history.</summary>
-internal enum PlaceFate
-{
-    /// <summary>It is part of the current history.</summary>
-    Holds,
-
-    /// <summary>It lies where it cannot be told whether history contains it.</summary>
-    MayBeLost,
-
-    /// <summary>History went on without it.</summary>
-    Lost,
-}
-
 /// <summary>The way from the timelines of the past to the current one. Immutable; judging is pure.</summary>
 internal sealed class TimelineChain
 {
@@ -149,14 +119,4 @@ internal sealed class TimelineChain
         position <= atLeast ? PlaceFate.Holds : position > atMost ? PlaceFate.Lost : PlaceFate.MayBeLost;
 
     private static PlaceFate Worse(PlaceFate one, PlaceFate other) => one > other ? one : other;
-}
-
-/// <summary>A place, and the primary's life in which this process learned it.</summary>
-/// <param name="Place">The place.</param>
-/// <param name="Incarnation">The life, as this process counts crashes.</param>
-/// <param name="CameIn">Of a place from another process: the life that was current when it came.</param>
-internal readonly record struct Stamp(Place Place, int Incarnation, int CameIn = 0)
-{
-    /// <summary>The place came from another process.</summary>
-    public const int Unknown = -1;
 }

@@ -1,8 +1,5 @@
 namespace Tidemark;
 
-/// <summary>Asks one node. A failure is an answer too: the task never faults, and ends soon after the token is cancelled.</summary>
-internal delegate Task<ProbeAnswer> AskNode(int index, CancellationToken cancellationToken);
-
 /// <summary>Sends the probes of one node by calling a delegate: for simulations, and tests without servers.</summary>
 /// <param name="ask">Asks the node.</param>
 /// <param name="index">The node.</param>

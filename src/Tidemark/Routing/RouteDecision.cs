@@ -147,9 +147,3 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>Whether they differ in choice or snapshot.</summary>
     public static bool operator !=(RouteDecision left, RouteDecision right) => !left.Equals(right);
 }
-
-/// <summary>A node that did not get a statement, and why.</summary>
-/// <param name="Node">The name of the node.</param>
-/// <param name="Reason">Why not.</param>
-/// <param name="Detail">Why not, in words and with figures.</param>
-public sealed record NodeRejection(string Node, RejectionReason Reason, string Detail);

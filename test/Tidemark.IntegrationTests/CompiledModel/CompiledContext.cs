@@ -33,21 +33,3 @@ internal sealed class CompiledContext(DbContextOptions options) : DbContext(opti
         });
     }
 }
-
-/// <summary>Read from the primary.</summary>
-internal sealed class Secret
-{
-    public int Id { get; set; }
-}
-
-/// <summary>Read from whatever misses little.</summary>
-internal sealed class Story
-{
-    public int Id { get; set; }
-}
-
-/// <summary>No rule.</summary>
-internal sealed class Chapter
-{
-    public int Id { get; set; }
-}

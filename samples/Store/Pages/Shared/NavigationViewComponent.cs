@@ -4,9 +4,6 @@ using Store.Data;
 
 namespace Store.Pages.Shared;
 
-/// <summary>What the header counts for the user who is signed in.</summary>
-public sealed record Counts(int Wishes, int Unread);
-
 /// <summary>The header: where to go, and what waits there.</summary>
 public sealed class NavigationViewComponent(StoreContext db) : ViewComponent
 {

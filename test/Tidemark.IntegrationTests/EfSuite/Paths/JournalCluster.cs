@@ -91,25 +91,3 @@ public class JournalCluster : IAsyncLifetime
         return builder.Build();
     }
 }
-
-/// <summary>A primary alone.</summary>
-public sealed class JournalOnOneNode : JournalCluster
-{
-    protected override int Replicas => 0;
-}
-
-/// <summary>One of the two replicas was killed a moment ago.</summary>
-public sealed class JournalWithAReplicaDown : JournalCluster
-{
-    protected override Task BreakAsync() => Cluster["pg-3"].KillAsync(Stop);
-}
-
-/// <summary>The primary was killed a moment ago; plain EF Core reads from a replica.</summary>
-public sealed class JournalWithThePrimaryDown : JournalCluster
-{
-    protected override Task BreakAsync()
-    {
-        PlainNode = Cluster["pg-2"];
-        return Cluster.Primary.KillAsync(Stop);
-    }
-}

@@ -73,31 +73,3 @@ public abstract class PathTests(JournalCluster shared)
         return await path.WalkAsync(run);
     }
 }
-
-public sealed class PathsOnOneNodeTests(JournalOnOneNode shared) : PathTests(shared), IClassFixture<JournalOnOneNode>
-{
-    [Theory]
-    [MemberData(nameof(Ways))]
-    public Task Every_path_goes_through_on_one_node(string path, bool sync) => WalkAsync(path, sync);
-}
-
-public sealed class PathsWithReplicasTests(JournalCluster shared) : PathTests(shared), IClassFixture<JournalCluster>
-{
-    [Theory]
-    [MemberData(nameof(Ways))]
-    public Task Every_path_goes_through_with_two_replicas(string path, bool sync) => WalkAsync(path, sync);
-}
-
-public sealed class PathsWithAReplicaDownTests(JournalWithAReplicaDown shared) : PathTests(shared), IClassFixture<JournalWithAReplicaDown>
-{
-    [Theory]
-    [MemberData(nameof(Ways))]
-    public Task Every_path_goes_through_with_a_replica_down(string path, bool sync) => WalkAsync(path, sync);
-}
-
-public sealed class PathsWithThePrimaryDownTests(JournalWithThePrimaryDown shared) : PathTests(shared), IClassFixture<JournalWithThePrimaryDown>
-{
-    [Theory]
-    [MemberData(nameof(Ways))]
-    public Task Without_a_primary_reads_go_through_and_all_else_is_refused_at_once(string path, bool sync) => WalkAsync(path, sync);
-}

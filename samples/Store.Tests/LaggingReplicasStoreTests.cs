@@ -1,0 +1,37 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Store;
+
+/// <summary>The third way: a cluster whose replicas show each commit 200 ms after it was made.</summary>
+public sealed class LaggingReplicasStoreTests(Servers servers) : StoreTests(user: 3)
+{
+    [Fact]
+    public async Task Without_the_session_in_its_cookie_a_page_is_stale()
+    {
+        using var visitor = Visit(refusesSession: true);
+        await visitor.SignInAsync(user: 4);
+
+        // A page may take longer than the replicas do, but hardly each of them.
+        var isStale = false;
+        for (var product = 100; product < 120 && !isStale; product++)
+            isStale = !(await visitor.PostAsync("/wishlist?handler=Add", ("product", $"{product}"))).ShowsWish(product);
+        isStale.ShouldBeTrue();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await DelayAsync(TimeSpan.Zero);
+    }
+
+    private protected override async Task<StoreApplication> OpenAsync()
+    {
+        await DelayAsync(TimeSpan.FromMilliseconds(200));
+        return new StoreApplication(servers.Cluster.Nodes);
+    }
+
+    private async Task DelayAsync(TimeSpan delay)
+    {
+        foreach (var replica in servers.Cluster.Replicas) await replica.DelayReplayAsync(delay, TestContext.Current.CancellationToken);
+    }
+}

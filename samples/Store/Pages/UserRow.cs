@@ -1,0 +1,3 @@
+namespace Store.Pages;
+
+public sealed record UserRow(int Id, string Name);

@@ -1,0 +1,3 @@
+namespace Tidemark.Cli.Doctor;
+
+internal sealed record EnumType(string Name, long Oid, IReadOnlyList<string> Labels);

@@ -1,0 +1,3 @@
+namespace Tidemark.Cli.Doctor;
+
+internal sealed record IdentityFacts(string SystemIdentifier);

@@ -1,0 +1,3 @@
+namespace Tidemark.Cli.Doctor;
+
+internal sealed record PreparedTransaction(string Gid, string Owner, double Seconds);

@@ -1,0 +1,3 @@
+namespace Tidemark.Cli.Doctor;
+
+internal sealed record Receiver(string? Status, int? ReceivedTimeline, string? SlotName, string? Application, string? SenderHost, int? SenderPort);

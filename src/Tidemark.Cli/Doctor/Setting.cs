@@ -1,0 +1,3 @@
+namespace Tidemark.Cli.Doctor;
+
+internal sealed record Setting(string Value, string? Unit, string? Source);

@@ -1,0 +1,3 @@
+namespace Tidemark.Testing;
+
+internal readonly record struct LossRecord(int Client, long Time);

@@ -1,0 +1,8 @@
+namespace Tidemark.Testing;
+
+internal enum OperationKind : byte
+{
+    Write,
+    ReplicaRead,
+    PrimaryRead,
+}

@@ -1,0 +1,6 @@
+using NpgsqlTypes;
+
+namespace Tidemark;
+
+/// <summary>A position that a replica had replayed, and the monotonic time when that had arrived here.</summary>
+internal readonly record struct ReplayedBy(NpgsqlLogSequenceNumber Position, long At);

@@ -1,0 +1,3 @@
+namespace Tidemark;
+
+internal sealed class CashPayment : Payment;

@@ -1,0 +1,11 @@
+namespace Tidemark.EfSuite;
+
+/// <summary>A row of a view; it has no key.</summary>
+internal sealed class CustomerTotal
+{
+    public required string CustomerId { get; set; }
+
+    public long Orders { get; set; }
+
+    public decimal Freight { get; set; }
+}

@@ -1,0 +1,29 @@
+namespace Tidemark.EfSuite;
+
+/// <summary>Deleted orders are filtered out by the model.</summary>
+internal sealed class Order
+{
+    public int Id { get; set; }
+
+    public required string CustomerId { get; set; }
+
+    public Customer Customer { get; set; } = null!;
+
+    public int? EmployeeId { get; set; }
+
+    public Employee? Employee { get; set; }
+
+    public DateTime PlacedAt { get; set; }
+
+    public DateTime? ShippedAt { get; set; }
+
+    public decimal Freight { get; set; }
+
+    public OrderStatus Status { get; set; }
+
+    public bool IsDeleted { get; set; }
+
+    public List<OrderLine> Lines { get; } = [];
+
+    public List<Payment> Payments { get; } = [];
+}

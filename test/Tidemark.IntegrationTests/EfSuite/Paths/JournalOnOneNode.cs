@@ -1,0 +1,7 @@
+namespace Tidemark.EfSuite;
+
+/// <summary>A primary alone.</summary>
+public sealed class JournalOnOneNode : JournalCluster
+{
+    protected override int Replicas => 0;
+}

@@ -1,0 +1,11 @@
+namespace Tidemark.EfSuite;
+
+/// <summary>The primary was killed a moment ago; plain EF Core reads from a replica.</summary>
+public sealed class JournalWithThePrimaryDown : JournalCluster
+{
+    protected override Task BreakAsync()
+    {
+        PlainNode = Cluster["pg-2"];
+        return Cluster.Primary.KillAsync(Stop);
+    }
+}

@@ -1,0 +1,9 @@
+namespace Tidemark.EfSuite;
+
+/// <summary>A row of a view; it has no key.</summary>
+internal sealed class NoteLength
+{
+    public required string Text { get; set; }
+
+    public int Length { get; set; }
+}

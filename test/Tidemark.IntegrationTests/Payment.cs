@@ -1,0 +1,6 @@
+namespace Tidemark;
+
+internal abstract class Payment
+{
+    public int Id { get; init; }
+}

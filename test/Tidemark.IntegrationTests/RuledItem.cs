@@ -1,0 +1,6 @@
+namespace Tidemark;
+
+internal sealed class RuledItem
+{
+    public required string Name { get; init; }
+}

@@ -1,0 +1,8 @@
+namespace Tidemark.Mutations;
+
+internal enum MutantOutcome
+{
+    Killed,
+    Survived,
+    NotCompiled,
+}
