@@ -61,5 +61,5 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
         NoteSeen(decision, session);
     }
 
-    private static Stamp StampOf(NodeState node) => new(new Place(node.Timeline, node.Position), node.Incarnation);
+    private static Stamp StampOf(NodeState node) => new(new Place(node.Timeline, node.Lsn), node.Incarnation);
 }

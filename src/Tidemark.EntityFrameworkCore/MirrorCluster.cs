@@ -30,8 +30,8 @@ internal static class MirrorCluster
         Timeline = 1,
         SeesTimeline = true,
         IsInRecovery = isReplica,
-        Position = isReplica && isBehind ? Behind : Present,
-        InsertPosition = isReplica ? default : Present,
+        Lsn = isReplica && isBehind ? Behind : Present,
+        InsertLsn = isReplica ? default : Present,
     };
 
     // How old a replica is must not depend on how long a test takes.

@@ -65,7 +65,7 @@ public sealed class KeptCluster
         var nodes = await Task.WhenAll(_state.Nodes.Select(node => NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken)))
             .ConfigureAwait(false);
         var primary = nodes.First(node => node.Name == _state.Primary);
-        return [.. nodes.Select(node => node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Position is { } end && node.Position is { } at
+        return [.. nodes.Select(node => node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end && node.Lsn is { } at
             ? node with { LagBytes = (ulong)end > (ulong)at ? (long)((ulong)end - (ulong)at) : 0 }
             // A node whose history parted from the primary's streams too, up to where they part, and then for ever nothing.
             : node with { IsStreaming = node.IsStreaming && (node.Follows != primary.Name || node.Timeline == primary.Timeline) })];

@@ -110,11 +110,11 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <exception cref="LocalClusterException">One has not after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
     {
-        var position = await _primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
+        var lsn = await _primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var replica in RunningFollowers())
         {
             if (!await replica.Replication.IsPausedAsync(cancellationToken).ConfigureAwait(false))
-                await replica.WaitForReplayAsync(position, cancellationToken).ConfigureAwait(false);
+                await replica.WaitForReplayAsync(lsn, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -192,12 +192,12 @@ public sealed class LocalNode
     /// <inheritdoc/>
     public override string ToString() => $"{Name} at 127.0.0.1:{Port}";
 
-    internal async Task WaitForReplayAsync(NpgsqlLogSequenceNumber position, CancellationToken cancellationToken)
+    internal async Task WaitForReplayAsync(NpgsqlLogSequenceNumber lsn, CancellationToken cancellationToken)
     {
         if (this == _cluster.Primary)
             return;
-        await _server.WaitAsync($"replay {position}", async () =>
-            await Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= position, cancellationToken).ConfigureAwait(false);
+        await _server.WaitAsync($"replay {lsn}", async () =>
+            await Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= lsn, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Makes a replica of the present primary of this node, whatever it has.</summary>

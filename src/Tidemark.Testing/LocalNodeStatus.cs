@@ -42,7 +42,7 @@ public sealed record LocalNodeStatus
     public int? Timeline { get; init; }
 
     /// <summary>The position flushed by a primary, or replayed by a replica; null without an answer.</summary>
-    public NpgsqlLogSequenceNumber? Position { get; init; }
+    public NpgsqlLogSequenceNumber? Lsn { get; init; }
 
     /// <summary>Bytes between the primary's position and the replica's; null where the two cannot be compared.</summary>
     public long? LagBytes { get; init; }

@@ -72,7 +72,7 @@ internal static class NodeQuestion
         {
             Answers = true,
             Role = isReplica ? LocalNodeRole.Replica : known.Name == state.Primary ? LocalNodeRole.Primary : LocalNodeRole.OldPrimary,
-            Position = answer.IsDBNull(1) ? null : answer.GetFieldValue<NpgsqlLogSequenceNumber>(1),
+            Lsn = answer.IsDBNull(1) ? null : answer.GetFieldValue<NpgsqlLogSequenceNumber>(1),
             Timeline = answer.IsDBNull(2) ? null : answer.GetInt32(2),
             Follows = isReplica ? streamsFrom ?? known.Follows : null,
             IsStreaming = isReplica && sender is not null,

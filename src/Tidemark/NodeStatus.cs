@@ -7,6 +7,6 @@ namespace Tidemark;
 /// <param name="Role">What it was found to be.</param>
 /// <param name="IsServing">It belongs to the cluster and answered its last probe.</param>
 /// <param name="Timeline">The timeline it writes or follows; 0 when unknown.</param>
-/// <param name="Position">On the primary the flush position, on a replica what it has replayed, as last seen.</param>
+/// <param name="Lsn">On the primary the flush position, on a replica what it has replayed, as last seen.</param>
 /// <param name="Problem">Why it serves nothing; <see langword="null"/> when it does.</param>
-public sealed record NodeStatus(string Name, NodeRole Role, bool IsServing, uint Timeline, NpgsqlLogSequenceNumber Position, string? Problem);
+public sealed record NodeStatus(string Name, NodeRole Role, bool IsServing, uint Timeline, NpgsqlLogSequenceNumber Lsn, string? Problem);

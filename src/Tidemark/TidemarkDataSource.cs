@@ -403,7 +403,7 @@ public sealed class TidemarkDataSource : DbDataSource
     private static NodeStatus StatusOf(NodeState node, ClusterSnapshot snapshot)
     {
         var isServing = node.Standing is NodeStanding.Primary or NodeStanding.Replica;
-        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Position, isServing ? null : Router.WhyRefused(node, snapshot));
+        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Lsn, isServing ? null : Router.WhyRefused(node, snapshot));
     }
 
     /// <summary>What surrounds a call: the session, and what its reads ask for.</summary>

@@ -74,7 +74,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await using var source = await ConnectAsync(await MakeTableAsync());
         await WriteAndNoteAsync(source, "in a session", "served");
         await shared.Cluster.WaitForReplayAsync(Stop);
-        await StoreCluster.UntilAsync(source, nodes => nodes["pg-2"].Position >= nodes["pg-1"].Position);
+        await StoreCluster.UntilAsync(source, nodes => nodes["pg-2"].Lsn >= nodes["pg-1"].Lsn);
         using var session = source.BeginSession();
         await source.RequireAsync("served", Stop);
 

@@ -121,9 +121,9 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     public async Task An_idle_cluster_stays_at_one_position()
     {
         await _cluster.WaitForReplayAsync(Stop);
-        var position = await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
+        var lsn = await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
         await _cluster.WaitForReplayAsync(Stop);
-        (await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(position);
+        (await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(lsn);
     }
 
     [Fact]

@@ -193,8 +193,8 @@ public sealed class LostWriteTests : IAsyncLifetime
         await using var reader1 = reader;
         using var session = reader.Source.BeginSession();
         await WriteAsync(reader.Source, "SaveChanges in a transaction", "alive");
-        session.Written.ShouldNotBeNull().Position.ShouldBeLessThan(dead);
-        await Cluster["pg-4"].UntilAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", at => at >= session.Written.Value.Position);
+        session.Written.ShouldNotBeNull().Lsn.ShouldBeLessThan(dead);
+        await Cluster["pg-4"].UntilAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", at => at >= session.Written.Value.Lsn);
         for (var i = 0; i < 50; i++)
         {
             var (count, port) = await reader.Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'alive'");

@@ -31,7 +31,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var delayed = await DelayedAsync(replica);
         await using var connection = await OpenAsync(Primary);
         var before = await replica.CountAsync("items");
-        var position = how switch
+        var lsn = how switch
         {
             "inside the transaction" => await InTransactionAsync(connection),
             "behind one Sync" => await InBatchAsync(connection, syncBetween: false),
@@ -39,7 +39,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             _ => await ScalarAsync(connection, "WITH written AS (INSERT INTO items (name) VALUES ('positioned') RETURNING pg_current_wal_insert_lsn() AS at) SELECT at FROM written"),
         };
 
-        await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", replayed => replayed >= position);
+        await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", replayed => replayed >= lsn);
         (await replica.CountAsync("items")).ShouldBe(before);
         (await Primary.CountAsync("items")).ShouldBe(before + 1);
     }
@@ -52,16 +52,16 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var delayed = await DelayedAsync(replica);
         await using var connection = await OpenAsync(Primary);
         var before = await replica.CountAsync("items");
-        var position = await InBatchAsync(connection, syncBetween: true);
+        var lsn = await InBatchAsync(connection, syncBetween: true);
         var reached = await ScalarAsync(connection, "SELECT pg_current_wal_flush_lsn()");
 
         // It has received the commit, and waits before it.
         await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= reached);
-        (await replica.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()")).ShouldBeLessThan(position);
+        (await replica.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()")).ShouldBeLessThan(lsn);
         (await replica.CountAsync("items")).ShouldBe(before);
 
         await replica.DelayReplayAsync(TimeSpan.Zero, Stop);
-        await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", replayed => replayed >= position);
+        await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", replayed => replayed >= lsn);
         (await replica.CountAsync("items")).ShouldBe(before + 1);
     }
 
@@ -78,7 +78,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
 
         // Both have everything up to the commit record, and the monitor knows.
         foreach (var replica in shared.Cluster.Replicas)
-            await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= place.Position);
+            await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= place.Lsn);
         foreach (var index in (int[])[1, 2]) await shared.Source.Cluster.Monitor.SampleAsync(index, Stop);
         (await context.Items.AsNoTracking().CountAsync(i => i.Name == "right before", Stop)).ShouldBe(2);
         (await shared.Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'right before'")).Value.ShouldBe(2);
@@ -154,7 +154,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             token = await shared.Source.CaptureTokenAsync(Stop);
         }
 
-        token.Seen.ShouldNotBeNull().Position.ShouldBeGreaterThan(await Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
+        token.Seen.ShouldNotBeNull().Lsn.ShouldBeGreaterThan(await Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
         using var session = shared.Source.BeginSession(token);
         var watch = Stopwatch.StartNew();
         (await shared.Source.ReadAsync<int>("1")).Port.ShouldBe(Primary.Port);
@@ -243,9 +243,9 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     {
         await using var transaction = await connection.BeginTransactionAsync(Stop);
         await ScalarAsync(connection, $"{Insert} RETURNING pg_current_wal_insert_lsn()");
-        var position = await ScalarAsync(connection, Position);
+        var lsn = await ScalarAsync(connection, Position);
         await transaction.CommitAsync(Stop);
-        return position;
+        return lsn;
     }
 
     private static async Task<NpgsqlLogSequenceNumber> InBatchAsync(NpgsqlConnection connection, bool syncBetween)

@@ -40,7 +40,7 @@ public sealed class ServerLifeTests : IAsyncLifetime
         await source.Cluster.Monitor.SampleAsync(1, Stop);
         (await ReadAsync(source, id)).ShouldBe(("v5", replica.Port));
 
-        var (start, position) = (await StartTimeAsync(replica), await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed));
+        var (start, lsn) = (await StartTimeAsync(replica), await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed));
         await replica.DelayReplayAsync(TimeSpan.FromMinutes(10), Stop);
         if (crash == "one backend") await KillOneBackendAsync(replica);
         else
@@ -51,7 +51,7 @@ public sealed class ServerLifeTests : IAsyncLifetime
 
         // What the pools had is dead; without it the first reads are the ones on connections that are younger than the last probe.
         if (monitor == "a slow monitor") source.Cluster.Clear();
-        (await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(position);
+        (await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(lsn);
         (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
         if (crash == "one backend") (await StartTimeAsync(replica)).ShouldBe(start);
 

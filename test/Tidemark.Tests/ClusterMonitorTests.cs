@@ -78,7 +78,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _monitor.Snapshot.Nodes[2].Standing.ShouldBe(NodeStanding.Unreachable);
 
         _nodes.Answer(2, Replica(position: 90));
-        await WaitFor(snapshot => snapshot.Nodes[2].Position == At(90));
+        await WaitFor(snapshot => snapshot.Nodes[2].Lsn == At(90));
     }
 
     [Fact(Timeout = Patience)]
@@ -94,7 +94,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         sample.IsCompleted.ShouldBeFalse("the probe under way was sent before the call");
 
         _nodes.Answer(0, Primary(position: 300));
-        (await sample).Position.ShouldBe(At(300));
+        (await sample).Lsn.ShouldBe(At(300));
     }
 
     [Fact(Timeout = Patience)]
@@ -105,7 +105,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await WaitUntilAsked(0, times: 2);
         _nodes.Answer(0, Primary(position: 200));
 
-        (await sample).Position.ShouldBe(At(200));
+        (await sample).Lsn.ShouldBe(At(200));
         _nodes.TimesAsked(1).ShouldBe(1);
     }
 
@@ -121,7 +121,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await WaitUntilAsked(0, times: 3);
         _nodes.Answer(0, Primary(position: 300));
 
-        (await Task.WhenAll(others)).ShouldAllBe(state => state.Position == At(300));
+        (await Task.WhenAll(others)).ShouldAllBe(state => state.Lsn == At(300));
         _nodes.TimesAsked(0).ShouldBe(3);
     }
 
@@ -152,7 +152,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await Should.ThrowAsync<OperationCanceledException>(impatient);
 
         _nodes.AnswerAlways(0, Primary(position: 300));
-        (await patient).Position.ShouldBe(At(300));
+        (await patient).Lsn.ShouldBe(At(300));
     }
 
     [Fact(Timeout = Patience)]
@@ -253,7 +253,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await monitor.FirstRoundAsync(Cancelled);
 
         _nodes.AnswerAlways(0, Primary(position: 300));
-        (await monitor.SampleAsync(0, Cancelled)).Position.ShouldBe(At(300));
+        (await monitor.SampleAsync(0, Cancelled)).Lsn.ShouldBe(At(300));
     }
 
     [Fact(Timeout = Patience)]

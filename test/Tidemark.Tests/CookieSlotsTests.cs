@@ -197,7 +197,7 @@ public sealed class CookieSlotsTests
 
         public CookieChange Change { get; private set; }
 
-        private ulong Merged => _slots.Tokens.Select(t => (ulong)t.Written!.Value.Position).Append(0UL).Max();
+        private ulong Merged => _slots.Tokens.Select(t => (ulong)t.Written!.Value.Lsn).Append(0UL).Max();
 
         public void Write(ulong position) => Written = position;
 

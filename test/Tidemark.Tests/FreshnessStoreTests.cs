@@ -38,7 +38,7 @@ public sealed class FreshnessStoreTests
                 var key = random.Next(last.Length);
                 var noted = (ulong)random.Next(1, 1_000_000);
                 await store.AdvanceAsync($"key {key}", Token(noted), stop);
-                var found = (await store.FindAsync($"key {key}", stop))!.Written!.Value.Position;
+                var found = (await store.FindAsync($"key {key}", stop))!.Written!.Value.Lsn;
                 ((ulong)found).ShouldBeGreaterThanOrEqualTo(Math.Max(noted, last[key]));
                 last[key] = (ulong)found;
             }
@@ -133,7 +133,7 @@ public sealed class FreshnessStoreTests
     [InlineData(10_000_001)]
     public void A_limit_out_of_bounds_is_refused(int maxKeys) => Should.Throw<ArgumentOutOfRangeException>(() => new InMemoryFreshnessStore(maxKeys));
 
-    private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) => (ulong?)(await store.FindAsync(key, Stop))?.Written?.Position;
+    private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) => (ulong?)(await store.FindAsync(key, Stop))?.Written?.Lsn;
 
     private static CausalToken Token(ulong? position, uint timeline = 1, ulong cluster = 1) => new(
         cluster, position is { } p ? new Place(timeline, new NpgsqlLogSequenceNumber(p)) : null, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);

@@ -63,7 +63,7 @@ public sealed class HiddenKnowledgeTests
     [Fact]
     public void A_replica_on_another_timeline_or_within_what_was_inserted_has_not_diverged()
     {
-        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertPosition = At(130) }, sentAt: 20).Standings()[1].ShouldBe(NodeStanding.Replica);
+        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertLsn = At(130) }, sentAt: 20).Standings()[1].ShouldBe(NodeStanding.Replica);
         Of(Primary(100, timeline: 2), Replica(130)).Then(0, Primary(120, timeline: 2), sentAt: 20).Standings()[1].ShouldNotBe(NodeStanding.Diverged);
     }
 
@@ -104,7 +104,7 @@ public sealed class HiddenKnowledgeTests
     public void Hidden_positions_are_never_taken_for_positions()
     {
         var hidden = Primary(0) with { HidesPositions = true };
-        var snapshot = Of(hidden, Replica(100) with { HidesPositions = true, Position = default });
+        var snapshot = Of(hidden, Replica(100) with { HidesPositions = true, Lsn = default });
 
         snapshot.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Replica]);
         snapshot.History.Count.ShouldBe(0);

@@ -75,7 +75,7 @@ public sealed class LostPlacesTests : SessionTestBase
     public void A_place_that_may_have_survived_a_crash_never_moves_back()
     {
         // Another process wrote it after the crash. This process has only seen what was flushed by then.
-        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertPosition = At(120) });
+        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
         Session.Resume(Place(115));
 
         Session.Validate(crashed).ShouldNotBeNull().IsCertain.ShouldBeFalse();

@@ -67,7 +67,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Standing == NodeStanding.Unreachable);
 
         _nodes[1].Answer(Replica(position: 77), readAt);
-        await WaitUntil(() => _monitor.Snapshot.Nodes[1].Position == At(77));
+        await WaitUntil(() => _monitor.Snapshot.Nodes[1].Lsn == At(77));
     }
 
     [Fact(Timeout = Patience)]
@@ -84,7 +84,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         await WaitUntil(() => _nodes[0].TimesAsked == 3);
         _nodes[0].Answer(Primary(position: 300));
 
-        (await Task.WhenAll(others)).ShouldAllBe(state => state.Position == At(300));
+        (await Task.WhenAll(others)).ShouldAllBe(state => state.Lsn == At(300));
         _nodes[0].TimesAsked.ShouldBe(3);
     }
 

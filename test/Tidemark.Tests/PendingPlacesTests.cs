@@ -188,7 +188,7 @@ public sealed class PendingPlacesTests : SessionTestBase
     public void An_open_reader_whose_replica_was_promoted_ends_with_all_that_is_inserted_there()
     {
         Session.BeginSight(Cluster.Nodes[1], onPrimary: false, connection: null);
-        var after = Cluster.Then(0, Silence).Then(1, Primary(300, timeline: 2) with { InsertPosition = At(400) });
+        var after = Cluster.Then(0, Silence).Then(1, Primary(300, timeline: 2) with { InsertLsn = At(400) });
         Session.Validate(after);
         Session.EndSight(Cluster.Nodes[1], onPrimary: false);
 

@@ -95,7 +95,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
         public ValueTask<Trip?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var server = test._answers[_node];
-            var check = new CheckAnswer(server.IsInRecovery, server.Position, server.Timeline, 0, Ours, server.Epoch);
+            var check = new CheckAnswer(server.IsInRecovery, server.Lsn, server.Timeline, 0, Ours, server.Epoch);
             if (proof?.Take(_connection, check, sentAt: 0) == false) return ValueTask.FromResult<Trip?>(null);
             LostWhenSent = test._lost.Count;
             return ValueTask.FromResult<Trip?>(this);

@@ -13,9 +13,9 @@ public sealed class SampledPositionTests
     {
         var after = With(Shown(150));
 
-        after.Nodes[1].Position.ShouldBe(At(150));
+        after.Nodes[1].Lsn.ShouldBe(At(150));
         After(Shown(150)).ShouldBeFalse("there is nothing to ask");
-        With(Shown(90)).Nodes[1].Position.ShouldBe(At(100));
+        With(Shown(90)).Nodes[1].Lsn.ShouldBe(At(100));
     }
 
     [Fact]
@@ -24,7 +24,7 @@ public sealed class SampledPositionTests
         var sample = new SampledPosition(Run(1), Ours, IsInRecovery: false, 1, At(300), At(310), SentAt: 5_000);
         var after = SnapshotRules.With(Cluster, 0, sample, 9, receivedAt: 9_000, TimeSpan.TicksPerSecond, out _);
 
-        (after.Primary!.Position, after.Primary.InsertPosition).ShouldBe((At(300), At(310)));
+        (after.Primary!.Lsn, after.Primary.InsertLsn).ShouldBe((At(300), At(310)));
         after.Then(1, Replica(300), sentAt: 10_000).Nodes[1].CompleteAsOf.ShouldBe(5_000);
     }
 
@@ -34,7 +34,7 @@ public sealed class SampledPositionTests
         var foreign = Shown(150) with { Epoch = Run(2) };
         var after = SnapshotRules.With(Cluster, 1, foreign, 9, 0, TimeSpan.TicksPerSecond, out var isNews);
 
-        (after.Nodes[1].Position, isNews).ShouldBe((At(100), true));
+        (after.Nodes[1].Lsn, isNews).ShouldBe((At(100), true));
         SnapshotRules.With(after, 1, foreign, 9, 0, TimeSpan.TicksPerSecond, out isNews);
         isNews.ShouldBeFalse();
     }
@@ -44,7 +44,7 @@ public sealed class SampledPositionTests
     {
         After(Shown(150) with { IsInRecovery = false }).ShouldBeTrue();
         After(Shown(150) with { Timeline = 2 }).ShouldBeTrue();
-        With(Shown(150) with { Timeline = 2 }).Nodes[1].Position.ShouldBe(At(100));
+        With(Shown(150) with { Timeline = 2 }).Nodes[1].Lsn.ShouldBe(At(100));
     }
 
     [Fact]
@@ -52,8 +52,8 @@ public sealed class SampledPositionTests
     {
         var after = With(Shown(150) with { SentAt = 500 });
 
-        after.Then(1, Replica(120), sentAt: 400).Nodes[1].Position.ShouldBe(At(150));
-        after.Then(1, Replica(50) with { Epoch = Run(2) }, sentAt: 400).Nodes[1].Position.ShouldBe(At(50), "another epoch");
+        after.Then(1, Replica(120), sentAt: 400).Nodes[1].Lsn.ShouldBe(At(150));
+        after.Then(1, Replica(50) with { Epoch = Run(2) }, sentAt: 400).Nodes[1].Lsn.ShouldBe(At(50), "another epoch");
     }
 
     [Fact]
@@ -102,14 +102,14 @@ public sealed class SampledPositionTests
 
         source.Cluster.Monitor.Note(1, Shown(150));
         time.Advance(TimeSpan.FromMilliseconds(5));
-        source.Cluster.Monitor.Snapshot.Nodes[1].Position.ShouldBe(At(150));
+        source.Cluster.Monitor.Snapshot.Nodes[1].Lsn.ShouldBe(At(150));
         source.Cluster.Monitor.ProbesSent.ShouldBe(asked);
 
         source.Cluster.Monitor.Note(1, Shown(160));
         source.Cluster.Monitor.Note(1, Shown(170));
-        source.Cluster.Monitor.Snapshot.Nodes[1].Position.ShouldBe(At(150), "snapshots are not made more often than every few milliseconds");
+        source.Cluster.Monitor.Snapshot.Nodes[1].Lsn.ShouldBe(At(150), "snapshots are not made more often than every few milliseconds");
         time.Advance(TimeSpan.FromMilliseconds(6));
-        source.Cluster.Monitor.Snapshot.Nodes[1].Position.ShouldBe(At(170), "the latest wins");
+        source.Cluster.Monitor.Snapshot.Nodes[1].Lsn.ShouldBe(At(170), "the latest wins");
 
         source.Cluster.Monitor.Note(1, Shown(180) with { Epoch = Run(2) });
         time.Advance(TimeSpan.FromMilliseconds(6));

@@ -12,7 +12,7 @@ public abstract class SessionTestBase
     private protected ConsistencySession Session { get; } = new();
 
     private protected static NodeState On(uint timeline, ulong position = 1, ulong insert = 0) =>
-        Of(Primary(position, timeline) with { InsertPosition = At(insert == 0 ? position : insert) }).Primary!;
+        Of(Primary(position, timeline) with { InsertLsn = At(insert == 0 ? position : insert) }).Primary!;
 
     private protected long? Pending => Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
 
@@ -29,13 +29,13 @@ public abstract class SessionTestBase
 
     private protected LostWrite? Resolve(long mark, ulong flushed, ulong inserted)
     {
-        var snapshot = Of(Primary(flushed) with { InsertPosition = At(inserted) }, Replica(), Replica());
+        var snapshot = Of(Primary(flushed) with { InsertLsn = At(inserted) }, Replica(), Replica());
         return Session.Resolve(mark, snapshot.Primary!, snapshot);
     }
 
     private protected LostWrite? Resolve(long mark, Place at)
     {
-        var snapshot = Of(Primary((ulong)at.Position, at.Timeline), Replica(), Replica());
+        var snapshot = Of(Primary((ulong)at.Lsn, at.Timeline), Replica(), Replica());
         return Session.Resolve(mark, snapshot.Primary!, snapshot);
     }
 

@@ -189,7 +189,7 @@ public sealed class SnapshotRulesTests
         var node = before.Then(1, Silence, probeNumber: 9).Nodes[1];
         node.Standing.ShouldBe(Unreachable);
         node.Failure.ShouldBe("connection refused");
-        node.Position.ShouldBe(At(100));
+        node.Lsn.ShouldBe(At(100));
         node.KeepsUp.ShouldBeFalse();
         node.Role.ShouldBe(NodeRole.Unknown);
         node.ProbeNumber.ShouldBe(1, "only an answered probe proves anything");
@@ -201,7 +201,7 @@ public sealed class SnapshotRulesTests
         var node = Of(Primary(), Silence).Then(1, Replica(position: 70), probeNumber: 5, sentAt: 33).Nodes[1];
 
         node.Failure.ShouldBeNull();
-        (node.Position, node.ProbeNumber, node.SampledAt).ShouldBe((At(70), 5L, 33L));
+        (node.Lsn, node.ProbeNumber, node.SampledAt).ShouldBe((At(70), 5L, 33L));
     }
 
     [Theory]
@@ -480,5 +480,5 @@ public sealed class SnapshotRulesTests
     private static ProbeAnswer Told(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
 
     private static ProbeAnswer Lives(ServerEpoch epoch, ulong flushed, ulong? insert = null) =>
-        Primary(flushed) with { Epoch = epoch, InsertPosition = At(insert ?? flushed) };
+        Primary(flushed) with { Epoch = epoch, InsertLsn = At(insert ?? flushed) };
 }

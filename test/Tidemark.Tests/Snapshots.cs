@@ -14,8 +14,8 @@ internal static class Snapshots
         SystemIdentifier = identifier,
         Timeline = timeline,
         SeesTimeline = true,
-        Position = At(position),
-        InsertPosition = At(position),
+        Lsn = At(position),
+        InsertLsn = At(position),
     };
 
     public static ProbeAnswer Replica(ulong position = 100, uint timeline = 1, ulong identifier = Ours) =>

@@ -8,6 +8,6 @@ internal sealed record LocalNodeRecord(
     int DelayMs, string ConnectionString)
 {
     public static LocalNodeRecord Of(LocalNodeStatus node, KeptNode kept) => new(
-        node.Name, node.Role, node.IsRunning, node.Answers, node.Refusal, node.Port, node.ProcessId, node.Follows, node.IsStreaming, node.Timeline, node.Position?.ToString(), node.LagBytes, node.IsPaused,
+        node.Name, node.Role, node.IsRunning, node.Answers, node.Refusal, node.Port, node.ProcessId, node.Follows, node.IsStreaming, node.Timeline, node.Lsn?.ToString(), node.LagBytes, node.IsPaused,
         (int)node.Delay.TotalMilliseconds, kept.ConnectionString);
 }

@@ -40,8 +40,8 @@ internal sealed class StatusReader : IAsyncDisposable
         var isReplica = state.Standing == NodeStanding.Replica;
         return new NodeRecord(
             node.Name, node.Address, state.Role, words.IsServing && asked.Obstacle is null, words.Problem ?? asked.Obstacle, state.Timeline,
-            (ulong)state.Position == 0 ? null : state.Position.ToString(),
-            isReplica && snapshot.Primary is { } primary ? Math.Max(0, (long)(ulong)primary.Position - (long)(ulong)state.Position) : null,
+            (ulong)state.Lsn == 0 ? null : state.Lsn.ToString(),
+            isReplica && snapshot.Primary is { } primary ? Math.Max(0, (long)(ulong)primary.Lsn - (long)(ulong)state.Lsn) : null,
             isReplica && state.CompleteAsOf is { } asOf ? Math.Round(TimeProvider.System.GetElapsedTime(asOf).TotalMilliseconds, 1) : null,
             asked.Load, asked.Notes, state.ServerVersion == 0 ? null : state.ServerVersion);
     }

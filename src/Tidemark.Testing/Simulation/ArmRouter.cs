@@ -13,7 +13,7 @@ internal sealed class ArmRouter(RoutingArm arm, PlantedFault fault, Random rando
     {
         var replicas = snapshot.Nodes.Where(n => n.Standing == NodeStanding.Replica).ToArray();
         if (replicas.Length == 0) return snapshot.PrimaryIndex;
-        bool Has(NodeState node) => written is not { } place || node.Position >= place.Position;
+        bool Has(NodeState node) => written is not { } place || node.Lsn >= place.Lsn;
         var goesToReplica = (arm, fault) switch
         {
             (_, PlantedFault.FixedWindow) => !(sinceWrite < TimeSpan.FromSeconds(0.5)),

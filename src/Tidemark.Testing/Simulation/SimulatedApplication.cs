@@ -60,7 +60,7 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
     public bool HasSeen(SimulatedServer server, ulong position) =>
         IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { Claim: NodeClaim.Replica } node
-            && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Position > position && (ulong)node.Probed.Position > position;
+            && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Lsn > position && (ulong)node.Probed.Lsn > position;
 
     /// <summary>Ends the process as SIGKILL does.</summary>
     public void Kill()
@@ -245,8 +245,8 @@ internal sealed class SimulatedApplication : IDisposable
             Timeline = timeline,
             SeesTimeline = !isHidden,
             IsPooled = _cluster.Shape.IsPooled,
-            Position = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
-            InsertPosition = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
+            Lsn = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
+            InsertLsn = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
             Pages = Pages,
             ServerVersion = 17,
             Forks = server.IsPrimary && _cluster.Shape.TellsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
@@ -268,20 +268,20 @@ internal sealed class SimulatedApplication : IDisposable
         var previous = link.Previous ?? answer;
         link.Previous = answer;
         var primary = _cluster.Primary;
-        var ahead = primary is null ? answer.Position : _cluster.Lsn(primary.Flushed);
+        var ahead = primary is null ? answer.Lsn : _cluster.Lsn(primary.Flushed);
         var current = primary is null ? answer.Timeline : primary.Branch.Timeline;
         return _cluster.Fault switch
         {
             PlantedFault.SampleBeforeEvent when server.IsPrimary && previous.Epoch == answer.Epoch =>
-                answer with { Position = previous.Position, InsertPosition = previous.InsertPosition },
-            PlantedFault.StalenessStampedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Position = previous.Position },
-            PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Position = ahead, Timeline = current },
+                answer with { Lsn = previous.Lsn, InsertLsn = previous.InsertLsn },
+            PlantedFault.StalenessStampedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Lsn = previous.Lsn },
+            PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Lsn = ahead, Timeline = current },
             PlantedFault.ReceivedMeansCaughtUp when !server.IsPrimary && server.Replay.ReceivedAt(now) == server.Replay.ReplayedAt(now) =>
-                answer with { Position = ahead },
-            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Position = ahead, Timeline = current },
+                answer with { Lsn = ahead },
+            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Lsn = ahead, Timeline = current },
             PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
-                answer with { IsInRecovery = true, Position = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertPosition = default },
-            PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertPosition = FarthestOf(answer.InsertPosition, now) },
+                answer with { IsInRecovery = true, Lsn = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertLsn = default },
+            PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertLsn = FarthestOf(answer.InsertLsn, now) },
             PlantedFault.DeadTimelineBelieved when !server.IsPrimary => answer with { Timeline = current },
             _ => answer,
         };

@@ -303,7 +303,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
         // Npgsql raises the event of a broken connection before it throws what broke it.
         lease.Closed(isBroken: true);
-        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new Place(node.Timeline, node.Position)));
+        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new Place(node.Timeline, node.Lsn)));
         else lease.AcknowledgedWithoutPosition();
     }
 

@@ -54,7 +54,7 @@ internal sealed class SimulatedRead(
         _lease = application.Source.Cluster.LeaseRead(decision, isForgotten ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
-        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Position > decision.State.Position)) return ConnectionCheck.None;
+        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Lsn > decision.State.Lsn)) return ConnectionCheck.None;
         if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
         return check;
     }
@@ -143,7 +143,7 @@ internal sealed class SimulatedRead(
     private void CheckRoute(in RouteDecision decision)
     {
         if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } place || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
-        if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)place.Position)
+        if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)place.Lsn)
             cluster.Counts.Break($"a read that must include {place} was sent unchecked to {connection.Server.Name}, which lacks it");
     }
 
@@ -160,7 +160,7 @@ internal sealed class SimulatedRead(
         if (Rows is not { } rows) return;
         Stamp? at = cluster.Fault switch
         {
-            PlantedFault.GateAsSeenHorizon when !rows.OnPrimary => new Stamp(new Place(node.Timeline, node.Position), node.Incarnation),
+            PlantedFault.GateAsSeenHorizon when !rows.OnPrimary => new Stamp(new Place(node.Timeline, node.Lsn), node.Incarnation),
             PlantedFault.ReceivedBoundsSeen when !rows.OnPrimary =>
                 new Stamp(new Place(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))), node.Incarnation),
             _ => null,

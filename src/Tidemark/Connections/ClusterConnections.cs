@@ -179,7 +179,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var isProven = !shown.IsUnknown && shown == node.Epoch;
         if (decision.Stays && (!isProven || decision.StayEpoch is null) && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
             return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
-        if (decision.MustShow is { } place && (!isProven || node.Position < place.Position)) return ConnectionCheck.Position;
+        if (decision.MustShow is { } place && (!isProven || node.Lsn < place.Lsn)) return ConnectionCheck.Position;
 
         // Behind a pooler every check has to be repeated, and brings the read-only transaction that makes the read safe to send again.
         return shown.IsUnknown ? ConnectionCheck.Learn : ConnectionCheck.None;

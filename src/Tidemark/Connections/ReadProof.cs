@@ -36,7 +36,7 @@ internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, Pl
         if (SystemIdentifier != 0 && answer.SystemIdentifier != SystemIdentifier) return false;
         if (OnPrimary) return !answer.IsInRecovery && (Epoch is not { } run || answer.Epoch.IsSameButForCleanRestarts(run));
         if (Epoch is { } epoch && answer.Epoch != epoch) return false;
-        return Place is not { } place || (answer.IsInRecovery && answer.Replayed >= place.Position && IsOn(place.Timeline, answer));
+        return Place is not { } place || (answer.IsInRecovery && answer.Replayed >= place.Lsn && IsOn(place.Timeline, answer));
     }
 
     // A receiver that is gone for a moment shows no timeline: within one run a server goes on with the history that it was seen to follow. One that hides it

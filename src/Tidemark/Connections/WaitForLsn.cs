@@ -17,6 +17,6 @@ internal static class WaitForLsn
     public static string Text(Place place, TimeSpan timeout)
     {
         var milliseconds = Math.Max(1, (long)timeout.TotalMilliseconds);
-        return string.Create(CultureInfo.InvariantCulture, $"WAIT FOR LSN '{place.Position}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
+        return string.Create(CultureInfo.InvariantCulture, $"WAIT FOR LSN '{place.Lsn}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
     }
 }

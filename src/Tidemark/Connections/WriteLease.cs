@@ -289,7 +289,7 @@ internal sealed class WriteLease
             return null;
         }
 
-        return new Stamp(sampled.Place with { Position = _node.Pages.BeforeHeader(sampled.Place.Position) }, _node.Incarnation);
+        return new Stamp(sampled.Place with { Lsn = _node.Pages.BeforeHeader(sampled.Place.Lsn) }, _node.Incarnation);
     }
 
     /// <summary>

@@ -153,7 +153,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     {
         if ((written ? other.Written : other.Seen) is not { } theirs) return true;
         return (written ? Written : Seen) is { } mine && mine.Timeline == theirs.Timeline && BeginOf(written) == other.BeginOf(written)
-            && mine.Position >= theirs.Position;
+            && mine.Lsn >= theirs.Lsn;
     }
 
     /// <summary>Whether the signature is of the key.</summary>
@@ -218,7 +218,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         var at = content.AsSpan(HeadSize + (index * PlaceSize));
         BinaryPrimitives.WriteUInt32BigEndian(at, place.Timeline);
         BinaryPrimitives.WriteUInt64BigEndian(at[4..], (ulong)(chain.BeginOf(place.Timeline) ?? default));
-        BinaryPrimitives.WriteUInt64BigEndian(at[12..], (ulong)place.Position);
+        BinaryPrimitives.WriteUInt64BigEndian(at[12..], (ulong)place.Lsn);
     }
 
     private static Place ReadPlace(byte[] content, int index)

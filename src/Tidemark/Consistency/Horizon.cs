@@ -69,7 +69,7 @@ internal sealed class Horizon(bool isWritten)
             var stamp = _stamps[i];
             if (!IsBeyond(stamp, primary)) continue;
             lost ??= LostWrite.Of(stamp.Place, isCertain: false, isWritten, stamp.Place.Timeline == primary.Timeline
-                ? $"the primary has only come to {primary.InsertPosition}, so the position is forged or its write was lost in a crash"
+                ? $"the primary has only come to {primary.InsertLsn}, so the position is forged or its write was lost in a crash"
                 : $"the primary is on timeline {primary.Timeline}, so the position is forged or of a primary that is not there");
             GiveWay(i, primary, keepsPosition: false);
         }
@@ -125,13 +125,13 @@ internal sealed class Horizon(bool isWritten)
     /// </param>
     private void GiveWay(int index, NodeState primary, bool keepsPosition)
     {
-        var present = isWritten ? primary.Position : primary.InsertPosition;
-        if (keepsPosition && _stamps[index].Place.Position > present) present = _stamps[index].Place.Position;
+        var present = isWritten ? primary.Lsn : primary.InsertLsn;
+        if (keepsPosition && _stamps[index].Place.Lsn > present) present = _stamps[index].Place.Lsn;
         _stamps.RemoveAt(index);
         Add(new Stamp(new Place(primary.Timeline, present), primary.Incarnation));
     }
 
     private static bool IsBeyond(Stamp stamp, NodeState primary) =>
         stamp.Incarnation == Stamp.Unknown
-        && (stamp.Place.Timeline > primary.Timeline || (stamp.Place.Timeline == primary.Timeline && stamp.Place.Position > primary.InsertPosition));
+        && (stamp.Place.Timeline > primary.Timeline || (stamp.Place.Timeline == primary.Timeline && stamp.Place.Lsn > primary.InsertLsn));
 }

@@ -103,7 +103,7 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
                 var snapshot = Monitor.Snapshot;
                 var left = readWait - time.GetElapsedTime(start);
                 var candidates = Candidates(snapshot, place, onNode, left);
-                if (candidates.Exists(node => node.Position >= place.Position)) return true;
+                if (candidates.Exists(node => node.Lsn >= place.Lsn)) return true;
                 if (candidates.Count == 0 || left <= TimeSpan.Zero) return false;
                 if (!isAsync)
                 {
@@ -152,8 +152,8 @@ internal sealed class HorizonResolver(ClusterConnections cluster, TimeSpan readW
         {
             if (node.Standing != NodeStanding.Replica || !Router.Leads(node, snapshot, place)) continue;
             if (onNode is not null && !string.Equals(node.Name, onNode, StringComparison.OrdinalIgnoreCase)) continue;
-            var isThere = node.Position >= place.Position;
-            var isInTime = !(node.ReplayRate is { } rate && (place.Position - node.Position) / rate > left.TotalSeconds);
+            var isThere = node.Lsn >= place.Lsn;
+            var isInTime = !(node.ReplayRate is { } rate && (place.Lsn - node.Lsn) / rate > left.TotalSeconds);
             if (isThere || onNode is not null || (node.KeepsUp && isInTime)) candidates.Add(node);
         }
 

@@ -142,7 +142,7 @@ internal sealed class PendingPlaces
                 lost = LostWrite.Worse(lost, LostWrite.OfUnknownPlace(write.Timeline, primary.Timeline));
 
             // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
-            written.Add(new Stamp(new Place(primary.Timeline, primary.InsertPosition), primary.Incarnation));
+            written.Add(new Stamp(new Place(primary.Timeline, primary.InsertLsn), primary.Incarnation));
         }
 
         foreach (ref var sight in CollectionsMarshal.AsSpan(_sights))
@@ -151,7 +151,7 @@ internal sealed class PendingPlaces
 
             // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
             // So does a connection whose replica was promoted after it was opened.
-            var bound = sight.OnPrimary || sight.Node.Index == primary.Index ? primary.InsertPosition : primary.Position;
+            var bound = sight.OnPrimary || sight.Node.Index == primary.Index ? primary.InsertLsn : primary.Lsn;
             seen.Add(new Stamp(new Place(primary.Timeline, bound), primary.Incarnation));
             sight = sight with { BoundAt = mark };
         }

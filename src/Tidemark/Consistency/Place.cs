@@ -4,17 +4,17 @@ namespace Tidemark;
 
 /// <summary>A place in history: a WAL position on a timeline. A position alone says nothing once servers have been promoted.</summary>
 /// <param name="Timeline">PostgreSQL's timeline id; it grows by one with each promotion. Zero: unknown.</param>
-/// <param name="Position">The WAL position (LSN) on that timeline.</param>
-public readonly record struct Place(uint Timeline, NpgsqlLogSequenceNumber Position)
+/// <param name="Lsn">The WAL position (LSN) on that timeline.</param>
+public readonly record struct Place(uint Timeline, NpgsqlLogSequenceNumber Lsn)
 {
     /// <summary>The position with its timeline, as in <c>0/3000128 on timeline 1</c>.</summary>
-    public override string ToString() => $"{Position} on timeline {Timeline}";
+    public override string ToString() => $"{Lsn} on timeline {Timeline}";
 
     /// <summary>The later of two places. A later timeline wins: it is where the cluster's history went on.</summary>
     internal static Place Later(Place one, Place other) =>
         one.Timeline != other.Timeline
             ? (one.Timeline > other.Timeline ? one : other)
-            : (one.Position > other.Position ? one : other);
+            : (one.Lsn > other.Lsn ? one : other);
 
     /// <summary>The later of two places where either may be missing.</summary>
     internal static Place? Later(Place? one, Place? other) => one is not { } a ? other : other is not { } b ? one : Later(a, b);

@@ -48,7 +48,7 @@ internal sealed class TimelineChain
             // A server's own history names every ancestor. Probes may have missed one, and know nothing of what is still to come.
             if (timeline < stamp.Place.Timeline) return isExact ? PlaceFate.Lost : PlaceFate.MayBeLost;
             if (Find(timeline) is not { } fork) return PlaceFate.MayBeLost;
-            fate = Worse(fate, Before(stamp.Place.Position, fork.AtLeast, fork.AtMost));
+            fate = Worse(fate, Before(stamp.Place.Lsn, fork.AtLeast, fork.AtMost));
             isExact = fork.AtLeast == fork.AtMost;
             timeline = fork.Parent;
         }
@@ -61,7 +61,7 @@ internal sealed class TimelineChain
     {
         while (timeline != place.Timeline)
         {
-            if (timeline < place.Timeline || Find(timeline) is not { } fork || place.Position > fork.AtLeast) return false;
+            if (timeline < place.Timeline || Find(timeline) is not { } fork || place.Lsn > fork.AtLeast) return false;
             timeline = fork.Parent;
         }
 
@@ -104,7 +104,7 @@ internal sealed class TimelineChain
         foreach (var crash in _crashes)
         {
             if (crash.Timeline != stamp.Place.Timeline || stamp.Incarnation >= crash.Incarnation) continue;
-            var survived = Before(stamp.Place.Position, crash.AtLeast, crash.AtMost);
+            var survived = Before(stamp.Place.Lsn, crash.AtLeast, crash.AtMost);
 
             // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of the next, all
             // the more if the crash was known when it came.
@@ -115,8 +115,8 @@ internal sealed class TimelineChain
         return fate;
     }
 
-    private static PlaceFate Before(NpgsqlLogSequenceNumber position, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost) =>
-        position <= atLeast ? PlaceFate.Holds : position > atMost ? PlaceFate.Lost : PlaceFate.MayBeLost;
+    private static PlaceFate Before(NpgsqlLogSequenceNumber lsn, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost) =>
+        lsn <= atLeast ? PlaceFate.Holds : lsn > atMost ? PlaceFate.Lost : PlaceFate.MayBeLost;
 
     private static PlaceFate Worse(PlaceFate one, PlaceFate other) => one > other ? one : other;
 }

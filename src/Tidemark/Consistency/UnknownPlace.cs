@@ -9,7 +9,7 @@ namespace Tidemark;
 internal readonly record struct UnknownPlace(uint Timeline, int Backend = 0, int OtherBackend = 0)
 {
     /// <summary>What a token says of it, in the form of a place.</summary>
-    public static UnknownPlace Of(Place place) => new(place.Timeline, (int)(uint)(ulong)place.Position, (int)((ulong)place.Position >> 32));
+    public static UnknownPlace Of(Place place) => new(place.Timeline, (int)(uint)(ulong)place.Lsn, (int)((ulong)place.Lsn >> 32));
 
     public static UnknownPlace Of(uint timeline, IReadOnlyCollection<int> backends) => backends.Count is 0 or > 2 || backends.Contains(0)
         ? new UnknownPlace(timeline)

@@ -30,7 +30,7 @@ internal static class SnapshotLog
                 break;
             case NodeStanding.Primary or NodeStanding.Replica:
                 if (logger.IsEnabled(LogLevel.Information))
-                    Log.NodeUp(logger, after.Name, after.Standing == NodeStanding.Primary ? "the primary" : "a replica", after.Timeline, after.Position.ToString());
+                    Log.NodeUp(logger, after.Name, after.Standing == NodeStanding.Primary ? "the primary" : "a replica", after.Timeline, after.Lsn.ToString());
                 if (after is { Standing: NodeStanding.Replica, SeesTimeline: false } && before.Standing is NodeStanding.NotProbed or NodeStanding.Unreachable)
                     Log.TimelineHidden(logger, after.Name);
                 break;

@@ -41,7 +41,7 @@ internal sealed class KeyFreshness
         var index = _source.DecideWrite(session: null).NodeIndex;
         var sampled = await monitor.SampleAsync(index, cancellationToken).ConfigureAwait(false);
         return sampled.Standing == NodeStanding.Primary
-            ? new Place(sampled.Timeline, sampled.InsertPosition)
+            ? new Place(sampled.Timeline, sampled.InsertLsn)
             : throw RoutingException.NoNode(_source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << index), last: null);
     }
 }

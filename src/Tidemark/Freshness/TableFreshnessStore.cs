@@ -75,7 +75,7 @@ public sealed class TableFreshnessStore : FreshnessStore
             async (command, stop) =>
             {
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key });
-                foreach (var number in (ulong[])[token.Cluster, place.Timeline, (ulong)(token.BeginOf(written: true) ?? default), (ulong)place.Position])
+                foreach (var number in (ulong[])[token.Cluster, place.Timeline, (ulong)(token.BeginOf(written: true) ?? default), (ulong)place.Lsn])
                     command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = unchecked((long)number) });
                 return await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
             },
@@ -134,9 +134,9 @@ public sealed class TableFreshnessStore : FreshnessStore
     {
         var timeline = (uint)row.GetInt64(1);
         var began = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(2));
-        var position = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(3));
+        var lsn = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(3));
         var chain = began == default ? TimelineChain.Empty : TimelineChain.Empty.With([new Fork(timeline - 1, timeline, began, began)]);
         return new CausalToken(
-            unchecked((ulong)row.GetInt64(0)), new Place(timeline, position), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
+            unchecked((ulong)row.GetInt64(0)), new Place(timeline, lsn), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
     }
 }

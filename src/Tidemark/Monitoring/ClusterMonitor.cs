@@ -153,7 +153,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         var node = Snapshot.Nodes[index];
         if (sample.Epoch.IsUnknown) return;
         if (sample.Epoch == node.Epoch
-            ? sample.Position <= node.Position && sample.IsInRecovery == (node.Claim == NodeClaim.Replica)
+            ? sample.Lsn <= node.Lsn && sample.IsInRecovery == (node.Claim == NodeClaim.Replica)
             : node.HasSeveralServers && node.HasShown(sample.Epoch)) return;
         lock (_requests)
         {

@@ -40,10 +40,10 @@ internal sealed record NodeState
     public bool HidesPositions { get; init; }
 
     /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
-    public NpgsqlLogSequenceNumber Position { get; init; }
+    public NpgsqlLogSequenceNumber Lsn { get; init; }
 
     /// <summary>On a primary the insert position, before any page header: a bound of all that is visible there.</summary>
-    public NpgsqlLogSequenceNumber InsertPosition { get; init; }
+    public NpgsqlLogSequenceNumber InsertLsn { get; init; }
 
     /// <summary>The layout of the server's WAL.</summary>
     public WalPages Pages { get; init; } = WalPages.Usual;

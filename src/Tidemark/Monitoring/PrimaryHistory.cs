@@ -46,12 +46,12 @@ internal sealed class PrimaryHistory
     /// The monotonic time of the latest sample that the position has reached: a reader there misses nothing that was committed before it.
     /// Null: it has reached none of them.
     /// </summary>
-    public long? ReachedAt(uint timeline, NpgsqlLogSequenceNumber position)
+    public long? ReachedAt(uint timeline, NpgsqlLogSequenceNumber lsn)
     {
         for (var i = _entries.Length - 1; i >= 0; i--)
-            if (_entries[i].Timeline == timeline && _entries[i].Position <= position) return _entries[i].SentAt;
+            if (_entries[i].Timeline == timeline && _entries[i].Lsn <= lsn) return _entries[i].SentAt;
         return null;
     }
 
-    private readonly record struct Entry(long SentAt, uint Timeline, NpgsqlLogSequenceNumber Position);
+    private readonly record struct Entry(long SentAt, uint Timeline, NpgsqlLogSequenceNumber Lsn);
 }

@@ -34,10 +34,10 @@ internal sealed record ProbeAnswer
     public bool SeesTimeline { get; init; }
 
     /// <summary>On a primary the flush position, on a standby the replay position.</summary>
-    public NpgsqlLogSequenceNumber Position { get; init; }
+    public NpgsqlLogSequenceNumber Lsn { get; init; }
 
     /// <summary>On a primary the insert position, moved before a page header that it stands behind: a bound of all that is visible there.</summary>
-    public NpgsqlLogSequenceNumber InsertPosition { get; init; }
+    public NpgsqlLogSequenceNumber InsertLsn { get; init; }
 
     /// <summary>The layout of the server's WAL.</summary>
     public WalPages Pages { get; init; } = WalPages.Usual;

@@ -7,14 +7,14 @@ namespace Tidemark;
 /// <param name="SystemIdentifier">The server's cluster; zero: unknown.</param>
 /// <param name="IsInRecovery">The server was a standby.</param>
 /// <param name="Timeline">The timeline written to or followed; zero: not shown.</param>
-/// <param name="Position">What a standby had replayed, what a primary had flushed.</param>
-/// <param name="InsertPosition">The insert position of a primary, before any page header.</param>
+/// <param name="Lsn">What a standby had replayed, what a primary had flushed.</param>
+/// <param name="InsertLsn">The insert position of a primary, before any page header.</param>
 /// <param name="SentAt">Monotonic time before the statement was sent that showed it.</param>
 internal readonly record struct SampledPosition(
     ServerEpoch Epoch,
     ulong SystemIdentifier,
     bool IsInRecovery,
     uint Timeline,
-    NpgsqlLogSequenceNumber Position,
-    NpgsqlLogSequenceNumber InsertPosition,
+    NpgsqlLogSequenceNumber Lsn,
+    NpgsqlLogSequenceNumber InsertLsn,
     long SentAt);

@@ -32,7 +32,7 @@ internal static class SnapshotRules
             state = state with
             {
                 Earlier = answer.Epoch == was.Epoch && state.ProvenTimeline == was.ProvenTimeline ? was.Probed : default,
-                Probed = new ReplayedBy(answer.Position, state.ReceivedAt),
+                Probed = new ReplayedBy(answer.Lsn, state.ReceivedAt),
             };
         }
 
@@ -71,16 +71,16 @@ internal static class SnapshotRules
         }
 
         isNews = sample.IsInRecovery != (node.Claim == NodeClaim.Replica) || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
-        if (isNews || node.HidesPositions || sample.Position <= node.Position || (!sample.IsInRecovery && sample.SentAt < node.SampledAt)) return before;
+        if (isNews || node.HidesPositions || sample.Lsn <= node.Lsn || (!sample.IsInRecovery && sample.SentAt < node.SampledAt)) return before;
 
-        var asOf = sample.IsInRecovery ? before.History.ReachedAt(FollowedBy(node), sample.Position) : null;
+        var asOf = sample.IsInRecovery ? before.History.ReachedAt(FollowedBy(node), sample.Lsn) : null;
         var state = node with
         {
-            Position = sample.Position,
-            InsertPosition = sample.InsertPosition > node.InsertPosition ? sample.InsertPosition : node.InsertPosition,
+            Lsn = sample.Lsn,
+            InsertLsn = sample.InsertLsn > node.InsertLsn ? sample.InsertLsn : node.InsertLsn,
             CompleteAsOf = asOf ?? node.CompleteAsOf,
             KeepsUp = node.KeepsUp || KeepsUpSince(asOf, sample.SentAt, ticksPerSecond),
-            ReplayRate = RateOf(before, node, sample.Position, Seconds(sample.SentAt - node.SampledAt, ticksPerSecond)),
+            ReplayRate = RateOf(before, node, sample.Lsn, Seconds(sample.SentAt - node.SampledAt, ticksPerSecond)),
             SampledAt = Math.Max(sample.SentAt, node.SampledAt),
             ReceivedAt = receivedAt,
         };
@@ -115,8 +115,8 @@ internal static class SnapshotRules
             SeesTimeline = answer.SeesTimeline,
             LeastTimeline = answer.LeastTimeline != 0 || !isSameEpoch ? answer.LeastTimeline : node.LeastTimeline,
             HidesPositions = answer.HidesPositions,
-            Position = answer.Position,
-            InsertPosition = answer.InsertPosition,
+            Lsn = answer.Lsn,
+            InsertLsn = answer.InsertLsn,
             Pages = answer.Pages,
             // A history file is read once for each timeline, perhaps before the node is known to be the primary.
             Forks = answer.Forks ?? (timeline == node.Timeline && !answer.IsInRecovery ? node.Forks : null),
@@ -131,15 +131,15 @@ internal static class SnapshotRules
 
         // One that shows no timeline may have been left behind on a dead one, if anybody was ever promoted.
         var followed = timeline == 0 && answer.SeesTimeline && before.LatestTimeline > 1 ? 0 : FollowedBy(state);
-        var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Position) : null;
+        var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Lsn) : null;
 
         // Traffic may have shown more, sampled later than this probe was sent.
-        var isOutrun = isSameEpoch && answer.IsInRecovery && node.Claim == NodeClaim.Replica && node.SampledAt > sentAt && node.Position > answer.Position && timeline == node.Timeline;
-        return isOutrun ? state with { Position = node.Position, SampledAt = node.SampledAt } : state with
+        var isOutrun = isSameEpoch && answer.IsInRecovery && node.Claim == NodeClaim.Replica && node.SampledAt > sentAt && node.Lsn > answer.Lsn && timeline == node.Timeline;
+        return isOutrun ? state with { Lsn = node.Lsn, SampledAt = node.SampledAt } : state with
         {
             CompleteAsOf = asOf,
             ReplayRate = !answer.IsInRecovery || node.Claim != NodeClaim.Replica || !isSameEpoch ? null
-                : RateOf(before, node, answer.Position, Seconds(sentAt - node.SampledAt, ticksPerSecond)),
+                : RateOf(before, node, answer.Lsn, Seconds(sentAt - node.SampledAt, ticksPerSecond)),
             KeepsUp = KeepsUpSince(asOf, sentAt, ticksPerSecond),
         };
     }
@@ -151,11 +151,11 @@ internal static class SnapshotRules
     private static bool KeepsUpSince(long? asOf, long sentAt, long ticksPerSecond) => asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
 
     /// <summary>How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.</summary>
-    private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber position, TimeSpan elapsed)
+    private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber lsn, TimeSpan elapsed)
     {
         if (node.Claim != NodeClaim.Replica) return null;
-        var wasBusy = before.Primary is { } primary && position < primary.Position && position > node.Position && elapsed > TimeSpan.Zero;
-        return wasBusy ? (position - node.Position) / elapsed.TotalSeconds : node.ReplayRate;
+        var wasBusy = before.Primary is { } primary && lsn < primary.Lsn && lsn > node.Lsn && elapsed > TimeSpan.Zero;
+        return wasBusy ? (lsn - node.Lsn) / elapsed.TotalSeconds : node.ReplayRate;
     }
 
     /// <summary>
@@ -244,7 +244,7 @@ internal static class SnapshotRules
         // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
         var primary = current.Length == 1 ? current[0] : null;
         var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered && primary.SampledAt >= before.Nodes[answered].SampledAt;
-        var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Position) : before.History;
+        var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Lsn) : before.History;
         var chain = primary is null ? before.Chain : Extend(before, primary);
 
         // Of its own sample it is certain that what came before it was known before it was asked; of an earlier one only the clock tells.
@@ -288,7 +288,7 @@ internal static class SnapshotRules
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
         replica.Timeline != 0 && replica.Timeline < latest
-        && chain.Judge(new Stamp(new Place(replica.Timeline, replica.Position), chain.Incarnation), latest) == PlaceFate.Lost;
+        && chain.Judge(new Stamp(new Place(replica.Timeline, replica.Lsn), chain.Incarnation), latest) == PlaceFate.Lost;
 
     /// <summary>
     /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the primary had inserted
@@ -298,8 +298,8 @@ internal static class SnapshotRules
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
         replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
         && replica.SystemIdentifier == primary.SystemIdentifier
-        && primary.InsertPosition != default
-        && (IsBeyond(new ReplayedBy(replica.Position, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)
+        && primary.InsertLsn != default
+        && (IsBeyond(new ReplayedBy(replica.Lsn, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)
             || IsBeyond(replica.Earlier, primary, askedAt));
 
     /// <summary>
@@ -312,29 +312,29 @@ internal static class SnapshotRules
 
     // A standby whose recovery began behind a page header has come no further than a primary that stands there: see WalPages.
     private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) =>
-        replayed.At <= askedAt && primary.Pages.BeforeHeader(replayed.Position) > primary.InsertPosition;
+        replayed.At <= askedAt && primary.Pages.BeforeHeader(replayed.Lsn) > primary.InsertLsn;
 
     /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
     {
         var chain = before.Chain;
         var was = before.Nodes[primary.Index];
-        var (position, insert) = primary.HidesPositions ? (Anywhere, Anywhere) : (primary.Position, primary.InsertPosition);
+        var (lsn, insert) = primary.HidesPositions ? (Anywhere, Anywhere) : (primary.Lsn, primary.InsertLsn);
 
         // From where a primary was last seen: a replica may have told of the new timeline before the new primary did.
         var parent = before.History.LatestTimeline;
         if (parent != 0 && primary.Timeline > parent)
         {
             // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
-            var atLeast = was is { Claim: NodeClaim.Replica } && was.ProvenTimeline == parent ? was.Position : default;
-            chain = chain.With(new Fork(parent, primary.Timeline, atLeast, position));
+            var atLeast = was is { Claim: NodeClaim.Replica } && was.ProvenTimeline == parent ? was.Lsn : default;
+            chain = chain.With(new Fork(parent, primary.Timeline, atLeast, lsn));
         }
         else if (HasCrashed(was, primary))
         {
             // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled back, and nobody can
             // tell how far.
-            var isRollback = insert < was.Position || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, primary.SampledAt));
-            chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Position, insert, isRollback);
+            var isRollback = insert < was.Lsn || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, primary.SampledAt));
+            chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Lsn, insert, isRollback);
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.

@@ -89,8 +89,8 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         {
             if (!IsReplica) return null;
             var must = _requirement.MustInclude;
-            var position = _requirement.CompleteSince is null || must?.Position >= State.Position ? must?.Position : State.Position;
-            return position is { } p ? new Place(State.ProvenTimeline, p) : null;
+            var lsn = _requirement.CompleteSince is null || must?.Lsn >= State.Lsn ? must?.Lsn : State.Lsn;
+            return lsn is { } p ? new Place(State.ProvenTimeline, p) : null;
         }
     }
 

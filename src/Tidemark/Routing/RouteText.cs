@@ -51,12 +51,12 @@ internal static class RouteText
             $"claims to be the primary of timeline {node.Timeline}, but the cluster went on to timeline {snapshot.LatestTimeline}: it must be rebuilt as a replica",
         RejectionReason.IsReplica => "is a replica",
         RejectionReason.IsPrimary => "is the primary, which serves reads only when no replica can",
-        RejectionReason.Behind => $"has replayed {node.Position}, {requirement.MustInclude!.Value.Position - node.Position} bytes short",
+        RejectionReason.Behind => $"has replayed {node.Lsn}, {requirement.MustInclude!.Value.Lsn - node.Lsn} bytes short",
         RejectionReason.OtherTimeline when node.Standing == NodeStanding.LeftBehind =>
-            $"has replayed {node.Position} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
         RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
         RejectionReason.Diverged =>
-            $"has replayed {node.Position} of timeline {node.Timeline}, which the primary had not written when it was asked later: its data has diverged. Rebuild it (pg_rewind or a new base backup)",
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was asked later: its data has diverged. Rebuild it (pg_rewind or a new base backup)",
         RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",
         RejectionReason.SeenElsewhere => "may lack what the session has read on another replica",

@@ -139,7 +139,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         if (node.Standing != NodeStanding.Replica || IsTooStale(node, requirement)) return Verdict.Rejected;
         if (requirement.MustInclude is not { } place) return Verdict.Eligible;
         if (!Leads(node, snapshot, place)) return Verdict.Rejected;
-        if (node.Position >= place.Position) return Verdict.Eligible;
+        if (node.Lsn >= place.Lsn) return Verdict.Eligible;
         return node.KeepsUp ? Verdict.ToVerify : Verdict.Rejected;
     }
 
@@ -179,7 +179,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         _ when IsTooStale(node, requirement) => RejectionReason.TooStale,
         _ when !MayStay(node, requirement) => RejectionReason.SeenElsewhere,
         _ when requirement.MustInclude is { } place && !Leads(node, snapshot, place) => RejectionReason.OtherTimeline,
-        _ when requirement.MustInclude is { } place && node.Position < place.Position => RejectionReason.Behind,
+        _ when requirement.MustInclude is { } place && node.Lsn < place.Lsn => RejectionReason.Behind,
         _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,
         _ => RejectionReason.NotPicked,
     };
