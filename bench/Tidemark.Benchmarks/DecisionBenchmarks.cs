@@ -17,12 +17,12 @@ public class DecisionBenchmarks
     private readonly ClusterSnapshot _snapshot = Snapshot();
     private readonly ConsistencySession _session = new();
 
-    private readonly ReadRequirement _proven = new() { MustInclude = new Place(1, new NpgsqlLogSequenceNumber(900)) };
-    private readonly ReadRequirement _lacking = new() { MustInclude = new Place(1, new NpgsqlLogSequenceNumber(5000)) };
+    private readonly ReadRequirement _proven = new() { MustInclude = new WalPosition(1, new NpgsqlLogSequenceNumber(900)) };
+    private readonly ReadRequirement _lacking = new() { MustInclude = new WalPosition(1, new NpgsqlLogSequenceNumber(5000)) };
 
     /// <summary>A session that has written: its place is part of every requirement.</summary>
     [GlobalSetup]
-    public void Write() => _session.Resume(new Place(1, new NpgsqlLogSequenceNumber(900)));
+    public void Write() => _session.Resume(new WalPosition(1, new NpgsqlLogSequenceNumber(900)));
 
     /// <summary>Any replica will do.</summary>
     [Benchmark(Baseline = true)]
@@ -30,11 +30,11 @@ public class DecisionBenchmarks
 
     /// <summary>Every replica has the place.</summary>
     [Benchmark]
-    public bool WithAPlaceThatReplicasHave() => _router.Decide(_snapshot, _proven, _readsInFlight).IsReplica;
+    public bool WithAPositionThatReplicasHave() => _router.Decide(_snapshot, _proven, _readsInFlight).IsReplica;
 
     /// <summary>None has it, so it is the primary.</summary>
     [Benchmark]
-    public bool WithAPlaceThatNoReplicaHas() => _router.Decide(_snapshot, _lacking, _readsInFlight).IsReplica;
+    public bool WithAPositionThatNoReplicaHas() => _router.Decide(_snapshot, _lacking, _readsInFlight).IsReplica;
 
     /// <summary>From the session to the node: what a routed read adds before it opens a connection.</summary>
     [Benchmark]

@@ -15,10 +15,10 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 {
     private readonly RelationalConnectionDependencies _dependencies;
     private readonly NodeConnections _connections;
-    private readonly CommandJudge _judge;
+    private readonly CommandClassifier _evaluate;
     private readonly ReplicaEntities? _replicaEntities;
     private ConsistencySession _own;
-    private QueryTrip? _idleTrip;
+    private QueryOperation? _idleOperation;
     private RouteDecision _lastDecision;
     private RouteReason _whyPrimary;
     private bool _tracks;
@@ -32,7 +32,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         Mirror = options.FindExtension<TidemarkOptionsExtension>()!.Mirror;
         _dependencies = dependencies;
         _connections = new NodeConnections(dependencies, logs, Source);
-        _judge = new CommandJudge(Source);
+        _evaluate = new CommandClassifier(Source);
         _replicaEntities = Source.TracksFromReplicas ? new ReplicaEntities(Source) : null;
         _own = new ConsistencySession(Source.Cluster.Monitor);
         FindSession = () => Session;
@@ -69,7 +69,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
         _tracks = route.Tracks;
-        _whyPrimary = _judge.WhyPrimary(command, route, Report, out ask);
+        _whyPrimary = _evaluate.WhyPrimary(command, route, Report, out ask);
         if (_tracks && _whyPrimary != RouteReason.None) _replicaEntities?.Reading(command.Context!, fromReplica: false);
         return _whyPrimary;
     }
@@ -77,13 +77,13 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Where and why a command runs on the main connection.</summary>
     public RouteDecision DecideOnMain(RouteReason because, IRelationalConnection main) =>
         Report is { } report ? report.Decision.Because(RouteReason.Transaction)
-        : CommandJudge.LeadsToCluster(main) ? Source.Cluster.Decide(ReadRequirement.Primary(because))
+        : CommandClassifier.LeadsToCluster(main) ? Source.Cluster.Decide(ReadRequirement.Primary(because))
         : RouteDecision.OwnConnection;
 
     /// <summary>Where a query would go at this moment. No I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
-        var because = _judge.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
         var attempts = BeginRead(ask) with { Text = sql };
         return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
@@ -92,7 +92,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>What a query asks for that is to be read only, wherever it would run.</summary>
     public ReadAsk AskToRead(ProbedQuery query)
     {
-        var because = _judge.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
         return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
     }
 
@@ -106,7 +106,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>
     public void Saving(DatabaseFacade database)
     {
-        if (Report is not null) throw CommandJudge.ReadOnly("SaveChanges");
+        if (Report is not null) throw CommandClassifier.ReadOnly("SaveChanges");
         _replicaEntities?.Saving();
 
         // A save of one statement needs no transaction in production. Here it would take the test's with it where it fails.
@@ -114,8 +114,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
             database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
     }
 
-    /// <inheritdoc cref="CommandJudge.ThrowIfMayNotWrite"/>
-    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) => _judge.ThrowIfMayNotWrite(command, route, Report);
+    /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
+    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) => _evaluate.ThrowIfMayNotWrite(command, route, Report);
 
     /// <summary>The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out to write: null.</summary>
     public NodeConnection? ConnectTo(in RouteDecision decision, bool isWrite)
@@ -128,10 +128,10 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <summary>Runs a query; used again from one to the next, and never by two at once.</summary>
-    public QueryTrip TakeTrip() => Interlocked.Exchange(ref _idleTrip, null) ?? new QueryTrip(this);
+    public QueryOperation TakeOperation() => Interlocked.Exchange(ref _idleOperation, null) ?? new QueryOperation(this);
 
     /// <summary>The trip has run its query.</summary>
-    public void Return(QueryTrip trip) => Volatile.Write(ref _idleTrip, trip);
+    public void Return(QueryOperation operation) => Volatile.Write(ref _idleOperation, operation);
 
     /// <summary>The query under way plays on the node of the decision: it is sent on the mirror's connection.</summary>
     public void PlayOn(in RouteDecision decision, bool isWrite)

@@ -40,7 +40,7 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
     /// <see langword="null"/>: there is nothing to guard.
     /// </summary>
     public static IDbContextTransaction? Guard(IRelationalConnection main) =>
-        Of(main)?.Transaction is not null && CommandJudge.CommitsByItself(main) ? main.BeginTransaction() : null;
+        Of(main)?.Transaction is not null && CommandClassifier.CommitsByItself(main) ? main.BeginTransaction() : null;
 
     /// <summary>A command is about to run that is not routed as a read: on the primary, or in a read-only transaction.</summary>
     public void NoteOnMain(in RouteDecision decision, ContextRouting routing, string commandText, bool isQuery)
@@ -52,14 +52,14 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
 
     /// <summary>The session was shown what the node has. All places are known here, so nothing is ever pending.</summary>
     public static void NoteSeen(in RouteDecision decision, ConsistencySession session) =>
-        session.Saw(decision.State, onPrimary: !decision.IsReplica, StampOf(decision.State));
+        session.Observe(decision.State, onPrimary: !decision.IsReplica, LearnedOf(decision.State));
 
     public static void NoteWritten(in RouteDecision decision, ConsistencySession session)
     {
         if (!session.BeginWrite()) return;
-        session.EndWrite(decision.State, StampOf(decision.State));
+        session.EndWrite(decision.State, LearnedOf(decision.State));
         NoteSeen(decision, session);
     }
 
-    private static Stamp StampOf(NodeState node) => new(new Place(node.Timeline, node.Lsn), node.Incarnation);
+    private static LearnedPosition LearnedOf(NodeState node) => new(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch);
 }

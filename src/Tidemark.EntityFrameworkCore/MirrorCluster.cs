@@ -10,7 +10,7 @@ internal static class MirrorCluster
 
     public static TidemarkDataSource Build(RouteRecorder routes)
     {
-        var builder = new TidemarkDataSourceBuilder { AskNodes = AskAsync, TimeProvider = new StoppedClock() };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = AskAsync, TimeProvider = new StoppedClock() };
 
         // Nothing that is behind ever catches up: there is nothing to wait for.
         builder.Options.ReadWait = TimeSpan.Zero;

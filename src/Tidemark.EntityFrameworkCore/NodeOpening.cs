@@ -9,7 +9,7 @@ namespace Tidemark;
 /// Begins on an open connection, which is <see langword="null"/> under a mirror, what the caller is given; with false for its third argument it blocks.
 /// </param>
 internal sealed class NodeOpening<T>(
-    ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadTrip<T>
+    ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
     where T : class
 {
     private NodeConnection? _node;
@@ -20,10 +20,10 @@ internal sealed class NodeOpening<T>(
 
     public bool MayHaveWritten => false;
 
-    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Horizons, Attempts(ask), this);
+    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Watermarks, Attempts(ask), this);
 
     public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
-        ReadLoop.RunAsync(routing.Source.Horizons, Attempts(ask), this, isAsync: true, cancellationToken);
+        ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(ask), this, isAsync: true, cancellationToken);
 
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
     {

@@ -4,9 +4,9 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>A reader of EF Core that takes the position along which rides behind a write, before it closes; and ends a mirrored read, after.</summary>
-/// <param name="riding">Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.</param>
+/// <param name="piggybacked">Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.</param>
 /// <param name="mirrored">Holds the mirrored read whose rows these are; nothing outside mirrors.</param>
-internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
+internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
 {
     private bool _hasFailed;
 
@@ -16,7 +16,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         {
             return base.Read();
         }
-        catch when (riding.Value is not null)
+        catch when (piggybacked.Value is not null)
         {
             _hasFailed = true;
             throw;
@@ -24,14 +24,14 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
     }
 
     public override Task<bool> ReadAsync(CancellationToken cancellationToken = default) =>
-        riding.Value is null ? base.ReadAsync(cancellationToken) : ReadRowAsync(cancellationToken);
+        piggybacked.Value is null ? base.ReadAsync(cancellationToken) : ReadRowAsync(cancellationToken);
 
     public override void Close()
     {
-        var write = riding.Value;
+        var write = piggybacked.Value;
         try
         {
-            Harvest();
+            ReadPosition();
         }
         finally
         {
@@ -43,10 +43,10 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
 
     public override async ValueTask CloseAsync()
     {
-        var write = riding.Value;
+        var write = piggybacked.Value;
         try
         {
-            await HarvestAsync().ConfigureAwait(false);
+            await ReadPositionAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -58,10 +58,10 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
 
     public override void Dispose()
     {
-        var write = riding.Value;
+        var write = piggybacked.Value;
         try
         {
-            Harvest();
+            ReadPosition();
         }
         finally
         {
@@ -73,10 +73,10 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
 
     public override async ValueTask DisposeAsync()
     {
-        var write = riding.Value;
+        var write = piggybacked.Value;
         try
         {
-            await HarvestAsync().ConfigureAwait(false);
+            await ReadPositionAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -99,17 +99,17 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> riding,
         }
     }
 
-    private void Harvest()
+    private void ReadPosition()
     {
-        if (Take(riding) is not { } write) return;
+        if (Take(piggybacked) is not { } write) return;
         if (TakeFailure()) write.GiveUp(DbDataReader);
-        else write.Harvest(DbDataReader);
+        else write.ReadPosition(DbDataReader);
     }
 
-    private ValueTask HarvestAsync() =>
-        Take(riding) is not { } write ? default
+    private ValueTask ReadPositionAsync() =>
+        Take(piggybacked) is not { } write ? default
         : TakeFailure() ? write.GiveUpAsync(DbDataReader)
-        : write.HarvestAsync(DbDataReader);
+        : write.ReadPositionAsync(DbDataReader);
 
     private void EndRead()
     {

@@ -13,10 +13,10 @@ namespace Tidemark;
 internal sealed class ReplicaEntities(TidemarkDataSource source)
 {
     // Each type is told once for each data source.
-    private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<string, bool>> Told = [];
+    private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<string, bool>> Reported = [];
 
     private readonly HashSet<object> _entities = new(ReferenceEqualityComparer.Instance);
-    private readonly ConcurrentDictionary<string, bool> _told = Told.GetOrCreateValue(source);
+    private readonly ConcurrentDictionary<string, bool> _reported = Reported.GetOrCreateValue(source);
     private ChangeTracker? _tracker;
     private bool _areFromReplica;
 
@@ -36,7 +36,7 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
         foreach (var entry in _tracker.Entries())
         {
             if (entry.State != EntityState.Modified || !_entities.Contains(entry.Entity)) continue;
-            if (_told.TryAdd(entry.Metadata.Name, true)) EntityLog.SavedFromReplica(source.Cluster.Logger, entry.Metadata.DisplayName());
+            if (_reported.TryAdd(entry.Metadata.Name, true)) EntityLog.SavedFromReplica(source.Cluster.Logger, entry.Metadata.DisplayName());
         }
     }
 
@@ -51,7 +51,7 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
 
     private void OnTracked(object? sender, EntityTrackedEventArgs e)
     {
-        if (_areFromReplica && e.FromQuery && !_told.ContainsKey(e.Entry.Metadata.Name) && !HasToken(e.Entry.Metadata)) _entities.Add(e.Entry.Entity);
+        if (_areFromReplica && e.FromQuery && !_reported.ContainsKey(e.Entry.Metadata.Name) && !HasToken(e.Entry.Metadata)) _entities.Add(e.Entry.Entity);
     }
 
     private static bool HasToken(IReadOnlyEntityType entity) => entity.GetProperties().Any(p => p.IsConcurrencyToken);

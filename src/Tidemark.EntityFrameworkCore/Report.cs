@@ -85,8 +85,8 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private static void ThrowIfBusy(IRelationalConnection main)
     {
-        if (CommandJudge.MayBeLeft(main)) return;
-        if (CommandJudge.IsIdle(main))
+        if (CommandClassifier.MayBeLeft(main)) return;
+        if (CommandClassifier.IsIdle(main))
             throw new InvalidOperationException(
                 "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which may lead anywhere: it runs on a " +
                 "node of the cluster. Begin an ordinary transaction, or use another context.");

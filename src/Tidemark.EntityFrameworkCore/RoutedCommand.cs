@@ -19,10 +19,10 @@ internal sealed class RoutedCommand(
     string logCommandText,
     IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
 {
-    private readonly StrongBox<PositionedCommand?> _riding = new();
+    private readonly StrongBox<PositionedCommand?> _piggybacked = new();
     private readonly StrongBox<MirroredRead?> _mirrored = new();
     private QueryRoute _route = route;
-    private bool _rides;
+    private bool _piggybacks;
     private ReadProof? _proof;
 
     /// <inheritdoc/>
@@ -43,19 +43,19 @@ internal sealed class RoutedCommand(
             return command;
         }
 
-        _riding.Value = null;
+        _piggybacked.Value = null;
         if (_proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, proof);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
         // What an earlier command of the same save has reached says nothing of this one.
         lease.Forget();
-        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandJudge.CommitsByItself(parameterObject.Connection);
-        var isAlone = _rides || isSave;
-        if (!isAlone || !BatchText.CanRide(plain)) return command;
+        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandClassifier.CommitsByItself(parameterObject.Connection);
+        var isAlone = _piggybacks || isSave;
+        if (!isAlone || !BatchText.CanPiggyback(plain)) return command;
 
         var positioned = new PositionedCommand(plain, connection, lease);
         plain.Dispose();
-        if (commandMethod == DbCommandMethod.ExecuteReader) _riding.Value = positioned;
+        if (commandMethod == DbCommandMethod.ExecuteReader) _piggybacked.Value = positioned;
         return positioned;
     }
 
@@ -63,7 +63,7 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        if (because == RouteReason.None) return ReadLoop.Run(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject));
+        if (because == RouteReason.None) return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
 #pragma warning disable CA2012, RS0030 // It blocks for itself: the task is complete, and nothing is waited for here.
         return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
@@ -75,7 +75,7 @@ internal sealed class RoutedCommand(
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Horizons, Attempts(routing, ask), Trip(routing, parameterObject), isAsync: true, cancellationToken)
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), isAsync: true, cancellationToken)
             : ReadOnMainAsync(routing, because, parameterObject, isAsync: true, cancellationToken);
         return reading.AsTask();
     }
@@ -90,7 +90,7 @@ internal sealed class RoutedCommand(
     internal ValueTask<RelationalDataReader> SendAsync(
         RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
-        (_proof, _rides) = (proof, isAlone);
+        (_proof, _piggybacks) = (proof, isAlone);
 #pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
 #pragma warning restore CA1849
@@ -150,7 +150,7 @@ internal sealed class RoutedCommand(
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
-    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_riding, _mirrored);
+    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked, _mirrored);
 
     /// <summary>
     /// The command runs on the main connection, and belongs to the session of the moment, whichever the connection was opened in. A write that commits by itself
@@ -160,16 +160,16 @@ internal sealed class RoutedCommand(
     {
         if (routing is null) return null;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
-        if (routing.Mirror is { } mirror && CommandJudge.LeadsToCluster(command.Connection))
+        if (routing.Mirror is { } mirror && CommandClassifier.LeadsToCluster(command.Connection))
             mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
         if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open) WriteLease.Of(open)?.Join(routing.Session);
         _proof = null;
-        _rides = because == RouteReason.Write && CommandJudge.IsIdle(command.Connection);
+        _piggybacks = because == RouteReason.Write && CommandClassifier.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
 
-    private IReadTrip<RelationalDataReader> Trip(ContextRouting routing, in RelationalCommandParameterObject command) =>
-        routing.Mirror is { } mirror ? new MirrorTrip(mirror, this, routing, command) : routing.TakeTrip().Of(this, command);
+    private IReadOperation<RelationalDataReader> Operation(ContextRouting routing, in RelationalCommandParameterObject command) =>
+        routing.Mirror is { } mirror ? new MirrorOperation(mirror, this, routing, command) : routing.TakeOperation().Of(this, command);
 
     private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

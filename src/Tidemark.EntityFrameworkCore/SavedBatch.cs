@@ -47,8 +47,8 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
     /// </summary>
     private static bool IsSaved(IRelationalConnection connection, Exception failure)
     {
-        if (failure is DbUpdateConcurrencyException || Lease(connection)?.Riding is not { } riding) return false;
-        return riding.EndWith(failure is DbUpdateException { InnerException: { } cause } ? cause : failure) && riding.Affected == 1;
+        if (failure is DbUpdateConcurrencyException || Lease(connection)?.Piggybacked is not { } piggybacked) return false;
+        return piggybacked.EndWith(failure is DbUpdateException { InnerException: { } cause } ? cause : failure) && piggybacked.Affected == 1;
     }
 
     private static WriteLease? Lease(IRelationalConnection connection) =>

@@ -34,7 +34,7 @@ public static class TidemarkExplainExtensions
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
             var main = probed.Command.Connection;
-            if (!CommandJudge.MayBeLeft(main))
+            if (!CommandClassifier.MayBeLeft(main))
             {
                 await main.OpenAsync(cancellationToken).ConfigureAwait(false);
                 try

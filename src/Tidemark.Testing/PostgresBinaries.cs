@@ -28,7 +28,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
 
     /// <summary>A program of any installation, such as <c>psql</c>: where <c>TIDEMARK_PG_BIN</c> says, in <c>PATH</c>, or the newest beside it; null without one.</summary>
     public static string? FindProgram(SearchEnvironment environment, string program) =>
-        new[] { environment.ChosenBin }.OfType<string>().Concat(environment.Path).Concat(environment.UsualPlaces).SelectMany(Expand)
+        new[] { environment.ChosenBin }.OfType<string>().Concat(environment.Path).Concat(environment.UsualFolders).SelectMany(Expand)
             .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
     /// <summary>Finds an installation of the wanted major version, or of any supported one; null without one.</summary>
@@ -47,9 +47,9 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
                     + $"{string.Join("; ", tried.DefaultIfEmpty($"{chosen} holds no initdb and postgres"))}. Correct it, or unset it.");
         }
 
-        foreach (var place in environment.Path.Concat(environment.UsualPlaces).Concat(PostgresPackages.Places(environment.Cache)))
+        foreach (var position in environment.Path.Concat(environment.UsualFolders).Concat(PostgresPackages.Places(environment.Cache)))
         {
-            foreach (var folder in Expand(place))
+            foreach (var folder in Expand(position))
             {
                 if (await TryAsync(folder, major, tried, user: null, cancellationToken).ConfigureAwait(false) is { } found)
                     return found;
@@ -100,12 +100,12 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     }
 
     // Highest version first: 18 before 9, so by number and not by letter.
-    private static IEnumerable<string> Expand(string place)
+    private static IEnumerable<string> Expand(string position)
     {
-        if (!place.Contains('*', StringComparison.Ordinal))
-            return [place];
+        if (!position.Contains('*', StringComparison.Ordinal))
+            return [position];
         var folders = new List<string> { "/" };
-        foreach (var part in place.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var part in position.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             folders = part.Contains('*', StringComparison.Ordinal)
                 ? [.. folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateDirectories(folder, part))]

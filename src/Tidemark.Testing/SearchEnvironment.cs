@@ -21,7 +21,7 @@ internal sealed record SearchEnvironment
     public required IReadOnlyList<string> Path { get; init; }
 
     /// <summary>Where installers put PostgreSQL; a star stands for any part of one name.</summary>
-    public required IReadOnlyList<string> UsualPlaces { get; init; }
+    public required IReadOnlyList<string> UsualFolders { get; init; }
 
     /// <summary>Downloads and templates.</summary>
     public required string Cache { get; init; }
@@ -46,7 +46,7 @@ internal sealed record SearchEnvironment
         {
             ChosenBin = Environment.GetEnvironmentVariable(BinVariable) is { Length: > 0 } bin ? bin : null,
             Path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries),
-            UsualPlaces =
+            UsualFolders =
             [
                 "/usr/lib/postgresql/*/bin",                                    // Debian, Ubuntu
                 "/usr/pgsql-*/bin",                                             // RHEL and Fedora, packages of postgresql.org

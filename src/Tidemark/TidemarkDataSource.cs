@@ -16,25 +16,29 @@ public sealed class TidemarkDataSource : DbDataSource
 
     private readonly KeyFreshness _freshness;
     private readonly Func<ConsistencySession?> _findSession;
+    private readonly Action<ConsistencySession, CausalToken> _continueAfter;
 
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
         _options = options;
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
-        Horizons = new HorizonResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
-        cluster.Validate = Horizons.Validate;
+        Watermarks = new WatermarkResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        cluster.Validate = Watermarks.Validate;
         _findSession = () => CurrentSession;
-        Tokens = new SessionTokens(cluster, Horizons, options.TokenKey, options.TokenLifetime, time);
+        Tokens = new SessionTokens(cluster, Watermarks, options.TokenKey, options.TokenLifetime, time);
         SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
-        _freshness = new KeyFreshness(this, freshness ?? new InMemoryFreshnessStore());
+        _continueAfter = Tokens.Continue;
+        freshness ??= new InMemoryFreshnessStore();
+        freshness.Attach(stop => OpenWriteAsync(session: null, stop));
+        _freshness = new KeyFreshness(cluster, Tokens, freshness, _findSession, () => DecideWrite(session: null));
     }
 
     /// <summary>
     /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of the read,
     /// write or capture that found out; a read is then answered from the present.
     /// </summary>
-    public event EventHandler<WriteLostEventArgs>? WriteLost;
+    public event EventHandler<LostWrite>? WriteLost;
 
     /// <summary>The connection string of the primary as it is known at this moment, or of the first node, without its password.</summary>
     public override string ConnectionString => Cluster.ConnectionString(PrimaryOrFirst);
@@ -54,7 +58,7 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal ClusterConnections Cluster { get; }
 
-    internal HorizonResolver Horizons { get; }
+    internal WatermarkResolver Watermarks { get; }
 
     internal SessionTokens Tokens { get; }
 
@@ -101,7 +105,7 @@ public sealed class TidemarkDataSource : DbDataSource
         var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer)
         {
             Affinity = affinity is null ? null : Rendezvous.Hash(affinity),
-            Tokens = Tokens,
+            ContinueAfter = _continueAfter,
         };
         if (after is not null) Tokens.Continue(session, after);
         _ambient.Value = (outer ?? new Ambient()) with { Session = session };
@@ -303,7 +307,7 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         try
         {
-            WriteLost?.Invoke(this, new WriteLostEventArgs(lost));
+            WriteLost?.Invoke(this, lost);
         }
 #pragma warning disable CA1031 // Whoever listens must not fail the read of a user who has lost enough already.
         catch (Exception e)
@@ -326,15 +330,15 @@ public sealed class TidemarkDataSource : DbDataSource
     private ValueTask<T> OpenReadAsync<T>(
         Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken, bool isReadOnly = false)
         where T : class => ReadLoop.RunAsync(
-            Horizons, BeginRead(consistency), new ReadOpening<T>(this, Effective(consistency), begin) { IsReadOnly = isReadOnly }, isAsync: true, cancellationToken);
+            Watermarks, BeginRead(consistency), new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly }, isAsync: true, cancellationToken);
 
     private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isReadOnly = false)
-        where T : class => ReadLoop.Run(Horizons, BeginRead(consistency), new ReadOpening<T>(this, Effective(consistency), begin) { IsReadOnly = isReadOnly });
+        where T : class => ReadLoop.Run(Watermarks, BeginRead(consistency), new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly });
 
     /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)
     {
-        Horizons.Validate(session);
+        Watermarks.Validate(session);
         var decision = Cluster.Decide(ReadRequirement.Primary(RouteReason.Write));
         return decision.NodeIndex >= 0 ? decision : throw RoutingException.NoNode(decision, last: null);
     }
@@ -402,8 +406,8 @@ public sealed class TidemarkDataSource : DbDataSource
 
     private static NodeStatus StatusOf(NodeState node, ClusterSnapshot snapshot)
     {
-        var isServing = node.Standing is NodeStanding.Primary or NodeStanding.Replica;
-        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Lsn, isServing ? null : Router.WhyRefused(node, snapshot));
+        var isServing = node.Status is ConcludedStatus.Primary or ConcludedStatus.Replica;
+        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Lsn, isServing ? null : StatusText.Of(node, snapshot));
     }
 
     /// <summary>What surrounds a call: the session, and what its reads ask for.</summary>

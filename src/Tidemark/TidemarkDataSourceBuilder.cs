@@ -37,7 +37,7 @@ public sealed class TidemarkDataSourceBuilder
     internal long? Seed { get; set; }
 
     /// <summary>Stands in for the probes, so that a test or simulation needs no server to have a cluster; the probes by default.</summary>
-    internal AskNode? AskNodes { get; set; }
+    internal ProbeNode? ProbeNodes { get; set; }
 
     /// <summary>Stands in for the question which of some server processes are gone.</summary>
     internal Func<int, int[], Task<int[]>>? AskBackends { get; set; }
@@ -74,7 +74,19 @@ public sealed class TidemarkDataSourceBuilder
     {
         TidemarkOptionsValidator.ThrowIfInvalid(Options);
         var logger = LoggerFactory is null ? NullLogger.Instance : (ILogger)new QuietLogger(LoggerFactory.CreateLogger("Tidemark"));
-        var cluster = new ClusterConnections(this, logger);
+        var cluster = new ClusterConnections(new ClusterSettings
+        {
+            Options = Options,
+            LoggerFactory = LoggerFactory,
+            Logger = logger,
+            TimeProvider = TimeProvider,
+            ConfigureNode = NodeCallback,
+            Seed = Seed,
+            ProbeNodes = ProbeNodes,
+            AskBackends = AskBackends,
+            AskTransactions = AskTransactions,
+            Resumption = Resumption,
+        });
         try
         {
             return new TidemarkDataSource(Options, cluster, TimeProvider, FreshnessStore);

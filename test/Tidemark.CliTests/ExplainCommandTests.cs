@@ -93,7 +93,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_write_that_is_lost_is_told_whatever_the_application_would_do_then(bool throwsOnLostWrite)
     {
         var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
-        var future = new Place(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(ulong.MaxValue / 2));
+        var future = new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(ulong.MaxValue / 2));
         var token = new CausalToken((ulong)identity, future, seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(1), TimelineChain.Empty, key: null);
         var file = Path.GetTempFileName();
         try
@@ -117,7 +117,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_token_that_has_expired_is_said_to_have()
     {
         var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
-        var token = new CausalToken((ulong)identity, new Place(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);
+        var token = new CausalToken((ulong)identity, new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);
         (await ExplainAsync("--after", token.ToString())).Output.ShouldContain("The token expired at ");
     }
 

@@ -36,12 +36,12 @@ public sealed class SimulationCampaignTests
     public void A_hunt_ends_with_the_smallest_seed_that_catches_the_fault()
     {
         var options = new SimulationCampaignOptions { Seeds = 300, FirstSeed = 3 };
-        var hunt = SimulationCampaign.Hunt(PlantedFault.GateAsSeenHorizon, options with { Parallelism = 4 }, Stop);
+        var hunt = SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 4 }, Stop);
 
         hunt.IsCaught.ShouldBeTrue();
         hunt.Seeds.ShouldBe(hunt.By!.Seed - 3 + 1);
-        SimulationCampaign.Hunt(PlantedFault.GateAsSeenHorizon, options with { Parallelism = 1 }, Stop).ShouldBe(hunt);
-        SimulationCampaign.Hunt(PlantedFault.GateAsSeenHorizon, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop).IsCaught.ShouldBe(hunt.Seeds == 1);
+        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 1 }, Stop).ShouldBe(hunt);
+        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop).IsCaught.ShouldBe(hunt.Seeds == 1);
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class SimulationCampaignTests
     {
         using var stop = new CancellationTokenSource();
         var result = SimulationCampaign.Run(
-            Careless with { Seeds = 100_000, Parallelism = 2, Progress = new Told(now => { if (now.Seeds == 3) stop.Cancel(); }) }, stop.Token);
+            Careless with { Seeds = 100_000, Parallelism = 2, Progress = new Reported(now => { if (now.Seeds == 3) stop.Cancel(); }) }, stop.Token);
 
         result.IsCancelled.ShouldBeTrue();
         result.Seeds.ShouldBeInRange(3, 4);
@@ -73,12 +73,12 @@ public sealed class SimulationCampaignTests
     [Fact]
     public void Progress_tells_each_seed_once_and_never_goes_back()
     {
-        List<SimulationCampaignProgress> told = [];
-        var result = SimulationCampaign.Run(Careless with { Parallelism = 3, Progress = new Told(told.Add) }, Stop);
+        List<SimulationCampaignProgress> reported = [];
+        var result = SimulationCampaign.Run(Careless with { Parallelism = 3, Progress = new Reported(reported.Add) }, Stop);
 
-        told.Select(now => now.Seeds).ShouldBe(Enumerable.Range(1, 12));
-        told[^1].Operations.ShouldBe(result.Operations);
-        told[^1].FailingSeeds.ShouldBe(result.FailingSeedCount);
+        reported.Select(now => now.Seeds).ShouldBe(Enumerable.Range(1, 12));
+        reported[^1].Operations.ShouldBe(result.Operations);
+        reported[^1].FailingSeeds.ShouldBe(result.FailingSeedCount);
     }
 
     [Theory]
@@ -88,7 +88,7 @@ public sealed class SimulationCampaignTests
     public void Options_out_of_their_bounds_are_refused(int seeds, int parallelism, int firstSeed) =>
         Should.Throw<ArgumentOutOfRangeException>(() => SimulationCampaign.Run(new() { Seeds = seeds, Parallelism = parallelism, FirstSeed = firstSeed }, Stop));
 
-    private sealed class Told(Action<SimulationCampaignProgress> report) : IProgress<SimulationCampaignProgress>
+    private sealed class Reported(Action<SimulationCampaignProgress> report) : IProgress<SimulationCampaignProgress>
     {
         public void Report(SimulationCampaignProgress value) => report(value);
     }

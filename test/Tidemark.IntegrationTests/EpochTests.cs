@@ -88,7 +88,7 @@ public sealed class EpochTests : IAsyncLifetime
         await source.Cluster.Monitor.SampleAsync(0, Stop);
 
         source.Cluster.Monitor.Snapshot.Primary!.Epoch.ShouldNotBe(before);
-        source.Cluster.Monitor.Snapshot.Chain.Incarnation.ShouldBe(0);
+        source.Cluster.Monitor.Snapshot.Chain.PrimaryEpoch.ShouldBe(0);
         (await source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'kept'")).Value.ShouldBe(1);
         _lost.ShouldBeEmpty();
     }
@@ -208,7 +208,7 @@ public sealed class EpochTests : IAsyncLifetime
             b.AddToConnectionStrings("Username=app");
             configure(b);
         });
-        source.WriteLost += (_, told) => _lost.Add(told.Lost);
+        source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);
         return source;
     }
 

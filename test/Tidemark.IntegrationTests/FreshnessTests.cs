@@ -93,14 +93,14 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         {
             var random = new Random(worker);
             var mine = worker % 2 == 0 ? store : otherStore;
-            var last = default(Place);
+            var last = default(WalPosition);
             for (var i = 0; i < 150; i++)
             {
-                var noted = new Place((uint)random.Next(1, 3), new NpgsqlLogSequenceNumber((ulong)random.NextInt64(1, 1L << 40)));
+                var noted = new WalPosition((uint)random.Next(1, 3), new NpgsqlLogSequenceNumber((ulong)random.NextInt64(1, 1L << 40)));
                 await mine.AdvanceAsync("hot", Token(cluster, noted), stop);
                 var found = (await mine.FindAsync("hot", stop))!.Written!.Value;
-                Place.Later(found, noted).ShouldBe(found);
-                Place.Later(found, last).ShouldBe(found);
+                WalPosition.Later(found, noted).ShouldBe(found);
+                WalPosition.Later(found, last).ShouldBe(found);
                 last = found;
             }
         });
@@ -112,7 +112,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         var chain = TimelineChain.Empty.With([new Fork(6, 7, new NpgsqlLogSequenceNumber(0xABCUL), new NpgsqlLogSequenceNumber(0xABCUL))]);
         var token = new CausalToken(
-            0xFEDCBA9876543210, new Place(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
+            0xFEDCBA9876543210, new WalPosition(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
         await store.AdvanceAsync("'; --\u00e9\ud83d\ude00", token, Stop);
 
         (await store.FindAsync("'; --\u00e9\ud83d\ude00", Stop)).ShouldBe(token);
@@ -303,6 +303,6 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         return shared.ConnectAsync(b => b.FreshnessStore = made);
     }
 
-    private static CausalToken Token(ulong cluster, Place place) =>
-        new(cluster, place, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+    private static CausalToken Token(ulong cluster, WalPosition position) =>
+        new(cluster, position, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
 }

@@ -182,7 +182,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         {
             Name = "one",
             Replicas = 1,
-            Progress = new Told(said =>
+            Progress = new Reported(said =>
             {
                 if (!said.StartsWith(stage, StringComparison.Ordinal))
                     return;
@@ -380,7 +380,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     /// <summary>Tells at once, which <see cref="Progress{T}"/> does not.</summary>
-    private sealed class Told(Action<string> tell) : IProgress<LocalClusterProgress>
+    private sealed class Reported(Action<string> tell) : IProgress<LocalClusterProgress>
     {
         public void Report(LocalClusterProgress value) => tell(value.Stage);
     }

@@ -111,7 +111,7 @@ public sealed class LocalClusterStartTests
             File.CreateSymbolicLink(Path.Combine(programs, program), here.FindProgram(program) ?? throw new InvalidOperationException(program));
 
         await using (var cluster = await ClusterLauncher.StartAsync(new LocalClusterOptions { Replicas = 1 },
-            here with { ChosenBin = null, Path = [programs], UsualPlaces = [], Cache = cache }, () => PortBlock.Claim(kept: []), Stop))
+            here with { ChosenBin = null, Path = [programs], UsualFolders = [], Cache = cache }, () => PortBlock.Claim(kept: []), Stop))
         {
             (await cluster.Primary.AskAsync<string>("SELECT setting FROM pg_config WHERE name = 'BINDIR'")).ShouldStartWith(cache);
             await cluster.WaitForReplayAsync(Stop);

@@ -58,11 +58,11 @@ public sealed class LostWriteTests : IAsyncLifetime
         using var session = user.Source.BeginSession();
         await CutReplicasOffAsync();
         await WriteAsync(user.Source, "SaveChanges in a transaction", "lost");
-        var place = session.Written.ShouldNotBeNull();
+        var position = session.Written.ShouldNotBeNull();
         await FailOverAsync(user.Source, "pg-2");
 
         var error = await Should.ThrowAsync<LostWriteException>(() => CountAsync(user.Source, "lost"));
-        error.Lost.ShouldNotBeNull().Place.ShouldBe(place);
+        error.Lost.ShouldNotBeNull().Position.ShouldBe(position);
         error.Message.ShouldContain("was lost");
         (await CountAsync(user.Source, "lost")).ShouldBe(0);
     }
@@ -119,7 +119,7 @@ public sealed class LostWriteTests : IAsyncLifetime
             var isLost = name.StartsWith("lost", StringComparison.Ordinal);
             (await CountAsync(reader.Source, name)).ShouldBe(isLost ? 0 : 1, name);
             reader.Reports.Count(r => r.WasWritten).ShouldBe(isLost ? 1 : 0, $"{name}: {string.Join(' ', reader.Reports)}");
-            if (isLost) reader.Reports.ShouldAllBe(r => r.Place == token.Written || !r.WasWritten);
+            if (isLost) reader.Reports.ShouldAllBe(r => r.Position == token.Written || !r.WasWritten);
             reader.Reports.Clear();
         }
     }
@@ -270,7 +270,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         public User(TidemarkDataSource source, RecordedLog log)
         {
             (Source, Log) = (source, log);
-            source.WriteLost += (_, e) => Reports.Add(e.Lost);
+            source.WriteLost += (_, lostWrite) => Reports.Add(lostWrite);
         }
 
         public TidemarkDataSource Source { get; }

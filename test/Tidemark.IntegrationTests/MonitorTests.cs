@@ -241,7 +241,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await using var source = await _store.ConnectAsync(builder => builder.LoggerFactory = log);
         log.Called.Wait(Stop);
 
-        (await source.Cluster.Monitor.SampleAsync(0, Stop)).Standing.ShouldBe(NodeStanding.Primary);
+        (await source.Cluster.Monitor.SampleAsync(0, Stop)).Status.ShouldBe(ConcludedStatus.Primary);
         log.Release.Set();
     }
 
@@ -260,13 +260,13 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
     private static async Task ReadAsync(TidemarkDataSource source, ConsistencySession session) =>
         await ReadLoop.RunAsync(
-            source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), isAsync: true, Stop);
+            source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), isAsync: true, Stop);
 
     private static void ReadBlocking(TidemarkDataSource source, ConsistencySession session) =>
-        ReadLoop.Run(source.Horizons, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
+        ReadLoop.Run(source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
 
     private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source) =>
-        new(source, Consistency.Session, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
+        new(source.Watermarks, source.Cluster, () => source.CurrentSession, Consistency.Session, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
 
     private static async Task WaitUntilAsync(Func<bool> holds)
     {

@@ -224,7 +224,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
         await open.ExecuteAsync("BEGIN; INSERT INTO items (name) VALUES ('still open')");
         var xid = await open.ExecuteScalarAsync<string>("SELECT pg_current_xact_id()::text");
         var connection = await shared.Source.OpenWriteConnectionAsync(Stop);
-        var before = new Place(1, new NpgsqlLogSequenceNumber(1));
+        var before = new WalPosition(1, new NpgsqlLogSequenceNumber(1));
         WriteLease.Of(connection)!.Committed(new PiggybackedPosition(before, OpenTransaction: xid));
         await connection.CloseAsync();
 

@@ -58,7 +58,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
         await Cluster["pg-2"].ReceiveAgainAsync();
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
         await StoreCluster.UntilAsync(source, nodes => nodes.Primary == "pg-2");
-        source.Cluster.Monitor.Snapshot.Nodes[2].Standing.ShouldBe(NodeStanding.Replica, "nobody can see that it was left behind");
+        source.Cluster.Monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.Replica, "nobody can see that it was left behind");
 
         for (var i = 0; i < 20; i++)
         {
@@ -133,7 +133,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
             b.AddToConnectionStrings("Username=app");
             configure?.Invoke(b);
         });
-        source.WriteLost += (_, told) => _lost.Add(told.Lost);
+        source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);
         return source;
     }
 }

@@ -74,11 +74,11 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var context = shared.CreateContext();
         context.AddRange(new Item { Name = "right before" }, new Item { Name = "right before" });
         await context.SaveChangesAsync(Stop);
-        var place = session.Written.ShouldNotBeNull();
+        var position = session.Written.ShouldNotBeNull();
 
         // Both have everything up to the commit record, and the monitor knows.
         foreach (var replica in shared.Cluster.Replicas)
-            await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= place.Lsn);
+            await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= position.Lsn);
         foreach (var index in (int[])[1, 2]) await shared.Source.Cluster.Monitor.SampleAsync(index, Stop);
         (await context.Items.AsNoTracking().CountAsync(i => i.Name == "right before", Stop)).ShouldBe(2);
         (await shared.Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'right before'")).Value.ShouldBe(2);
@@ -87,7 +87,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [Theory]
     [InlineData("written")]
     [InlineData("seen")]
-    public async Task A_commit_that_ends_with_a_page_is_soon_read_on_a_replica_though_nothing_else_is_written(string horizon)
+    public async Task A_commit_that_ends_with_a_page_is_soon_read_on_a_replica_though_nothing_else_is_written(string watermark)
     {
         using var session = shared.Source.BeginSession();
         var padding = 0;
@@ -97,7 +97,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         {
             tries.ShouldBeLessThan(500, "no commit ended with a page");
             var from = await InsertPositionAsync();
-            await WriteAsync(horizon, padding);
+            await WriteAsync(watermark, padding);
             position = await InsertPositionAsync();
 
             // What a commit takes besides its padding is learned on the way; the next padding fills the rest of the page.
@@ -106,7 +106,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             padding = Math.Max(0, room - size) / 8 * 8;
         }
 
-        if (horizon == "seen") await shared.Source.ReadAsync<int>("1", Consistency.Strong);
+        if (watermark == "seen") await shared.Source.ReadAsync<int>("1", Consistency.Strong);
         var took = await shared.Source.UntilReadOnReplicaAsync(shared.Cluster);
         (await InsertPositionAsync()).ShouldBe(position, "something else was written");
         TestContext.Current.TestOutputHelper!.WriteLine($"read on a replica after {took.TotalMilliseconds:0} ms");
@@ -201,10 +201,10 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         }
     }
 
-    private async Task WriteAsync(string horizon, int padding)
+    private async Task WriteAsync(string watermark, int padding)
     {
         var sql = $"WITH m AS (SELECT pg_logical_emit_message(true, 't', repeat('x', {padding}))) INSERT INTO items (name) SELECT 'page' FROM m";
-        if (horizon == "written") await shared.Source.WriteAsync(sql);
+        if (watermark == "written") await shared.Source.WriteAsync(sql);
         else await Primary.RunAsync(sql);
     }
 

@@ -32,10 +32,10 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         await using var context = shared.CreateRuleContext();
         foreach (var query in (IQueryable<ProfileWish>[])[context.Wishes, context.Wishes.AsTracking(), context.Wishes.WithConsistency(Consistency.Eventual).OnNode("pg-2"), context.Wishes.Where(w => w.Profile!.Name == "ada")])
         {
-            var told = query.ExplainRoute();
+            var reported = query.ExplainRoute();
             await query.ToListAsync(Stop);
             var node = shared.NodesOf(context).ShouldHaveSingleItem();
-            if (told.Role == NodeRole.Primary || told.Reason == RouteReason.NamedNode) node.ShouldBe(told.Node);
+            if (reported.Role == NodeRole.Primary || reported.Reason == RouteReason.NamedNode) node.ShouldBe(reported.Node);
             else node.ShouldNotBe("pg-1");
         }
     }
@@ -99,9 +99,9 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
             slow.ExecuteScalar();
         }
 
-        var told = Slow(log);
-        told.Length.ShouldBe(2);
-        foreach (var text in told)
+        var reported = Slow(log);
+        reported.Length.ShouldBe(2);
+        foreach (var text in reported)
         {
             text.ShouldMatch(@"^pg-[23] took \d+ ms for a read\. It was read there since .*: SELECT 'by command'");
             text.ShouldNotContain("'secret-3' ");

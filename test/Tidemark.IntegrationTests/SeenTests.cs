@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>What a session has been shown, on whichever node and in whatever form, it never unsees.</summary>
-public sealed class SeenTests(StoreCluster shared) : SightsOf, IClassFixture<StoreCluster>, IAsyncLifetime
+public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
     protected override StoreCluster Store => shared;
 

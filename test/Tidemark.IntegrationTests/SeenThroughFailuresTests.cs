@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark;
 
 /// <summary>The same while servers and connections fail; each test breaks a cluster of its own.</summary>
-public sealed class SeenThroughFailuresTests : SightsOf, IAsyncLifetime
+public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
 {
     private readonly StoreCluster _own = new();
 

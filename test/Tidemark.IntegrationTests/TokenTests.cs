@@ -117,9 +117,9 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         using var log = new RecordedLog();
         await using var source = await shared.ConnectAsync(b => (b.Options.TokenKey, b.LoggerFactory) = (key, log));
         var reports = new List<LostWrite>();
-        source.WriteLost += (_, e) => reports.Add(e.Lost);
+        source.WriteLost += (_, lostWrite) => reports.Add(lostWrite);
         var id = await Cluster.MakeItemAsync("v5");
-        using var session = source.BeginSession(TokenOf(source, written: new Place(1, new NpgsqlLogSequenceNumber(ulong.MaxValue / 2)), seen: null, key));
+        using var session = source.BeginSession(TokenOf(source, written: new WalPosition(1, new NpgsqlLogSequenceNumber(ulong.MaxValue / 2)), seen: null, key));
 
         (await NameAsync(source, id)).ShouldBe("v5");
         var lost = reports.ShouldHaveSingleItem();
@@ -163,11 +163,11 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         await Cluster.Primary.RunAsync($"UPDATE items SET name = 'v5' WHERE id = {id}");
         using var log = new RecordedLog();
         await using var source = await shared.ConnectAsync(b => (b.Options.TokenKey, b.LoggerFactory) = (Key, log));
-        var place = new Place(1, await Cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
+        var position = new WalPosition(1, await Cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
         var token = TokenOf(
-            source, place, place,
+            source, position, position,
             key: what switch { "expired" => Key, "unsigned" => null, _ => Key + " that is not shared" },
-            life: what == "expired" ? TimeSpan.FromSeconds(-2) : TimeSpan.FromHours(1));
+            epoch: what == "expired" ? TimeSpan.FromSeconds(-2) : TimeSpan.FromHours(1));
 
         using var session = source.BeginSession(token);
         (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", Consistency.Parse(level))).ShouldBe(("v5", Cluster.Primary.Port));
@@ -220,7 +220,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     private static async Task<string?> NameAsync(TidemarkDataSource source, int id, Consistency? level = null) =>
         (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level)).Value;
 
-    private static CausalToken TokenOf(TidemarkDataSource source, Place? written, Place? seen, string? key, TimeSpan? life = null) => new(
+    private static CausalToken TokenOf(TidemarkDataSource source, WalPosition? written, WalPosition? seen, string? key, TimeSpan? epoch = null) => new(
         source.Cluster.Monitor.Snapshot.SystemIdentifier, written, seen, unknown: null,
-        DateTimeOffset.UtcNow + (life ?? TimeSpan.FromHours(1)), TimelineChain.Empty, CausalToken.KeyOf(key));
+        DateTimeOffset.UtcNow + (epoch ?? TimeSpan.FromHours(1)), TimelineChain.Empty, CausalToken.KeyOf(key));
 }

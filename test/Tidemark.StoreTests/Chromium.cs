@@ -8,7 +8,7 @@ public sealed class Chromium : IAsyncLifetime
 {
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-    private static readonly string[] UsualPlaces =
+    private static readonly string[] UsualFolders =
     [
         "/opt/google/chrome/chrome",
         "/snap/bin/chromium",
@@ -46,7 +46,7 @@ public sealed class Chromium : IAsyncLifetime
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         var candidates = folders.SelectMany(folder => Names.Select(name => Path.Combine(folder, name)))
-            .Concat(UsualPlaces)
+            .Concat(UsualFolders)
             .Append(_playwright.Chromium.ExecutablePath);
         foreach (var candidate in candidates.Where(File.Exists))
             if (await RunsAsync(candidate, "--version")) return candidate;

@@ -12,23 +12,23 @@ public sealed class CausalTokenTests
     [Fact]
     public void A_token_is_written_and_read_alike()
     {
-        var token = Token(Place(5_000, timeline: 2), Place(7_000, timeline: 2), key: Key);
+        var token = Token(Position(5_000, timeline: 2), Position(7_000, timeline: 2), key: Key);
         var read = CausalToken.Parse(token.ToString());
 
         (read.Cluster, read.Written, read.Seen, read.IsUnknown, read.ExpiresAt, read.IsSigned)
-            .ShouldBe((Ours, Place(5_000, timeline: 2), Place(7_000, timeline: 2), false, Expiry, true));
+            .ShouldBe((Ours, Position(5_000, timeline: 2), Position(7_000, timeline: 2), false, Expiry, true));
         (read.BeginOf(written: true), read.BeginOf(written: false)).ShouldBe((At(100), At(100)));
         read.ShouldBe(token);
         read.GetHashCode().ShouldBe(token.GetHashCode());
-        read.ShouldNotBe(Token(Place(5_001, timeline: 2), Place(7_000, timeline: 2)));
+        read.ShouldNotBe(Token(Position(5_001, timeline: 2), Position(7_000, timeline: 2)));
     }
 
     [Fact]
     public void A_token_of_what_was_seen_alone_says_so()
     {
-        var read = CausalToken.Parse(Token(written: null, Place(7_000, timeline: 2)).ToString());
+        var read = CausalToken.Parse(Token(written: null, Position(7_000, timeline: 2)).ToString());
 
-        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned).ShouldBe((null, Place(7_000, timeline: 2), At(100), false));
+        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned).ShouldBe((null, Position(7_000, timeline: 2), At(100), false));
     }
 
     [Fact]
@@ -41,10 +41,10 @@ public sealed class CausalTokenTests
     [Fact]
     public void The_greatest_values_fit_into_the_promised_sizes()
     {
-        var last = new Place(uint.MaxValue, At(ulong.MaxValue));
+        var last = new WalPosition(uint.MaxValue, At(ulong.MaxValue));
 
         Token(last, null).ToBytes().Length.ShouldBeLessThanOrEqualTo(40);
-        var signed = new CausalToken(ulong.MaxValue, last, last, unknown: default(UnknownPlace), DateTimeOffset.MaxValue, Chain, Key);
+        var signed = new CausalToken(ulong.MaxValue, last, last, unknown: default(UnknownPosition), DateTimeOffset.MaxValue, Chain, Key);
         signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
         signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
         CausalToken.Parse(signed.ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
@@ -53,18 +53,18 @@ public sealed class CausalTokenTests
     [Fact]
     public void Only_the_key_that_signed_a_token_is_its_own()
     {
-        var signed = CausalToken.Parse(Token(Place(1), null, key: Key).ToString());
+        var signed = CausalToken.Parse(Token(Position(1), null, key: Key).ToString());
 
         signed.IsSignedBy(Key).ShouldBeTrue();
         signed.IsSignedBy(CausalToken.KeyOf("another secret of thirty-two characters")!).ShouldBeFalse();
-        Token(Place(1), null).IsSignedBy(Key).ShouldBeFalse();
+        Token(Position(1), null).IsSignedBy(Key).ShouldBeFalse();
         CausalToken.KeyOf(null).ShouldBeNull();
     }
 
     [Fact]
     public void No_bit_of_a_signed_token_can_be_changed()
     {
-        var bytes = Token(Place(1), Place(2), key: Key).ToBytes();
+        var bytes = Token(Position(1), Position(2), key: Key).ToBytes();
         for (var bit = 0; bit < bytes.Length * 8; bit++)
         {
             var forged = (byte[])bytes.Clone();
@@ -76,20 +76,20 @@ public sealed class CausalTokenTests
     [Fact]
     public void A_token_covers_an_earlier_place_of_its_timeline_only()
     {
-        var token = Token(Place(200), Place(800));
+        var token = Token(Position(200), Position(800));
 
         token.Covers(token).ShouldBeTrue();
-        token.Covers(Token(Place(200), null, expiresAt: Expiry.AddHours(1))).ShouldBeTrue();
-        token.Covers(Token(Place(100), Place(800))).ShouldBeTrue();
+        token.Covers(Token(Position(200), null, expiresAt: Expiry.AddHours(1))).ShouldBeTrue();
+        token.Covers(Token(Position(100), Position(800))).ShouldBeTrue();
         token.Covers(Token(null, null)).ShouldBeTrue();
-        token.Covers(Token(Place(201), null)).ShouldBeFalse();
-        token.Covers(Token(null, Place(801))).ShouldBeFalse();
-        Token(null, Place(800)).Covers(Token(Place(1), null)).ShouldBeFalse();
-        token.Covers(Token(Place(1, timeline: 2), null)).ShouldBeFalse();
-        Token(Place(9, timeline: 2), null).Covers(token).ShouldBeFalse("history may have left the timeline before the place");
+        token.Covers(Token(Position(201), null)).ShouldBeFalse();
+        token.Covers(Token(null, Position(801))).ShouldBeFalse();
+        Token(null, Position(800)).Covers(Token(Position(1), null)).ShouldBeFalse();
+        token.Covers(Token(Position(1, timeline: 2), null)).ShouldBeFalse();
+        Token(Position(9, timeline: 2), null).Covers(token).ShouldBeFalse("history may have left the timeline before the place");
         token.Covers(Token(null, null, isUnknown: true)).ShouldBeFalse();
-        Token(null, null, isUnknown: true).Covers(Token(Place(1), null)).ShouldBeFalse("it says which timeline it was on");
-        token.Covers(new CausalToken(Theirs, Place(1), null, null, Expiry, Chain, null)).ShouldBeFalse();
+        Token(null, null, isUnknown: true).Covers(Token(Position(1), null)).ShouldBeFalse("it says which timeline it was on");
+        token.Covers(new CausalToken(Theirs, Position(1), null, null, Expiry, Chain, null)).ShouldBeFalse();
     }
 
     [Theory]
@@ -115,8 +115,8 @@ public sealed class CausalTokenTests
     [Fact]
     public void A_token_with_anything_cut_off_or_added_is_refused()
     {
-        var bytes = Token(Place(1), Place(2), key: Key).ToBytes();
-        var whole = Token(Place(1), Place(2)).ToBytes().Length;
+        var bytes = Token(Position(1), Position(2), key: Key).ToBytes();
+        var whole = Token(Position(1), Position(2)).ToBytes().Length;
         for (var length = 0; length < bytes.Length; length++)
             CausalToken.TryRead(bytes.AsSpan(0, length), out _, out _).ShouldBe(length == whole, $"{length} bytes");
         CausalToken.TryRead([.. bytes, 0], out _, out _).ShouldBeFalse();
@@ -126,7 +126,7 @@ public sealed class CausalTokenTests
     public void Nothing_that_is_sent_as_a_token_crashes_the_reader()
     {
         var random = new Random(20_000);
-        var whole = Token(Place(1), Place(2), key: Key).ToBytes();
+        var whole = Token(Position(1), Position(2), key: Key).ToBytes();
         for (var i = 0; i < 10_000; i++)
         {
             var bytes = new byte[random.Next(0, 120)];
@@ -145,6 +145,6 @@ public sealed class CausalTokenTests
         }
     }
 
-    private static CausalToken Token(Place? written, Place? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null, byte[]? key = null) =>
-        new(Ours, written, seen, isUnknown ? default(UnknownPlace) : null, expiresAt ?? Expiry, Chain, key);
+    private static CausalToken Token(WalPosition? written, WalPosition? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null, byte[]? key = null) =>
+        new(Ours, written, seen, isUnknown ? default(UnknownPosition) : null, expiresAt ?? Expiry, Chain, key);
 }

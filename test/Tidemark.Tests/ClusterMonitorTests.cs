@@ -30,14 +30,14 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _monitor.Start();
         _nodes.Answer(0, Primary());
         _nodes.Answer(1, Replica());
-        await WaitFor(snapshot => snapshot.Nodes[1].Standing == NodeStanding.Replica);
+        await WaitFor(snapshot => snapshot.Nodes[1].Status == ConcludedStatus.Replica);
         var first = _monitor.FirstRoundAsync(Cancelled);
         first.IsCompleted.ShouldBeFalse();
 
         _nodes.Answer(2, Silence);
         await first;
         _monitor.FirstRound();
-        _monitor.Snapshot.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Replica, NodeStanding.Unreachable]);
+        _monitor.Snapshot.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Replica, ConcludedStatus.Unreachable]);
     }
 
     [Fact(Timeout = Patience)]
@@ -60,9 +60,9 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _time.Advance(Timeout - TimeSpan.FromMilliseconds(1));
         await _monitor.SampleAsync(0, Cancelled);
         await _monitor.SampleAsync(0, Cancelled);
-        _monitor.Snapshot.Nodes[2].Standing.ShouldBe(NodeStanding.NotProbed, "the loop has gone round since");
+        _monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.NotProbed, "the loop has gone round since");
 
-        await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Standing == NodeStanding.Unreachable);
+        await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Status == ConcludedStatus.Unreachable);
         _monitor.Snapshot.Nodes[2].Failure.ShouldBe("no answer within 750 ms");
         await _monitor.FirstRoundAsync(Cancelled);
     }
@@ -71,11 +71,11 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     public async Task What_comes_too_late_is_dropped_and_the_node_asked_anew()
     {
         await StartAsync(hanging: 2);
-        await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Standing == NodeStanding.Unreachable);
+        await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Status == ConcludedStatus.Unreachable);
 
         _nodes.Answer(2, Replica(position: 5));
         await WaitUntilAsked(2, times: 2);
-        _monitor.Snapshot.Nodes[2].Standing.ShouldBe(NodeStanding.Unreachable);
+        _monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.Unreachable);
 
         _nodes.Answer(2, Replica(position: 90));
         await WaitFor(snapshot => snapshot.Nodes[2].Lsn == At(90));
@@ -134,11 +134,11 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         var behind = _monitor.SampleAsync(0, Cancelled);
 
         await AdvanceUntil(() => asked.IsCompleted);
-        (await asked).Standing.ShouldBe(NodeStanding.Unreachable);
-        (await behind).Standing.ShouldBe(NodeStanding.Unreachable);
+        (await asked).Status.ShouldBe(ConcludedStatus.Unreachable);
+        (await behind).Status.ShouldBe(ConcludedStatus.Unreachable);
 
         var afterwards = _monitor.SampleAsync(0, Cancelled);
-        (await afterwards).Standing.ShouldBe(NodeStanding.Unreachable);
+        (await afterwards).Status.ShouldBe(ConcludedStatus.Unreachable);
     }
 
     [Fact(Timeout = Patience)]
@@ -163,7 +163,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await WaitUntilAsked(1, times: 2);
         _nodes.Answer(1, Silence);
 
-        await WaitFor(snapshot => snapshot.Nodes[1].Standing == NodeStanding.Unreachable);
+        await WaitFor(snapshot => snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
         _nodes.TimesAsked(0).ShouldBe(1);
     }
 
@@ -241,7 +241,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         var next = _monitor.SampleAsync(0, Cancelled);
         await WaitUntilAsked(0, times: 3);
         _nodes.Answer(0, Primary());
-        (await next).Standing.ShouldBe(NodeStanding.Primary);
+        (await next).Status.ShouldBe(ConcludedStatus.Primary);
     }
 
     [Fact(Timeout = Patience)]
@@ -278,7 +278,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _monitor.Start();
         for (var node = 0; node < 3; node++)
             if (node != hanging) _nodes.Answer(node, node == 0 ? Primary() : Replica());
-        await WaitFor(s => s.Nodes.All(n => n.Index == hanging || n.Standing != NodeStanding.NotProbed));
+        await WaitFor(s => s.Nodes.All(n => n.Index == hanging || n.Status != ConcludedStatus.NotProbed));
     }
 
     /// <summary>Lets virtual time run until something holds; for what does not depend on by how much it overshoots.</summary>

@@ -13,7 +13,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
     public ConnectionCheckTests()
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), AskNodes = (index, _) => Task.FromResult(_answers[index]) };
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
         _source = builder.AddNode("pg-1", _server.ConnectionString).AddNode("pg-2", _server.ConnectionString).Build();
     }
 
@@ -30,12 +30,12 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         await using var connection = await OpenAsync();
 
-        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position);
         await ProbeAsync();
-        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
+        Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
         Show(connection, Run(1));
-        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.None);
-        Check(new ReadRequirement { MustInclude = Place(110) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.None);
+        Check(new ReadRequirement { MustInclude = Position(110) }).ShouldBe(ConnectionCheck.Position);
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         await using var connection = await OpenAsync();
         Show(connection, Run(2));
 
-        Check(new ReadRequirement { MustInclude = Place(90) }).ShouldBe(ConnectionCheck.Position);
+        Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position);
         Check(new ReadRequirement { CompleteSince = 0 }).ShouldBe(ConnectionCheck.Position);
         Check(new ReadRequirement { StayOn = new NodeEpoch(1, Run(1)) }).ShouldBe(ConnectionCheck.Epoch);
     }
@@ -67,7 +67,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         await using var connection = await OpenAsync();
 
         Check(bounded).ShouldBe(ConnectionCheck.Position);
-        _source.Cluster.Decide(bounded).MustShow.ShouldBe(Place(100), "what made the node fresh enough");
+        _source.Cluster.Decide(bounded).MustShow.ShouldBe(Position(100), "what made the node fresh enough");
         Show(connection, Run(1));
         Check(bounded).ShouldBe(ConnectionCheck.None);
     }
@@ -92,13 +92,13 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         var snapshot = Of(Primary(200, timeline: 2) with { Forks = [new Fork(1, 2, At(100), At(100))] }, Replica(150, timeline: 2));
 
-        new ReadOf(Include: 80).Decide(snapshot).MustShow.ShouldBe(Place(80, timeline: 2));
-        new ReadOf(Include: 80).Decide(Of(Primary(200), Replica(150, timeline: 0))).MustShow.ShouldBe(Place(80));
+        new ReadOf(Include: 80).Decide(snapshot).MustShow.ShouldBe(Position(80, timeline: 2));
+        new ReadOf(Include: 80).Decide(Of(Primary(200), Replica(150, timeline: 0))).MustShow.ShouldBe(Position(80));
         new ReadOf(Include: 300).Decide(Of(Primary(200), Silence)).MustShow.ShouldBeNull("the primary has everything");
     }
 
     private void Show(NpgsqlConnection connection, ServerEpoch epoch) => new ReadProof(
-        _source.Cluster, _source.Cluster.Monitor.Snapshot.Nodes[1], Place: null, Epoch: null, OnPrimary: false, Ours)
+        _source.Cluster, _source.Cluster.Monitor.Snapshot.Nodes[1], Position: null, Epoch: null, OnPrimary: false, Ours)
         .Take(connection.PostgresParameters, new CheckAnswer(IsInRecovery: true, At(100), 1, 1, Ours, epoch), sentAt: 0).ShouldBeTrue();
 
     private ConnectionCheck Check(ReadRequirement requirement) => _source.Cluster.CheckOf(_lease, _source.Cluster.Decide(requirement));

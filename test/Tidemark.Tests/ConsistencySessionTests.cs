@@ -18,16 +18,16 @@ public sealed class ConsistencySessionTests : SessionTestBase
     public void A_session_begun_at_a_place_must_read_it_but_has_not_moved()
     {
         using var session = new ConsistencySession();
-        session.Resume(Place(500));
+        session.Resume(Position(500));
 
-        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
+        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(500));
         session.HasMoved.ShouldBeFalse();
     }
 
     [Fact]
     public void Strong_reads_ask_the_primary_and_eventual_ones_anybody_whatever_was_written()
     {
-        Write(Place(500));
+        Write(Position(500));
         Session.MarkWritten();
 
         Session.Require(ConsistencyDemands.Primary).PrimaryBecause.ShouldBe(RouteReason.StrongConsistency);
@@ -37,11 +37,11 @@ public sealed class ConsistencySessionTests : SessionTestBase
     [Fact]
     public void Reads_must_include_the_latest_known_write()
     {
-        Write(Place(500));
-        Write(Place(300));
+        Write(Position(500));
+        Write(Position(300));
 
-        Session.Written.ShouldBe(Place(500));
-        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
+        Session.Written.ShouldBe(Position(500));
+        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(500));
         Session.HasMoved.ShouldBeTrue();
     }
 
@@ -51,8 +51,8 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Session.BeginWrite();
         ShouldKeepToThePrimary();
 
-        End(Place(500));
-        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
+        End(Position(500));
+        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(500));
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     {
         Session.BeginWrite();
         Session.BeginWrite();
-        End(Place(500));
+        End(Position(500));
         ShouldKeepToThePrimary();
     }
 
@@ -97,34 +97,34 @@ public sealed class ConsistencySessionTests : SessionTestBase
                 {
                     Session.BeginWrite();
                     if (i % 3 == 0) Session.AbandonWrite();
-                    else End(i % 5 == 0 ? null : Place((ulong)((i * Threads) + thread)));
-                    if (i % 7 == 0 && Pending is { } mark) Resolve(mark, Place(1));
+                    else End(i % 5 == 0 ? null : Position((ulong)((i * Threads) + thread)));
+                    if (i % 7 == 0 && Pending is { } mark) Resolve(mark, Position(1));
                 }
             },
             TestContext.Current.CancellationToken)));
 
-        if (Pending is { } last) Resolve(last, Place(1));
-        Session.Written.ShouldBe(Place((1_999 * Threads) + Threads - 1));
+        if (Pending is { } last) Resolve(last, Position(1));
+        Session.Written.ShouldBe(Position((1_999 * Threads) + Threads - 1));
     }
 
     [Fact]
     public void Each_level_asks_for_its_own_horizons()
     {
-        Write(Place(500));
-        Session.Saw(On(1), onPrimary: true, new Stamp(Place(700), 0));
+        Write(Position(500));
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
 
         Session.Require(ConsistencyDemands.None).MustInclude.ShouldBeNull();
-        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(500));
-        Session.Require(ConsistencyDemands.Seen).MustInclude.ShouldBe(Place(700));
-        Session.Require(Both).MustInclude.ShouldBe(Place(700));
-        (Session.Written, Session.Seen).ShouldBe((Place(500), Place(700)));
+        Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(500));
+        Session.Require(ConsistencyDemands.Seen).MustInclude.ShouldBe(Position(700));
+        Session.Require(Both).MustInclude.ShouldBe(Position(700));
+        (Session.Written, Session.Seen).ShouldBe((Position(500), Position(700)));
         Session.HasMoved.ShouldBeTrue();
     }
 
     [Fact]
     public void What_was_only_seen_does_not_move_the_session()
     {
-        Session.Saw(On(1), onPrimary: true, new Stamp(Place(700), 0));
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
 
         Session.HasMoved.ShouldBeFalse();
         Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBeNull();
@@ -133,7 +133,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     [Fact]
     public void A_pending_write_does_not_bind_monotonic_reads_nor_a_pending_sight_own_writes()
     {
-        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        Session.Observe(Cluster.Nodes[1], onPrimary: false);
         Session.Require(ConsistencyDemands.Written).ShouldBe(default);
 
         Write(at: null);
@@ -157,7 +157,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         }
 
         Session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown, "the other flow's write is under way");
-        End(Place(500));
+        End(Position(500));
         Session.BeginWrite().ShouldBeTrue();
     }
 
@@ -171,7 +171,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Should.Throw<ObjectDisposedException>(Session.MarkWritten);
         Should.Throw<ObjectDisposedException>(Session.IgnoreWrites);
         Session.BeginWrite().ShouldBeFalse();
-        Session.Saw(On(1), onPrimary: true);
+        Session.Observe(On(1), onPrimary: true);
         Session.Seen.ShouldBeNull();
     }
 
@@ -183,8 +183,8 @@ public sealed class ConsistencySessionTests : SessionTestBase
             {
                 for (var i = 1; i <= 1_000; i++)
                 {
-                    if (Session.BeginWrite()) End(i % 3 == 0 ? null : Place((ulong)i));
-                    Session.Saw(Cluster.Nodes[i % 3], onPrimary: i % 3 == 0, i % 4 == 0 ? new Stamp(Place((ulong)i), 0) : null);
+                    if (Session.BeginWrite()) End(i % 3 == 0 ? null : Position((ulong)i));
+                    Session.Observe(Cluster.Nodes[i % 3], onPrimary: i % 3 == 0, i % 4 == 0 ? new LearnedPosition(Position((ulong)i), 0) : null);
                     Session.Require(Both);
                     Session.Validate(Cluster);
                     if (i % 5 == 0 && Needs(Cluster, mayStay: false) is { } mark) Resolve(mark, flushed: 2_000, inserted: 2_000);
@@ -193,24 +193,24 @@ public sealed class ConsistencySessionTests : SessionTestBase
             TestContext.Current.CancellationToken)));
 
         if (Needs(Cluster, mayStay: false) is { } last) Resolve(last, flushed: 2_000, inserted: 2_000);
-        (Session.Written, Session.Seen).ShouldBe((Place(2_000), Place(2_000)));
+        (Session.Written, Session.Seen).ShouldBe((Position(2_000), Position(2_000)));
     }
 
     [Fact]
     public void The_place_of_all_writes_is_not_known_while_one_of_them_is_pending()
     {
-        Write(Place(500));
-        Session.PlaceOfAllWrites.ShouldBe(Place(500));
+        Write(Position(500));
+        Session.PositionOfAllWrites.ShouldBe(Position(500));
         Write(at: null);
-        Session.PlaceOfAllWrites.ShouldBeNull();
+        Session.PositionOfAllWrites.ShouldBeNull();
     }
 
     [Fact]
     public void What_was_seen_is_not_known_while_a_read_of_it_is_pending()
     {
-        Session.Saw(Cluster.Nodes[1], onPrimary: false, new Stamp(Place(100), 0));
-        Session.Seen.ShouldBe(Place(100));
-        Session.Saw(Cluster.Nodes[1], onPrimary: false);
+        Session.Observe(Cluster.Nodes[1], onPrimary: false, new LearnedPosition(Position(100), 0));
+        Session.Seen.ShouldBe(Position(100));
+        Session.Observe(Cluster.Nodes[1], onPrimary: false);
         Session.Seen.ShouldBeNull();
     }
 
@@ -218,7 +218,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     public void A_session_that_learns_of_its_lost_write_has_a_new_token()
     {
         using var session = new ConsistencySession();
-        session.Resume(Place(500));
+        session.Resume(Position(500));
         session.Validate(Promoted()).ShouldNotBeNull().WasWritten.ShouldBeTrue();
         session.HasMoved.ShouldBeTrue("the browser's token still asks for what is gone");
     }
@@ -227,12 +227,12 @@ public sealed class ConsistencySessionTests : SessionTestBase
     public void A_session_is_ahead_of_a_snapshot_by_what_it_wrote_or_by_what_it_saw()
     {
         using var wrote = new ConsistencySession();
-        using var saw = new ConsistencySession();
-        wrote.Resume(Place(500, timeline: 2));
-        saw.Resume(null, Place(500, timeline: 2));
+        using var observed = new ConsistencySession();
+        wrote.Resume(Position(500, timeline: 2));
+        observed.Resume(null, Position(500, timeline: 2));
 
         wrote.IsAheadOf(Cluster).ShouldBeTrue();
-        saw.IsAheadOf(Cluster).ShouldBeTrue();
+        observed.IsAheadOf(Cluster).ShouldBeTrue();
         Session.IsAheadOf(Cluster).ShouldBeFalse();
     }
 }

@@ -81,7 +81,7 @@ public sealed class CookieSlotsTests
     public void A_slot_whose_content_cannot_be_compared_is_kept_until_a_token_replaces_it()
     {
         var damaged = new CookieSlot(CookieSlots.Prefix + "a", null);
-        var later = new CookieSlot(CookieSlots.Prefix + "b", Token(Place(5, timeline: 2)));
+        var later = new CookieSlot(CookieSlots.Prefix + "b", Token(Position(5, timeline: 2)));
         var slots = new CookieSlots([damaged, later, Slot("c", 6)]);
 
         slots.IsUnknown.ShouldBeTrue();
@@ -152,9 +152,9 @@ public sealed class CookieSlotsTests
         else missed.ShouldBe(0);
     }
 
-    private static CookieSlot Slot(string name, ulong position) => new(CookieSlots.Prefix + name, Token(Place(position)));
+    private static CookieSlot Slot(string name, ulong position) => new(CookieSlots.Prefix + name, Token(Position(position)));
 
-    private static CausalToken Token(Place written) => new(Ours, written, null, null, Expiry, TimelineChain.Empty, null);
+    private static CausalToken Token(WalPosition written) => new(Ours, written, null, null, Expiry, TimelineChain.Empty, null);
 
     /// <summary>A browser's cookies: applied in the order of arrival.</summary>
     private sealed class Jar
@@ -206,7 +206,7 @@ public sealed class CookieSlotsTests
             if (IsAnswered) return;
             IsAnswered = true;
             Change = Written == 0 ? _slots.Prune() : _slots.Replace(jar.NewName(), hasWritten: true, IsCrowded);
-            if (Change.Set is not null) Token = CookieSlotsTests.Token(Place(Math.Max(Merged, Written)));
+            if (Change.Set is not null) Token = CookieSlotsTests.Token(Position(Math.Max(Merged, Written)));
         }
     }
 }

@@ -5,7 +5,7 @@ internal sealed class FakeNodes(int count)
 {
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource<ProbeAnswer>?[] _open = new TaskCompletionSource<ProbeAnswer>?[count];
-    private readonly ProbeAnswer?[] _standing = new ProbeAnswer?[count];
+    private readonly ProbeAnswer?[] _status = new ProbeAnswer?[count];
     private readonly int[] _timesAsked = new int[count];
 
     /// <summary>Runs within each question.</summary>
@@ -17,7 +17,7 @@ internal sealed class FakeNodes(int count)
         lock (_gate)
         {
             _timesAsked[index]++;
-            if (_standing[index] is { } answer) return Task.FromResult(answer);
+            if (_status[index] is { } answer) return Task.FromResult(answer);
             var question = new TaskCompletionSource<ProbeAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
             cancellationToken.Register(() => question.TrySetResult(ProbeAnswer.Failed("cancelled")));
             _open[index] = question;
@@ -41,7 +41,7 @@ internal sealed class FakeNodes(int count)
     {
         lock (_gate)
         {
-            _standing[index] = answer;
+            _status[index] = answer;
             _open[index]?.TrySetResult(answer);
             _open[index] = null;
         }

@@ -136,5 +136,5 @@ public sealed class FreshnessStoreTests
     private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) => (ulong?)(await store.FindAsync(key, Stop))?.Written?.Lsn;
 
     private static CausalToken Token(ulong? position, uint timeline = 1, ulong cluster = 1) => new(
-        cluster, position is { } p ? new Place(timeline, new NpgsqlLogSequenceNumber(p)) : null, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+        cluster, position is { } p ? new WalPosition(timeline, new NpgsqlLogSequenceNumber(p)) : null, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
 }

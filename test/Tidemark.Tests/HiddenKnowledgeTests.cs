@@ -16,20 +16,20 @@ public sealed class HiddenKnowledgeTests
     [InlineData(151, 1, false)]
     [InlineData(200, 2, false)]
     public void After_a_promotion_a_node_that_hides_its_timeline_is_trusted_up_to_the_fork(ulong position, uint timeline, bool leads) =>
-        Router.Leads(Promoted.Nodes[2], Promoted, Place(position, timeline)).ShouldBe(leads);
+        Router.Leads(Promoted.Nodes[2], Promoted, Position(position, timeline)).ShouldBe(leads);
 
     [Fact]
     public void It_is_trusted_on_the_new_timeline_once_its_control_file_shows_it()
     {
         var shown = Promoted.Then(2, Hides(Replica(400), least: 2));
 
-        Router.Leads(shown.Nodes[2], shown, Place(200, 2)).ShouldBeTrue();
-        Router.Leads(shown.Nodes[2], shown, Place(150)).ShouldBeTrue();
-        Router.Leads(shown.Nodes[2], shown, Place(151)).ShouldBeFalse();
+        Router.Leads(shown.Nodes[2], shown, Position(200, 2)).ShouldBeTrue();
+        Router.Leads(shown.Nodes[2], shown, Position(150)).ShouldBeTrue();
+        Router.Leads(shown.Nodes[2], shown, Position(151)).ShouldBeFalse();
     }
 
     [Fact]
-    public void Before_any_promotion_it_is_trusted() => Router.Leads(Of(Primary(), Hides(Replica(), least: 0)).Nodes[1], Of(Primary(), Hides(Replica(), least: 0)), Place(50)).ShouldBeTrue();
+    public void Before_any_promotion_it_is_trusted() => Router.Leads(Of(Primary(), Hides(Replica(), least: 0)).Nodes[1], Of(Primary(), Hides(Replica(), least: 0)), Position(50)).ShouldBeTrue();
 
     [Fact]
     public void A_control_file_tells_of_a_promotion_before_the_new_primary_does() =>
@@ -40,7 +40,7 @@ public sealed class HiddenKnowledgeTests
     {
         using var session = new ConsistencySession();
         var before = Of(Primary(200), Hides(Replica(200), least: 1), Replica(150));
-        session.Saw(before.Nodes[1], onPrimary: false);
+        session.Observe(before.Nodes[1], onPrimary: false);
 
         session.Validate(before).ShouldBeNull();
         session.Validate(before.Then(0, Silence).Then(1, Silence).Then(2, Primary(210, timeline: 2))).ShouldNotBeNull().WasWritten.ShouldBeFalse();
@@ -51,20 +51,20 @@ public sealed class HiddenKnowledgeTests
     {
         var ahead = Of(Primary(100), Replica(100)).Then(1, Replica(130), sentAt: 10, receivedAt: 20);
 
-        ahead.Then(0, Primary(120), sentAt: 19).Standings()[1].ShouldBe(NodeStanding.Replica, "the primary was asked before");
+        ahead.Then(0, Primary(120), sentAt: 19).Statuses()[1].ShouldBe(ConcludedStatus.Replica, "the primary was asked before");
         var refused = ahead.Then(0, Primary(120), sentAt: 20);
-        refused.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Diverged]);
-        Router.WhyRefused(refused.Nodes[1], refused).ShouldContain("Rebuild it");
-        refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40).Standings()[1].ShouldBe(NodeStanding.Diverged, "later WAL passes the position");
+        refused.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Diverged]);
+        StatusText.Of(refused.Nodes[1], refused).ShouldContain("Rebuild it");
+        refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40).Statuses()[1].ShouldBe(ConcludedStatus.Diverged, "later WAL passes the position");
         refused.Then(1, Replica(100) with { Epoch = Run(2) }, sentAt: 40).Then(0, Primary(500), sentAt: 50)
-            .Standings()[1].ShouldBe(NodeStanding.Replica, "another epoch, compared again");
+            .Statuses()[1].ShouldBe(ConcludedStatus.Replica, "another epoch, compared again");
     }
 
     [Fact]
     public void A_replica_on_another_timeline_or_within_what_was_inserted_has_not_diverged()
     {
-        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertLsn = At(130) }, sentAt: 20).Standings()[1].ShouldBe(NodeStanding.Replica);
-        Of(Primary(100, timeline: 2), Replica(130)).Then(0, Primary(120, timeline: 2), sentAt: 20).Standings()[1].ShouldNotBe(NodeStanding.Diverged);
+        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertLsn = At(130) }, sentAt: 20).Statuses()[1].ShouldBe(ConcludedStatus.Replica);
+        Of(Primary(100, timeline: 2), Replica(130)).Then(0, Primary(120, timeline: 2), sentAt: 20).Statuses()[1].ShouldNotBe(ConcludedStatus.Diverged);
     }
 
     [Fact]
@@ -74,9 +74,9 @@ public sealed class HiddenKnowledgeTests
         (first.PrimaryIndex, first.SystemIdentifier).ShouldBe((0, Theirs));
 
         var after = first.Then(1, Primary()).Then(2, Replica());
-        after.Standings().ShouldBe([NodeStanding.ForeignCluster, NodeStanding.ForeignCluster, NodeStanding.ForeignCluster]);
+        after.Statuses().ShouldBe([ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster]);
         (after.PrimaryIndex, after.RivalIdentifier).ShouldBe((-1, Ours));
-        Router.WhyRefused(after.Nodes[0], after).ShouldContain("SystemIdentifier");
+        StatusText.Of(after.Nodes[0], after).ShouldContain("SystemIdentifier");
         after.Then(0, Silence).PrimaryIndex.ShouldBe(-1, "nobody knows what was written where");
     }
 
@@ -95,7 +95,7 @@ public sealed class HiddenKnowledgeTests
         var snapshot = ClusterSnapshot.Unprobed(["pg-1", "pg-2"], Ours).Then(0, Primary(identifier: Theirs));
 
         snapshot.PrimaryIndex.ShouldBe(-1);
-        Router.WhyRefused(snapshot.Nodes[0], snapshot).ShouldBe(
+        StatusText.Of(snapshot.Nodes[0], snapshot).ShouldBe(
             $"has the system identifier {Theirs}, but the setting SystemIdentifier asks for {Ours}. Correct the setting or the node's address");
         snapshot.Then(1, Primary()).PrimaryIndex.ShouldBe(1);
     }
@@ -106,11 +106,11 @@ public sealed class HiddenKnowledgeTests
         var hidden = Primary(0) with { HidesPositions = true };
         var snapshot = Of(hidden, Replica(100) with { HidesPositions = true, Lsn = default });
 
-        snapshot.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.Replica]);
+        snapshot.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Replica]);
         snapshot.History.Count.ShouldBe(0);
         new ReadOf(Include: 1).Decide(snapshot).Reason.ShouldBe(RouteReason.NoReplicaCanServe);
         new ReadOf(CompleteSince: 0).Decide(snapshot).Reason.ShouldBe(RouteReason.NoReplicaCanServe);
-        Of(hidden, Replica(100)).Then(0, hidden, sentAt: 20).Standings()[1].ShouldBe(NodeStanding.Replica);
+        Of(hidden, Replica(100)).Then(0, hidden, sentAt: 20).Statuses()[1].ShouldBe(ConcludedStatus.Replica);
     }
 
     [Fact]

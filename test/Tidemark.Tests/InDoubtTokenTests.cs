@@ -8,7 +8,7 @@ public sealed class InDoubtTokenTests
     [Fact]
     public void A_token_says_that_a_commit_is_in_doubt_and_the_session_after_it_keeps_to_the_primary()
     {
-        var token = new CausalToken(7, Place(100), seen: null, unknown: default(UnknownPlace), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var token = new CausalToken(7, Position(100), seen: null, unknown: default(UnknownPosition), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         received.IsInDoubt.ShouldBeTrue();
 
@@ -28,7 +28,7 @@ public sealed class InDoubtTokenTests
     public void What_is_in_doubt_is_settled_in_another_process_once_the_server_processes_that_may_commit_it_are_gone(int backend, int other)
     {
         int[] backends = other == 0 ? [backend] : [backend, other];
-        var token = new CausalToken(7, null, seen: null, UnknownPlace.Of(1, backends), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var token = new CausalToken(7, null, seen: null, UnknownPosition.Of(1, backends), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         using var session = new ConsistencySession();
         session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
@@ -41,13 +41,13 @@ public sealed class InDoubtTokenTests
         session.Resolve(session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull(), cluster.Nodes[0], cluster);
 
         session.IsInDoubt.ShouldBeFalse();
-        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Place(900));
+        session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(900));
     }
 
     [Fact]
     public void An_unknown_place_of_an_earlier_timeline_is_told_as_a_loss()
     {
-        var token = new CausalToken(7, null, seen: null, new UnknownPlace(1), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+        var token = new CausalToken(7, null, seen: null, new UnknownPosition(1), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
         var received = CausalToken.Parse(token.ToString());
         using var session = new ConsistencySession();
         session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
@@ -60,7 +60,7 @@ public sealed class InDoubtTokenTests
     public void A_token_covers_none_that_has_a_commit_in_doubt()
     {
         static CausalToken At(ulong position, bool isInDoubt) =>
-            new(7, Place(position), seen: null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt);
+            new(7, Position(position), seen: null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt);
 
         At(200, isInDoubt: false).Covers(At(100, isInDoubt: false)).ShouldBeTrue();
         At(200, isInDoubt: false).Covers(At(100, isInDoubt: true)).ShouldBeFalse("the commit may be beyond the place");

@@ -46,7 +46,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         Install("first", "16.3");
         Install("usual/17/bin", "17.1");
-        var here = Machine() with { Path = [_machine + "/first"], UsualPlaces = [_machine + "/usual/*/bin"] };
+        var here = Machine() with { Path = [_machine + "/first"], UsualFolders = [_machine + "/usual/*/bin"] };
 
         (await ObtainAsync(here)).Major.ShouldBe(16);
         (await ObtainAsync(here, major: 17)).Folder.ShouldBe(_machine + "/usual/17/bin");
@@ -57,7 +57,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         foreach (var version in new[] { "9.6", "15.4", "18.1", "17.9" })
             Install($"usual/{version}/bin", version);
-        var here = Machine() with { UsualPlaces = [_machine + "/usual/*/bin"] };
+        var here = Machine() with { UsualFolders = [_machine + "/usual/*/bin"] };
         (await ObtainAsync(here)).Major.ShouldBe(18);
 
         Directory.Delete(_machine + "/usual/18.1", recursive: true);
@@ -85,7 +85,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     private SearchEnvironment Machine() => new()
     {
         Path = [],
-        UsualPlaces = [],
+        UsualFolders = [],
         Cache = _machine + "/cache",
         Clusters = _machine + "/clusters",
         Platform = "linux-x64",

@@ -43,11 +43,11 @@ public sealed class LossyFailoverCheckerTests
     [Fact]
     public void A_loss_is_counted_once_and_the_session_goes_on_from_the_fork()
     {
-        const string Told = Failover + "read 0 50 60 0 replica session - 1:2:103\n";
-        Only(SilentLoss, Told + "read 0 70 80 0 replica session - 1:2:103");
+        const string Reported = Failover + "read 0 50 60 0 replica session - 1:2:103\n";
+        Only(SilentLoss, Reported + "read 0 70 80 0 replica session - 1:2:103");
         Only(ReadYourWrites, Failover + "loss 0 30\nread 0 50 60 0 replica own-writes - 1:0:0");
-        Only(MonotonicReads, Told + "loss 0 55\nread 0 70 80 0 replica monotonic - 1:1:101");
-        Clean(Told + "loss 0 55\nread 0 70 80 0 replica own-writes - 1:1:101");
+        Only(MonotonicReads, Reported + "loss 0 55\nread 0 70 80 0 replica monotonic - 1:1:101");
+        Clean(Reported + "loss 0 55\nread 0 70 80 0 replica own-writes - 1:1:101");
     }
 
     [Fact]

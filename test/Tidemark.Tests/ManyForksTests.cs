@@ -57,7 +57,7 @@ public sealed class ManyForksTests
             {
                 var (on, rank) = (random.Next(1, tree.Count), (long)random.Next(20));
                 List<(int Timeline, long Rank)> without = [.. Enumerable.Range(0, random.Next(4)).Select(_ => (random.Next(1, tree.Count), (long)random.Next(20)))];
-                var latest = Enumerable.Range(1, tree.Count - 1).Where(of => of == on || (IsBeyond(on, rank, of) && !without.Any(place => IsBeyond(place.Timeline, place.Rank, of)))).Max();
+                var latest = Enumerable.Range(1, tree.Count - 1).Where(of => of == on || (IsBeyond(on, rank, of) && !without.Any(position => IsBeyond(position.Timeline, position.Rank, of)))).Max();
                 tree.Latest(on, rank, without).ShouldBe(latest, $"seed {seed}");
             }
 

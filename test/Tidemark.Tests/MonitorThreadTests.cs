@@ -38,9 +38,9 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         first.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromMilliseconds(1));
         await first;
-        _monitor.Snapshot.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.NotProbed]);
+        _monitor.Snapshot.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.NotProbed]);
 
-        await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Standing == NodeStanding.Unreachable);
+        await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
         (_time.GetElapsedTime(0) >= ConnectTimeout).ShouldBeTrue();
         _monitor.Snapshot.Nodes[1].Failure.ShouldBe("no answer within 5000 ms");
     }
@@ -64,7 +64,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         _nodes[0].AnswerAlways(Primary());
         _time.Advance(TimeSpan.FromSeconds(4));
         var readAt = _time.GetTimestamp();
-        await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Standing == NodeStanding.Unreachable);
+        await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
 
         _nodes[1].Answer(Replica(position: 77), readAt);
         await WaitUntil(() => _monitor.Snapshot.Nodes[1].Lsn == At(77));
@@ -96,9 +96,9 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         _nodes[0].DueIn = Timeout;
         _nodes[0].Answer(Primary());
         await WaitUntil(() => _monitor.Snapshot.Primary is not null);
-        var sampled = Blocked(() => _monitor.Sample(0).Standing);
+        var sampled = Blocked(() => _monitor.Sample(0).Status);
         await AdvanceUntil(() => sampled.IsCompleted);
-        (await sampled).ShouldBe(NodeStanding.Unreachable);
+        (await sampled).ShouldBe(ConcludedStatus.Unreachable);
         (await Blocked(() => _monitor.FindEnded(0, new Unsettled([1, 2], [])).Backends.Length)).ShouldBe(0);
 
         var waiting = Blocked(() => _monitor.Sample(1));
@@ -206,7 +206,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     private sealed class Sender(VirtualTime time) : ProbeSender
     {
         private readonly Lock _gate = new();
-        private ProbeAnswer? _standing;
+        private ProbeAnswer? _status;
         private long _dueBy;
         private int _timesAsked;
 
@@ -236,7 +236,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
             lock (_gate)
             {
                 Interlocked.Increment(ref _timesAsked);
-                answer = _standing;
+                answer = _status;
             }
 
             if (answer is not null) Answer(answer);
@@ -247,7 +247,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         public void AnswerAlways(ProbeAnswer answer)
         {
-            lock (_gate) _standing = answer;
+            lock (_gate) _status = answer;
             Answer(answer);
         }
     }

@@ -17,7 +17,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
     public ReadAttemptsTests()
     {
-        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(_answers[index]), Seed = 1 };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = (index, _) => Task.FromResult(_answers[index]), Seed = 1 };
         foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) builder.AddNode(name, "Host=none.invalid");
         _source = builder.Build();
         _source.Cluster.Monitor.FirstRound();
@@ -53,13 +53,13 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public async Task A_read_that_cannot_stay_where_its_session_read_before_a_promotion_asks_first_what_became_of_that()
     {
         // pg-3 has replayed 140; what it showed since the monitor's last look may lie beyond the fork.
-        _session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         _answers[0] = Silence;
         _answers[1] = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
         await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
         await _source.Cluster.Monitor.SampleAsync(1, TestContext.Current.CancellationToken);
         _session.BeginWrite();
-        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new Stamp(Place(200, timeline: 2), 0), isInDoubt: false);
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new LearnedPosition(Position(200, timeline: 2), 0), isInDoubt: false);
 
         var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null);
         attempts.NeedsSample.ShouldNotBeNull("the primary is about to answer without a word about what the session saw");
@@ -103,12 +103,12 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public void A_named_node_that_is_behind_is_waited_for_once_and_then_there_is_none()
     {
-        BeginBehind(out var place);
+        BeginBehind(out var position);
         var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-2") { MayWait = true };
         attempts.Next().Reason.ShouldBe(RouteReason.NamedNode, "it keeps up, and is asked");
         attempts.GiveUp(ConnectionCheck.Position, activity: null);
         attempts.Next().Node.ShouldBeNull();
-        attempts.WaitsFor.ShouldBe(place);
+        attempts.WaitsFor.ShouldBe(position);
 
         var caughtUp = attempts;
         caughtUp.Waited(caughtUp: true);
@@ -223,7 +223,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public async Task A_read_that_finds_every_replica_behind_waits_once_and_takes_the_one_that_caught_up()
     {
-        var attempts = BeginBehind(out var place);
+        var attempts = BeginBehind(out var position);
         for (var replica = 0; replica < 2; replica++)
         {
             attempts.Next().Reason.ShouldBe(RouteReason.ReplicaToVerify);
@@ -232,7 +232,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         }
 
         attempts.Next().Reason.ShouldBe(RouteReason.NoReplicaCanServe);
-        attempts.WaitsFor.ShouldBe(place);
+        attempts.WaitsFor.ShouldBe(position);
 
         _answers[2] = Replica(150);
         await _source.Cluster.Monitor.SampleAsync(2, TestContext.Current.CancellationToken);
@@ -298,7 +298,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public void A_session_stays_where_it_read_until_a_connection_there_proves_nothing_and_asks_for_a_sample_then()
     {
         using var session = new ConsistencySession();
-        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         var attempts = new ReadAttempts(_source.Cluster, session, Consistency.Session, onNode: null);
         attempts.NeedsSample.ShouldBeNull();
         attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.StaysOnReplica));
@@ -312,7 +312,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public void A_named_node_serves_no_session_that_may_have_seen_more_on_another()
     {
         using var session = new ConsistencySession();
-        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         var attempts = new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-2");
         var mark = attempts.NeedsSample.ShouldNotBeNull("pg-2 can only be judged by a position");
         ErrorOfNext(attempts).Decision.Rejected.ShouldNotBeEmpty();
@@ -325,7 +325,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public async Task Without_a_primary_a_named_node_serves_on_only_the_session_that_has_read_there()
     {
         using var session = new ConsistencySession();
-        session.Saw(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         _answers[0] = Silence;
         await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
 
@@ -340,10 +340,10 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     /// <summary>The replicas keep up, and stand short of what the session wrote.</summary>
-    private ReadAttempts BeginBehind(out Place place)
+    private ReadAttempts BeginBehind(out WalPosition position)
     {
-        place = Place(150);
-        _session.Resume(place);
+        position = Position(150);
+        _session.Resume(position);
         return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null) { MayWait = true };
     }
 

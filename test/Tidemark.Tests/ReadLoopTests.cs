@@ -12,10 +12,10 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
     public ReadLoopTests()
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), AskNodes = (index, _) => Task.FromResult(_answers[index]) };
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
         foreach (var name in new[] { "pg-1", "pg-2" }) builder.AddNode(name, "Host=none.invalid");
         _source = builder.Build();
-        _source.WriteLost += (_, told) => _lost.Add(told.Lost);
+        _source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);
         _source.Cluster.Monitor.FirstRound();
     }
 
@@ -35,19 +35,19 @@ public sealed class ReadLoopTests : IAsyncDisposable
         WriteUpTo(150);
         CrashBackTo(120);
 
-        (await ReadAsync(new Trip(this), isAsync)).LostWhenSent.ShouldBe(1);
+        (await ReadAsync(new Operation(this), isAsync)).LostWhenSent.ShouldBe(1);
         _lost.ShouldHaveSingleItem().IsCertain.ShouldBeTrue();
     }
 
     [Fact]
     public async Task A_connection_that_a_probe_has_witnessed_leads_to_the_life_that_the_session_wrote_in()
     {
-        var trip = new Trip(this);
+        var operation = new Operation(this);
         WriteUpTo(150);
-        await ReadAsync(trip, isAsync: true);
+        await ReadAsync(operation, isAsync: true);
         var asked = _source.Cluster.Monitor.ProbesSent;
 
-        (await ReadAsync(trip, isAsync: true)).LostWhenSent.ShouldBe(0);
+        (await ReadAsync(operation, isAsync: true)).LostWhenSent.ShouldBe(0);
         _source.Cluster.Monitor.ProbesSent.ShouldBe(asked, "the second read on it costs no probe");
     }
 
@@ -55,7 +55,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     public async Task A_session_that_has_nothing_to_lose_waits_for_no_probe()
     {
         var asked = _source.Cluster.Monitor.ProbesSent;
-        await ReadAsync(new Trip(this), isAsync: true);
+        await ReadAsync(new Operation(this), isAsync: true);
 
         _source.Cluster.Monitor.ProbesSent.ShouldBe(asked);
     }
@@ -63,17 +63,17 @@ public sealed class ReadLoopTests : IAsyncDisposable
     private void WriteUpTo(ulong position)
     {
         _session.BeginWrite();
-        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new Stamp(Place(position), 0));
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new LearnedPosition(Position(position), 0));
     }
 
     // The last probe had seen 100 flushed; what was written since by an asynchronous commit is gone beyond the position.
     private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = Run(2) };
 
-    private ValueTask<Trip> ReadAsync(Trip trip, bool isAsync) => ReadLoop.RunAsync(
-        _source.Horizons, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), trip, isAsync, Cancelled);
+    private ValueTask<Operation> ReadAsync(Operation operation, bool isAsync) => ReadLoop.RunAsync(
+        _source.Watermarks, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), operation, isAsync, Cancelled);
 
     /// <summary>Reads on one connection, opened before the first read.</summary>
-    private sealed class Trip(ReadLoopTests test) : IReadTrip<Trip>
+    private sealed class Operation(ReadLoopTests test) : IReadOperation<Operation>
     {
         private readonly object _connection = new();
         private int _node;
@@ -92,13 +92,13 @@ public sealed class ReadLoopTests : IAsyncDisposable
             return ValueTask.FromResult(test._source.Cluster.CheckOf(lease, decision));
         }
 
-        public ValueTask<Trip?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+        public ValueTask<Operation?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var server = test._answers[_node];
             var check = new CheckAnswer(server.IsInRecovery, server.Lsn, server.Timeline, 0, Ours, server.Epoch);
-            if (proof?.Take(_connection, check, sentAt: 0) == false) return ValueTask.FromResult<Trip?>(null);
+            if (proof?.Take(_connection, check, sentAt: 0) == false) return ValueTask.FromResult<Operation?>(null);
             LostWhenSent = test._lost.Count;
-            return ValueTask.FromResult<Trip?>(this);
+            return ValueTask.FromResult<Operation?>(this);
         }
 
         public void Deliver()

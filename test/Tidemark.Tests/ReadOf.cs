@@ -20,7 +20,7 @@ public sealed record ReadOf(
     private ReadRequirement Requirement => ReadRequirement.Primary(Because) with
     {
         OnNode = OnNode,
-        MustInclude = Include == 0 ? null : Place(Include, Timeline),
+        MustInclude = Include == 0 ? null : Position(Include, Timeline),
         StayOn = StayOn < 0 ? null : new NodeEpoch(StayOn, Run(StayEpoch)),
         CompleteSince = CompleteSince < 0 ? null : CompleteSince,
         MaxStaleness = CompleteSince < 0 ? null : TimeSpan.FromSeconds(1),

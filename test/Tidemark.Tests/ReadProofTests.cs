@@ -13,48 +13,48 @@ public sealed class ReadProofTests
     [InlineData(99, true)]
     [InlineData(100, true)]
     [InlineData(101, false)]
-    public void A_replica_shows_a_position_once_it_has_replayed_it(ulong position, bool passes) => Shows(Place(position, 2), Standby).ShouldBe(passes);
+    public void A_replica_shows_a_position_once_it_has_replayed_it(ulong position, bool passes) => Shows(Position(position, 2), Standby).ShouldBe(passes);
 
     [Fact]
-    public void A_server_that_is_no_standby_any_more_shows_no_replayed_position() => Shows(Place(50, 2), Standby with { IsInRecovery = false }).ShouldBeFalse();
+    public void A_server_that_is_no_standby_any_more_shows_no_replayed_position() => Shows(Position(50, 2), Standby with { IsInRecovery = false }).ShouldBeFalse();
 
     [Fact]
-    public void A_standby_that_has_replayed_nothing_shows_no_position() => Shows(Place(1, 2), Standby with { Replayed = null }).ShouldBeFalse();
+    public void A_standby_that_has_replayed_nothing_shows_no_position() => Shows(Position(1, 2), Standby with { Replayed = null }).ShouldBeFalse();
 
     [Theory]
     [InlineData(1, false)]
     [InlineData(2, true)]
     [InlineData(3, false)]
     public void A_replica_shows_a_position_on_the_timeline_that_it_follows_only(uint timeline, bool passes) =>
-        Shows(Place(50, 2), Standby with { Timeline = timeline }).ShouldBe(passes);
+        Shows(Position(50, 2), Standby with { Timeline = timeline }).ShouldBe(passes);
 
     [Fact]
     public void Without_a_receiver_the_timeline_counts_that_the_node_was_seen_to_follow_in_the_same_epoch()
     {
-        Shows(Place(50, 2), Standby with { Timeline = 0, LeastTimeline = 1 }).ShouldBeTrue();
-        Shows(Place(50, 2), Standby with { Timeline = 0, LeastTimeline = 1, Epoch = Run(2) }).ShouldBeFalse();
-        Shows(Place(50, 2), Standby with { Timeline = 0, Epoch = Run(2) }).ShouldBeTrue("its control file shows the timeline");
+        Shows(Position(50, 2), Standby with { Timeline = 0, LeastTimeline = 1 }).ShouldBeTrue();
+        Shows(Position(50, 2), Standby with { Timeline = 0, LeastTimeline = 1, Epoch = Run(2) }).ShouldBeFalse();
+        Shows(Position(50, 2), Standby with { Timeline = 0, Epoch = Run(2) }).ShouldBeTrue("its control file shows the timeline");
     }
 
     [Fact]
     public void Where_the_timeline_is_hidden_the_control_file_must_show_it()
     {
-        Shows(Place(50, 2), Standby with { Timeline = 0 }, Hidden).ShouldBeTrue();
-        Shows(Place(50, 2), Standby with { Timeline = 0, LeastTimeline = 1 }, Hidden).ShouldBeFalse();
-        Shows(Place(50, 1), Standby with { Timeline = 0, LeastTimeline = 0 }, Hidden).ShouldBeTrue("before any promotion nothing is shown");
+        Shows(Position(50, 2), Standby with { Timeline = 0 }, Hidden).ShouldBeTrue();
+        Shows(Position(50, 2), Standby with { Timeline = 0, LeastTimeline = 1 }, Hidden).ShouldBeFalse();
+        Shows(Position(50, 1), Standby with { Timeline = 0, LeastTimeline = 0 }, Hidden).ShouldBeTrue("before any promotion nothing is shown");
     }
 
     [Fact]
     public void A_server_of_another_cluster_shows_nothing()
     {
-        Shows(Place(50, 2), Standby with { SystemIdentifier = Theirs }).ShouldBeFalse();
+        Shows(Position(50, 2), Standby with { SystemIdentifier = Theirs }).ShouldBeFalse();
         Shows(null, Standby with { SystemIdentifier = Theirs }).ShouldBeFalse("though nothing else is asked for");
     }
 
     [Fact]
     public void A_session_stays_in_the_very_epoch_it_has_read_in()
     {
-        var proof = new ReadProof(null, Visible, Place: null, Run(1), OnPrimary: false, Ours);
+        var proof = new ReadProof(null, Visible, Position: null, Run(1), OnPrimary: false, Ours);
 
         proof.IsShownBy(Standby).ShouldBeTrue();
         proof.IsShownBy(Standby with { Epoch = Run(1).Restarted() }).ShouldBeFalse("a standby that restarts may go back");
@@ -65,7 +65,7 @@ public sealed class ReadProofTests
     public void A_primary_must_be_one_and_have_had_no_crash()
     {
         var primary = Standby with { IsInRecovery = false, Timeline = 0, LeastTimeline = 0 };
-        var proof = new ReadProof(null, Visible, Place: null, Run(1), OnPrimary: true, Ours);
+        var proof = new ReadProof(null, Visible, Position: null, Run(1), OnPrimary: true, Ours);
 
         proof.IsShownBy(primary).ShouldBeTrue();
         proof.IsShownBy(primary with { Epoch = Run(1).Restarted() }).ShouldBeTrue("a clean restart loses nothing");
@@ -75,6 +75,6 @@ public sealed class ReadProofTests
         (proof with { Epoch = null }).IsShownBy(primary with { IsInRecovery = true }).ShouldBeFalse();
     }
 
-    private static bool Shows(Place? place, CheckAnswer answer, NodeState? node = null) =>
-        new ReadProof(null, node ?? Visible, place, Epoch: null, OnPrimary: false, Ours).IsShownBy(answer);
+    private static bool Shows(WalPosition? position, CheckAnswer answer, NodeState? node = null) =>
+        new ReadProof(null, node ?? Visible, position, Epoch: null, OnPrimary: false, Ours).IsShownBy(answer);
 }

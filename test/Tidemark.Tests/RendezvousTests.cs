@@ -112,7 +112,7 @@ public sealed class RendezvousTests
             router.Decide(snapshot, default, new int[4], failed: 1UL << own.NodeIndex, affinity: key).Node.ShouldNotBe(own.Node);
 
             // pg-4 lacks the place, whoever's it is.
-            router.Decide(snapshot, new ReadRequirement { MustInclude = Place(100) }, new int[4], affinity: key).Node.ShouldBeOneOf("pg-2", "pg-3");
+            router.Decide(snapshot, new ReadRequirement { MustInclude = Position(100) }, new int[4], affinity: key).Node.ShouldBeOneOf("pg-2", "pg-3");
         }
 
         everywhere.Order().ShouldBe(["pg-2", "pg-3", "pg-4"]);

@@ -254,9 +254,9 @@ public sealed class RouterTests
         var snapshot = Of(Primary(120), Replica(120), Replica(100), Replica(120));
         ReadRequirement[] reads =
         [
-            new() { MustInclude = Place(110), CompleteSince = 0 },
+            new() { MustInclude = Position(110), CompleteSince = 0 },
             new() { StayOn = new NodeEpoch(1, Run(1)) },
-            new() { MustInclude = Place(90, timeline: 7) },
+            new() { MustInclude = Position(90, timeline: 7) },
         ];
         int[] load = [0, 1, 2, 3];
 

@@ -84,8 +84,8 @@ public sealed class SampledPositionTests
             Cluster, 1, Shown(150) with { Epoch = Run(2), SystemIdentifier = Theirs }, probesSent: 9, 0, TimeSpan.TicksPerSecond, out _);
         var after = noted.Then(1, Replica(), probeNumber: 10);
 
-        after.Standings().ShouldBe([NodeStanding.Primary, NodeStanding.ForeignCluster, NodeStanding.Replica]);
-        Router.WhyRefused(after.Nodes[1], after).ShouldContain("two clusters");
+        after.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.ForeignCluster, ConcludedStatus.Replica]);
+        StatusText.Of(after.Nodes[1], after).ShouldContain("two clusters");
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class SampledPositionTests
         var time = new VirtualTime();
         var builder = new TidemarkDataSourceBuilder
         {
-            TimeProvider = time, Resumption = TaskCreationOptions.None, AskNodes = (index, _) => Task.FromResult(index == 0 ? Primary(200) : Replica(100)),
+            TimeProvider = time, Resumption = TaskCreationOptions.None, ProbeNodes = (index, _) => Task.FromResult(index == 0 ? Primary(200) : Replica(100)),
         };
         await using var source = builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid").Build();
         await source.Cluster.Monitor.FirstRoundAsync(TestContext.Current.CancellationToken);

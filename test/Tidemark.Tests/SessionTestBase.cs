@@ -33,15 +33,15 @@ public abstract class SessionTestBase
         return Session.Resolve(mark, snapshot.Primary!, snapshot);
     }
 
-    private protected LostWrite? Resolve(long mark, Place at)
+    private protected LostWrite? Resolve(long mark, WalPosition at)
     {
         var snapshot = Of(Primary((ulong)at.Lsn, at.Timeline), Replica(), Replica());
         return Session.Resolve(mark, snapshot.Primary!, snapshot);
     }
 
-    private protected void End(Place? at, uint timeline = 1) => Session.EndWrite(On(timeline), at is { } place ? new Stamp(place, 0) : null);
+    private protected void End(WalPosition? at, uint timeline = 1) => Session.EndWrite(On(timeline), at is { } position ? new LearnedPosition(position, 0) : null);
 
-    private protected void Write(Place? at, uint timeline = 1)
+    private protected void Write(WalPosition? at, uint timeline = 1)
     {
         Session.BeginWrite();
         End(at, timeline);

@@ -7,7 +7,7 @@ internal sealed class SmallHistory
 {
     private const int Keys = 2;
     private const int Clients = 3;
-    private const int Horizon = 24;
+    private const int Watermark = 24;
 
     private readonly Random _random;
 
@@ -117,7 +117,7 @@ internal sealed class SmallHistory
 
     private (int Start, int End) Times()
     {
-        var start = _random.Next(Horizon);
+        var start = _random.Next(Watermark);
         return (start, start + _random.Next(6));
     }
 }

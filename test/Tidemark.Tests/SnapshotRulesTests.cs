@@ -1,4 +1,4 @@
-using static Tidemark.NodeStanding;
+using static Tidemark.ConcludedStatus;
 using static Tidemark.Snapshots;
 
 namespace Tidemark;
@@ -10,7 +10,7 @@ public sealed class SnapshotRulesTests
     {
         var snapshot = Of(Replica(), Primary(), Replica());
 
-        snapshot.Standings().ShouldBe([NodeStanding.Replica, NodeStanding.Primary, NodeStanding.Replica]);
+        snapshot.Statuses().ShouldBe([ConcludedStatus.Replica, ConcludedStatus.Primary, ConcludedStatus.Replica]);
         snapshot.Primary!.Name.ShouldBe("pg-2");
         snapshot.IsComplete.ShouldBeTrue();
     }
@@ -30,7 +30,7 @@ public sealed class SnapshotRulesTests
     {
         var snapshot = Of(Primary(position: 900, timeline: 1), Primary(position: 500, timeline: 2));
 
-        snapshot.Standings().ShouldBe([SupersededPrimary, NodeStanding.Primary]);
+        snapshot.Statuses().ShouldBe([SupersededPrimary, ConcludedStatus.Primary]);
         snapshot.LatestTimeline.ShouldBe(2u);
     }
 
@@ -39,7 +39,7 @@ public sealed class SnapshotRulesTests
     {
         var rivals = Of(Primary(timeline: 2), Primary(timeline: 2), Replica(timeline: 2));
 
-        rivals.Standings().ShouldBe([RivalPrimary, RivalPrimary, NodeStanding.Replica]);
+        rivals.Statuses().ShouldBe([RivalPrimary, RivalPrimary, ConcludedStatus.Replica]);
         rivals.Primary.ShouldBeNull();
         rivals.Then(1, Silence).Primary!.Name.ShouldBe("pg-1");
     }
@@ -55,7 +55,7 @@ public sealed class SnapshotRulesTests
 
         var onlyTheOldOne = bothThere.Then(1, Silence);
         onlyTheOldOne.Primary.ShouldBeNull();
-        onlyTheOldOne.Standings().ShouldBe([SupersededPrimary, Unreachable]);
+        onlyTheOldOne.Statuses().ShouldBe([SupersededPrimary, Unreachable]);
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public sealed class SnapshotRulesTests
         var snapshot = Of(Primary(position: 300), Replica(position: 150), Replica(position: 100)).Then(0, Silence).Then(1, promoted)
             .Then(2, Replica(position, timeline) with { Epoch = Run(2) });
 
-        snapshot.Standings().ShouldBe([Unreachable, NodeStanding.Primary, isLeftBehind ? LeftBehind : NodeStanding.Replica]);
+        snapshot.Statuses().ShouldBe([Unreachable, ConcludedStatus.Primary, isLeftBehind ? LeftBehind : ConcludedStatus.Replica]);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class SnapshotRulesTests
     {
         var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
 
-        Of(Primary(position: 300), Replica(position: 150), Replica(position: 300)).Then(1, promoted).Standings().ShouldBe([SupersededPrimary, NodeStanding.Primary, LeftBehind]);
+        Of(Primary(position: 300), Replica(position: 150), Replica(position: 300)).Then(1, promoted).Statuses().ShouldBe([SupersededPrimary, ConcludedStatus.Primary, LeftBehind]);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class SnapshotRulesTests
         // pg-2 was promoted and is away for a moment; that pg-3 follows timeline 2 tells that pg-1 was left behind.
         var snapshot = Of(Primary(timeline: 1), Silence, Replica(timeline: 2));
 
-        snapshot.Standings().ShouldBe([SupersededPrimary, Unreachable, NodeStanding.Replica]);
+        snapshot.Statuses().ShouldBe([SupersededPrimary, Unreachable, ConcludedStatus.Replica]);
         snapshot.Primary.ShouldBeNull();
         snapshot.LatestTimeline.ShouldBe(2u);
     }
@@ -94,8 +94,8 @@ public sealed class SnapshotRulesTests
     [Fact]
     public void A_replica_of_another_cluster_supersedes_nobody()
     {
-        Of(Primary(), Replica(), Replica(timeline: 9, identifier: Theirs)).Standings()
-            .ShouldBe([NodeStanding.Primary, NodeStanding.Replica, ForeignCluster]);
+        Of(Primary(), Replica(), Replica(timeline: 9, identifier: Theirs)).Statuses()
+            .ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Replica, ForeignCluster]);
     }
 
     [Fact]
@@ -104,20 +104,20 @@ public sealed class SnapshotRulesTests
         var snapshot = Of(Primary(), Replica()).Then(0, Replica());
 
         snapshot.Primary.ShouldBeNull();
-        snapshot.Nodes[0].Standing.ShouldBe(NodeStanding.Replica);
+        snapshot.Nodes[0].Status.ShouldBe(ConcludedStatus.Replica);
     }
 
     [Fact]
     public void The_cluster_is_that_of_most_nodes()
     {
-        Of(Primary(identifier: Theirs), Primary(), Replica()).Standings()
-            .ShouldBe([ForeignCluster, NodeStanding.Primary, NodeStanding.Replica]);
+        Of(Primary(identifier: Theirs), Primary(), Replica()).Statuses()
+            .ShouldBe([ForeignCluster, ConcludedStatus.Primary, ConcludedStatus.Replica]);
     }
 
     [Fact]
     public void Where_no_cluster_has_most_nodes_it_is_that_of_the_only_primary()
     {
-        Of(Replica(identifier: Theirs), Primary()).Standings().ShouldBe([ForeignCluster, NodeStanding.Primary]);
+        Of(Replica(identifier: Theirs), Primary()).Statuses().ShouldBe([ForeignCluster, ConcludedStatus.Primary]);
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class SnapshotRulesTests
     {
         var snapshot = Of(Primary(), Primary(identifier: Theirs));
 
-        snapshot.Standings().ShouldBe([ForeignCluster, ForeignCluster]);
+        snapshot.Statuses().ShouldBe([ForeignCluster, ForeignCluster]);
         snapshot.Primary.ShouldBeNull();
         snapshot.SystemIdentifier.ShouldBe(0UL);
     }
@@ -134,9 +134,9 @@ public sealed class SnapshotRulesTests
     public void Nodes_that_differ_are_refused_even_before_all_have_answered()
     {
         var halfway = Of(Primary(identifier: Theirs), Replica(), null);
-        halfway.Standings().ShouldBe([ForeignCluster, ForeignCluster, NotProbed]);
+        halfway.Statuses().ShouldBe([ForeignCluster, ForeignCluster, NotProbed]);
 
-        halfway.Then(2, Replica()).Standings().ShouldBe([ForeignCluster, NodeStanding.Replica, NodeStanding.Replica]);
+        halfway.Then(2, Replica()).Statuses().ShouldBe([ForeignCluster, ConcludedStatus.Replica, ConcludedStatus.Replica]);
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public sealed class SnapshotRulesTests
         var found = Of(Primary(), Replica(), Silence).Then(0, Silence);
         found.SystemIdentifier.ShouldBe(Ours);
 
-        found.Then(2, Primary(identifier: Theirs)).Then(1, Primary(identifier: Theirs)).Standings()
+        found.Then(2, Primary(identifier: Theirs)).Then(1, Primary(identifier: Theirs)).Statuses()
             .ShouldBe([Unreachable, ForeignCluster, ForeignCluster]);
     }
 
@@ -176,7 +176,7 @@ public sealed class SnapshotRulesTests
     {
         var snapshot = Of(OnAurora, Primary());
 
-        snapshot.Standings().ShouldBe([NodeStanding.Aurora, NodeStanding.Primary]);
+        snapshot.Statuses().ShouldBe([ConcludedStatus.Aurora, ConcludedStatus.Primary]);
         snapshot.SystemIdentifier.ShouldBe(Ours);
     }
 
@@ -187,7 +187,7 @@ public sealed class SnapshotRulesTests
         before.Nodes[1].KeepsUp.ShouldBeTrue();
 
         var node = before.Then(1, Silence, probeNumber: 9).Nodes[1];
-        node.Standing.ShouldBe(Unreachable);
+        node.Status.ShouldBe(Unreachable);
         node.Failure.ShouldBe("connection refused");
         node.Lsn.ShouldBe(At(100));
         node.KeepsUp.ShouldBeFalse();
@@ -235,21 +235,21 @@ public sealed class SnapshotRulesTests
     {
         var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
 
-        Fate(chain, 150).ShouldBe(PlaceFate.Holds);
-        Fate(chain, 151).ShouldBe(PlaceFate.MayBeLost);
-        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(chain, 150).ShouldBe(Survival.Holds);
+        SurvivalOf(chain, 151).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(chain, 211).ShouldBe(Survival.Lost);
     }
 
     [Fact]
     public void A_promotion_is_bracketed_too_when_a_replica_told_of_it_first()
     {
-        var told = Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(2, Replica(205, timeline: 2));
-        told.LatestTimeline.ShouldBe(2u);
-        told.Primary.ShouldBeNull();
+        var reported = Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(2, Replica(205, timeline: 2));
+        reported.LatestTimeline.ShouldBe(2u);
+        reported.Primary.ShouldBeNull();
 
-        var chain = told.Then(1, Primary(210, timeline: 2)).Chain;
-        Fate(chain, 150).ShouldBe(PlaceFate.Holds);
-        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+        var chain = reported.Then(1, Primary(210, timeline: 2)).Chain;
+        SurvivalOf(chain, 150).ShouldBe(Survival.Holds);
+        SurvivalOf(chain, 211).ShouldBe(Survival.Lost);
     }
 
     [Fact]
@@ -257,8 +257,8 @@ public sealed class SnapshotRulesTests
     {
         var chain = Of(Primary(200), Silence).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
 
-        Fate(chain, 1).ShouldBe(PlaceFate.MayBeLost);
-        Fate(chain, 211).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(chain, 1).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(chain, 211).ShouldBe(Survival.Lost);
     }
 
     [Fact]
@@ -268,74 +268,74 @@ public sealed class SnapshotRulesTests
             .Then(0, Silence).Then(1, Primary(210, timeline: 2)).Then(2, Replica(300, timeline: 2))
             .Then(1, Silence).Then(2, Primary(310, timeline: 3));
 
-        Fate(snapshot.Chain, 150, current: 3).ShouldBe(PlaceFate.Holds);
-        Fate(snapshot.Chain, 300, timeline: 2, current: 3).ShouldBe(PlaceFate.Holds);
-        Fate(snapshot.Chain, 301, timeline: 2, current: 3).ShouldBe(PlaceFate.MayBeLost);
-        Fate(snapshot.Chain, 311, timeline: 2, current: 3).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(snapshot.Chain, 150, current: 3).ShouldBe(Survival.Holds);
+        SurvivalOf(snapshot.Chain, 300, timeline: 2, current: 3).ShouldBe(Survival.Holds);
+        SurvivalOf(snapshot.Chain, 301, timeline: 2, current: 3).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(snapshot.Chain, 311, timeline: 2, current: 3).ShouldBe(Survival.Lost);
     }
 
     [Fact]
     public void Exact_forks_win_over_a_bracket()
     {
-        var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Told(Primary(210, timeline: 2), at: 160)).Chain;
+        var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Reported(Primary(210, timeline: 2), at: 160)).Chain;
 
-        Fate(chain, 160).ShouldBe(PlaceFate.Holds);
-        Fate(chain, 161).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(chain, 160).ShouldBe(Survival.Holds);
+        SurvivalOf(chain, 161).ShouldBe(Survival.Lost);
         chain.BeginOf(2).ShouldBe(At(160));
     }
 
     [Fact]
     public void A_primary_found_at_the_start_tells_its_history_before_the_others_have_answered() =>
-        Fate(Of(Told(Primary(210, timeline: 2), at: 160), null).Chain, 161).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(Of(Reported(Primary(210, timeline: 2), at: 160), null).Chain, 161).ShouldBe(Survival.Lost);
 
     [Fact]
     public void What_a_rival_told_counts_once_it_is_the_primary()
     {
-        var rivals = Of(Primary(210, timeline: 2), Told(Primary(210, timeline: 2), at: 160));
-        Fate(rivals.Chain, 161).ShouldBe(PlaceFate.MayBeLost, "neither is believed");
+        var rivals = Of(Primary(210, timeline: 2), Reported(Primary(210, timeline: 2), at: 160));
+        SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "neither is believed");
 
-        Fate(rivals.Then(0, Silence).Chain, 161).ShouldBe(PlaceFate.Lost);
-        Fate(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161).ShouldBe(PlaceFate.Lost, "it is told once and kept");
+        SurvivalOf(rivals.Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost);
+        SurvivalOf(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost, "it is told once and kept");
     }
 
     [Fact]
     public void The_history_of_another_cluster_is_none_of_ours()
     {
-        var ours = Of(Told(Primary(210, timeline: 2), at: 160), Replica(timeline: 2), Silence);
-        var foreign = Told(Primary(900, timeline: 2, identifier: Theirs), at: 50);
+        var ours = Of(Reported(Primary(210, timeline: 2), at: 160), Replica(timeline: 2), Silence);
+        var foreign = Reported(Primary(900, timeline: 2, identifier: Theirs), at: 50);
 
-        Fate(ours.Then(2, foreign).Chain, 160).ShouldBe(PlaceFate.Holds);
+        SurvivalOf(ours.Then(2, foreign).Chain, 160).ShouldBe(Survival.Holds);
     }
 
     [Fact]
     public void A_crash_of_one_backend_of_the_primary_is_noted_by_its_new_statistics()
     {
-        var crashed = Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Reset(), 120, insert: 125));
+        var crashed = Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1).Reset(), 120, insert: 125));
 
-        crashed.Chain.Incarnation.ShouldBe(1);
-        crashed.Primary!.Incarnation.ShouldBe(1);
-        Fate(crashed.Chain, 100).ShouldBe(PlaceFate.Holds);
-        Fate(crashed.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
-        Fate(crashed.Chain, 126).ShouldBe(PlaceFate.Lost);
+        crashed.Chain.PrimaryEpoch.ShouldBe(1);
+        crashed.Primary!.PrimaryEpoch.ShouldBe(1);
+        SurvivalOf(crashed.Chain, 100).ShouldBe(Survival.Holds);
+        SurvivalOf(crashed.Chain, 125).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(crashed.Chain, 126).ShouldBe(Survival.Lost);
     }
 
     [Fact]
     public void A_primary_that_is_back_before_what_it_had_flushed_proves_nothing()
     {
-        var rolledBack = Of(Lives(Run(1), 200)).Then(0, Lives(Run(2), 120, insert: 125));
+        var rolledBack = Of(Epochs(Run(1), 200)).Then(0, Epochs(Run(2), 120, insert: 125));
 
-        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
-        Fate(rolledBack.Chain, 125).ShouldBe(PlaceFate.MayBeLost);
-        Fate(rolledBack.Chain, 126).ShouldBe(PlaceFate.Lost);
-        Fate(rolledBack.Chain, 200).ShouldBe(PlaceFate.Lost);
+        SurvivalOf(rolledBack.Chain, 100).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(rolledBack.Chain, 125).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(rolledBack.Chain, 126).ShouldBe(Survival.Lost);
+        SurvivalOf(rolledBack.Chain, 200).ShouldBe(Survival.Lost);
     }
 
     [Fact]
     public void A_primary_that_is_back_before_what_a_replica_had_proves_nothing()
     {
-        var rolledBack = Of(Lives(Run(1), 100), Replica(200)).Then(0, Lives(Run(2), 120), sentAt: 10);
+        var rolledBack = Of(Epochs(Run(1), 100), Replica(200)).Then(0, Epochs(Run(2), 120), sentAt: 10);
 
-        Fate(rolledBack.Chain, 100).ShouldBe(PlaceFate.MayBeLost);
+        SurvivalOf(rolledBack.Chain, 100).ShouldBe(Survival.MayBeLost);
         rolledBack.Chain.IsRolledBackSince(0).ShouldBeTrue();
     }
 
@@ -343,11 +343,11 @@ public sealed class SnapshotRulesTests
     public void A_diverged_replica_is_found_though_it_always_answers_before_the_primary()
     {
         var first = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(0, Primary(120), sentAt: 10, receivedAt: 12);
-        first.Nodes[1].Standing.ShouldBe(NodeStanding.Replica, "the primary may have come further since it was asked");
+        first.Nodes[1].Status.ShouldBe(ConcludedStatus.Replica, "the primary may have come further since it was asked");
 
         var second = first.Then(1, Replica(300), sentAt: 20, receivedAt: 21).Then(0, Primary(130), sentAt: 20, receivedAt: 22);
 
-        second.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+        second.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
     }
 
     [Fact]
@@ -356,28 +356,28 @@ public sealed class SnapshotRulesTests
         var silent = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(1, Silence, sentAt: 20);
 
         silent.Then(0, Primary(120), sentAt: 20, receivedAt: 21).Then(1, Replica(300), sentAt: 30, receivedAt: 31)
-            .Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+            .Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
     }
 
     [Fact]
     public void A_diverged_replica_that_was_restarted_serves_once_it_is_compared_again()
     {
         var diverged = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21);
-        diverged.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
+        diverged.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
         var restarted = diverged.Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
-        restarted.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged, "it may have been rebuilt, or not: recovery begins at an earlier position");
+        restarted.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "it may have been rebuilt, or not: recovery begins at an earlier position");
 
         var stillAhead = restarted.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 40, receivedAt: 41).Then(0, Primary(140), sentAt: 50, receivedAt: 51);
-        stillAhead.Nodes[1].Standing.ShouldBe(NodeStanding.Diverged);
-        stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61).Nodes[1].Standing.ShouldBe(NodeStanding.Diverged, "for the epoch in which that was seen");
-        restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Standing.ShouldBe(NodeStanding.Replica, "a new copy");
+        stillAhead.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
+        stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "for the epoch in which that was seen");
+        restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica, "a new copy");
     }
 
     [Fact]
     public void A_standby_behind_a_page_header_and_a_server_of_another_cluster_have_not_diverged()
     {
         var header = Of(null, Replica(8192 + 24)).Then(0, Primary(8192), sentAt: 10, receivedAt: 11);
-        header.Nodes[1].Standing.ShouldBe(NodeStanding.Replica);
+        header.Nodes[1].Status.ShouldBe(ConcludedStatus.Replica);
 
         var foreign = Of(Primary(100), Replica(100), Replica(9000, identifier: Theirs));
         var crashed = foreign.Then(0, Primary(120) with { Epoch = Run(2) }, sentAt: 10, receivedAt: 11);
@@ -387,12 +387,12 @@ public sealed class SnapshotRulesTests
     [Fact]
     public void What_a_replica_showed_counts_as_seen_on_the_primary_after_a_rollback()
     {
-        var before = Of(Lives(Run(1), 200), Replica(200));
-        var pending = new PendingPlaces();
-        pending.Add(new PendingSight(new NodeEpoch(1, Run(1)), 1, before.Nodes[1].Incarnation, OnPrimary: false, Connection: null));
+        var before = Of(Epochs(Run(1), 200), Replica(200));
+        var pending = new PendingPositions();
+        pending.Add(new PendingObservation(new NodeEpoch(1, Run(1)), 1, before.Nodes[1].PrimaryEpoch, OnPrimary: false, Connection: null));
 
-        var crashed = before.Then(0, Lives(Run(2), 210, insert: 215));
-        var rolledBack = before.Then(0, Lives(Run(2), 120, insert: 125));
+        var crashed = before.Then(0, Epochs(Run(2), 210, insert: 215));
+        var rolledBack = before.Then(0, Epochs(Run(2), 120, insert: 125));
 
         pending.Validate(crashed.Primary!, crashed).ShouldBeNull();
         pending.Validate(rolledBack.Primary!, rolledBack).ShouldNotBeNull();
@@ -400,18 +400,18 @@ public sealed class SnapshotRulesTests
 
     [Fact]
     public void A_dead_postmaster_is_noted_as_a_crash_though_probes_failed_in_between() =>
-        Of(Lives(Run(1), 100)).Then(0, Silence).Then(0, Lives(Run(2), 120)).Chain.Incarnation.ShouldBe(1);
+        Of(Epochs(Run(1), 100)).Then(0, Silence).Then(0, Epochs(Run(2), 120)).Chain.PrimaryEpoch.ShouldBe(1);
 
     [Fact]
     public void A_clean_restart_and_a_mere_reconnect_are_no_crash()
     {
-        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Restarted(), 120)).Chain.Incarnation.ShouldBe(0);
-        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1), 120) with { Connection = 2 }).Chain.Incarnation.ShouldBe(0);
+        Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1).Restarted(), 120)).Chain.PrimaryEpoch.ShouldBe(0);
+        Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1), 120) with { Connection = 2 }).Chain.PrimaryEpoch.ShouldBe(0);
     }
 
     [Fact]
     public void A_crash_before_a_clean_restart_is_noted_after_both() =>
-        Of(Lives(Run(1), 100)).Then(0, Lives(Run(1).Reset().Restarted(2), 120)).Chain.Incarnation.ShouldBe(1);
+        Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1).Reset().Restarted(2), 120)).Chain.PrimaryEpoch.ShouldBe(1);
 
     [Theory]
     [InlineData(7, false, 0)]
@@ -419,26 +419,26 @@ public sealed class SnapshotRulesTests
     [InlineData(7, true, 1)]
     public void A_reset_of_statistics_that_an_unpooled_connection_has_survived_is_no_crash(long connection, bool isPooled, int crashes)
     {
-        var before = Of(Lives(Run(1), 100) with { Connection = 7, IsPooled = isPooled });
+        var before = Of(Epochs(Run(1), 100) with { Connection = 7, IsPooled = isPooled });
 
-        before.Then(0, Lives(Run(1).Reset(), 120) with { Connection = connection, IsPooled = isPooled }).Chain.Incarnation.ShouldBe(crashes);
+        before.Then(0, Epochs(Run(1).Reset(), 120) with { Connection = connection, IsPooled = isPooled }).Chain.PrimaryEpoch.ShouldBe(crashes);
     }
 
     [Fact]
     public void Neither_a_replica_that_crashed_nor_a_promotion_is_a_crash_of_the_primary()
     {
-        Of(Lives(Run(1), 100), Replica(100)).Then(1, Replica(50) with { Epoch = Run(2) }).Chain.Incarnation.ShouldBe(0);
-        Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Lives(Run(2), 210) with { Timeline = 2 }).Chain.Incarnation.ShouldBe(0);
+        Of(Epochs(Run(1), 100), Replica(100)).Then(1, Replica(50) with { Epoch = Run(2) }).Chain.PrimaryEpoch.ShouldBe(0);
+        Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Epochs(Run(2), 210) with { Timeline = 2 }).Chain.PrimaryEpoch.ShouldBe(0);
     }
 
     [Fact]
     public void A_node_keeps_the_life_of_the_primary_in_which_it_was_sampled()
     {
-        var before = Of(Lives(Run(1), 100), Replica(100));
-        var crashed = before.Then(0, Lives(Run(2), 120));
+        var before = Of(Epochs(Run(1), 100), Replica(100));
+        var crashed = before.Then(0, Epochs(Run(2), 120));
 
-        crashed.Nodes[1].Incarnation.ShouldBe(0);
-        crashed.Then(1, Replica(120)).Nodes[1].Incarnation.ShouldBe(1);
+        crashed.Nodes[1].PrimaryEpoch.ShouldBe(0);
+        crashed.Then(1, Replica(120)).Nodes[1].PrimaryEpoch.ShouldBe(1);
     }
 
     [Fact]
@@ -474,11 +474,11 @@ public sealed class SnapshotRulesTests
         Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later).Nodes[1].KeepsUp.ShouldBe(keepsUp);
     }
 
-    private static PlaceFate Fate(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
-        chain.Judge(new Stamp(Place(position, timeline), 0), current ?? (chain.Incarnation > 0 ? 1u : 2u));
+    private static Survival SurvivalOf(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
+        chain.SurvivalOf(new LearnedPosition(Position(position, timeline), 0), current ?? (chain.PrimaryEpoch > 0 ? 1u : 2u));
 
-    private static ProbeAnswer Told(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
+    private static ProbeAnswer Reported(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
 
-    private static ProbeAnswer Lives(ServerEpoch epoch, ulong flushed, ulong? insert = null) =>
+    private static ProbeAnswer Epochs(ServerEpoch epoch, ulong flushed, ulong? insert = null) =>
         Primary(flushed) with { Epoch = epoch, InsertLsn = At(insert ?? flushed) };
 }

@@ -49,7 +49,7 @@ internal static class Snapshots
 
     public static NpgsqlLogSequenceNumber At(ulong position) => new(position);
 
-    public static Place Place(ulong position, uint timeline = 1) => new(timeline, At(position));
+    public static WalPosition Position(ulong position, uint timeline = 1) => new(timeline, At(position));
 
-    public static NodeStanding[] Standings(this ClusterSnapshot snapshot) => [.. snapshot.Nodes.Select(n => n.Standing)];
+    public static ConcludedStatus[] Statuses(this ClusterSnapshot snapshot) => [.. snapshot.Nodes.Select(n => n.Status)];
 }

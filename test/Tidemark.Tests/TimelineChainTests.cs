@@ -1,11 +1,11 @@
-using static Tidemark.PlaceFate;
+using static Tidemark.Survival;
 using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
 public sealed class TimelineChainTests
 {
-    private const int InOtherProcess = Stamp.Unknown;
+    private const int InOtherProcess = LearnedPosition.Unknown;
 
     // 1 was left at 100 for 2, and 2 at 200 for 3: a server's history file told.
     private static readonly TimelineChain Exact = TimelineChain.Empty.With([Fork(1, 2, 100), Fork(2, 3, 200)]);
@@ -21,8 +21,8 @@ public sealed class TimelineChainTests
     [InlineData(1, 101, nameof(Lost))]
     [InlineData(1, 150, nameof(Lost))]
     [InlineData(4, 1, nameof(MayBeLost))]
-    public void A_place_holds_up_to_where_each_ancestor_was_left(uint timeline, ulong position, string fate) =>
-        Exact.Judge(Stamped(position, timeline), current: 3).ToString().ShouldBe(fate);
+    public void A_place_holds_up_to_where_each_ancestor_was_left(uint timeline, ulong position, string survival) =>
+        Exact.SurvivalOf(Stamped(position, timeline), current: 3).ToString().ShouldBe(survival);
 
     [Theory]
     [InlineData(2, 190, nameof(Holds))]
@@ -32,8 +32,8 @@ public sealed class TimelineChainTests
     [InlineData(1, 90, nameof(Holds))]
     [InlineData(1, 110, nameof(MayBeLost))]
     [InlineData(1, 111, nameof(Lost))]
-    public void Between_what_probes_saw_before_and_after_a_fork_a_place_may_be_lost(uint timeline, ulong position, string fate) =>
-        Bracketed.Judge(Stamped(position, timeline), current: 3).ToString().ShouldBe(fate);
+    public void Between_what_probes_saw_before_and_after_a_fork_a_place_may_be_lost(uint timeline, ulong position, string survival) =>
+        Bracketed.SurvivalOf(Stamped(position, timeline), current: 3).ToString().ShouldBe(survival);
 
     [Theory]
     [InlineData(1, 100, 3, true)]
@@ -44,21 +44,21 @@ public sealed class TimelineChainTests
     [InlineData(3, 1, 2, false)]
     [InlineData(2, 1, 1, false)]
     public void A_node_leads_through_what_its_timeline_contains(uint timeline, ulong position, uint node, bool leads) =>
-        Exact.Leads(Place(position, timeline), node).ShouldBe(leads);
+        Exact.Leads(Position(position, timeline), node).ShouldBe(leads);
 
     [Theory]
     [InlineData(90, true)]
     [InlineData(91, false)]
     [InlineData(110, false)]
     public void A_node_is_believed_to_lead_only_through_what_it_surely_contains(ulong position, bool leads) =>
-        Bracketed.Leads(Place(position, timeline: 1), 3).ShouldBe(leads);
+        Bracketed.Leads(Position(position, timeline: 1), 3).ShouldBe(leads);
 
     [Fact]
     public void Where_the_chain_is_not_known_a_place_may_be_lost_and_nobody_leads_through_it()
     {
-        TimelineChain.Empty.Judge(Stamped(1, timeline: 1), current: 2).ShouldBe(MayBeLost);
-        TimelineChain.Empty.Leads(Place(1, timeline: 1), 2).ShouldBeFalse();
-        TimelineChain.Empty.DescribeEnd(Place(1)).ShouldBe("where it was left is not known");
+        TimelineChain.Empty.SurvivalOf(Stamped(1, timeline: 1), current: 2).ShouldBe(MayBeLost);
+        TimelineChain.Empty.Leads(Position(1, timeline: 1), 2).ShouldBeFalse();
+        TimelineChain.Empty.DescribeEnd(Position(1)).ShouldBe("where it was left is not known");
     }
 
     [Fact]
@@ -66,9 +66,9 @@ public sealed class TimelineChainTests
     {
         var chain = TimelineChain.Empty.With([Fork(1, 3, 150)]);
 
-        chain.Judge(Stamped(1, timeline: 2), current: 3).ShouldBe(Lost);
-        chain.Judge(Stamped(150, timeline: 1), current: 3).ShouldBe(Holds);
-        chain.Judge(Stamped(151, timeline: 1), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(Stamped(1, timeline: 2), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(Stamped(150, timeline: 1), current: 3).ShouldBe(Holds);
+        chain.SurvivalOf(Stamped(151, timeline: 1), current: 3).ShouldBe(Lost);
     }
 
     [Fact]
@@ -77,20 +77,20 @@ public sealed class TimelineChainTests
         // Two promotions between two probes: the way was 1, 2, 3.
         var chain = TimelineChain.Empty.With(Fork(1, 3, 90, 210));
 
-        chain.Judge(Stamped(100, timeline: 2), current: 3).ShouldBe(MayBeLost);
+        chain.SurvivalOf(Stamped(100, timeline: 2), current: 3).ShouldBe(MayBeLost);
     }
 
     [Fact]
     public void A_place_ahead_of_what_this_process_knows_is_not_called_lost() =>
-        Exact.Judge(Stamped(300, timeline: 3), current: 2).ShouldBe(MayBeLost);
+        Exact.SurvivalOf(Stamped(300, timeline: 3), current: 2).ShouldBe(MayBeLost);
 
     [Fact]
     public void An_exact_fork_wins_over_a_bracket_whichever_came_first()
     {
-        Bracketed.With([Fork(1, 2, 100)]).Judge(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
-        Exact.With(Fork(1, 2, 90, 110)).Judge(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
-        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Place(101)).ShouldBe("timeline 2 left it at 0/64");
-        Bracketed.DescribeEnd(Place(101)).ShouldBe("timeline 2 left it between 0/5A and 0/6E");
+        Bracketed.With([Fork(1, 2, 100)]).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
+        Exact.With(Fork(1, 2, 90, 110)).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
+        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Position(101)).ShouldBe("timeline 2 left it at 0/64");
+        Bracketed.DescribeEnd(Position(101)).ShouldBe("timeline 2 left it between 0/5A and 0/6E");
     }
 
     [Fact]
@@ -112,12 +112,12 @@ public sealed class TimelineChainTests
     [InlineData(InOtherProcess, 0, 121, nameof(MayBeLost))]
     [InlineData(InOtherProcess, 1, 110, nameof(MayBeLost))]
     [InlineData(InOtherProcess, 1, 121, nameof(Holds))]
-    public void A_crash_loses_what_was_not_flushed_of_the_life_before(int incarnation, int cameIn, ulong position, string fate)
+    public void A_crash_loses_what_was_not_flushed_of_the_life_before(int primaryEpoch, int cameIn, ulong position, string survival)
     {
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120));
 
-        chain.Incarnation.ShouldBe(1);
-        chain.Judge(new Stamp(Place(position), incarnation, cameIn), current: 1).ToString().ShouldBe(fate);
+        chain.PrimaryEpoch.ShouldBe(1);
+        chain.SurvivalOf(new LearnedPosition(Position(position), primaryEpoch, cameIn), current: 1).ToString().ShouldBe(survival);
     }
 
     [Fact]
@@ -125,11 +125,11 @@ public sealed class TimelineChainTests
     {
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120)).WithCrash(1, At(300), At(320)).WithCrash(2, At(500), At(520));
 
-        chain.Incarnation.ShouldBe(3);
-        chain.Judge(new Stamp(Place(200), 1), current: 1).ShouldBe(Holds);
-        chain.Judge(new Stamp(Place(310), 1), current: 1).ShouldBe(MayBeLost);
-        chain.Judge(new Stamp(Place(400), 2), current: 1).ShouldBe(Holds);
-        chain.DescribeEnd(Place(310)).ShouldBe("the primary crashed and kept everything to 0/12C, perhaps as much as 0/140");
+        chain.PrimaryEpoch.ShouldBe(3);
+        chain.SurvivalOf(new LearnedPosition(Position(200), 1), current: 1).ShouldBe(Holds);
+        chain.SurvivalOf(new LearnedPosition(Position(310), 1), current: 1).ShouldBe(MayBeLost);
+        chain.SurvivalOf(new LearnedPosition(Position(400), 2), current: 1).ShouldBe(Holds);
+        chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept everything to 0/12C, perhaps as much as 0/140");
     }
 
     [Fact]
@@ -137,11 +137,11 @@ public sealed class TimelineChainTests
     {
         var chain = Exact.WithCrash(1, At(50), At(70));
 
-        chain.Judge(new Stamp(Place(40), 0), current: 3).ShouldBe(Holds);
-        chain.Judge(new Stamp(Place(60), 0), current: 3).ShouldBe(MayBeLost);
-        chain.Judge(new Stamp(Place(80), 0), current: 3).ShouldBe(Lost);
-        chain.Judge(new Stamp(Place(80), 1), current: 3).ShouldBe(Holds);
-        chain.Judge(new Stamp(Place(101), 1), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(new LearnedPosition(Position(40), 0), current: 3).ShouldBe(Holds);
+        chain.SurvivalOf(new LearnedPosition(Position(60), 0), current: 3).ShouldBe(MayBeLost);
+        chain.SurvivalOf(new LearnedPosition(Position(80), 0), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(new LearnedPosition(Position(80), 1), current: 3).ShouldBe(Holds);
+        chain.SurvivalOf(new LearnedPosition(Position(101), 1), current: 3).ShouldBe(Lost);
     }
 
     [Fact]
@@ -149,8 +149,8 @@ public sealed class TimelineChainTests
     {
         const string File = "1\t0/3000158\tno recovery target specified\n\n2\t1/A0000000\tbefore 2000-01-01 05:00:00\n";
 
-        TimelineHistory.Parse(File, 4).ShouldBe([Fork(1, 2, 0x3000158), Fork(2, 4, 0x1A0000000)]);
-        TimelineHistory.Parse("# made by hand\r\n1 0/64\r\n", 2).ShouldBe([Fork(1, 2, 100)]);
+        TimelineHistoryReader.Parse(File, 4).ShouldBe([Fork(1, 2, 0x3000158), Fork(2, 4, 0x1A0000000)]);
+        TimelineHistoryReader.Parse("# made by hand\r\n1 0/64\r\n", 2).ShouldBe([Fork(1, 2, 100)]);
     }
 
     [Theory]
@@ -162,18 +162,18 @@ public sealed class TimelineChainTests
     [InlineData("-1 0/64")]
     [InlineData("3 0/64")]
     [InlineData("9 0/64")]
-    public void A_file_that_is_no_history_of_the_timeline_tells_nothing(string file) => TimelineHistory.Parse(file, 3).ShouldBeEmpty();
+    public void A_file_that_is_no_history_of_the_timeline_tells_nothing(string file) => TimelineHistoryReader.Parse(file, 3).ShouldBeEmpty();
 
     [Fact]
     public void A_history_that_runs_in_circles_is_cut_where_it_turns()
     {
-        var chain = TimelineChain.Empty.With(TimelineHistory.Parse("2 0/64\n1 0/70\n", 2));
+        var chain = TimelineChain.Empty.With(TimelineHistoryReader.Parse("2 0/64\n1 0/70\n", 2));
 
-        chain.Judge(Stamped(10, timeline: 1), current: 2).ShouldBe(Holds);
-        chain.Leads(Place(10, timeline: 1), 2).ShouldBeTrue();
+        chain.SurvivalOf(Stamped(10, timeline: 1), current: 2).ShouldBe(Holds);
+        chain.Leads(Position(10, timeline: 1), 2).ShouldBeTrue();
     }
 
-    private static Stamp Stamped(ulong position, uint timeline) => new(Place(position, timeline), 0);
+    private static LearnedPosition Stamped(ulong position, uint timeline) => new(Position(position, timeline), 0);
 
     private static Fork Fork(uint parent, uint child, ulong at) => new(parent, child, At(at), At(at));
 

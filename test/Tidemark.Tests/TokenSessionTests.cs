@@ -26,13 +26,13 @@ public sealed class TokenSessionTests : IAsyncDisposable
         using (var session = here.BeginSession())
         {
             session.MarkWritten();
-            session.Saw(here.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, new Stamp(Place(600), 0));
+            session.Observe(here.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, new LearnedPosition(Position(600), 0));
             token = await here.CaptureTokenAsync(Cancelled);
         }
 
-        (token.Written, token.Seen, token.IsUnknown, token.IsSigned).ShouldBe((Place(500), Place(600), false, true));
+        (token.Written, token.Seen, token.IsUnknown, token.IsSigned).ShouldBe((Position(500), Position(600), false, true));
         using var next = there.BeginSession(CausalToken.Parse(token.ToString()));
-        (next.Written, next.Seen, next.HasMoved).ShouldBe((Place(500), Place(600), false));
+        (next.Written, next.Seen, next.HasMoved).ShouldBe((Position(500), Position(600), false));
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     {
         var source = Source();
         using var session = source.BeginSession();
-        session.Saw(source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
+        session.Observe(source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
         _answers[0] = Silence;
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
 
@@ -58,9 +58,9 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [InlineData(Key, "another secret of thirty-two characters", false)]
     public void Only_a_token_of_the_same_key_is_believed_and_any_other_is_unknown(string? own, string? signedWith, bool isBelieved)
     {
-        using var session = Source(own).BeginSession(Token(Place(400), signedWith: signedWith));
+        using var session = Source(own).BeginSession(Token(Position(400), signedWith: signedWith));
 
-        session.Written.ShouldBe(isBelieved ? Place(400) : null);
+        session.Written.ShouldBe(isBelieved ? Position(400) : null);
         session.IsUnknown.ShouldBe(!isBelieved);
     }
 
@@ -68,9 +68,9 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public void An_expired_token_is_unknown()
     {
         var source = Source();
-        var token = Token(Place(400), expiresIn: TimeSpan.FromSeconds(10));
+        var token = Token(Position(400), expiresIn: TimeSpan.FromSeconds(10));
         _time.Advance(TimeSpan.FromSeconds(9));
-        using (var fresh = source.BeginSession(token)) fresh.Written.ShouldBe(Place(400));
+        using (var fresh = source.BeginSession(token)) fresh.Written.ShouldBe(Position(400));
 
         _time.Advance(TimeSpan.FromSeconds(1));
         using var expired = source.BeginSession(token);
@@ -81,7 +81,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public void A_token_of_another_cluster_is_refused_by_name_from_the_first_moment_on()
     {
         var source = Source(wait: false);
-        var error = Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400), cluster: Theirs)));
+        var error = Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400), cluster: Theirs)));
 
         error.Message.ShouldStartWith("The token is of cluster 9009, and this is 7001");
         source.CurrentSession.ShouldBeNull();
@@ -91,7 +91,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public void A_token_is_unknown_while_nobody_tells_which_cluster_this_is()
     {
         (_answers[0], _answers[1]) = (Silence, Silence);
-        using var session = Source().BeginSession(Token(Place(400)));
+        using var session = Source().BeginSession(Token(Position(400)));
 
         session.IsUnknown.ShouldBeTrue();
     }
@@ -104,17 +104,17 @@ public sealed class TokenSessionTests : IAsyncDisposable
         _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
         var source = Source();
         var lost = new List<LostWrite>();
-        source.WriteLost += (_, told) => lost.Add(told.Lost);
+        source.WriteLost += (_, lostWrite) => lost.Add(lostWrite);
         var elsewhere = TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))]);
-        var place = Place(400, timeline: 2);
+        var position = Position(400, timeline: 2);
 
-        using var session = source.BeginSession(Token(wasWritten ? place : null, seen: wasWritten ? null : place, chain: elsewhere));
+        using var session = source.BeginSession(Token(wasWritten ? position : null, seen: wasWritten ? null : position, chain: elsewhere));
         lost.ShouldBeEmpty("the next read tells");
-        await source.Horizons.PrepareAsync(session, isAsync: true, Cancelled);
-        source.Horizons.Validate(session);
+        await source.Watermarks.PrepareAsync(session, isAsync: true, Cancelled);
+        source.Watermarks.Validate(session);
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
-            l => (l.Place, l.IsCertain, l.WasWritten).ShouldBe((place, true, wasWritten)),
+            l => (l.Position, l.IsCertain, l.WasWritten).ShouldBe((position, true, wasWritten)),
             l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, and this one began at 0/12C"));
         session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
     }
@@ -125,8 +125,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
         _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
         var source = Source(Key);
         source.WriteLost += (_, _) => throw new InvalidOperationException("it was not signed");
-        using var session = source.BeginSession(Token(Place(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
-        await source.Horizons.PrepareAsync(session, isAsync: true, Cancelled);
+        using var session = source.BeginSession(Token(Position(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
+        await source.Watermarks.PrepareAsync(session, isAsync: true, Cancelled);
 
         session.IsUnknown.ShouldBeTrue();
     }
@@ -134,26 +134,26 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [Fact]
     public void A_token_that_knows_one_place_and_lacks_another_keeps_the_one()
     {
-        using var session = Source().BeginSession(Token(Place(400)), Token(null, isUnknown: true));
+        using var session = Source().BeginSession(Token(Position(400)), Token(null, isUnknown: true));
         session.IsUnknown.ShouldBeTrue();
 
         var promoted = Of(Primary(500), Replica(380)).Then(0, Silence).Then(1, Primary(390, timeline: 2));
-        session.Validate(promoted).ShouldNotBeNull("the known place is compared with history").Place.ShouldBe(Place(400));
+        session.Validate(promoted).ShouldNotBeNull("the known place is compared with history").Position.ShouldBe(Position(400));
     }
 
     [Fact]
     public void A_session_that_begins_after_several_tokens_includes_what_each_of_them_says()
     {
         using var session = Source(Key).BeginSession(
-            Token(Place(400), signedWith: Key), Token(Place(300), seen: Place(450), signedWith: Key), Token(null, signedWith: Key));
+            Token(Position(400), signedWith: Key), Token(Position(300), seen: Position(450), signedWith: Key), Token(null, signedWith: Key));
 
-        (session.Written, session.Seen, session.HasMoved).ShouldBe((Place(400), Place(450), false));
+        (session.Written, session.Seen, session.HasMoved).ShouldBe((Position(400), Position(450), false));
     }
 
     [Fact]
     public void One_token_of_several_that_is_not_signed_makes_the_session_unknown()
     {
-        using var session = Source(Key).BeginSession(Token(Place(400), signedWith: Key), Token(Place(450)));
+        using var session = Source(Key).BeginSession(Token(Position(400), signedWith: Key), Token(Position(450)));
 
         session.IsUnknown.ShouldBeTrue();
     }
@@ -167,7 +167,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
             var source = Source();
             using var outer = source.BeginSession();
 
-            Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400)), Token(Place(400), cluster: Theirs)))
+            Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), Token(Position(400), cluster: Theirs)))
                 .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
             source.CurrentSession.ShouldBeSameAs(outer);
             (outer.Written, outer.IsUnknown).ShouldBe((null, false));
@@ -179,8 +179,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
     {
         var source = Source();
 
-        Should.Throw<ArgumentException>(() => source.BeginSession(Token(Place(400)), (CausalToken)null!)).Message.ShouldStartWith("One of the tokens is null");
-        Should.Throw<ArgumentException>(() => source.BeginSession([Token(Place(400), cluster: Theirs)])).Message.ShouldStartWith("The token is of cluster 9009");
+        Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), (CausalToken)null!)).Message.ShouldStartWith("One of the tokens is null");
+        Should.Throw<ArgumentException>(() => source.BeginSession([Token(Position(400), cluster: Theirs)])).Message.ShouldStartWith("The token is of cluster 9009");
         source.CurrentSession.ShouldBeNull();
         using (var alone = source.BeginSession(null)) alone.IsUnknown.ShouldBeFalse();
         using var session = source.BeginSession([]);
@@ -191,13 +191,13 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public void A_token_that_is_included_later_binds_the_session_from_then_on_and_its_next_token()
     {
         var source = Source(Key);
-        using var session = source.BeginSession(Token(Place(300), signedWith: Key));
+        using var session = source.BeginSession(Token(Position(300), signedWith: Key));
         session.NeedsNewToken.ShouldBeFalse();
 
-        session.Include(Token(Place(400), signedWith: Key));
+        session.Include(Token(Position(400), signedWith: Key));
 
-        (session.Written, session.HasMoved, session.NeedsNewToken).ShouldBe((Place(400), false, true));
-        session.Include(Token(Place(450)));
+        (session.Written, session.HasMoved, session.NeedsNewToken).ShouldBe((Position(400), false, true));
+        session.Include(Token(Position(450)));
         session.IsUnknown.ShouldBeTrue("it is not signed");
     }
 
@@ -207,11 +207,11 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source();
         var session = source.BeginSession();
 
-        Should.Throw<ArgumentException>(() => session.Include(Token(Place(400), cluster: Theirs))).Message.ShouldStartWith("The token is of cluster 9009");
+        Should.Throw<ArgumentException>(() => session.Include(Token(Position(400), cluster: Theirs))).Message.ShouldStartWith("The token is of cluster 9009");
         Should.Throw<ArgumentNullException>(() => session.Include(null!));
         (session.Written, session.IsUnknown, session.NeedsNewToken).ShouldBe((null, false, false));
         session.Dispose();
-        Should.Throw<ObjectDisposedException>(() => session.Include(Token(Place(400))));
+        Should.Throw<ObjectDisposedException>(() => session.Include(Token(Position(400))));
     }
 
     // A capture takes all it says at one moment: it can meet a beginning write before or after, and never in between.
@@ -219,15 +219,15 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public async Task A_token_that_is_captured_while_a_write_is_under_way_is_unknown_and_not_less()
     {
         var source = Source();
-        using var session = source.BeginSession(Token(Place(400)));
-        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedPlaces(Place(400), null, null, IsInDoubt: false));
+        using var session = source.BeginSession(Token(Position(400)));
+        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedWatermarks(Position(400), null, null, IsInDoubt: false));
 
         session.BeginWrite().ShouldBeTrue();
 
-        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedPlaces(null, null, new UnknownPlace(1), IsInDoubt: false));
+        session.Capture(ConsistencyDemands.Written).ShouldBe(new CapturedWatermarks(null, null, new UnknownPosition(1), IsInDoubt: false));
         (await source.CaptureTokenAsync(Cancelled)).IsUnknown.ShouldBeTrue();
         session.AbandonWrite();
-        (await source.CaptureTokenAsync(Cancelled)).Written.ShouldBe(Place(400));
+        (await source.CaptureTokenAsync(Cancelled)).Written.ShouldBe(Position(400));
     }
 
     [Fact]
@@ -258,12 +258,12 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     private CausalToken Token(
-        Place? written, ulong cluster = Ours, Place? seen = null, bool isUnknown = false, string? signedWith = null, TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
-        new(cluster, written, seen, isUnknown ? default(UnknownPlace) : null, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
+        WalPosition? written, ulong cluster = Ours, WalPosition? seen = null, bool isUnknown = false, string? signedWith = null, TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
+        new(cluster, written, seen, isUnknown ? default(UnknownPosition) : null, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
 
     private TidemarkDataSource Source(string? key = null, bool wait = true, TimeSpan? maxStaleness = null)
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, AskNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
         (builder.Options.TokenKey, builder.Options.MaxStaleness) = (key, maxStaleness);
         builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid");
         var source = builder.Build();

@@ -9,7 +9,7 @@ public sealed class WaitForLsnTests
     [InlineData(50, "50ms")]
     [InlineData(0.2, "1ms")]
     public void The_position_is_a_literal_and_the_time_out_is_whole_milliseconds_and_never_for_ever(double milliseconds, string expected) =>
-        WaitForLsn.Text(Place(0x3000128), TimeSpan.FromMilliseconds(milliseconds))
+        WaitForLsn.Text(Position(0x3000128), TimeSpan.FromMilliseconds(milliseconds))
             .ShouldBe($"WAIT FOR LSN '0/3000128' WITH (MODE 'standby_replay', TIMEOUT '{expected}', NO_THROW)");
 
     [Theory]

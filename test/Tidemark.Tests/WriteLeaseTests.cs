@@ -91,7 +91,7 @@ public sealed class WriteLeaseTests
         await using var connection = await OpenAsync(source);
         answer = Primary(120) with { Epoch = Run(2) };
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
-        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         await connection.CloseAsync();
 
         _session.Written.ShouldBeNull();
@@ -105,10 +105,10 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         await connection.CloseAsync();
 
-        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(500)));
+        (_session.Written, _session.Seen).ShouldBe((Position(500), Position(500)));
         Pending(source).ShouldBeNull();
     }
 
@@ -119,7 +119,7 @@ public sealed class WriteLeaseTests
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
         var lease = WriteLease.Of(connection)!;
-        lease.Begin(riding: null);
+        lease.Begin(piggybacked: null);
         await BreakAsync(connection);
         _session.IsInDoubt.ShouldBeFalse("only the code that sent it knows whether it was acknowledged");
         Pending(source).ShouldBeNull("the write is under way");
@@ -136,7 +136,7 @@ public sealed class WriteLeaseTests
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
         var lease = WriteLease.Of(connection)!;
-        lease.Begin(riding: null);
+        lease.Begin(piggybacked: null);
         await BreakAsync(connection);
         lease.Failed();
 
@@ -151,7 +151,7 @@ public sealed class WriteLeaseTests
         foreach (var isKnown in (bool[])[true, false])
         {
             await using var connection = await OpenAsync(source);
-            WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500), isKnown ? Run(1) : Run(2)));
+            WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500), isKnown ? Run(1) : Run(2)));
             await connection.CloseAsync();
             _session.IsUnknown.ShouldBe(!isKnown);
         }
@@ -163,7 +163,7 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         WriteLease.Of(connection)!.Forget();
         await connection.CloseAsync();
 
@@ -177,7 +177,7 @@ public sealed class WriteLeaseTests
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
-        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500), OpenTransaction: "740"));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500), OpenTransaction: "740"));
         await connection.CloseAsync();
         var primary = source.Cluster.Monitor.Snapshot.Primary!;
 
@@ -211,7 +211,7 @@ public sealed class WriteLeaseTests
     {
         await using var server = new FakeServer();
         var answers = new[] { Primary(), Replica() };
-        var builder = new TidemarkDataSourceBuilder { AskNodes = (index, _) => Task.FromResult(answers[index]) };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = (index, _) => Task.FromResult(answers[index]) };
         await using var source = builder.AddNode("pg-1", server.ConnectionString).AddNode("pg-2", server.ConnectionString).Build();
         await source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await using var connection = source.Cluster.CreateWrite(0, () => _session);
@@ -262,10 +262,10 @@ public sealed class WriteLeaseTests
 
         joined.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
         joined.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
-        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Place(500)));
+        WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         await connection.CloseAsync();
-        (joined.Written, joined.Seen).ShouldBe((Place(500), Place(500)));
-        (_session.Written, _session.Seen).ShouldBe((Place(500), Place(500)));
+        (joined.Written, joined.Seen).ShouldBe((Position(500), Position(500)));
+        (_session.Written, _session.Seen).ShouldBe((Position(500), Position(500)));
     }
 
     [Fact]
@@ -293,9 +293,9 @@ public sealed class WriteLeaseTests
         await connection.CloseAsync();
     }
 
-    private static TidemarkDataSource SourceOn(FakeServer server, AskNode? ask = null)
+    private static TidemarkDataSource SourceOn(FakeServer server, ProbeNode? ask = null)
     {
-        var builder = new TidemarkDataSourceBuilder { AskNodes = ask ?? ((_, _) => Task.FromResult(Primary())) };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = ask ?? ((_, _) => Task.FromResult(Primary())) };
         return builder.AddNode("pg-1", server.ConnectionString).Build();
     }
 

@@ -27,7 +27,7 @@ internal sealed class ConfirmCommand : TargetCommand
         var patience = result.GetValue(_timeout);
         var reader = new ReplicationReader(patience);
         var receivers = Task.WhenAll(replicas.Select(replica => reader.ReceiverAsync(replica, cancellationToken)));
-        var rows = await new RowTrip(primary, patience).RunAsync(replicas, cancellationToken);
+        var rows = await new RowOperation(primary, patience).RunAsync(replicas, cancellationToken);
         var senders = await reader.SendersAsync(primary, cancellationToken);
         var slots = await reader.SlotsAsync(primary, cancellationToken);
         var works = replicas.Count > 0 && replicas.Count == target.Nodes.Count - 1 && rows.All(row => row.Milliseconds is not null);

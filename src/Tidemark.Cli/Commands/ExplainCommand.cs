@@ -58,7 +58,7 @@ internal sealed class ExplainCommand : TargetCommand
         var asks = result.GetValue(_write) ? "A write" : $"A read at {level}";
         var notes = new List<string>();
         if (result.GetValue(_after) is { } given && Doubt(given, target.Options) is { } doubt) notes.Add(doubt);
-        source.WriteLost += (_, told) => notes.Add(told.Lost.ToString());
+        source.WriteLost += (_, lost) => notes.Add(lost.ToString());
         var decision = result.GetValue(_write) ? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Write))
             : await DecideAsync(source, level, result.GetValue(_after), result.GetValue(_node) is { } name ? target[name].Name : null, cancellationToken);
         if (result.GetValue(_after) is { } after) asks += $" after {Describe(after)}";
@@ -75,8 +75,8 @@ internal sealed class ExplainCommand : TargetCommand
             using var session = source.BeginSession(after);
             using var there = node is null ? null : source.RequireNode(node);
             using var asked = source.Require(level);
-            await source.Horizons.PrepareAsync(session, isAsync: true, cancellationToken);
-            source.Horizons.Validate(session);
+            await source.Watermarks.PrepareAsync(session, isAsync: true, cancellationToken);
+            source.Watermarks.Validate(session);
             return source.Explain();
         }
         catch (ArgumentException e)
@@ -95,8 +95,8 @@ internal sealed class ExplainCommand : TargetCommand
 
     private static string Describe(CausalToken token)
     {
-        var places = new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } seen ? $"seen up to {seen}" : null, token.IsUnknown ? "something unknown" : null };
-        return $"a token: {string.Join(", ", places.Where(place => place is not null).DefaultIfEmpty("nothing"))}";
+        var positions = new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } seen ? $"seen up to {seen}" : null, token.IsUnknown ? "something unknown" : null };
+        return $"a token: {string.Join(", ", positions.Where(position => position is not null).DefaultIfEmpty("nothing"))}";
     }
 
     private static object Record(string asks, RouteDecision decision, IReadOnlyList<string> notes) => new

@@ -20,7 +20,7 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         }
 
         if (record.IsCancelled) terminal.Error.WriteLine("tidemark: stopped; the figures are those of the worlds that had been run.");
-        return Judge(record);
+        return Evaluate(record);
     }
 
     private static List<SimulationCampaignResult> RunAll(List<SimulationCampaignOptions> cells, Action<double, string> tell, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal sealed class Campaigns(Terminal terminal, Form form)
     }
 
     // Other policies break promises by nature, and a planted fault that is caught is what was hoped for.
-    private static ExitCode Judge(CampaignRecord record) => record switch
+    private static ExitCode Evaluate(CampaignRecord record) => record switch
     {
         { FailingSeeds: var seeds } when seeds.Any(seed => seed.Finding is SimulationFinding.AnotherRun or SimulationFinding.Error) => ExitCode.Finding,
         { Policy: not RoutingArm.Tidemark } => Unfound(record),

@@ -37,7 +37,7 @@ internal sealed class StatusReader : IAsyncDisposable
 
     private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words, (LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle) asked)
     {
-        var isReplica = state.Standing == NodeStanding.Replica;
+        var isReplica = state.Status == ConcludedStatus.Replica;
         return new NodeRecord(
             node.Name, node.Address, state.Role, words.IsServing && asked.Obstacle is null, words.Problem ?? asked.Obstacle, state.Timeline,
             (ulong)state.Lsn == 0 ? null : state.Lsn.ToString(),

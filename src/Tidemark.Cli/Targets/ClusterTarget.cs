@@ -43,7 +43,7 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
 
             // An application goes on as soon as a primary is known; a command shows every node, one too whose first connection takes long.
             if (!monitor.Snapshot.IsComplete) await SampleAllAsync();
-            for (var round = 0; round < RoundsForStaleness && monitor.Snapshot.Nodes.Any(node => node is { Standing: NodeStanding.Replica, CompleteAsOf: null }); round++)
+            for (var round = 0; round < RoundsForStaleness && monitor.Snapshot.Nodes.Any(node => node is { Status: ConcludedStatus.Replica, CompleteAsOf: null }); round++)
                 await SampleAllAsync();
             return source;
         }

@@ -37,7 +37,7 @@ internal sealed class LagGauge(TidemarkDataSource source)
     {
         foreach (var node in source.Cluster.Monitor.Snapshot.Nodes)
         {
-            if (node is not { Standing: NodeStanding.Replica, CompleteAsOf: { } asOf }) continue;
+            if (node is not { Status: ConcludedStatus.Replica, CompleteAsOf: { } asOf }) continue;
             if (!_looks.TryGetValue(node.Name, out var looks)) _looks.Add(node.Name, looks = []);
             looks.Add(TimeProvider.System.GetElapsedTime(asOf).TotalMilliseconds);
         }

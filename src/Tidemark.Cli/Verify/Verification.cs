@@ -25,7 +25,7 @@ internal static class Verification
         var snapshot = source.Cluster.Monitor.Snapshot;
         if (snapshot.Primary is not { } first) throw target.HasNoPrimary(source, "to verify");
         var primary = target[first.Name];
-        var serving = target.Nodes.Where((_, i) => snapshot.Nodes[i].Standing is NodeStanding.Primary or NodeStanding.Replica).ToList();
+        var serving = target.Nodes.Where((_, i) => snapshot.Nodes[i].Status is ConcludedStatus.Primary or ConcludedStatus.Replica).ToList();
         await using var router = RouterOf(options.Policy, source, primary, [.. serving.Where(node => node != primary)]);
         var schema = await PrepareAsync(primary, cancellationToken);
         try
@@ -52,7 +52,7 @@ internal static class Verification
             Duration = options.Duration,
             Sessions = options.Sessions,
             Levels = [Consistency.Session, Consistency.Session.Within(options.MaxStaleness)],
-            Progress = new Told(progress),
+            Progress = new Reported(progress),
         };
         HistoryReport report;
         try
@@ -130,7 +130,7 @@ internal static class Verification
     };
 
     // Progress<T> would tell on the pool, and perhaps after the end.
-    private sealed class Told(Action<HistoryWorkloadProgress> tell) : IProgress<HistoryWorkloadProgress>
+    private sealed class Reported(Action<HistoryWorkloadProgress> tell) : IProgress<HistoryWorkloadProgress>
     {
         public void Report(HistoryWorkloadProgress value) => tell(value);
     }

@@ -8,8 +8,8 @@ internal sealed class HistorySweep
 {
     private readonly History _history;
     private readonly Column<Operation> _operations;
-    private readonly SessionHorizons _sessions;
-    private readonly OperationJudge _judge;
+    private readonly SessionWatermarks _sessions;
+    private readonly OperationChecker _evaluate;
     private readonly Verdicts _verdicts;
     private readonly int[] _byStart;
     private readonly int[] _byEnd;
@@ -20,9 +20,9 @@ internal sealed class HistorySweep
         _operations = history.Columns.Operations;
         _byStart = TimeOrder.Of(_operations.Count, i => _operations[i].Start);
         _byEnd = TimeOrder.Of(_operations.Count, i => _operations[i].End);
-        _sessions = new SessionHorizons(history);
+        _sessions = new SessionWatermarks(history);
         _verdicts = new Verdicts(history);
-        _judge = new OperationJudge(history, _sessions, new AcknowledgedCommits(history, _byEnd), _verdicts);
+        _evaluate = new OperationChecker(history, _sessions, new AcknowledgedCommits(history, _byEnd), _verdicts);
     }
 
     public HistoryVerdict Run()
@@ -45,11 +45,11 @@ internal sealed class HistorySweep
 
             // What ends at the end of time binds nobody.
             if (now == long.MaxValue) return _verdicts.Close();
-            if (startAt == now) _judge.Judge(_byStart[start++]);
+            if (startAt == now) _evaluate.Evaluate(_byStart[start++]);
             else if (exportAt == now) _sessions.Export(exports[export], handOvers[exports[export++]].From);
             else if (reportAt == now) _sessions.Tell(losses[reports[report++]]);
-            else if (endAt == now) _judge.End(_byEnd[end++]);
-            else if (settleAt == now) _judge.Settle(settlements[settlement++].Operation);
+            else if (endAt == now) _evaluate.End(_byEnd[end++]);
+            else if (settleAt == now) _evaluate.Settle(settlements[settlement++].Operation);
             else _sessions.Import(imports[import], handOvers[imports[import++]].To);
         }
     }

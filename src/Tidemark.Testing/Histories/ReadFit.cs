@@ -70,64 +70,64 @@ internal readonly struct ReadFit
     }
 
     /// <summary>How the read stands to a horizon that it has to contain.</summary>
-    /// <param name="horizon">The horizon.</param>
+    /// <param name="watermark">The horizon.</param>
     /// <param name="visible">What was visible on primaries.</param>
     /// <param name="start">When the read started.</param>
-    public Fate Against(Horizon horizon, VisibleCommits visible, long start)
+    public Containment Against(Watermark watermark, VisibleCommits visible, long start)
     {
-        var fate = Containment(_history.Tree, horizon, Timeline, High);
-        if (IsPrefix || fate == Fate.Misses) return fate;
+        var survival = Compare(_history.Tree, watermark, Timeline, High);
+        if (IsPrefix || survival == Containment.Misses) return survival;
         foreach (var index in Next)
         {
-            if (index == VersionTable.None || !horizon.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
-            if (visible.IsVisible(index, start)) return Fate.Misses;
-            if (fate == Fate.Contains) fate = Fate.NotYetVisible;
+            if (index == VersionTable.None || !watermark.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
+            if (visible.IsVisible(index, start)) return Containment.Misses;
+            if (survival == Containment.Contains) survival = Containment.NotYetVisible;
         }
 
-        return fate;
+        return survival;
     }
 
     /// <summary>
     /// How a read on a primary stands to itself: a commit before one that it shows, and certainly visible when it started, cannot be missing.
     /// </summary>
-    public Fate AgainstItself(VisibleCommits visible, long start)
+    public Containment AgainstItself(VisibleCommits visible, long start)
     {
-        if (IsPrefix || Shown == VersionTable.None) return Fate.Contains;
-        var fate = Fate.Contains;
+        if (IsPrefix || Shown == VersionTable.None) return Containment.Contains;
+        var survival = Containment.Contains;
         foreach (var index in Next)
         {
             if (index == VersionTable.None || IsLater(_history.Versions[index], _history.Versions[Shown])) continue;
-            if (visible.IsVisible(index, start)) return Fate.Misses;
-            fate = Fate.NotYetVisible;
+            if (visible.IsVisible(index, start)) return Containment.Misses;
+            survival = Containment.NotYetVisible;
         }
 
-        return fate;
+        return survival;
     }
 
     /// <summary>How a state at a rank of a timeline stands to a horizon.</summary>
-    public static Fate Containment(WalTree tree, Horizon horizon, int timeline, long rank)
+    public static Containment Compare(WalTree tree, Watermark watermark, int timeline, long rank)
     {
-        var fate = Fate.Contains;
-        for (var i = 0; i < horizon.Count; i++)
+        var survival = Containment.Contains;
+        for (var i = 0; i < watermark.Count; i++)
         {
-            var (marked, mark) = horizon[i];
+            var (marked, mark) = watermark[i];
             if (mark.Rank <= (marked == timeline ? rank : tree.Reach(marked, timeline))) continue;
-            if (marked >= timeline) return Fate.Misses;
-            fate = Fate.WentOnWithout;
+            if (marked >= timeline) return Containment.Misses;
+            survival = Containment.WentOnWithout;
         }
 
-        return fate;
+        return survival;
     }
 
     /// <summary>The mark of a horizon that a state does not contain; the latest one where the state contains them all.</summary>
-    public static (int Timeline, Mark Mark) Missed(Horizon horizon, int timeline, long rank)
+    public static (int Timeline, Mark Mark) Missed(Watermark watermark, int timeline, long rank)
     {
-        for (var i = horizon.Count - 1; i >= 0 && horizon[i].Timeline >= timeline; i--)
+        for (var i = watermark.Count - 1; i >= 0 && watermark[i].Timeline >= timeline; i--)
         {
-            if (horizon[i].Timeline > timeline || horizon[i].Mark.Rank > rank) return horizon[i];
+            if (watermark[i].Timeline > timeline || watermark[i].Mark.Rank > rank) return watermark[i];
         }
 
-        return horizon.Count > 0 ? horizon[horizon.Count - 1] : default;
+        return watermark.Count > 0 ? watermark[watermark.Count - 1] : default;
     }
 
     /// <summary>The latest timeline that a read fits, of which it is known that it fits the one on which what it shows last was committed.</summary>

@@ -40,10 +40,10 @@ internal sealed class Verdicts(History history)
         if (Counts(ViolationKind.FailedWriteVisible)) List(ViolationKind.FailedWriteVisible, write, because: null, _text.FailedWriteCommitted(write));
     }
 
-    public void OutOfOrder(ViolationKind kind, int write, Horizon horizon, in CommittedVersion committed)
+    public void OutOfOrder(ViolationKind kind, int write, Watermark watermark, in CommittedVersion committed)
     {
         if (!Counts(kind)) return;
-        var missed = ReadFit.Missed(horizon, committed.Timeline, committed.Rank - 1);
+        var missed = ReadFit.Missed(watermark, committed.Timeline, committed.Rank - 1);
         List(kind, write, missed.Mark.Operation, _text.OutOfOrder(kind, write, committed, missed));
     }
 
@@ -58,21 +58,21 @@ internal sealed class Verdicts(History history)
     }
 
     /// <summary>What a read, explained as well as it can be, still misses.</summary>
-    public void Add(int index, in Operation read, ReadFit fit, in ReadJudgement judgement, SessionHorizons sessions, Horizon fresh, VisibleCommits visible)
+    public void Add(int index, in Operation read, ReadFit fit, in ReadEvaluation evaluation, SessionWatermarks sessions, Watermark fresh, VisibleCommits visible)
     {
-        if (judgement.IsNotYetVisible) _visibilityOrder++;
-        if (judgement.Prefix == Fate.Misses) Torn(index, read);
-        if (judgement.Written == Fate.Misses) Miss(ViolationKind.ReadYourWrites, index, read, fit, sessions.Written(read.Client));
-        if (judgement.Fresh == Fate.Misses) Miss(ViolationKind.Staleness, index, read, fit, fresh);
-        if (judgement.Seen != Fate.Misses) return;
-        var isSeen = fit.Against(sessions.Seen(read.Client), visible, read.Start) == Fate.Misses;
+        if (evaluation.IsNotYetVisible) _visibilityOrder++;
+        if (evaluation.Prefix == Containment.Misses) Torn(index, read);
+        if (evaluation.Written == Containment.Misses) Miss(ViolationKind.ReadYourWrites, index, read, fit, sessions.Written(read.Client));
+        if (evaluation.Fresh == Containment.Misses) Miss(ViolationKind.Staleness, index, read, fit, fresh);
+        if (evaluation.Seen != Containment.Misses) return;
+        var isSeen = fit.Against(sessions.Seen(read.Client), visible, read.Start) == Containment.Misses;
         Miss(ViolationKind.MonotonicReads, index, read, fit, isSeen ? sessions.Seen(read.Client) : sessions.Carried(read.Client));
     }
 
-    private void Miss(ViolationKind kind, int index, in Operation read, ReadFit fit, Horizon horizon)
+    private void Miss(ViolationKind kind, int index, in Operation read, ReadFit fit, Watermark watermark)
     {
         if (!Counts(kind)) return;
-        var missed = ReadFit.Missed(horizon, fit.Timeline, fit.High);
+        var missed = ReadFit.Missed(watermark, fit.Timeline, fit.High);
         List(kind, index, missed.Mark.Operation, _text.Missed(kind, index, read, fit, missed));
     }
 

@@ -9,7 +9,7 @@ internal sealed class WalTreeOrder
     private readonly long[] _begins;
 
     // Of each timeline: where it stands in the order, and where those that come out of it end.
-    private readonly int[] _places;
+    private readonly int[] _positions;
     private readonly int[] _ends;
 
     // The children of timeline i, by the rank at which they left it: _children[_childStarts[i].._childStarts[i + 1]].
@@ -23,7 +23,7 @@ internal sealed class WalTreeOrder
     {
         var count = parents.Length;
         _begins = begins;
-        (_places, _ends, _childStarts) = (new int[count], new int[count], new int[count + 1]);
+        (_positions, _ends, _childStarts) = (new int[count], new int[count], new int[count + 1]);
         _children = new int[count - 1];
         var keys = new (int Parent, long Begin, int Index)[count - 1];
         for (var i = 1; i < count; i++)
@@ -47,13 +47,13 @@ internal sealed class WalTreeOrder
         _latest = new int[2 * count];
         for (var i = 0; i < count; i++)
         {
-            _ends[i] = _places[i] + sizes[i];
-            _latest[count + _places[i]] = i;
-            var place = _places[i] + 1;
+            _ends[i] = _positions[i] + sizes[i];
+            _latest[count + _positions[i]] = i;
+            var position = _positions[i] + 1;
             for (var child = _childStarts[i]; child < _childStarts[i + 1]; child++)
             {
-                _places[_children[child]] = place;
-                place += sizes[_children[child]];
+                _positions[_children[child]] = position;
+                position += sizes[_children[child]];
             }
         }
 
@@ -64,7 +64,7 @@ internal sealed class WalTreeOrder
     public int Latest(int on, long rank, List<(int Timeline, long Rank)> without)
     {
         var (from, end) = Containing(on, rank);
-        List<(int From, int End)> cuts = [.. without.Select(place => Containing(place.Timeline, place.Rank)).Where(cut => cut.From < cut.End)];
+        List<(int From, int End)> cuts = [.. without.Select(position => Containing(position.Timeline, position.Rank)).Where(cut => cut.From < cut.End)];
         cuts.Sort();
         var latest = on;
         foreach (var cut in cuts)
@@ -88,13 +88,13 @@ internal sealed class WalTreeOrder
         }
 
         var end = _ends[timeline];
-        return (low < _childStarts[timeline + 1] ? _places[_children[low]] : end, end);
+        return (low < _childStarts[timeline + 1] ? _positions[_children[low]] : end, end);
     }
 
     private int LatestIn(int from, int end)
     {
         var latest = 0;
-        for (var (low, high) = (from + _places.Length, end + _places.Length); low < high; (low, high) = (low >> 1, high >> 1))
+        for (var (low, high) = (from + _positions.Length, end + _positions.Length); low < high; (low, high) = (low >> 1, high >> 1))
         {
             if ((low & 1) == 1) latest = int.Max(latest, _latest[low++]);
             if ((high & 1) == 1) latest = int.Max(latest, _latest[--high]);

@@ -176,7 +176,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
         }
     }
 
-    private void ReportLoss(object? sender, WriteLostEventArgs e) => _current.Value?.ReportLoss();
+    private void ReportLoss(object? sender, LostWrite lost) => _current.Value?.ReportLoss();
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {

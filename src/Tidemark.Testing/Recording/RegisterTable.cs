@@ -79,7 +79,7 @@ internal sealed class RegisterTable(string? schema = null)
         AskAsync(connectionString, $"SELECT to_regclass('{Name}') IS NOT NULL", reader => reader.GetBoolean(0), cancellationToken);
 
     /// <summary>The timeline and the end of the WAL of a primary.</summary>
-    public static Task<(uint Timeline, NpgsqlLogSequenceNumber Position)> PlaceOfAsync(string connectionString, CancellationToken cancellationToken) => AskAsync(
+    public static Task<(uint Timeline, NpgsqlLogSequenceNumber Position)> PositionOfAsync(string connectionString, CancellationToken cancellationToken) => AskAsync(
         connectionString,
         "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), pg_current_wal_flush_lsn()",
         reader => (uint.Parse(reader.GetString(0), NumberStyles.HexNumber, CultureInfo.InvariantCulture), reader.GetFieldValue<NpgsqlLogSequenceNumber>(1)),

@@ -36,13 +36,13 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         _hasBegun = true;
         await RunAsync($"CREATE PUBLICATION {Name}", cancellationToken).ConfigureAwait(false);
         await RunAsync($"SELECT pg_create_logical_replication_slot('{Name}', 'pgoutput')", cancellationToken).ConfigureAwait(false);
-        (_timeline, _) = await RegisterTable.PlaceOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
+        (_timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
     }
 
     internal override async Task<RankedWal> ReadAsync(CancellationToken cancellationToken)
     {
         await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
-        var (timeline, _) = await RegisterTable.PlaceOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
+        var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
         if (timeline != _timeline)
             throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a logical slot does not tell what was lost. Read the WAL's files instead.");
 

@@ -19,7 +19,7 @@ internal sealed class TableOrder(string connectionString) : CommitOrder
     internal override async Task BeginAsync(RegisterTable table, CancellationToken cancellationToken)
     {
         _table = table;
-        (_timeline, _) = await RegisterTable.PlaceOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
+        (_timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
     }
 
     internal override async Task<RankedWal> ReadAsync(CancellationToken cancellationToken)
@@ -27,7 +27,7 @@ internal sealed class TableOrder(string connectionString) : CommitOrder
         try
         {
             await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
-            var (timeline, _) = await RegisterTable.PlaceOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
+            var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
             if (timeline == _timeline) return new RankedWal(await ReadLogAsync(timeline, cancellationToken).ConfigureAwait(false), []);
             throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a table does not tell what was lost.");
         }

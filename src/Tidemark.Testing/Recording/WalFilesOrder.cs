@@ -37,7 +37,7 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         _table = table;
         await RegisterTable.RunAsync(_first.ConnectionString, $"SELECT pg_create_physical_replication_slot('{Slot}', true)", cancellationToken).ConfigureAwait(false);
         _hasSlot = true;
-        _begin = await RegisterTable.PlaceOfAsync(_first.ConnectionString, cancellationToken).ConfigureAwait(false);
+        _begin = await RegisterTable.PositionOfAsync(_first.ConnectionString, cancellationToken).ConfigureAwait(false);
     }
 
     internal override async Task<RankedWal> ReadAsync(CancellationToken cancellationToken)
@@ -74,7 +74,7 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         foreach (var node in cluster.Nodes.Where(node => node.IsRunning))
         {
             if (!(await RegisterTable.ServerOfAsync(node.ConnectionString, cancellationToken).ConfigureAwait(false)).IsPrimary) continue;
-            var (timeline, _) = await RegisterTable.PlaceOfAsync(node.ConnectionString, cancellationToken).ConfigureAwait(false);
+            var (timeline, _) = await RegisterTable.PositionOfAsync(node.ConnectionString, cancellationToken).ConfigureAwait(false);
             if (timeline > last.Timeline) last = (node, timeline);
         }
 
@@ -85,7 +85,7 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
     private List<Fork> Forks()
     {
         var files = cluster.Nodes.SelectMany(node => Directory.EnumerateFiles(WalOf(node), "*.history"))
-            .SelectMany(path => TimelineHistory.Parse(File.ReadAllText(path), Timeline(Path.GetFileName(path))))
+            .SelectMany(path => TimelineHistoryReader.Parse(File.ReadAllText(path), Timeline(Path.GetFileName(path))))
             .DistinctBy(fork => fork.Child).OrderBy(fork => fork.Child);
         HashSet<uint> reached = [_begin.Timeline];
         return [.. files.Where(fork => reached.Contains(fork.Parent) && reached.Add(fork.Child))];

@@ -10,10 +10,10 @@ internal sealed class EventStrip(History history, HistoryVerdict verdict, Histor
         if (options.Events.IsEmpty && verdict.Violations.IsEmpty) return;
         html.Line($"<h3>Events{(verdict.Violations.IsEmpty ? "" : " and violations")}</h3>");
         axis.Open(Height, "What happened to servers, and violations");
-        foreach (var told in options.Events)
+        foreach (var reported in options.Events)
         {
-            var x = axis.X(clock.Seconds(told.At));
-            html.Add($"<circle class=\"event\" cx=\"{x}\" cy=\"32\" r=\"4\"><title>{ReportClock.Text(clock.Seconds(told.At))}: {told.Text}</title></circle>");
+            var x = axis.X(clock.Seconds(reported.At));
+            html.Add($"<circle class=\"event\" cx=\"{x}\" cy=\"32\" r=\"4\"><title>{ReportClock.Text(clock.Seconds(reported.At))}: {reported.Text}</title></circle>");
         }
 
         foreach (var violation in verdict.Violations)
@@ -25,7 +25,7 @@ internal sealed class EventStrip(History history, HistoryVerdict verdict, Histor
         axis.Close(Height);
         if (options.Events.IsEmpty) return;
         html.Line($"<details><summary>{(long)options.Events.Length} events</summary><ol class=\"events\">");
-        foreach (var told in options.Events) html.Line($"<li><b>{ReportClock.Text(clock.Seconds(told.At))}</b> {told.Text}</li>");
+        foreach (var reported in options.Events) html.Line($"<li><b>{ReportClock.Text(clock.Seconds(reported.At))}</b> {reported.Text}</li>");
         html.Line($"</ol></details>");
     }
 }

@@ -19,7 +19,7 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
 
     public void Write()
     {
-        var height = PlaceLanes();
+        var height = LayOutLanes();
         html.Line($"<div class=\"wide\"><svg viewBox=\"0 0 900 {height + 22}\" role=\"img\" aria-label=\"The operations that make the violation\">");
         foreach (var fork in scene.Forks) html.Line($"<line class=\"fork\" x1=\"{_time.X(fork.NotBefore)}\" y1=\"0\" x2=\"{_time.X(fork.NotBefore)}\" y2=\"{height}\"/>");
         foreach (var client in scene.Clients)
@@ -57,7 +57,7 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
     }
 
     // Operations of one client that overlap lie in rows below one another.
-    private double PlaceLanes()
+    private double LayOutLanes()
     {
         var top = 0.0;
         foreach (var client in scene.Clients)

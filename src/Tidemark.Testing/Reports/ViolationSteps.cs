@@ -6,10 +6,10 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
     public void Write()
     {
         html.Line($"<ol class=\"steps\">");
-        var told = scene.Steps.Select((index, i) => (history.Columns.Operations[index].Start, Write: (Action)(() => WriteStep(i + 1, index))))
+        var reported = scene.Steps.Select((index, i) => (history.Columns.Operations[index].Start, Write: (Action)(() => WriteStep(i + 1, index))))
             .Concat(scene.HandOvers.Select(handOver => (Start: handOver.ImportedAt, Write: (Action)(() => WriteHandOver(handOver)))))
             .Concat(scene.Forks.Select(fork => (Start: fork.NotBefore, Write: (Action)(() => WriteFork(fork)))));
-        foreach (var (_, write) in told.OrderBy(step => step.Start)) write();
+        foreach (var (_, write) in reported.OrderBy(step => step.Start)) write();
         html.Line($"</ol>");
     }
 
@@ -21,8 +21,8 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
         if (!operation.IsWrite) return $"{client} reads {Rows(history, operation)} on {history.Columns.Nodes[operation.Node]}{(operation.Kind == OperationKind.PrimaryRead ? ", the primary" : "")}";
         var outcome = operation.Outcome switch { HistoryOutcome.Acknowledged => "acknowledged", HistoryOutcome.Failed => "reported failed", _ => "not told what became of it" };
         var version = history.CommittedBy(operation);
-        var place = version == VersionTable.None ? "in no WAL" : $"rank {history.Versions[version].Rank}{(history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "")}";
-        return $"{client} writes version {operation.Version} of key {history.Columns.Keys[operation.Key]}: {outcome}, {place}";
+        var position = version == VersionTable.None ? "in no WAL" : $"rank {history.Versions[version].Rank}{(history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "")}";
+        return $"{client} writes version {operation.Version} of key {history.Columns.Keys[operation.Key]}: {outcome}, {position}";
     }
 
     private void WriteStep(int number, int index)

@@ -9,11 +9,11 @@ internal sealed class ArmRouter(RoutingArm arm, PlantedFault fault, Random rando
     /// <param name="snapshot">What is known of the nodes.</param>
     /// <param name="sinceWrite">How long ago the session wrote last; <see langword="null"/>: never.</param>
     /// <param name="written">Where its last write is.</param>
-    public int Choose(ClusterSnapshot snapshot, TimeSpan? sinceWrite, Place? written)
+    public int Choose(ClusterSnapshot snapshot, TimeSpan? sinceWrite, WalPosition? written)
     {
-        var replicas = snapshot.Nodes.Where(n => n.Standing == NodeStanding.Replica).ToArray();
+        var replicas = snapshot.Nodes.Where(n => n.Status == ConcludedStatus.Replica).ToArray();
         if (replicas.Length == 0) return snapshot.PrimaryIndex;
-        bool Has(NodeState node) => written is not { } place || node.Lsn >= place.Lsn;
+        bool Has(NodeState node) => written is not { } position || node.Lsn >= position.Lsn;
         var goesToReplica = (arm, fault) switch
         {
             (_, PlantedFault.FixedWindow) => !(sinceWrite < TimeSpan.FromSeconds(0.5)),

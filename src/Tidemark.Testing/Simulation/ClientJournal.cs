@@ -9,10 +9,10 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public int User { get; private set; }
 
     /// <summary>What the user is bound by, truly.</summary>
-    public TruePlace Place { get; private set; }
+    public TruePosition Position { get; private set; }
 
     /// <summary>The library told the user of a loss.</summary>
-    public bool IsTold { get; private set; }
+    public bool IsReported { get; private set; }
 
     /// <summary>When the user's last write was acknowledged, in ticks of the world; <see langword="null"/>: there is none.</summary>
     public long? WroteAt { get; private set; }
@@ -21,15 +21,15 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public void Begin()
     {
         User = cluster.History.AddClient();
-        Place = new TruePlace();
-        (WroteAt, _continuedAt, IsTold) = (null, null, false);
+        Position = new TruePosition();
+        (WroteAt, _continuedAt, IsReported) = (null, null, false);
     }
 
     /// <summary>What one session had received binds the next, whatever its token says.</summary>
     public void Receive(GivenToken given)
     {
         cluster.History.HandOver(given.From, User, given.ExportedAt, cluster.Moment());
-        Place = Place.Later(given.Place, cluster);
+        Position = Position.Later(given.Position, cluster);
         _continuedAt = cluster.Now;
     }
 
@@ -59,18 +59,18 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <param name="rows">What was shown.</param>
     /// <param name="start">When it was asked for.</param>
     /// <param name="level">What was asked for.</param>
-    /// <param name="isWitnessed">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
+    /// <param name="isVerified">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
     /// <param name="isHeld">It was read on a connection that was opened before and is held.</param>
-    public void Answered(ReadAnswer rows, long start, Consistency level, bool isWitnessed, bool isHeld = false)
+    public void Answered(ReadAnswer rows, long start, Consistency level, bool isVerified, bool isHeld = false)
     {
-        Excuse(isWitnessed);
+        Excuse(isVerified);
         var end = cluster.Moment();
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
             : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
         if (IsDivergedUnnoticed(rows, start)) asked = 0;
         cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, level.MaxStaleness + cluster.Shape.FlushDelay);
-        Place = Place.After(rows.Branch, rows.ShownTo, cluster);
+        Position = Position.After(rows.Branch, rows.ShownTo, cluster);
         if (isHeld || cluster.Shape.HidesTimelines || cluster.Shape.RollsBackStorage) ExcuseDead(rows);
         cluster.Counts.Operations++;
         cluster.Counts.Reads++;
@@ -90,7 +90,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>The user is bound by the write.</summary>
     public void Wrote(WriteAnswer answer)
     {
-        Place = Place.After(answer.Branch, answer.Commit.End, cluster);
+        Position = Position.After(answer.Branch, answer.Commit.End, cluster);
         WroteAt = cluster.Now;
     }
 
@@ -121,16 +121,16 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public void Lost(LostWrite lost)
     {
         if (!cluster.HasForked && cluster.Fault == PlantedFault.None) cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
-        IsTold = true;
-        ToldElsewhere();
+        IsReported = true;
+        ReportedElsewhere();
         if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
     }
 
     /// <summary>The user knows of a loss that another session was told of, or that is beyond what is promised.</summary>
-    public void ToldElsewhere()
+    public void ReportedElsewhere()
     {
         cluster.History.LossReported(User, cluster.Moment());
-        Place = Place.Told(cluster);
+        Position = Position.Reported(cluster);
     }
 
     /// <summary>
@@ -139,7 +139,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// </summary>
     private void ExcuseDead(ReadAnswer rows)
     {
-        if (!cluster.Current.Contains(rows.Branch, rows.ShownTo)) ToldElsewhere();
+        if (!cluster.Current.Contains(rows.Branch, rows.ShownTo)) ReportedElsewhere();
     }
 
     /// <summary>
@@ -153,7 +153,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var node = known.Nodes[cluster.NodeOf(rows.Server).Index];
         var isCompared = known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
             && (node.Probed.At <= primary.SampledAt || (node.Earlier.At != 0 && node.Earlier.At <= primary.SampledAt));
-        var shown = new TruePlace().After(rows.Branch, rows.Server.Replay.ReplayedAt(cluster.Now), cluster);
+        var shown = new TruePosition().After(rows.Branch, rows.Server.Replay.ReplayedAt(cluster.Now), cluster);
         return shown.WasLostBefore(cluster.Now, cluster) && (!isCompared || shown.WasLostUnnoticed(known, cluster));
     }
 
@@ -164,9 +164,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice, is beyond what is
     /// promised (docs/guarantees.md): the checker is to count it as told.
     /// </summary>
-    private void Excuse(bool isWitnessed)
+    private void Excuse(bool isVerified)
     {
-        var isOld = _continuedAt is { } at && Place.WasLostBefore(at, cluster);
-        if (isOld || (!isWitnessed && Place.WasLostUnnoticed(application.Source.Cluster.Monitor.Snapshot, cluster))) ToldElsewhere();
+        var isOld = _continuedAt is { } at && Position.WasLostBefore(at, cluster);
+        if (isOld || (!isVerified && Position.WasLostUnnoticed(application.Source.Cluster.Monitor.Snapshot, cluster))) ReportedElsewhere();
     }
 }

@@ -19,7 +19,7 @@ public enum PlantedFault
     PageHeaderNotNormalised = 3,
 
     /// <summary>What a replica was known to have before a read stands for what the read has shown.</summary>
-    GateAsSeenHorizon = 4,
+    GateAsSeenWatermark = 4,
 
     /// <summary>Of parallel responses the last one's token wins.</summary>
     TokenOverwrittenByOlder = 5,
@@ -37,7 +37,7 @@ public enum PlantedFault
     EpochByStartTime = 9,
 
     /// <summary>Places lose their timelines.</summary>
-    PlacesWithoutTimeline = 10,
+    PositionsWithoutTimeline = 10,
 
     /// <summary>A replica whose lag is NULL counts as not behind.</summary>
     NullLagMeansZero = 11,
@@ -67,13 +67,13 @@ public enum PlantedFault
     ResolvedOnAnotherTimeline = 19,
 
     /// <summary>Reads on the primary count for nothing.</summary>
-    PrimaryReadsLeaveNoHorizon = 20,
+    PrimaryReadsLeaveNoWatermark = 20,
 
     /// <summary>A standby left behind on a dead timeline is believed.</summary>
     DeadTimelineBelieved = 21,
 
     /// <summary>The primary's position counts as of the moment its answer came, not of that before it was asked.</summary>
-    StalenessStampedAtReceipt = 22,
+    StalenessTimedAtReceipt = 22,
 
     /// <summary>Of two hedged reads the one that lost says what was seen.</summary>
     HedgeLoserWins = 23,
@@ -82,7 +82,7 @@ public enum PlantedFault
     ReceivedBoundsSeen = 24,
 
     /// <summary>An error of the primary counts for nothing.</summary>
-    PrimaryErrorLeavesNoHorizon = 25,
+    PrimaryErrorLeavesNoWatermark = 25,
 
     /// <summary>Any position 40 bytes into a page counts as one behind a segment's header.</summary>
     SegmentHeaderAnywhere = 26,

@@ -49,7 +49,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         cluster.History.HandOver(writer, journal.User, cluster.Moment(), cluster.Moment());
         journal.Wrote(written);
         var key = AnyKey();
-        using var reports = LossTeller.Tell(journal.Lost);
+        using var reports = LossListener.Listen(journal.Lost);
         try
         {
             await Source.NoteWriteAsync(key).ConfigureAwait(false);
@@ -67,12 +67,12 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
     {
         var key = AnyKey();
         var noted = application.Noted.Where(n => n.Key == key).ToArray();
-        using var reports = LossTeller.Tell(journal.Lost);
+        using var reports = LossListener.Listen(journal.Lost);
         await Source.RequireAsync(key).ConfigureAwait(false);
 
         // A key does not report what a failover has lost before it was required: docs/guarantees.md names that limit.
         foreach (var write in noted.Where(n => cluster.Current.Contains(n.Branch, n.End)))
-            journal.Receive(new GivenToken(key, write.Writer, write.NotedAt, new TruePlace().After(write.Branch, write.End, cluster)));
+            journal.Receive(new GivenToken(key, write.Writer, write.NotedAt, new TruePosition().After(write.Branch, write.End, cluster)));
     }
 
     private string AnyKey() => $"key {cluster.Random.Next(Keys)}";
@@ -111,7 +111,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         {
             var server = connection.Server;
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, key, value, isAsynchronous: false)).ConfigureAwait(false);
-            if (lease is not null) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(answer.Inserted)), answer.Epoch));
+            if (lease is not null) lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(answer.Inserted)), answer.Epoch));
             journal.Acknowledged(user, answer, value, start);
             return answer;
         }

@@ -28,7 +28,7 @@ internal sealed class SimulatedApplication : IDisposable
         var builder = new TidemarkDataSourceBuilder
         {
             TimeProvider = Clock,
-            AskNodes = AskAsync,
+            ProbeNodes = AskAsync,
             AskBackends = AskBackendsAsync,
             AskTransactions = AskTransactionsAsync,
             Seed = cluster.Random.NextInt64(),
@@ -37,7 +37,7 @@ internal sealed class SimulatedApplication : IDisposable
         foreach (var node in cluster.Nodes) builder.AddNode(node.Name, $"Host={node.Name};Username=simulation;Database=simulation");
         cluster.Shape.Configure(builder.Options, cluster.Random);
         Source = builder.Build();
-        Source.WriteLost += (_, lost) => LossTeller.Report(lost.Lost);
+        Source.WriteLost += (_, lost) => LossListener.Report(lost);
     }
 
     public string Name { get; }
@@ -59,7 +59,7 @@ internal sealed class SimulatedApplication : IDisposable
 
     /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
     public bool HasSeen(SimulatedServer server, ulong position) =>
-        IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { Claim: NodeClaim.Replica } node
+        IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { ReportedRole: ReportedRole.Replica } node
             && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Lsn > position && (ulong)node.Probed.Lsn > position;
 
     /// <summary>Ends the process as SIGKILL does.</summary>
@@ -192,30 +192,30 @@ internal sealed class SimulatedApplication : IDisposable
     private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
     {
         var (node, link) = (_cluster.Nodes[index], _links[index]);
-        if (link.Life == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
+        if (link.Epoch == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
         var server = link.Server!;
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
         if (!server.IsReachable)
         {
             await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
-            link.Life = 0;
+            link.Epoch = 0;
             return ProbeAnswer.Failed("no answer in time");
         }
 
-        if (_cluster.Shape.IsPooled && link.Life != 0) link.Life = server.Life;
-        if (!server.IsUp || (link.Life != 0 && link.Life != server.Life))
+        if (_cluster.Shape.IsPooled && link.Epoch != 0) link.Epoch = server.Epoch;
+        if (!server.IsUp || (link.Epoch != 0 && link.Epoch != server.Epoch))
         {
-            link.Life = 0;
+            link.Epoch = 0;
             return ProbeAnswer.Failed(server.IsUp ? "the connection was closed" : "connection refused");
         }
 
-        if (link.Life == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
-        if (link.Life == 0) Connect(link, server);
+        if (link.Epoch == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
+        if (link.Epoch == 0) Connect(link, server);
         var answer = Answer(server, link);
         await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
-        if (!server.IsUp || server.Life != link.Life || IsOver)
+        if (!server.IsUp || server.Epoch != link.Epoch || IsOver)
         {
-            link.Life = 0;
+            link.Epoch = 0;
             return ProbeAnswer.Failed("the connection was closed");
         }
 
@@ -226,7 +226,7 @@ internal sealed class SimulatedApplication : IDisposable
 
     private static void Connect(MonitorLink link, SimulatedServer server)
     {
-        link.Life = server.Life;
+        link.Epoch = server.Epoch;
         link.Number++;
     }
 
@@ -274,7 +274,7 @@ internal sealed class SimulatedApplication : IDisposable
         {
             PlantedFault.SampleBeforeEvent when server.IsPrimary && previous.Epoch == answer.Epoch =>
                 answer with { Lsn = previous.Lsn, InsertLsn = previous.InsertLsn },
-            PlantedFault.StalenessStampedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Lsn = previous.Lsn },
+            PlantedFault.StalenessTimedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Lsn = previous.Lsn },
             PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Lsn = ahead, Timeline = current },
             PlantedFault.ReceivedMeansCaughtUp when !server.IsPrimary && server.Replay.ReceivedAt(now) == server.Replay.ReplayedAt(now) =>
                 answer with { Lsn = ahead },
@@ -298,7 +298,7 @@ internal sealed class SimulatedApplication : IDisposable
     private sealed class MonitorLink
     {
         public SimulatedServer? Server;
-        public int Life;
+        public int Epoch;
         public long Number;
         public uint HistoryRead = 1;
         public ProbeAnswer? Previous;

@@ -12,7 +12,7 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
     private readonly List<ReceivedAnswer> _received = [];
     private readonly SortedDictionary<string, string?> _jar = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _set = [];
-    private long _toldAt;
+    private long _reportedAt;
 
     public async Task RunAsync()
     {
@@ -37,13 +37,13 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         {
             await application.TravelAsync().ConfigureAwait(false);
             await application.WarmUpAsync().ConfigureAwait(false);
-            var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots, _toldAt).ConfigureAwait(false);
+            var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots, _reportedAt).ConfigureAwait(false);
             var change = Change(slots, CausalToken.Parse(answer.Text), jar);
             await application.TravelAsync().ConfigureAwait(false);
 
             _received.RemoveAll(received.Contains);
             _received.Add(new ReceivedAnswer(answer, sentAt, AddsNothing: change is { Set: null, SetsOverflow: false }));
-            if (answer.IsTold) _toldAt = cluster.Moment();
+            if (answer.IsReported) _reportedAt = cluster.Moment();
             Apply(change, answer.Text);
         }
         catch (Exception e) when (e is ApplicationEndedException or ObjectDisposedException)

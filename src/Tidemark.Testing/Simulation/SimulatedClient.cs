@@ -120,9 +120,9 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var keys = SomeKeys();
         var start = cluster.Moment();
         var isCounted = level == Consistency.Session;
-        var could = isCounted && _journal.Place.IsOnReplica(cluster);
+        var could = isCounted && _journal.Position.IsOnReplica(cluster);
         var read = new SimulatedRead(application, cluster, _session, keys);
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         try
         {
             await (IsArm ? ReadByArmAsync(read) : ReadAsync(read, level)).ConfigureAwait(false);
@@ -138,7 +138,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             read.Close();
         }
 
-        _journal.Answered(read.Rows!, start, level, isWitnessed: !IsArm && read.Rows!.OnPrimary);
+        _journal.Answered(read.Rows!, start, level, isVerified: !IsArm && read.Rows!.OnPrimary);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows!)} at {level} from {read.Decision}");
         if (!isCounted) return;
 
@@ -151,13 +151,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         try
         {
             var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(level), onNode: null);
-            await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (RequirementDroppedException)
         {
             if (read.Writes) throw;
             var attempts = new ReadAttempts(Source.Cluster, session: null, Consistency.Eventual, onNode: null);
-            await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -166,11 +166,11 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         var start = cluster.Moment();
         var read = new SimulatedRead(application, cluster, _session, SomeKeys());
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         try
         {
             var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(Consistency.Session), node);
-            await ReadLoop.RunAsync(Source.Horizons, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is NpgsqlException or RequirementDroppedException)
         {
@@ -183,7 +183,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
 
         if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server)) cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
-        _journal.Answered(read.Rows, start, Consistency.Session, isWitnessed: read.Rows.OnPrimary);
+        _journal.Answered(read.Rows, start, Consistency.Session, isVerified: read.Rows.OnPrimary);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
     }
 
@@ -225,7 +225,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
             // A write that failed has told of another's commit; it is known not to have happened.
             lease.Closed(connection.IsBroken);
-            _journal.Answered(rows, start, Consistency.Session, isWitnessed: false);
+            _journal.Answered(rows, start, Consistency.Session, isVerified: false);
             if (cluster.Traces) cluster.Tell($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
         }
         catch (NpgsqlException e)
@@ -243,7 +243,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         var key = cluster.Random.Next(cluster.Shape.Keys);
         var (value, start, isAsynchronous) = (cluster.NextValue(), cluster.Moment(), cluster.Chance(cluster.Shape.AsynchronousShare));
-        var rides = cluster.Shape.Profile != LagProfile.Mixed || cluster.Chance(0.7);
+        var piggybacks = cluster.Shape.Profile != LagProfile.Mixed || cluster.Chance(0.7);
         if (await OpenOnPrimaryAsync().ConfigureAwait(false) is not { } opened) return;
         var (connection, lease) = opened;
         var node = Source.Cluster.Monitor.Snapshot.Nodes[connection.NodeIndex];
@@ -253,7 +253,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
             if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease, node);
-            else if (rides && !forgets) lease.Committed(new PiggybackedPosition(new Place(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
+            else if (piggybacks && !forgets) lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)
@@ -266,7 +266,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         finally
         {
             lease.Closed(connection.IsBroken);
-            if (forgets) _session.EndWrite(node with { Timeline = 0, Incarnation = Stamp.Unknown, Epoch = default }, at: null);
+            if (forgets) _session.EndWrite(node with { Timeline = 0, PrimaryEpoch = LearnedPosition.Unknown, Epoch = default }, at: null);
             application.Return(connection);
         }
     }
@@ -277,7 +277,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var key = cluster.Random.Next(cluster.Shape.Keys);
         var read = new SimulatedRead(application, cluster, _session, [key], value);
         var level = cluster.Shape.HasWritableReads && cluster.Chance(0.7) ? Consistency.Strong : Consistency.Session;
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         try
         {
             await ReadAsync(read, level).ConfigureAwait(false);
@@ -299,11 +299,11 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private void EndAfterAcknowledgement(SimulatedConnection connection, WriteLease lease, NodeState node)
     {
         connection.Cut();
-        lease.Begin(riding: null);
+        lease.Begin(piggybacked: null);
 
         // Npgsql raises the event of a broken connection before it throws what broke it.
         lease.Closed(isBroken: true);
-        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new Place(node.Timeline, node.Lsn)));
+        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new WalPosition(node.Timeline, node.Lsn)));
         else lease.AcknowledgedWithoutPosition();
     }
 
@@ -322,7 +322,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             connection.IsPinned = await connection.AskAsync(BeginAsync).ConfigureAwait(false);
             var transaction = cluster.Has(PlantedFault.PositionInOpenTransaction) ? null : write!.Transaction;
-            lease.Committed(new PiggybackedPosition(new Place(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
+            lease.Committed(new PiggybackedPosition(new WalPosition(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
             lease.Closed(isBroken: false);
             if (cluster.Chance(0.5)) await ReadAsync(Consistency.Session).ConfigureAwait(false);
             await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.005))).ConfigureAwait(false);
@@ -370,11 +370,11 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         var start = cluster.Moment();
         var read = new SimulatedRead(application, cluster, _session, SomeKeys());
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         try
         {
             await ReadAsync(read, Consistency.Session).ConfigureAwait(false);
-            _journal.Answered(read.Rows!, start, Consistency.Session, isWitnessed: read.Rows!.OnPrimary);
+            _journal.Answered(read.Rows!, start, Consistency.Session, isVerified: read.Rows!.OnPrimary);
             if (cluster.Traces) cluster.Tell($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
             for (var i = cluster.Random.Next(1, 5); i > 0; i--)
             {
@@ -388,7 +388,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 // What is read on a connection that is held is not checked again, and binds all the same.
                 start = cluster.Moment();
                 var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
-                _journal.Answered(rows, start, Consistency.Eventual, isWitnessed: false, isHeld: true);
+                _journal.Answered(rows, start, Consistency.Eventual, isVerified: false, isHeld: true);
                 if (cluster.Traces) cluster.Tell($"c{_journal.User} reads on, and is shown {ClientJournal.Text(rows)} from {rows.Server.Name}");
             }
         }
@@ -405,14 +405,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     /// <summary>A connection to the primary, as the library opens it; <see langword="null"/>: there is none, and nothing was sent.</summary>
     private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync()
     {
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         SimulatedConnection? connection = null;
         var index = -1;
         try
         {
             index = Source.DecideWrite(_session).NodeIndex;
             connection = await application.OpenAsync(index).ConfigureAwait(false);
-            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) || cluster.Has(PlantedFault.PrimaryErrorLeavesNoHorizon);
+            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) || cluster.Has(PlantedFault.PrimaryErrorLeavesNoWatermark);
             var lease = Source.Cluster.LeaseWrite(index, isForgotten ? null : _session);
             lease.Opened(isStandby: !connection.Server.IsPrimary, connection.Backend);
             return (connection, lease);
@@ -430,13 +430,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     /// <summary>One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.</summary>
     /// <param name="received">The answers that the browser has received.</param>
     /// <param name="sent">The cookies that it sends.</param>
-    /// <param name="toldAt">When it last received an answer whose session was told of a loss; zero: never.</param>
-    public async Task<GivenToken> RequestAsync(IReadOnlyList<ReceivedAnswer> received, CookieSlots sent, long toldAt)
+    /// <param name="reportedAt">When it last received an answer whose session was told of a loss; zero: never.</param>
+    public async Task<GivenToken> RequestAsync(IReadOnlyList<ReceivedAnswer> received, CookieSlots sent, long reportedAt)
     {
         _journal.Begin();
         using var session = Source.BeginSession();
         _session = session;
-        ReceiveAll(received, toldAt);
+        ReceiveAll(received, reportedAt);
         var isUnknown = sent.IsUnknown;
         foreach (var token in sent.Tokens)
         {
@@ -453,10 +453,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more than they did: when a
     /// parallel request after the same cookies was told what of that is lost, the browser knows.
     /// </summary>
-    private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long toldAt)
+    private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long reportedAt)
     {
         foreach (var answer in received.Where(a => a.AddsNothing)) _journal.Receive(answer.Given);
-        if (received.Any(a => a.AddsNothing && toldAt > a.SentAt)) _journal.ToldElsewhere();
+        if (received.Any(a => a.AddsNothing && reportedAt > a.SentAt)) _journal.ReportedElsewhere();
         foreach (var answer in received.Where(a => !a.AddsNothing)) _journal.Receive(answer.Given);
     }
 
@@ -464,10 +464,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     private async Task<GivenToken> CaptureAsync()
     {
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Seen, CancellationToken.None).ConfigureAwait(false);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} hands on a token: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
-        return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Place) { IsTold = _journal.IsTold };
+        return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Position) { IsReported = _journal.IsReported };
     }
 
     /// <summary>A token of another cluster is refused; that happens only where processes may take another one for theirs.</summary>
@@ -481,7 +481,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     private void Continue(CausalToken token, int from)
     {
-        using var told = LossTeller.Tell(_journal.Lost);
+        using var reported = LossListener.Listen(_journal.Lost);
         if (cluster.Has(PlantedFault.BadTokenMeansFresh) && token.ExpiresAt <= application.Clock.GetUtcNow()) return;
         Source.Tokens.Continue(_session, token);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} goes on after {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");

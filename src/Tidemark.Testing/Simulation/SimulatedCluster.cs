@@ -197,12 +197,12 @@ public sealed class SimulatedCluster
         _ => new(server.StartedAt, server.StatisticsResetAt),
     };
 
-    internal uint TimelineOf(SimulatedServer server) => Has(PlantedFault.PlacesWithoutTimeline) ? 1 : server.Branch.Timeline;
+    internal uint TimelineOf(SimulatedServer server) => Has(PlantedFault.PositionsWithoutTimeline) ? 1 : server.Branch.Timeline;
 
     internal IReadOnlyList<Fork> ForksOf(WalBranch branch)
     {
         var forks = new List<Fork>();
-        if (Has(PlantedFault.PlacesWithoutTimeline)) return forks;
+        if (Has(PlantedFault.PositionsWithoutTimeline)) return forks;
         for (var b = branch; b.Parent is { } parent; b = parent)
             if (parent.Timeline != b.Timeline) forks.Insert(0, new Fork(parent.Timeline, b.Timeline, Lsn(b.ForkAt), Lsn(b.ForkAt)));
         return forks;

@@ -8,7 +8,7 @@ namespace Tidemark.Testing;
 internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity, bool isPooled)
 {
     private SimulatedServer _server = server;
-    private int _life = server.Life;
+    private int _epoch = server.Epoch;
 
     /// <summary>The server process behind it.</summary>
     public int Backend { get; private set; } = server.NextBackend();
@@ -61,12 +61,12 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
     public void Cut() => IsBroken = IsCut = true;
 
     /// <summary>Whether the server is still in the life that the connection is to.</summary>
-    public bool IsAlive => _server.IsUp && _server.Life == _life;
+    public bool IsAlive => _server.IsUp && _server.Epoch == _epoch;
 
     private void Route()
     {
         _server = owner.AnyServer(nodeIndex);
-        (_life, Backend) = (_server.Life, _server.NextBackend());
+        (_epoch, Backend) = (_server.Epoch, _server.NextBackend());
     }
 
     private async Task<T> RunAsync<T>(Func<ValueTask<T>> atServer)

@@ -11,7 +11,7 @@ namespace Tidemark.Testing;
 /// <param name="keys">The rows to show.</param>
 /// <param name="writes">The value that the statement turns out to write; <see langword="null"/>: it only reads.</param>
 internal sealed class SimulatedRead(
-    SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys, long? writes = null) : IReadTrip<SimulatedRead>
+    SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys, long? writes = null) : IReadOperation<SimulatedRead>
 {
     private SimulatedConnection? _connection;
     private ReadLease? _lease;
@@ -31,7 +31,7 @@ internal sealed class SimulatedRead(
 
     public bool Writes => writes is not null;
 
-    private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenHorizon or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
+    private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenWatermark or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
 
     public ReadAnswer? Rows { get; private set; }
 
@@ -50,7 +50,7 @@ internal sealed class SimulatedRead(
             return ConnectionCheck.None;
         }
 
-        var isForgotten = NotesWrongly || (_connection.Server.IsPrimary && cluster.Has(PlantedFault.PrimaryReadsLeaveNoHorizon));
+        var isForgotten = NotesWrongly || (_connection.Server.IsPrimary && cluster.Has(PlantedFault.PrimaryReadsLeaveNoWatermark));
         _lease = application.Source.Cluster.LeaseRead(decision, isForgotten ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
@@ -142,9 +142,9 @@ internal sealed class SimulatedRead(
     /// <summary>A route that is not proven again on the connection must be right in truth.</summary>
     private void CheckRoute(in RouteDecision decision)
     {
-        if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } place || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
-        if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)place.Lsn)
-            cluster.Counts.Break($"a read that must include {place} was sent unchecked to {connection.Server.Name}, which lacks it");
+        if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } position || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
+        if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)position.Lsn)
+            cluster.Counts.Break($"a read that must include {position} was sent unchecked to {connection.Server.Name}, which lacks it");
     }
 
     private async ValueTask<PostgresException> RefusedAsync()
@@ -158,11 +158,11 @@ internal sealed class SimulatedRead(
     {
         var node = _decision.State;
         if (Rows is not { } rows) return;
-        Stamp? at = cluster.Fault switch
+        LearnedPosition? at = cluster.Fault switch
         {
-            PlantedFault.GateAsSeenHorizon when !rows.OnPrimary => new Stamp(new Place(node.Timeline, node.Lsn), node.Incarnation),
+            PlantedFault.GateAsSeenWatermark when !rows.OnPrimary => new LearnedPosition(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch),
             PlantedFault.ReceivedBoundsSeen when !rows.OnPrimary =>
-                new Stamp(new Place(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))), node.Incarnation),
+                new LearnedPosition(new WalPosition(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))), node.PrimaryEpoch),
             _ => null,
         };
 
@@ -170,10 +170,10 @@ internal sealed class SimulatedRead(
         if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Nodes.Count > 2)
         {
             var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Nodes.Count];
-            if (other.Standing == NodeStanding.Replica) node = other;
+            if (other.Status == ConcludedStatus.Replica) node = other;
         }
 
-        session.Saw(node, onPrimary: node.Standing == NodeStanding.Primary, at, connection: null);
+        session.Observe(node, onPrimary: node.Status == ConcludedStatus.Primary, at, connection: null);
     }
 }
 #pragma warning restore CA1032, CA1064

@@ -32,7 +32,7 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     public bool IsStreaming { get; set; }
 
     /// <summary>Grows with each crash or start; a connection belongs to one.</summary>
-    public int Life { get; private set; } = 1;
+    public int Epoch { get; private set; } = 1;
 
     /// <summary>When the last life ended.</summary>
     public long EndedAt { get; private set; }
@@ -93,10 +93,10 @@ internal sealed class SimulatedServer(int index, string name, int keys)
     }
 
     /// <summary>A crash of the whole server or of one backend: every connection ends.</summary>
-    public void EndLife(long now)
+    public void EndEpoch(long now)
     {
         if (IsUp) EndedAt = now;
-        Life++;
+        Epoch++;
         Array.Clear(IsLocked);
         OpenTransactions.Clear();
     }

@@ -42,7 +42,7 @@ internal static class SimulatedStatements
     /// <summary>The timeline of what a standby has replayed last.</summary>
     public static uint ReplayTimelineOf(SimulatedCluster cluster, WalBranch branch, ulong replayed)
     {
-        if (cluster.Has(PlantedFault.PlacesWithoutTimeline)) return 1;
+        if (cluster.Has(PlantedFault.PositionsWithoutTimeline)) return 1;
         while (branch.Parent is { } parent && replayed <= branch.ForkAt) branch = parent;
         return branch.Timeline;
     }
@@ -51,34 +51,34 @@ internal static class SimulatedStatements
     /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
     public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value, bool isAsynchronous)
     {
-        var life = server.Life;
+        var epoch = server.Epoch;
         if (!server.IsPrimary) throw ReadOnly();
-        while (server.IsLocked[key]) await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+        while (server.IsLocked[key]) await WaitAsync(cluster, server, epoch, 0.0002).ConfigureAwait(false);
         server.IsLocked[key] = true;
         var (flushedBefore, insertedBefore) = (server.Flushed, cluster.InsertOf(server));
-        await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
-        return await CommitAsync(cluster, server, life, key, value, isAsynchronous, flushedBefore, insertedBefore).ConfigureAwait(false);
+        await WaitAsync(cluster, server, epoch, 0.0002).ConfigureAwait(false);
+        return await CommitAsync(cluster, server, epoch, key, value, isAsynchronous, flushedBefore, insertedBefore).ConfigureAwait(false);
     }
 
     /// <summary>Makes the next version of a row in a transaction that stays open, and keeps the row locked.</summary>
     /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
     public static async ValueTask<OpenWrite> BeginWriteAsync(SimulatedCluster cluster, SimulatedServer server, int key)
     {
-        var life = server.Life;
+        var epoch = server.Epoch;
         if (!server.IsPrimary) throw ReadOnly();
-        while (server.IsLocked[key]) await WaitAsync(cluster, server, life, 0.0002).ConfigureAwait(false);
+        while (server.IsLocked[key]) await WaitAsync(cluster, server, epoch, 0.0002).ConfigureAwait(false);
         server.IsLocked[key] = true;
         var transaction = cluster.NextTransaction();
         server.OpenTransactions.Add(transaction);
-        return new OpenWrite(server, life, key, transaction, cluster.TimelineOf(server), cluster.InsertOf(server), cluster.EpochOf(server));
+        return new OpenWrite(server, epoch, key, transaction, cluster.TimelineOf(server), cluster.InsertOf(server), cluster.EpochOf(server));
     }
 
     /// <summary>Commits a transaction that was left open.</summary>
     /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
     public static async ValueTask<WriteAnswer> CommitAsync(SimulatedCluster cluster, OpenWrite write, long value)
     {
-        await WaitAsync(cluster, write.Server, write.Life, 0.0002).ConfigureAwait(false);
-        var answer = await CommitAsync(cluster, write.Server, write.Life, write.Key, value, false, write.Server.Flushed, write.Inserted).ConfigureAwait(false);
+        await WaitAsync(cluster, write.Server, write.EpochNumber, 0.0002).ConfigureAwait(false);
+        var answer = await CommitAsync(cluster, write.Server, write.EpochNumber, write.Key, value, false, write.Server.Flushed, write.Inserted).ConfigureAwait(false);
         write.Server.OpenTransactions.Remove(write.Transaction);
         return answer;
     }
@@ -86,7 +86,7 @@ internal static class SimulatedStatements
     /// <summary>Ends a transaction that was left open, as a server does with one whose connection has ended.</summary>
     public static void RollBack(OpenWrite write)
     {
-        if (write.Server.Life != write.Life || !write.Server.OpenTransactions.Remove(write.Transaction)) return;
+        if (write.Server.Epoch != write.EpochNumber || !write.Server.OpenTransactions.Remove(write.Transaction)) return;
         write.Server.IsLocked[write.Key] = false;
     }
 
@@ -94,7 +94,7 @@ internal static class SimulatedStatements
         new("cannot execute UPDATE in a read-only transaction", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
 
     private static async ValueTask<WriteAnswer> CommitAsync(
-        SimulatedCluster cluster, SimulatedServer server, int life, int key, long value, bool isAsynchronous, ulong flushedBefore, ulong insertedBefore)
+        SimulatedCluster cluster, SimulatedServer server, int epoch, int key, long value, bool isAsynchronous, ulong flushedBefore, ulong insertedBefore)
     {
         var version = (server.Read(key, cluster.Now)?.Version ?? 0) + 1;
         var end = server.Append(LengthOf(cluster, server));
@@ -107,11 +107,11 @@ internal static class SimulatedStatements
         }
         else
         {
-            await WaitAsync(cluster, server, life, 0.0003).ConfigureAwait(false);
+            await WaitAsync(cluster, server, epoch, 0.0003).ConfigureAwait(false);
             cluster.Flush(server, server.Written);
 
             // Until the synchronous wait is over, replicas may show what the primary does not show yet.
-            if (cluster.Chance(0.05)) await WaitAsync(cluster, server, life, 0.02).ConfigureAwait(false);
+            if (cluster.Chance(0.05)) await WaitAsync(cluster, server, epoch, 0.02).ConfigureAwait(false);
         }
 
         server.Show(commit);
@@ -130,9 +130,9 @@ internal static class SimulatedStatements
         _ => (ulong)cluster.Random.Next(8, 60) * 8,
     };
 
-    private static async ValueTask WaitAsync(SimulatedCluster cluster, SimulatedServer server, int life, double medianSeconds)
+    private static async ValueTask WaitAsync(SimulatedCluster cluster, SimulatedServer server, int epoch, double medianSeconds)
     {
         await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.LogNormal(cluster.Random, medianSeconds, 0.6))).ConfigureAwait(false);
-        if (server.Life != life || !server.IsUp) throw new NpgsqlException("Exception while reading from stream", new IOException("The server has crashed."));
+        if (server.Epoch != epoch || !server.IsUp) throw new NpgsqlException("Exception while reading from stream", new IOException("The server has crashed."));
     }
 }

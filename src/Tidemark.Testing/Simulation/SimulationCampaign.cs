@@ -47,16 +47,16 @@ public static class SimulationCampaign
         while (work.TryTake(out var index))
         {
             var seed = options.FirstSeed + index;
-            var (run, failing) = Judge(options.World(seed));
+            var (run, failing) = Evaluate(options.World(seed));
             var isRepeated = options.CheckDeterminismEvery > 0 && index % options.CheckDeterminismEvery == 0 && run is not null;
-            if (isRepeated && failing is null && Judge(options.World(seed)).Run?.TraceHash != run!.TraceHash)
+            if (isRepeated && failing is null && Evaluate(options.World(seed)).Run?.TraceHash != run!.TraceHash)
                 failing = new FailingSeed(seed, SimulationFinding.AnotherRun, "the same seed gave another run the second time.");
             if (failing is not null && options.StopAtFirstFinding) work.EndAfter(index);
             totals.Add(run, failing, isRepeated);
         }
     }
 
-    private static (SimulationRun? Run, FailingSeed? Failing) Judge(SimulationOptions world)
+    private static (SimulationRun? Run, FailingSeed? Failing) Evaluate(SimulationOptions world)
     {
         try
         {

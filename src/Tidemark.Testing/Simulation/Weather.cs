@@ -101,7 +101,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Tell($"{server.Name} is restarted");
         if (server.IsPrimary) cluster.Flush(server, server.Written);
         var branch = server.Branch;
-        server.EndLife(cluster.Now);
+        server.EndEpoch(cluster.Now);
         server.IsUp = false;
         if (!server.IsPrimary)
         {
@@ -124,7 +124,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         }
 
         if (server.Branch != cluster.Current) return;
-        server.EndLife(cluster.Now);
+        server.EndEpoch(cluster.Now);
         server.IsUp = true;
         server.Resume();
         cluster.DisturbPrimary();
@@ -204,7 +204,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (cluster.Chance(0.3) && primary.Serves && cluster.Applications.All(a => a.HasSeen(primary.Branch.Timeline)))
         {
             cluster.Tell($"{old.Name} comes back and takes itself for the primary");
-            old.EndLife(cluster.Now);
+            old.EndEpoch(cluster.Now);
             old.StartedAt = old.StatisticsResetAt = cluster.Begin();
             old.IsUp = true;
             cluster.DisturbPrimary();
@@ -333,7 +333,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
     private void Crash(SimulatedServer server)
     {
-        server.EndLife(cluster.Now);
+        server.EndEpoch(cluster.Now);
         server.IsUp = false;
         if (server.IsPrimary) cluster.DisturbPrimary();
         if (server.IsPrimary && server.Branch == cluster.Current) FenceOff();
@@ -353,7 +353,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         foreach (var former in cluster.Servers.Where(s => s.IsPrimary && s.IsUp && s.Branch != cluster.Current))
         {
-            former.EndLife(cluster.Now);
+            former.EndEpoch(cluster.Now);
             former.IsUp = false;
         }
     }
@@ -363,7 +363,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     /// <param name="to">The position that a primary's storage was rolled back to; <see langword="null"/>: it has what it had flushed.</param>
     private void Restart(SimulatedServer server, bool isCrash = true, ulong? to = null)
     {
-        server.EndLife(cluster.Now);
+        server.EndEpoch(cluster.Now);
         server.IsUp = true;
         if (isCrash) server.StatisticsResetAt = cluster.Begin();
         if (server.IsPrimary)
@@ -415,7 +415,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
     private void Rebuild(SimulatedServer server, SimulatedServer primary)
     {
-        server.EndLife(cluster.Now);
+        server.EndEpoch(cluster.Now);
         if (server.IsPrimary) cluster.DisturbPrimary();
         server.IsUp = true;
         server.IsReachable = true;

@@ -3,7 +3,10 @@ namespace Tidemark;
 /// <summary>Picks one of several nodes that may all serve a read. Knows nothing of consistency.</summary>
 internal abstract class Balancer
 {
-    /// <summary>The place in the list of the candidate that serves; the list is not empty.</summary>
+    /// <summary>Maximum number of nodes in one cluster: a decision keeps one bit for each.</summary>
+    public const int MaxNodes = 64;
+
+    /// <summary>Returns the index of the candidate that serves; the list is not empty.</summary>
     public abstract int Pick(ReadOnlySpan<Candidate> candidates);
 
     public static Balancer For(BalancingPolicy policy, Chance chance) => policy switch

@@ -6,7 +6,7 @@ namespace Tidemark;
 /// </summary>
 internal sealed class RoundRobinBalancer : Balancer
 {
-    private readonly double[] _credit = new double[TidemarkOptions.MaxNodes];
+    private readonly double[] _credit = new double[MaxNodes];
     private readonly Lock _turn = new();
 
     public override int Pick(ReadOnlySpan<Candidate> candidates)

@@ -10,7 +10,7 @@ internal static class BatchText
     /// A batch takes one statement to a command: text with several cannot ride, and what only looks like several does not either. The batch
     /// has copies of the parameters, so that those which bring values back cannot ride.
     /// </summary>
-    public static bool CanRide(NpgsqlCommand command) =>
+    public static bool CanPiggyback(NpgsqlCommand command) =>
         command.CommandType == CommandType.Text && !HasOutput(command)
         && !command.CommandText.AsSpan().TrimEnd().TrimEnd(';').Contains(';');
 

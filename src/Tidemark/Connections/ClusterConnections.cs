@@ -14,23 +14,23 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly NodePools[] _pools;
     private readonly int[] _readsInFlight;
     private readonly Router _router;
-    private readonly ConnectionLives _lives = new();
+    private readonly ConnectionEpochs _epochs = new();
     private readonly TimeProvider _time;
     private readonly Func<int, int[], Task<int[]>>? _askBackends;
     private readonly Func<int, string[], Task<string[]>>? _askTransactions;
     private volatile bool _isDisposed;
 
-    public ClusterConnections(TidemarkDataSourceBuilder builder, ILogger logger)
+    public ClusterConnections(ClusterSettings settings)
     {
-        var options = builder.Options;
+        var options = settings.Options;
         var nodes = options.Nodes.ToArray();
         var isAlone = nodes.Length == 1;
-        Logger = logger;
-        _time = builder.TimeProvider;
-        _askBackends = builder.AskBackends;
-        _askTransactions = builder.AskTransactions;
+        var logger = Logger = settings.Logger;
+        _time = settings.TimeProvider;
+        _askBackends = settings.AskBackends;
+        _askTransactions = settings.AskTransactions;
         Names = [.. nodes.Select(n => n.Key)];
-        _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, builder, isAlone))];
+        _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, settings, isAlone))];
         _readsInFlight = new int[nodes.Length];
         using (var connection = _pools[0].Writes.CreateConnection()) Database = connection.Database;
 
@@ -40,16 +40,16 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             options.PrimaryReadWeight)
         {
             Seeds = [.. Names.Select(Rendezvous.Seed)],
-            Time = builder.TimeProvider,
+            Time = settings.TimeProvider,
         };
-        _router = new Router(rules, Balancer.For(options.Balancing, new Chance(builder.Seed ?? builder.TimeProvider.GetTimestamp())));
+        _router = new Router(rules, Balancer.For(options.Balancing, new Chance(settings.Seed ?? settings.TimeProvider.GetTimestamp())));
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
         var identifier = options.SystemIdentifier ?? 0;
-        Monitor = builder.AskNodes is { } ask
-            ? new ClusterMonitor(Names, ask, interval, options.ProbeTimeout, builder.TimeProvider, logger, builder.Resumption, identifier)
+        Monitor = settings.ProbeNodes is { } ask
+            ? new ClusterMonitor(Names, ask, interval, options.ProbeTimeout, settings.TimeProvider, logger, settings.Resumption, identifier)
             : new ClusterMonitor(
-                Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect), builder.TimeProvider, logger,
+                Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect), settings.TimeProvider, logger,
                 identifier);
         for (var index = 0; index < _pools.Length; index++)
         {
@@ -89,7 +89,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     {
         if (_isDisposed)
             throw new ObjectDisposedException(
-                nameof(TidemarkDataSource), "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered with AddTidemark is, with the application.");
+                "TidemarkDataSource", "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered with AddTidemark is, with the application.");
     }
 
     /// <summary>The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.</summary>
@@ -102,7 +102,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
-    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _lives);
+    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _epochs);
 
     /// <summary>Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.</summary>
     public Action<ConsistencySession?>? Validate { get; set; }
@@ -168,18 +168,18 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     {
         var connection = lease.Connection!;
         var node = decision.State;
-        var shown = node.IsPooled ? default : _lives.EpochOf(connection);
+        var shown = node.IsPooled ? default : _epochs.EpochOf(connection);
         if (!decision.IsReplica)
         {
             // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it is the primary's.
             if (!shown.IsUnknown && shown == node.Epoch) return ConnectionCheck.None;
-            return IsAlone && (node.IsPooled || _lives.IsWitnessed(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unwitnessed;
+            return IsAlone && (node.IsPooled || _epochs.IsVerified(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unverified;
         }
 
         var isProven = !shown.IsUnknown && shown == node.Epoch;
         if (decision.Stays && (!isProven || decision.StayEpoch is null) && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
             return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
-        if (decision.MustShow is { } place && (!isProven || node.Lsn < place.Lsn)) return ConnectionCheck.Position;
+        if (decision.MustShow is { } position && (!isProven || node.Lsn < position.Lsn)) return ConnectionCheck.Position;
 
         // Behind a pooler every check has to be repeated, and brings the read-only transaction that makes the read safe to send again.
         return shown.IsUnknown ? ConnectionCheck.Learn : ConnectionCheck.None;
@@ -198,7 +198,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="sentAt">Monotonic time before the question was sent.</param>
     public void Note(ReadProof proof, object connection, in CheckAnswer answer, long sentAt)
     {
-        if (!proof.Node.IsPooled) _lives.Learn(connection, answer.Epoch);
+        if (!proof.Node.IsPooled) _epochs.Learn(connection, answer.Epoch);
 
         // A primary's check brings no position.
         Monitor.Note(proof.Node.Index, new SampledPosition(
@@ -206,17 +206,17 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>The epoch that a physical connection has shown, in which the node is; unknown: it has shown none, or another.</summary>
-    public ServerEpoch EpochOf(object connection, NodeState node) => _lives.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
+    public ServerEpoch EpochOf(object connection, NodeState node) => _epochs.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
 
     /// <summary>Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.</summary>
-    public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, Place place, TimeSpan timeout, CancellationToken cancellationToken)
+    public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, WalPosition position, TimeSpan timeout, CancellationToken cancellationToken)
     {
         try
         {
             var connection = await _pools[nodeIndex].Reads.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                using var command = new NpgsqlCommand(WaitForLsn.Text(place, timeout), connection);
+                using var command = new NpgsqlCommand(WaitForLsn.Text(position, timeout), connection);
                 return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is WaitForLsn.Reached;
             }
         }

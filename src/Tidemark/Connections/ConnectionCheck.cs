@@ -10,7 +10,7 @@ internal enum ConnectionCheck
     /// It is to lead to the primary, perhaps to a run of it that began after a crash: a session that came before must hear what that has lost. It must show
     /// that it does, and in which epoch.
     /// </summary>
-    Unwitnessed,
+    Unverified,
 
     /// <summary>It must show that it has replayed the position.</summary>
     Position,

@@ -14,22 +14,22 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         @"-c default_transaction_isolation=read\ committed -c default_transaction_deferrable=off -c search_path=pg_catalog"
         + " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";
 
-    public NodePools(string name, NodeOptions options, TidemarkDataSourceBuilder builder, bool isAlone)
+    public NodePools(string name, NodeOptions options, ClusterSettings cluster, bool isAlone)
     {
         Name = name;
-        Writes = Build($"{name}/writes", builder, ForWriting(Settings(options)));
+        Writes = Build($"{name}/writes", cluster, ForWriting(Settings(options)));
 
         // With one node there is nothing to keep apart: reads share the pool, and the node costs no more connections than without Tidemark.
-        Reads = isAlone ? Writes : Build($"{name}/reads", builder, ForReading(Settings(options)));
+        Reads = isAlone ? Writes : Build($"{name}/reads", cluster, ForReading(Settings(options)));
 
-        var timeout = builder.Options.ProbeTimeout;
+        var timeout = cluster.Options.ProbeTimeout;
         var probing = ForProbing(Settings(options), timeout, isAlone);
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
 #pragma warning disable CA2000 // The thread disposes of it.
         var probe = new NodeProbe(
-            Build($"{name}/monitor", builder, probing), Build($"{name}/monitor", builder, maintenance), probing.ConnectionString, builder.TimeProvider, timeout / 2);
+            Build($"{name}/monitor", cluster, probing), Build($"{name}/monitor", cluster, maintenance), probing.ConnectionString, cluster.TimeProvider, timeout / 2);
 #pragma warning restore CA2000
-        Probe = new ProbeThread(name, probe, new ProbeDeadline(builder.TimeProvider, timeout, TimeSpan.FromSeconds(probing.Timeout)), builder.TimeProvider);
+        Probe = new ProbeThread(name, probe, new ProbeDeadline(cluster.TimeProvider, timeout, TimeSpan.FromSeconds(probing.Timeout)), cluster.TimeProvider);
     }
 
     public string Name { get; }
@@ -63,11 +63,11 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         Writes.Dispose();
     }
 
-    private static NpgsqlDataSource Build(string name, TidemarkDataSourceBuilder builder, NpgsqlConnectionStringBuilder settings)
+    private static NpgsqlDataSource Build(string name, ClusterSettings cluster, NpgsqlConnectionStringBuilder settings)
     {
         var source = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = name };
-        if (builder.LoggerFactory is { } loggers) source.UseLoggerFactory(loggers);
-        builder.NodeCallback?.Invoke(source);
+        if (cluster.LoggerFactory is { } loggers) source.UseLoggerFactory(loggers);
+        cluster.ConfigureNode?.Invoke(source);
         return source.Build();
     }
 

@@ -6,7 +6,7 @@ namespace Tidemark;
 
 /// <summary>
 /// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the
-/// reader of rows harvests it when it closes (<see cref="PositionRide"/>). A failure of the position query is not a failure of the command.
+/// reader of rows harvests it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure of the command.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
@@ -30,11 +30,11 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
     /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read of it.</exception>
-    public void Harvest(DbDataReader reader)
+    public void ReadPosition(DbDataReader reader)
     {
         try
         {
-            End(PositionRide.Harvest(reader));
+            End(PiggybackedQuery.ReadAnswer(reader));
         }
         catch
         {
@@ -43,12 +43,12 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
     }
 
-    /// <inheritdoc cref="Harvest"/>
-    public async ValueTask HarvestAsync(DbDataReader reader, CancellationToken cancellationToken = default)
+    /// <inheritdoc cref="ReadPosition"/>
+    public async ValueTask ReadPositionAsync(DbDataReader reader, CancellationToken cancellationToken = default)
     {
         try
         {
-            End(await PositionRide.HarvestAsync(reader, cancellationToken).ConfigureAwait(false));
+            End(await PiggybackedQuery.ReadAnswerAsync(reader, cancellationToken).ConfigureAwait(false));
         }
         catch
         {
@@ -62,7 +62,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     {
         _hasFailed = true;
         reader.Dispose();
-        PositionRide.Break(Connection!);
+        PiggybackedQuery.Break(Connection!);
         _lease.Failed();
     }
 
@@ -71,7 +71,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     {
         _hasFailed = true;
         await reader.DisposeAsync().ConfigureAwait(false);
-        await PositionRide.BreakAsync(Connection!).ConfigureAwait(false);
+        await PiggybackedQuery.BreakAsync(Connection!).ConfigureAwait(false);
         _lease.Failed();
     }
 
@@ -85,7 +85,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     public bool EndWith(Exception failure)
     {
         if (_sent is null) return false;
-        _isAcknowledged |= !_hasFailed && PositionRide.IsAcknowledged(failure, _sent, Connection!);
+        _isAcknowledged |= !_hasFailed && PiggybackedQuery.IsAcknowledged(failure, _sent, Connection!);
         if (_isAcknowledged) _lease.AcknowledgedWithoutPosition();
         else _lease.Failed();
         return _isAcknowledged;
@@ -96,14 +96,14 @@ internal sealed class PositionedCommand : NpgsqlCommand
         using var batch = Begin();
         try
         {
-            using (var reader = batch.ExecuteReader()) Harvest(reader);
+            using (var reader = batch.ExecuteReader()) ReadPosition(reader);
             EndOfAnswer();
         }
         catch (Exception failure)
         {
             if (!EndWith(failure))
             {
-                PositionRide.ThrowFirst(failure);
+                PiggybackedQuery.ThrowFirst(failure);
                 throw;
             }
         }
@@ -117,14 +117,14 @@ internal sealed class PositionedCommand : NpgsqlCommand
         try
         {
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false)) await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false)) await ReadPositionAsync(reader, cancellationToken).ConfigureAwait(false);
             EndOfAnswer();
         }
         catch (Exception failure)
         {
             if (!EndWith(failure))
             {
-                PositionRide.ThrowFirst(failure);
+                PiggybackedQuery.ThrowFirst(failure);
                 throw;
             }
         }
@@ -141,7 +141,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
             using (var reader = batch.ExecuteReader())
             {
                 value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-                Harvest(reader);
+                ReadPosition(reader);
             }
 
             EndOfAnswer();
@@ -150,7 +150,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         {
             if (!EndWith(failure))
             {
-                PositionRide.ThrowFirst(failure);
+                PiggybackedQuery.ThrowFirst(failure);
                 throw;
             }
         }
@@ -170,7 +170,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
                 // The reader that ExecuteReader returns has its first row or no rows: it does not fail here.
                 var hasValue = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0;
                 value = hasValue ? reader.GetValue(0) : null;
-                await HarvestAsync(reader, cancellationToken).ConfigureAwait(false);
+                await ReadPositionAsync(reader, cancellationToken).ConfigureAwait(false);
             }
 
             EndOfAnswer();
@@ -179,7 +179,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         {
             if (!EndWith(failure))
             {
-                PositionRide.ThrowFirst(failure);
+                PiggybackedQuery.ThrowFirst(failure);
                 throw;
             }
         }
@@ -197,7 +197,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         catch (Exception failure)
         {
             // Without a reader there is no result to return, even if the statement was acknowledged. A save finds that out (SavedBatch).
-            if (!EndWith(failure)) PositionRide.ThrowFirst(failure);
+            if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
             throw;
         }
     }
@@ -211,7 +211,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
         catch (Exception failure)
         {
-            if (!EndWith(failure)) PositionRide.ThrowFirst(failure);
+            if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
             throw;
         }
     }
@@ -219,13 +219,13 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private NpgsqlBatch Begin()
     {
         (_isAcknowledged, _hasFailed) = (false, false);
-        var batch = BatchText.Behind(Connection!, this, PositionRide.Question);
+        var batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Question);
         _sent = batch.BatchCommands;
         _lease.Begin(this);
         return batch;
     }
 
-    private void End(in Harvested harvested)
+    private void End(in WriteAnswerAtEnd harvested)
     {
         _isAcknowledged |= harvested.IsAcknowledged;
         if (harvested.Position is { } position) _lease.Committed(position);

@@ -18,7 +18,7 @@ internal static class PositionedCommit
     public static async ValueTask<bool> ExecuteAsync(NpgsqlConnection connection, WriteLease lease, CancellationToken cancellationToken)
     {
         using var batch = Batch(connection);
-        lease.Begin(riding: null);
+        lease.Begin(piggybacked: null);
         try
         {
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -26,7 +26,7 @@ internal static class PositionedCommit
             {
                 await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                lease.Committed(PositionRide.Read(reader));
+                lease.Committed(PiggybackedQuery.Read(reader));
             }
 
             lease.EndOfAnswer();
@@ -34,7 +34,7 @@ internal static class PositionedCommit
         catch (Exception failure)
         {
             if (EndWith(failure, batch.BatchCommands, lease) is { } isCommitted) return isCommitted;
-            PositionRide.ThrowFirst(failure);
+            PiggybackedQuery.ThrowFirst(failure);
             throw;
         }
 
@@ -45,14 +45,14 @@ internal static class PositionedCommit
     public static bool Execute(NpgsqlConnection connection, WriteLease lease)
     {
         using var batch = Batch(connection);
-        lease.Begin(riding: null);
+        lease.Begin(piggybacked: null);
         try
         {
             using (var reader = batch.ExecuteReader())
             {
                 reader.NextResult();
                 reader.Read();
-                lease.Committed(PositionRide.Read(reader));
+                lease.Committed(PiggybackedQuery.Read(reader));
             }
 
             lease.EndOfAnswer();
@@ -60,7 +60,7 @@ internal static class PositionedCommit
         catch (Exception failure)
         {
             if (EndWith(failure, batch.BatchCommands, lease) is { } isCommitted) return isCommitted;
-            PositionRide.ThrowFirst(failure);
+            PiggybackedQuery.ThrowFirst(failure);
             throw;
         }
 
@@ -73,13 +73,13 @@ internal static class PositionedCommit
     /// </summary>
     private static bool? EndWith(Exception failure, NpgsqlBatchCommandCollection sent, WriteLease lease)
     {
-        if (PositionRide.IsComplete(sent[0]) && PositionRide.IsComplete(sent[1]))
+        if (PiggybackedQuery.IsComplete(sent[0]) && PiggybackedQuery.IsComplete(sent[1]))
         {
             lease.AcknowledgedWithoutPosition();
             return true;
         }
 
-        if (PositionRide.First(failure) is PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction })
+        if (PiggybackedQuery.First(failure) is PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction })
         {
             lease.RolledBack();
             return false;
@@ -95,7 +95,7 @@ internal static class PositionedCommit
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true };
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Probe));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(PositionRide.Question));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Question));
         return batch;
     }
 }

@@ -42,7 +42,7 @@ internal static class ReadCheck
     public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(
         NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, CancellationToken cancellationToken)
     {
-        if (!CanRide(command, behavior))
+        if (!CanPiggyback(command, behavior))
         {
             if (proof.Node.IsPooled) await BeginAsync(connection, cancellationToken).ConfigureAwait(false);
             if (!await PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)) return null;
@@ -79,7 +79,7 @@ internal static class ReadCheck
     /// </remarks>
     public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior)
     {
-        if (!CanRide(command, behavior) || (!proof.IsRequired && !proof.Node.IsPooled))
+        if (!CanPiggyback(command, behavior) || (!proof.IsRequired && !proof.Node.IsPooled))
         {
             if (proof.Node.IsPooled) BeginTransaction(connection);
             if (!Passes(connection, proof)) return null;
@@ -135,8 +135,8 @@ internal static class ReadCheck
     }
 
     /// <summary>Readers that describe instead of running cannot follow another statement.</summary>
-    private static bool CanRide(NpgsqlCommand command, CommandBehavior behavior) =>
-        (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0 && BatchText.CanRide(command);
+    private static bool CanPiggyback(NpgsqlCommand command, CommandBehavior behavior) =>
+        (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0 && BatchText.CanPiggyback(command);
 
     // The command's own error is void with its rows: on a replica that lacks the place it may be about a table that is not there yet.
     private static async ValueTask DropAsync(NpgsqlDataReader reader)

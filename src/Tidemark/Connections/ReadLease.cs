@@ -7,14 +7,14 @@ namespace Tidemark;
 /// Counts a read while its connection is open. An answer that reaches the caller is an observation of its session at once, and stays under
 /// way until the connection is closed: more may be shown on it. Attempts that were given up showed nothing.
 /// </summary>
-internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session, ConnectionLives? lives = null)
+internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session, ConnectionEpochs? epochs = null)
 {
     // PostgreSQL 14 and later report it with every change; servers and poolers that do not are not known to be read-only.
     private const string ReadOnlySetting = "default_transaction_read_only";
 
     private NodeState _node = node;
     private ConsistencySession? _session = session;
-    private ReadReopening? _reopening;
+    private ReopeningCheck? _reopening;
     private bool _isOpen;
     private bool _isObserved;
     private bool _isWrite;
@@ -28,7 +28,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     /// <summary>The caller's command was sent since the last opening, and the connection is not known to be read-only.</summary>
     public bool MayHaveWritten { get; private set; }
 
-    private bool OnPrimary => _node.Standing == NodeStanding.Primary;
+    private bool OnPrimary => _node.Status == ConcludedStatus.Primary;
 
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection) => connection.StateChange += OnStateChange;
@@ -40,7 +40,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     }
 
     /// <summary>The connection itself is the caller's from now on, who may close it and open it again.</summary>
-    public void HandOut(ReadReopening reopening) => _reopening = reopening;
+    public void HandOut(ReopeningCheck reopening) => _reopening = reopening;
 
     /// <summary>
     /// The caller's command, or the connection itself, is about to be given away. On a connection that is not known to be read-only it may
@@ -76,8 +76,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         if (!_isOpen || _isObserved || _session is null) return;
 
         // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
-        _observedIn = _node.IsPooled ? default(ServerEpoch) : lives?.EpochOf(Connection);
-        _isObserved = _session.BeginSight(_node, OnPrimary, Connection, _observedIn);
+        _observedIn = _node.IsPooled ? default(ServerEpoch) : epochs?.EpochOf(Connection);
+        _isObserved = _session.BeginObservation(_node, OnPrimary, Connection, _observedIn);
     }
 
     /// <summary>The read is under way.</summary>
@@ -98,7 +98,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         if (!_isOpen) return;
         _isOpen = false;
         Interlocked.Decrement(ref readsInFlight[_node.Index]);
-        if (_isObserved) _session!.EndSight(_node, OnPrimary, _observedIn);
+        if (_isObserved) _session!.EndObservation(_node, OnPrimary, _observedIn);
         if (_isWrite) _session!.EndWrite(_node, at: null, isInDoubt: (isBroken || _physical is { IsBroken: true }) && OnPrimary, _backend);
         (_isObserved, _isWrite, _physical) = (false, false, null);
     }
@@ -125,7 +125,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         }
     }
 
-    private void Reopened(NpgsqlConnection connection, ReadReopening reopening)
+    private void Reopened(NpgsqlConnection connection, ReopeningCheck reopening)
     {
         // What the check throws fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool twice.
         Connection = connection.PostgresParameters;

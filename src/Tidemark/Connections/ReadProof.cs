@@ -6,14 +6,14 @@ namespace Tidemark;
 /// </summary>
 /// <param name="Cluster">Notes what is shown.</param>
 /// <param name="Node">The node as it was known when it was chosen.</param>
-/// <param name="Place">What a replica must have replayed, on the timeline that it was known to follow; <see langword="null"/>: anything will do.</param>
+/// <param name="Position">What a replica must have replayed, on the timeline that it was known to follow; <see langword="null"/>: anything will do.</param>
 /// <param name="Epoch">The run that the server must be in, or for a primary one without a crash in between; <see langword="null"/>: any.</param>
 /// <param name="OnPrimary">The server must be the primary.</param>
 /// <param name="SystemIdentifier">The cluster that it must be of; zero: not known.</param>
-internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, Place? Place, ServerEpoch? Epoch, bool OnPrimary, ulong SystemIdentifier)
+internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, WalPosition? Position, ServerEpoch? Epoch, bool OnPrimary, ulong SystemIdentifier)
 {
     /// <summary>The read depends on it. Otherwise the connection only learns its epoch.</summary>
-    public bool IsRequired => Place is not null || Epoch is not null;
+    public bool IsRequired => Position is not null || Epoch is not null;
 
     /// <summary>Monotonic time, by which samples are dated.</summary>
     public long Now => Cluster?.Now ?? 0;
@@ -36,7 +36,7 @@ internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, Pl
         if (SystemIdentifier != 0 && answer.SystemIdentifier != SystemIdentifier) return false;
         if (OnPrimary) return !answer.IsInRecovery && (Epoch is not { } run || answer.Epoch.IsSameButForCleanRestarts(run));
         if (Epoch is { } epoch && answer.Epoch != epoch) return false;
-        return Place is not { } place || (answer.IsInRecovery && answer.Replayed >= place.Lsn && IsOn(place.Timeline, answer));
+        return Position is not { } position || (answer.IsInRecovery && answer.Replayed >= position.Lsn && IsOn(position.Timeline, answer));
     }
 
     // A receiver that is gone for a moment shows no timeline: within one run a server goes on with the history that it was seen to follow. One that hides it

@@ -14,9 +14,9 @@ internal static class WaitForLsn
     public static bool IsIn(int serverVersion) => serverVersion >= 19;
 
     /// <summary>The statement. The position is a literal there, and no parameter; a time-out of less than a millisecond would mean for ever.</summary>
-    public static string Text(Place place, TimeSpan timeout)
+    public static string Text(WalPosition position, TimeSpan timeout)
     {
         var milliseconds = Math.Max(1, (long)timeout.TotalMilliseconds);
-        return string.Create(CultureInfo.InvariantCulture, $"WAIT FOR LSN '{place.Lsn}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
+        return string.Create(CultureInfo.InvariantCulture, $"WAIT FOR LSN '{position.Lsn}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
     }
 }

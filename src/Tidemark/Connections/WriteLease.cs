@@ -27,7 +27,7 @@ internal sealed class WriteLease
     private int _process;
     private Ending _ending;
     private PiggybackedPosition _position;
-    private bool _isRiding;
+    private bool _isPiggybacked;
     private Deferred? _deferred;
     private PhysicalConnection? _physical;
     private long? _receivedAtEnd;
@@ -52,7 +52,7 @@ internal sealed class WriteLease
     public bool IsOpenedBySave { get; set; }
 
     /// <summary>The latest statement that was sent with a position query; <see langword="null"/>: none, or a COMMIT.</summary>
-    public PositionedCommand? Riding { get; private set; }
+    public PositionedCommand? Piggybacked { get; private set; }
 
     /// <summary>Follows a connection from its next opening on.</summary>
     public void Follow(NpgsqlConnection connection)
@@ -128,11 +128,11 @@ internal sealed class WriteLease
     /// A statement or a COMMIT is about to be sent with a position query. If the connection ends before one of the transitions below
     /// follows, the write has not ended: whether it was acknowledged is known only to the code that sent it.
     /// </summary>
-    /// <param name="riding">The statement; <see langword="null"/>: a COMMIT.</param>
-    public void Begin(PositionedCommand? riding)
+    /// <param name="piggybacked">The statement; <see langword="null"/>: a COMMIT.</param>
+    public void Begin(PositionedCommand? piggybacked)
     {
         Forget();
-        (Riding, _isRiding) = (riding, true);
+        (Piggybacked, _isPiggybacked) = (piggybacked, true);
     }
 
     /// <summary>
@@ -141,7 +141,7 @@ internal sealed class WriteLease
     public void Committed(in PiggybackedPosition position)
     {
         _position = position;
-        EndRide(Ending.Committed);
+        EndPiggyback(Ending.Committed);
     }
 
     /// <summary>
@@ -156,23 +156,23 @@ internal sealed class WriteLease
     /// </summary>
     public void AcknowledgedWithoutPosition()
     {
-        if (_ending != Ending.Committed) EndRide(Ending.Acknowledged);
+        if (_ending != Ending.Committed) EndPiggyback(Ending.Acknowledged);
     }
 
     /// <summary>Nothing was committed on the connection, or a rollback is about to be sent.</summary>
-    public void RolledBack() => EndRide(Ending.RolledBack);
+    public void RolledBack() => EndPiggyback(Ending.RolledBack);
 
     /// <summary>The write failed, or the connection ended before an answer: how the connection ends tells what is in doubt.</summary>
     public void Failed()
     {
-        if (_isRiding) EndRide(Ending.Unknown);
+        if (_isPiggybacked) EndPiggyback(Ending.Unknown);
     }
 
     /// <summary>More may be sent on the connection: what was known of the statements before says nothing of it.</summary>
     public void Forget()
     {
         Failed();
-        (_ending, _position, Riding, _receivedAtEnd) = (Ending.Unknown, default, null, null);
+        (_ending, _position, Piggybacked, _receivedAtEnd) = (Ending.Unknown, default, null, null);
     }
 
     /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
@@ -196,15 +196,15 @@ internal sealed class WriteLease
         foreach (var registration in ignoring?.Values ?? Enumerable.Empty<IDisposable>()) registration.Dispose();
 
         // Npgsql raises the event of a broken connection before it throws what broke it.
-        if (_isRiding) _deferred = new Deferred(first, others, isBroken);
+        if (_isPiggybacked) _deferred = new Deferred(first, others, isBroken);
         else End(first, others, isBroken);
     }
 
     private ConsistencySession? CurrentSession => FindSession is { } find ? find() : Session;
 
-    private void EndRide(Ending ending)
+    private void EndPiggyback(Ending ending)
     {
-        (_ending, _isRiding) = (ending, false);
+        (_ending, _isPiggybacked) = (ending, false);
         if (_deferred is not { } closed) return;
         _deferred = null;
         End(closed.First, closed.Others, closed.IsBroken);
@@ -218,10 +218,10 @@ internal sealed class WriteLease
 
     private void End(ConsistencySession session, bool isBroken)
     {
-        var at = _ending == Ending.Committed ? StampOf(_position) : null;
+        var at = _ending == Ending.Committed ? LearnedOf(_position) : null;
 
         // Whatever the primary answered, an error included, told of what it has.
-        session.Saw(_node, onPrimary: true, at);
+        session.Observe(_node, onPrimary: true, at);
         session.EndShowingWithWrites();
         var enlisted = isBroken ? null : EnlistedConnections.TransactionOf(_owner.WritesOf(NodeIndex), _process);
         var open = _ending == Ending.Committed ? _position.OpenTransaction : null;
@@ -252,7 +252,7 @@ internal sealed class WriteLease
 
         void Ended(bool isInDoubt)
         {
-            session.Saw(node, onPrimary: true);
+            session.Observe(node, onPrimary: true);
             session.EndWrite(node, at: null, isInDoubt, backend, probesSent);
         }
     }
@@ -280,16 +280,16 @@ internal sealed class WriteLease
 
     // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which
     // life that was: the place is pending then, and the session hears that it may have been lost.
-    private Stamp? StampOf(in PiggybackedPosition sampled)
+    private LearnedPosition? LearnedOf(in PiggybackedPosition sampled)
     {
-        if (_node.Incarnation != _owner.Monitor.Snapshot.Chain.Incarnation) return null;
+        if (_node.PrimaryEpoch != _owner.Monitor.Snapshot.Chain.PrimaryEpoch) return null;
         if (!IsOfEpoch(sampled.Epoch, _owner.Monitor.Snapshot.Nodes[NodeIndex]))
         {
             _owner.Monitor.Suspect(NodeIndex);
             return null;
         }
 
-        return new Stamp(sampled.Place with { Lsn = _node.Pages.BeforeHeader(sampled.Place.Lsn) }, _node.Incarnation);
+        return new LearnedPosition(sampled.Position with { Lsn = _node.Pages.BeforeHeader(sampled.Position.Lsn) }, _node.PrimaryEpoch);
     }
 
     /// <summary>

@@ -5,8 +5,8 @@ namespace Tidemark;
 /// <summary>All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(100, LogLevel.Information, "{Node} is {Standing} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
-    public static partial void NodeUp(ILogger logger, string node, string standing, uint timeline, string position);
+    [LoggerMessage(100, LogLevel.Information, "{Node} is {Status} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
+    public static partial void NodeUp(ILogger logger, string node, string status, uint timeline, string position);
 
     [LoggerMessage(101, LogLevel.Warning, "{Node} is unreachable: {Failure}", EventName = "NodeUnreachable")]
     public static partial void NodeUnreachable(ILogger logger, string node, string? failure);

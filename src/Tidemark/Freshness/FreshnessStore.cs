@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace Tidemark;
 
 /// <summary>
@@ -38,14 +40,15 @@ public abstract class FreshnessStore
 
     /// <summary>The written place of a token that is to be noted.</summary>
     /// <exception cref="ArgumentException">It has none.</exception>
-    protected static Place WrittenOf(CausalToken token)
+    protected static WalPosition WrittenOf(CausalToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
         return token.Written ?? throw new ArgumentException("The token holds no written place: there is nothing to note.", nameof(token));
     }
 
-    /// <summary>The data source that the store is for, told once when it is built.</summary>
-    internal virtual void Attach(TidemarkDataSource source)
+    /// <summary>Attaches the store to the data source that it is for. Called once, when the data source is built.</summary>
+    /// <param name="openWrite">Opens a connection to the primary that belongs to no session.</param>
+    internal virtual void Attach(Func<CancellationToken, ValueTask<NpgsqlConnection>> openWrite)
     {
     }
 }

@@ -3,45 +3,42 @@ using System.Transactions;
 namespace Tidemark;
 
 /// <summary>Notes under a key how far a write reaches, and lets sessions include it. Owns no state; the store does.</summary>
-internal sealed class KeyFreshness
+/// <param name="cluster">The nodes.</param>
+/// <param name="tokens">Makes and includes the tokens that a store keeps.</param>
+/// <param name="store">Keeps them.</param>
+/// <param name="findSession">Returns the session that surrounds the caller.</param>
+/// <param name="decideWrite">Returns the primary, or throws if there is none.</param>
+internal sealed class KeyFreshness(
+    ClusterConnections cluster, SessionTokens tokens, FreshnessStore store, Func<ConsistencySession?> findSession, Func<RouteDecision> decideWrite)
 {
-    private readonly TidemarkDataSource _source;
-    private readonly FreshnessStore _store;
-
-    public KeyFreshness(TidemarkDataSource source, FreshnessStore store)
-    {
-        (_source, _store) = (source, store);
-        store.Attach(source);
-    }
-
     public async ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken)
     {
         FreshnessStore.ThrowIfInvalid(key);
         if (Transaction.Current is not null)
             throw new InvalidOperationException("A TransactionScope surrounds the caller, so the write is not committed yet and has no place. Note it after the scope has completed.");
-        var place = _source.CurrentSession?.PlaceOfAllWrites ?? await PresentAsync(cancellationToken).ConfigureAwait(false);
-        await _store.AdvanceAsync(key, _source.Tokens.Of(place), cancellationToken).ConfigureAwait(false);
+        var position = findSession()?.PositionOfAllWrites ?? await PresentAsync(cancellationToken).ConfigureAwait(false);
+        await store.AdvanceAsync(key, tokens.Of(position), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask RequireAsync(string key, CancellationToken cancellationToken)
     {
         FreshnessStore.ThrowIfInvalid(key);
-        var session = _source.CurrentSession
+        var session = findSession()
             ?? throw new InvalidOperationException("There is no session whose reads could include the key. Begin one with BeginSession, or call app.UseTidemark().");
-        if (await _store.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } token) return;
-        await _source.Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        _source.Tokens.Include(session, token);
+        if (await store.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } token) return;
+        await cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        tokens.Include(session, token);
     }
 
     /// <summary>A place at or beyond every commit before this call: the insert position, since one with <c>synchronous_commit = off</c> may not be flushed yet.</summary>
-    private async ValueTask<Place> PresentAsync(CancellationToken cancellationToken)
+    private async ValueTask<WalPosition> PresentAsync(CancellationToken cancellationToken)
     {
-        var monitor = _source.Cluster.Monitor;
+        var monitor = cluster.Monitor;
         await monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
-        var index = _source.DecideWrite(session: null).NodeIndex;
+        var index = decideWrite().NodeIndex;
         var sampled = await monitor.SampleAsync(index, cancellationToken).ConfigureAwait(false);
-        return sampled.Standing == NodeStanding.Primary
-            ? new Place(sampled.Timeline, sampled.InsertLsn)
-            : throw RoutingException.NoNode(_source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << index), last: null);
+        return sampled.Status == ConcludedStatus.Primary
+            ? new WalPosition(sampled.Timeline, sampled.InsertLsn)
+            : throw RoutingException.NoNode(cluster.Decide(ReadRequirement.Primary(RouteReason.Write), 1UL << index), last: null);
     }
 }

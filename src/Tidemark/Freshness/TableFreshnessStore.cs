@@ -15,7 +15,7 @@ public sealed class TableFreshnessStore : FreshnessStore
 {
     private readonly string _advance;
     private readonly string _find;
-    private TidemarkDataSource? _source;
+    private Func<CancellationToken, ValueTask<NpgsqlConnection>>? _openWrite;
 
     /// <summary>A store on a table.</summary>
     /// <param name="table">Its name, with or without a schema before it; <c>tidemark_freshness</c> by default. Case counts.</param>
@@ -69,13 +69,13 @@ public sealed class TableFreshnessStore : FreshnessStore
     public override async ValueTask AdvanceAsync(string key, CausalToken token, CancellationToken cancellationToken = default)
     {
         ThrowIfInvalid(key);
-        var place = WrittenOf(token);
+        var position = WrittenOf(token);
         await RunAsync(
             _advance,
             async (command, stop) =>
             {
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key });
-                foreach (var number in (ulong[])[token.Cluster, place.Timeline, (ulong)(token.BeginOf(written: true) ?? default), (ulong)place.Lsn])
+                foreach (var number in (ulong[])[token.Cluster, position.Timeline, (ulong)(token.BeginOf(written: true) ?? default), (ulong)position.Lsn])
                     command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = unchecked((long)number) });
                 return await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
             },
@@ -99,20 +99,20 @@ public sealed class TableFreshnessStore : FreshnessStore
             cancellationToken).ConfigureAwait(false);
     }
 
-    internal override void Attach(TidemarkDataSource source)
+    internal override void Attach(Func<CancellationToken, ValueTask<NpgsqlConnection>> openWrite)
     {
-        if (Interlocked.CompareExchange(ref _source, source, null) is not null)
+        if (Interlocked.CompareExchange(ref _openWrite, openWrite, null) is not null)
             throw new InvalidOperationException("This store belongs to another data source already. Give each its own on the same table.");
     }
 
     private async ValueTask<T> RunAsync<T>(string sql, Func<NpgsqlCommand, CancellationToken, ValueTask<T>> run, CancellationToken cancellationToken)
     {
-        var source = _source ?? throw new InvalidOperationException(
-            $"The store is not in use yet. Set it as {nameof(TidemarkDataSourceBuilder)}.{nameof(TidemarkDataSourceBuilder.FreshnessStore)} before the data source is built.");
+        var openWrite = _openWrite ?? throw new InvalidOperationException(
+            "The store is not in use yet. Set it as TidemarkDataSourceBuilder.FreshnessStore before the data source is built.");
 
         // Whatever scope surrounds the caller, what is noted or found is no part of its transaction.
         using var alone = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
-        var connection = await source.OpenWriteAsync(session: null, cancellationToken).ConfigureAwait(false);
+        var connection = await openWrite(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             var command = new NpgsqlCommand(sql, connection);
@@ -137,6 +137,6 @@ public sealed class TableFreshnessStore : FreshnessStore
         var lsn = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(3));
         var chain = began == default ? TimelineChain.Empty : TimelineChain.Empty.With([new Fork(timeline - 1, timeline, began, began)]);
         return new CausalToken(
-            unchecked((ulong)row.GetInt64(0)), new Place(timeline, lsn), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
+            unchecked((ulong)row.GetInt64(0)), new WalPosition(timeline, lsn), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
     }
 }

@@ -72,7 +72,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
-        AskNode ask,
+        ProbeNode ask,
         TimeSpan interval,
         TimeSpan timeout,
         TimeProvider time,
@@ -153,7 +153,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         var node = Snapshot.Nodes[index];
         if (sample.Epoch.IsUnknown) return;
         if (sample.Epoch == node.Epoch
-            ? sample.Lsn <= node.Lsn && sample.IsInRecovery == (node.Claim == NodeClaim.Replica)
+            ? sample.Lsn <= node.Lsn && sample.IsInRecovery == (node.ReportedRole == ReportedRole.Replica)
             : node.HasSeveralServers && node.HasShown(sample.Epoch)) return;
         lock (_requests)
         {
@@ -476,7 +476,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
 
-    private static ObjectDisposedException Ended() => new(nameof(TidemarkDataSource));
+    private static ObjectDisposedException Ended() => new("TidemarkDataSource");
 
     /// <summary>Blocks until a task of the monitor's completes, which it does without a thread of the pool, and in bounded time.</summary>
     private static T Block<T>(Task<T> task)

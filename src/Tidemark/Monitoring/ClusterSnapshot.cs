@@ -39,7 +39,7 @@ internal sealed class ClusterSnapshot
         get
         {
             foreach (var node in Nodes)
-                if (node.Standing == NodeStanding.NotProbed) return false;
+                if (node.Status == ConcludedStatus.NotProbed) return false;
             return true;
         }
     }

@@ -5,7 +5,7 @@ namespace Tidemark;
 /// <param name="index">The node.</param>
 /// <param name="time">The clock.</param>
 /// <param name="stop">Cancelled when the monitor ends.</param>
-internal sealed class DelegatedProbes(AskNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
+internal sealed class DelegatedProbes(ProbeNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
 {
     public override void Send(Unsettled asked) => _ = AskAsync();
 

@@ -54,7 +54,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         """;
 
     /// <summary>A primary's timeline, flush and insert position; fails with 55000 on a standby.</summary>
-    public const string PlaceQuestion =
+    public const string PositionQuery =
         "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), pg_current_wal_insert_lsn()";
 
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
@@ -227,7 +227,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         if (_history is null || _historyOf != answer.Timeline)
         {
             _historyOf = answer.Timeline;
-            _history = TimelineHistory.ReadAsync(replication, answer.Timeline);
+            _history = TimelineHistoryReader.ReadAsync(replication, answer.Timeline);
             patience = historyPatience;
         }
 

@@ -11,10 +11,10 @@ internal sealed record NodeState
     public required int Index { get; init; }
 
     /// <summary>What the node said of itself, or that it said nothing.</summary>
-    public NodeClaim Claim { get; init; }
+    public ReportedRole ReportedRole { get; init; }
 
     /// <summary>What follows from its claim once all nodes were compared.</summary>
-    public NodeStanding Standing { get; init; }
+    public ConcludedStatus Status { get; init; }
 
     /// <summary>Why the node did not answer its last probe; <see langword="null"/> when it did.</summary>
     public string? Failure { get; init; }
@@ -63,7 +63,7 @@ internal sealed record NodeState
     public bool IsPooled { get; init; }
 
     /// <summary>Which life of the primary the cluster was in when this was sampled, as this process counts crashes.</summary>
-    public int Incarnation { get; init; }
+    public int PrimaryEpoch { get; init; }
 
     /// <summary>How a primary's timeline came from its ancestors, by its own history file; <see langword="null"/>: not told.</summary>
     public IReadOnlyList<Fork>? Forks { get; init; }
@@ -122,10 +122,10 @@ internal sealed record NodeState
         return false;
     }
 
-    public NodeRole Role => Claim switch
+    public NodeRole Role => ReportedRole switch
     {
-        NodeClaim.Primary => NodeRole.Primary,
-        NodeClaim.Replica => NodeRole.Replica,
+        ReportedRole.Primary => NodeRole.Primary,
+        ReportedRole.Replica => NodeRole.Replica,
         _ => NodeRole.Unknown,
     };
 }

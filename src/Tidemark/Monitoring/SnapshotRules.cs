@@ -70,7 +70,7 @@ internal static class SnapshotRules
             return before.With(node with { Others = AddOther(node.Others, new OtherEpoch(sample.Epoch, sample.SystemIdentifier, probesSent)) });
         }
 
-        isNews = sample.IsInRecovery != (node.Claim == NodeClaim.Replica) || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
+        isNews = sample.IsInRecovery != (node.ReportedRole == ReportedRole.Replica) || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
         if (isNews || node.HidesPositions || sample.Lsn <= node.Lsn || (!sample.IsInRecovery && sample.SentAt < node.SampledAt)) return before;
 
         var asOf = sample.IsInRecovery ? before.History.ReachedAt(FollowedBy(node), sample.Lsn) : null;
@@ -91,11 +91,11 @@ internal static class SnapshotRules
     {
         // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each write
         // connection says for itself whether its server is a standby.
-        if (answer is { IsRefusal: true } && node.Claim == NodeClaim.Primary) return node with { Failure = answer.Failure };
+        if (answer is { IsRefusal: true } && node.ReportedRole == ReportedRole.Primary) return node with { Failure = answer.Failure };
 
         // What was known is kept for the eye (last position, last start), but an unreachable node serves nothing.
         if (answer.Failure is not null)
-            return node with { Claim = NodeClaim.NoAnswer, Failure = answer.Failure, KeepsUp = false };
+            return node with { ReportedRole = ReportedRole.NoAnswer, Failure = answer.Failure, KeepsUp = false };
 
         // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
         var isSameEpoch = answer.Epoch == node.Epoch;
@@ -106,7 +106,7 @@ internal static class SnapshotRules
         var isSameTimeline = answer.Timeline != 0 || answer.LeastTimeline == node.LeastTimeline;
         var state = node with
         {
-            Claim = answer.IsAurora ? NodeClaim.Aurora : answer.IsInRecovery ? NodeClaim.Replica : NodeClaim.Primary,
+            ReportedRole = answer.IsAurora ? ReportedRole.Aurora : answer.IsInRecovery ? ReportedRole.Replica : ReportedRole.Primary,
             Failure = null,
             ProbeNumber = probeNumber,
             Epoch = answer.Epoch,
@@ -134,11 +134,11 @@ internal static class SnapshotRules
         var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Lsn) : null;
 
         // Traffic may have shown more, sampled later than this probe was sent.
-        var isOutrun = isSameEpoch && answer.IsInRecovery && node.Claim == NodeClaim.Replica && node.SampledAt > sentAt && node.Lsn > answer.Lsn && timeline == node.Timeline;
+        var isOutrun = isSameEpoch && answer.IsInRecovery && node.ReportedRole == ReportedRole.Replica && node.SampledAt > sentAt && node.Lsn > answer.Lsn && timeline == node.Timeline;
         return isOutrun ? state with { Lsn = node.Lsn, SampledAt = node.SampledAt } : state with
         {
             CompleteAsOf = asOf,
-            ReplayRate = !answer.IsInRecovery || node.Claim != NodeClaim.Replica || !isSameEpoch ? null
+            ReplayRate = !answer.IsInRecovery || node.ReportedRole != ReportedRole.Replica || !isSameEpoch ? null
                 : RateOf(before, node, answer.Lsn, Seconds(sentAt - node.SampledAt, ticksPerSecond)),
             KeepsUp = KeepsUpSince(asOf, sentAt, ticksPerSecond),
         };
@@ -153,7 +153,7 @@ internal static class SnapshotRules
     /// <summary>How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.</summary>
     private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber lsn, TimeSpan elapsed)
     {
-        if (node.Claim != NodeClaim.Replica) return null;
+        if (node.ReportedRole != ReportedRole.Replica) return null;
         var wasBusy = before.Primary is { } primary && lsn < primary.Lsn && lsn > node.Lsn && elapsed > TimeSpan.Zero;
         return wasBusy ? (lsn - node.Lsn) / elapsed.TotalSeconds : node.ReplayRate;
     }
@@ -196,13 +196,13 @@ internal static class SnapshotRules
     /// </summary>
     private static ulong FindCluster(ImmutableArray<NodeState> nodes)
     {
-        if (nodes.Any(n => n.Claim == NodeClaim.NotProbed)) return 0;
+        if (nodes.Any(n => n.ReportedRole == ReportedRole.NotProbed)) return 0;
         var known = nodes.Where(Answered).ToArray();
         var groups = known.GroupBy(n => n.SystemIdentifier).OrderByDescending(g => g.Count()).ToArray();
         if (groups.Length == 0) return 0;
         if (groups.Length == 1 || groups[0].Count() > groups[1].Count()) return groups[0].Key;
 
-        var primaries = known.Where(n => n.Claim == NodeClaim.Primary).ToArray();
+        var primaries = known.Where(n => n.ReportedRole == ReportedRole.Primary).ToArray();
         return primaries.Length == 1 ? primaries[0].SystemIdentifier : 0;
     }
 
@@ -239,7 +239,7 @@ internal static class SnapshotRules
 
         // A replica has a say too: that it follows a later timeline tells of a promotion, even while the new primary cannot be reached.
         var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => Math.Max(n.Timeline, n.LeastTimeline)).Append(remembered).Max();
-        var current = nodes.Where(n => n.Claim == NodeClaim.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
+        var current = nodes.Where(n => n.ReportedRole == ReportedRole.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
         // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
         var primary = current.Length == 1 ? current[0] : null;
@@ -252,21 +252,21 @@ internal static class SnapshotRules
         if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => IsNewOf(n, primary, askedAt)))
             nodes = [.. nodes.Select(n => IsNewOf(n, primary, askedAt) ? n with { IsDiverged = HasDiverged(n, primary, askedAt), DivergedIn = n.Epoch } : n)];
 
-        NodeStanding Judge(NodeState node) => node.Claim switch
+        ConcludedStatus Evaluate(NodeState node) => node.ReportedRole switch
         {
-            NodeClaim.NotProbed => NodeStanding.NotProbed,
-            NodeClaim.NoAnswer => NodeStanding.Unreachable,
-            NodeClaim.Aurora => NodeStanding.Aurora,
-            _ when IsForeign(node) => NodeStanding.ForeignCluster,
-            NodeClaim.Replica => IsLeftBehind(node, chain, latest) ? NodeStanding.LeftBehind : node.IsDiverged ? NodeStanding.Diverged : NodeStanding.Replica,
-            _ when node.Timeline < latest => NodeStanding.SupersededPrimary,
-            _ when current.Length > 1 => NodeStanding.RivalPrimary,
-            _ => NodeStanding.Primary,
+            ReportedRole.NotProbed => ConcludedStatus.NotProbed,
+            ReportedRole.NoAnswer => ConcludedStatus.Unreachable,
+            ReportedRole.Aurora => ConcludedStatus.Aurora,
+            _ when IsForeign(node) => ConcludedStatus.ForeignCluster,
+            ReportedRole.Replica => IsLeftBehind(node, chain, latest) ? ConcludedStatus.LeftBehind : node.IsDiverged ? ConcludedStatus.Diverged : ConcludedStatus.Replica,
+            _ when node.Timeline < latest => ConcludedStatus.SupersededPrimary,
+            _ when current.Length > 1 => ConcludedStatus.RivalPrimary,
+            _ => ConcludedStatus.Primary,
         };
 
         NodeState Placed(NodeState n) => n.Index == answered
-            ? n with { Standing = Judge(n), LatestTimeline = latest, Incarnation = chain.Incarnation }
-            : n with { Standing = Judge(n), LatestTimeline = latest };
+            ? n with { Status = Evaluate(n), LatestTimeline = latest, PrimaryEpoch = chain.PrimaryEpoch }
+            : n with { Status = Evaluate(n), LatestTimeline = latest };
 
         return new ClusterSnapshot
         {
@@ -288,7 +288,7 @@ internal static class SnapshotRules
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
         replica.Timeline != 0 && replica.Timeline < latest
-        && chain.Judge(new Stamp(new Place(replica.Timeline, replica.Lsn), chain.Incarnation), latest) == PlaceFate.Lost;
+        && chain.SurvivalOf(new LearnedPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch), latest) == Survival.Lost;
 
     /// <summary>
     /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the primary had inserted
@@ -296,7 +296,7 @@ internal static class SnapshotRules
     /// time: the answer before counts too.
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
-        replica is { Claim: NodeClaim.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
+        replica is { ReportedRole: ReportedRole.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
         && replica.SystemIdentifier == primary.SystemIdentifier
         && primary.InsertLsn != default
         && (IsBeyond(new ReplayedBy(replica.Lsn, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)
@@ -308,7 +308,7 @@ internal static class SnapshotRules
     private static bool IsNewOf(NodeState replica, NodeState primary, long askedAt) =>
         HasDiverged(replica, primary, askedAt)
             ? !replica.IsDiverged || replica.DivergedIn != replica.Epoch
-            : replica is { IsDiverged: true, Claim: NodeClaim.Replica } && replica.DivergedIn != replica.Epoch && replica.ReceivedAt <= askedAt;
+            : replica is { IsDiverged: true, ReportedRole: ReportedRole.Replica } && replica.DivergedIn != replica.Epoch && replica.ReceivedAt <= askedAt;
 
     // A standby whose recovery began behind a page header has come no further than a primary that stands there: see WalPages.
     private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) =>
@@ -326,7 +326,7 @@ internal static class SnapshotRules
         if (parent != 0 && primary.Timeline > parent)
         {
             // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
-            var atLeast = was is { Claim: NodeClaim.Replica } && was.ProvenTimeline == parent ? was.Lsn : default;
+            var atLeast = was is { ReportedRole: ReportedRole.Replica } && was.ProvenTimeline == parent ? was.Lsn : default;
             chain = chain.With(new Fork(parent, primary.Timeline, atLeast, lsn));
         }
         else if (HasCrashed(was, primary))
@@ -352,8 +352,8 @@ internal static class SnapshotRules
         return !isSameConnection || primary.Epoch.StartedAt != was.Epoch.StartedAt;
     }
 
-    private static bool Answered(NodeState node) => node.Claim is NodeClaim.Primary or NodeClaim.Replica;
+    private static bool Answered(NodeState node) => node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica;
 
     /// <summary>It has told its cluster at some time: that it does not answer now takes nothing from what it said.</summary>
-    private static bool HasAnswered(NodeState node) => node.SystemIdentifier != 0 && node.Claim is NodeClaim.Primary or NodeClaim.Replica or NodeClaim.NoAnswer;
+    private static bool HasAnswered(NodeState node) => node.SystemIdentifier != 0 && node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica or ReportedRole.NoAnswer;
 }

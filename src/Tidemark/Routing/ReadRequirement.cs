@@ -7,7 +7,7 @@ internal readonly record struct ReadRequirement
     public RouteReason PrimaryBecause { get; init; }
 
     /// <summary>What the node must contain; <see langword="null"/>: anything will do.</summary>
-    public Place? MustInclude { get; init; }
+    public WalPosition? MustInclude { get; init; }
 
     /// <summary>What the session's reads have shown is known only as "what this node had": it may serve again, and no other replica.</summary>
     public NodeEpoch? StayOn { get; init; }
@@ -40,8 +40,8 @@ internal readonly record struct ReadRequirement
 
     private string Conditions(string before, string otherwise) => (MustInclude, MaxStaleness) switch
     {
-        ({ } place, { } bound) => $"{before}must include position {place} and be at most {bound} old",
-        ({ } place, null) => $"{before}must include position {place}",
+        ({ } position, { } bound) => $"{before}must include position {position} and be at most {bound} old",
+        ({ } position, null) => $"{before}must include position {position}",
         (null, { } bound) => $"{before}must be at most {bound} old",
         _ => otherwise,
     };

@@ -67,7 +67,7 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>Index of the node in the configuration; -1: none.</summary>
     internal int NodeIndex { get; }
 
-    internal bool IsReplica => HasNode && _snapshot.Nodes[NodeIndex].Standing == NodeStanding.Replica;
+    internal bool IsReplica => HasNode && _snapshot.Nodes[NodeIndex].Status == ConcludedStatus.Replica;
 
     // The default value, in an exception that somebody else made, stands for no decision at all.
     private bool HasNode => _snapshot is not null && NodeIndex >= 0;
@@ -77,20 +77,20 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     internal NodeState State => _snapshot.Nodes[NodeIndex];
 
-    internal Place? MustInclude => _requirement.MustInclude;
+    internal WalPosition? MustInclude => _requirement.MustInclude;
 
     /// <summary>
     /// What a replica must show on a connection that may lead to a later life of its server: what the read must include, and under a bound of
     /// staleness what made the node fresh enough. On the node's own timeline, which was found to lead through both.
     /// </summary>
-    internal Place? MustShow
+    internal WalPosition? MustShow
     {
         get
         {
             if (!IsReplica) return null;
             var must = _requirement.MustInclude;
             var lsn = _requirement.CompleteSince is null || must?.Lsn >= State.Lsn ? must?.Lsn : State.Lsn;
-            return lsn is { } p ? new Place(State.ProvenTimeline, p) : null;
+            return lsn is { } p ? new WalPosition(State.ProvenTimeline, p) : null;
         }
     }
 

@@ -30,33 +30,13 @@ internal static class RouteText
     public static string Of(RejectionReason reason, NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement) => reason switch
     {
         RejectionReason.NotPicked => "could serve, but another was picked",
-        RejectionReason.NotProbed => "has not answered a probe yet",
-        RejectionReason.Unreachable => $"unreachable: {node.Failure}",
-        RejectionReason.ForeignCluster when snapshot.ExpectedIdentifier != 0 && node.SystemIdentifier != snapshot.ExpectedIdentifier =>
-            $"has the system identifier {node.SystemIdentifier}, but the setting SystemIdentifier asks for {snapshot.ExpectedIdentifier}. Correct the setting or the node's address",
-        RejectionReason.ForeignCluster when node.OtherIdentifier != 0 =>
-            $"leads to servers of two clusters: system identifiers {node.SystemIdentifier} and {node.OtherIdentifier} answer to one name. Give each server a name of its own",
-        RejectionReason.ForeignCluster when snapshot.RivalIdentifier != 0 =>
-            $"has the system identifier {node.SystemIdentifier}; {snapshot.SystemIdentifier} answered first, and then most nodes with {snapshot.RivalIdentifier}. "
-            + "Set SystemIdentifier to the right one, remove the other nodes, and restart",
-        RejectionReason.ForeignCluster when snapshot.SystemIdentifier == 0 =>
-            $"has the system identifier {node.SystemIdentifier}; the nodes differ, so none is trusted. Remove those of other clusters, or set SystemIdentifier",
-        RejectionReason.ForeignCluster =>
-            $"belongs to another cluster: its system identifier is {node.SystemIdentifier}, the cluster's is {snapshot.SystemIdentifier}",
-        RejectionReason.Aurora =>
-            "is Amazon Aurora, whose readers share storage and replay no WAL: there are no positions to follow. Remove it, or use Aurora's own endpoints",
-        RejectionReason.RivalPrimary =>
-            $"claims to be the primary of timeline {node.Timeline}, and so does another node: neither gets writes until one is stopped",
-        RejectionReason.SupersededPrimary =>
-            $"claims to be the primary of timeline {node.Timeline}, but the cluster went on to timeline {snapshot.LatestTimeline}: it must be rebuilt as a replica",
+        RejectionReason.NotProbed or RejectionReason.Unreachable or RejectionReason.ForeignCluster or RejectionReason.Aurora
+            or RejectionReason.RivalPrimary or RejectionReason.SupersededPrimary or RejectionReason.Diverged => StatusText.Of(node, snapshot),
         RejectionReason.IsReplica => "is a replica",
         RejectionReason.IsPrimary => "is the primary, which serves reads only when no replica can",
         RejectionReason.Behind => $"has replayed {node.Lsn}, {requirement.MustInclude!.Value.Lsn - node.Lsn} bytes short",
-        RejectionReason.OtherTimeline when node.Standing == NodeStanding.LeftBehind =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
+        RejectionReason.OtherTimeline when node.Status == ConcludedStatus.LeftBehind => StatusText.Of(node, snapshot),
         RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
-        RejectionReason.Diverged =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was asked later: its data has diverged. Rebuild it (pg_rewind or a new base backup)",
         RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",
         RejectionReason.SeenElsewhere => "may lack what the session has read on another replica",

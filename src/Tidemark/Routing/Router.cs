@@ -36,16 +36,6 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return new NodeRejection(node.Name, reason, RouteText.Of(reason, node, snapshot, requirement));
     }
 
-    /// <summary>Says why a node gets nothing at all, such as one of another cluster.</summary>
-    internal static string WhyRefused(NodeState node, ClusterSnapshot snapshot)
-    {
-        var anything = new ReadRequirement();
-        var reason = ReasonAgainst(node, snapshot, anything, NoRules, failed: 0, picked: -1);
-        return RouteText.Of(reason, node, snapshot, anything);
-    }
-
-    private static readonly RoutingRules NoRules = new([], [], 0);
-
     private static (int Index, RouteReason Reason) ThePrimary(ClusterSnapshot snapshot, ulong failed, RouteReason because) =>
         snapshot.PrimaryIndex >= 0 && !HasFailed(failed, snapshot.PrimaryIndex)
             ? (snapshot.PrimaryIndex, because)
@@ -57,7 +47,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (!string.Equals(node.Name, requirement.OnNode, StringComparison.OrdinalIgnoreCase)) continue;
             var serves = node.Index == snapshot.PrimaryIndex
-                || (requirement.PrimaryBecause == RouteReason.None && MayStay(node, requirement) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
+                || (requirement.PrimaryBecause == RouteReason.None && MayStay(node, requirement) && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
             return serves && !HasFailed(failed, node.Index) ? (node.Index, RouteReason.NamedNode) : (-1, RouteReason.None);
         }
 
@@ -67,7 +57,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     private static (int Index, RouteReason Reason) TheSameNode(ClusterSnapshot snapshot, in ReadRequirement requirement, NodeEpoch stay, ulong failed)
     {
         var node = snapshot.Nodes[stay.Index];
-        var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index) && Judge(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
+        var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index) && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
         return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.SeenPositionUnknown);
     }
 
@@ -112,7 +102,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (HasFailed(failed, node.Index) || (nearOnly && !rules.IsNear[node.Index])) continue;
             var isPrimary = node.Index == snapshot.PrimaryIndex;
-            var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Judge(node, snapshot, requirement);
+            var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Evaluate(node, snapshot, requirement);
             hasMoreToAsk |= verdict > wanted;
             if (verdict != wanted) continue;
 
@@ -129,22 +119,22 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     private bool HasNearReplica(ClusterSnapshot snapshot, in ReadRequirement requirement, ulong failed, Verdict wanted)
     {
         foreach (var node in snapshot.Nodes)
-            if (rules.IsNear[node.Index] && !HasFailed(failed, node.Index) && Judge(node, snapshot, requirement) == wanted) return true;
+            if (rules.IsNear[node.Index] && !HasFailed(failed, node.Index) && Evaluate(node, snapshot, requirement) == wanted) return true;
         return false;
     }
 
     /// <summary>Says whether a node may serve a read as a replica.</summary>
-    private static Verdict Judge(NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement)
+    private static Verdict Evaluate(NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement)
     {
-        if (node.Standing != NodeStanding.Replica || IsTooStale(node, requirement)) return Verdict.Rejected;
-        if (requirement.MustInclude is not { } place) return Verdict.Eligible;
-        if (!Leads(node, snapshot, place)) return Verdict.Rejected;
-        if (node.Lsn >= place.Lsn) return Verdict.Eligible;
+        if (node.Status != ConcludedStatus.Replica || IsTooStale(node, requirement)) return Verdict.Rejected;
+        if (requirement.MustInclude is not { } position) return Verdict.Eligible;
+        if (!Leads(node, snapshot, position)) return Verdict.Rejected;
+        if (node.Lsn >= position.Lsn) return Verdict.Eligible;
         return node.KeepsUp ? Verdict.ToVerify : Verdict.Rejected;
     }
 
     private static bool MayStay(NodeState node, in ReadRequirement requirement) =>
-        requirement.StayOn is not { } stay || stay.MayBe(node);
+        requirement.StayOn is not { } stay || stay.MayBe(node.Index, node.Epoch);
 
     private static bool IsTooStale(NodeState node, in ReadRequirement requirement) =>
         requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
@@ -154,32 +144,32 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// is known to have come to that of its minimum recovery point: it is trusted for what that one and the cluster's latest have in common. One that shows
     /// none because it receives nothing is believed only where nobody was ever promoted.
     /// </summary>
-    internal static bool Leads(NodeState node, ClusterSnapshot snapshot, Place place) =>
+    internal static bool Leads(NodeState node, ClusterSnapshot snapshot, WalPosition position) =>
         node.Timeline == 0
             ? node.SeesTimeline
-                ? snapshot.LatestTimeline <= 1 && place.Timeline <= 1
-                : place.Timeline <= node.ProvenTimeline && snapshot.Chain.Leads(place, Math.Max(node.ProvenTimeline, snapshot.LatestTimeline))
-            : node.Timeline == place.Timeline || snapshot.Chain.Leads(place, node.Timeline);
+                ? snapshot.LatestTimeline <= 1 && position.Timeline <= 1
+                : position.Timeline <= node.ProvenTimeline && snapshot.Chain.Leads(position, Math.Max(node.ProvenTimeline, snapshot.LatestTimeline))
+            : node.Timeline == position.Timeline || snapshot.Chain.Leads(position, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
-        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Standing switch
+        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Status switch
     {
-        NodeStanding.NotProbed => RejectionReason.NotProbed,
-        NodeStanding.Unreachable => RejectionReason.Unreachable,
-        NodeStanding.ForeignCluster => RejectionReason.ForeignCluster,
-        NodeStanding.Aurora => RejectionReason.Aurora,
-        NodeStanding.RivalPrimary => RejectionReason.RivalPrimary,
-        NodeStanding.SupersededPrimary => RejectionReason.SupersededPrimary,
-        NodeStanding.LeftBehind => RejectionReason.OtherTimeline,
-        NodeStanding.Diverged => RejectionReason.Diverged,
+        ConcludedStatus.NotProbed => RejectionReason.NotProbed,
+        ConcludedStatus.Unreachable => RejectionReason.Unreachable,
+        ConcludedStatus.ForeignCluster => RejectionReason.ForeignCluster,
+        ConcludedStatus.Aurora => RejectionReason.Aurora,
+        ConcludedStatus.RivalPrimary => RejectionReason.RivalPrimary,
+        ConcludedStatus.SupersededPrimary => RejectionReason.SupersededPrimary,
+        ConcludedStatus.LeftBehind => RejectionReason.OtherTimeline,
+        ConcludedStatus.Diverged => RejectionReason.Diverged,
         _ when HasFailed(failed, node.Index) => RejectionReason.FailedDuringRead,
         _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
-        NodeStanding.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
+        ConcludedStatus.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
         _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
         _ when IsTooStale(node, requirement) => RejectionReason.TooStale,
         _ when !MayStay(node, requirement) => RejectionReason.SeenElsewhere,
-        _ when requirement.MustInclude is { } place && !Leads(node, snapshot, place) => RejectionReason.OtherTimeline,
-        _ when requirement.MustInclude is { } place && node.Lsn < place.Lsn => RejectionReason.Behind,
+        _ when requirement.MustInclude is { } position && !Leads(node, snapshot, position) => RejectionReason.OtherTimeline,
+        _ when requirement.MustInclude is { } position && node.Lsn < position.Lsn => RejectionReason.Behind,
         _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,
         _ => RejectionReason.NotPicked,
     };

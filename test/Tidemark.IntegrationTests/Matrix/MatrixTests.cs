@@ -254,7 +254,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     private static List<LostWrite> LossesOf(TidemarkDataSource source)
     {
         var losses = new List<LostWrite>();
-        source.WriteLost += (_, e) => losses.Add(e.Lost);
+        source.WriteLost += (_, lostWrite) => losses.Add(lostWrite);
         return losses;
     }
 

@@ -11,7 +11,7 @@ namespace Tidemark.Matrix;
 internal sealed record PgBouncerProgram(string Path, string? Libraries)
 {
     private static readonly SemaphoreSlim Gate = new(1);
-    private static readonly string[] UsualPlaces = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
+    private static readonly string[] UsualFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
     private static PgBouncerProgram? _found;
 
     /// <summary>Finds PgBouncer or fetches it.</summary>
@@ -31,7 +31,7 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
 
     private static PgBouncerProgram? Find(SearchEnvironment environment)
     {
-        var installed = environment.Path.Concat(UsualPlaces)
+        var installed = environment.Path.Concat(UsualFolders)
             .Select(folder => System.IO.Path.Combine(folder, "pgbouncer")).FirstOrDefault(File.Exists);
         return installed is not null ? new PgBouncerProgram(installed, Libraries: null) : InFolder(Folder(environment));
     }

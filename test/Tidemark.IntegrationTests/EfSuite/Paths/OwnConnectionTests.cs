@@ -53,10 +53,10 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         await using var context = Create();
         context.Notes.Select(n => n.Id).ExplainRoute().Role.ShouldBe(NodeRole.Replica);
         context.Database.SetDbConnection(own);
-        var told = context.Notes.Select(n => n.Id).ExplainRoute();
-        (told.Node, told.Role, told.Reason).ShouldBe((null, NodeRole.Unknown, RouteReason.OwnConnection));
-        told.ToString().ShouldBe("it runs on a connection that is none of the cluster's, wherever that leads");
-        told.Rejected.ShouldBeEmpty();
+        var reported = context.Notes.Select(n => n.Id).ExplainRoute();
+        (reported.Node, reported.Role, reported.Reason).ShouldBe((null, NodeRole.Unknown, RouteReason.OwnConnection));
+        reported.ToString().ShouldBe("it runs on a connection that is none of the cluster's, wherever that leads");
+        reported.Rejected.ShouldBeEmpty();
         (await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop)).ShouldBe([shared.Cluster["pg-2"].Port]);
 
         await own.OpenAsync(Stop);

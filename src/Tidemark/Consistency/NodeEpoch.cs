@@ -1,8 +1,0 @@
-namespace Tidemark;
-
-/// <summary>A node in one of its epochs; <see langword="default"/> where it is not known which.</summary>
-internal readonly record struct NodeEpoch(int Index, ServerEpoch Epoch)
-{
-    /// <summary>The node may still be in that epoch. One that is not known has to be shown by the connection.</summary>
-    public bool MayBe(NodeState node) => Index == node.Index && (Epoch.IsUnknown || Epoch == node.Epoch);
-}

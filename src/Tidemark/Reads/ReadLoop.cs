@@ -1,0 +1,82 @@
+using System.Runtime.CompilerServices;
+
+namespace Tidemark;
+
+/// <summary>
+/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not to have what
+/// the read must include, is left out, and the rest is decided anew. Never repeats what may have written.
+/// </summary>
+internal static class ReadLoop
+{
+    /// <inheritdoc cref="RunAsync"/>
+    public static T Run<T>(WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation)
+        where T : class
+    {
+#pragma warning disable CA2012, RS0030 // Every step blocks for itself: the task is complete, and nothing is waited for here.
+        return RunAsync(watermarks, attempts, operation, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
+#pragma warning restore CA2012, RS0030
+    }
+
+    /// <summary>Reads.</summary>
+    /// <param name="watermarks">Learns what the read must include, where that takes asking.</param>
+    /// <param name="attempts">The read.</param>
+    /// <param name="operation">What is done with a node.</param>
+    /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <remarks>What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.</remarks>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<T> RunAsync<T>(
+        WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation, bool isAsync, CancellationToken cancellationToken)
+        where T : class
+    {
+        attempts.MayWait = true;
+        await watermarks.PrepareAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            await watermarks.ResolveAsync(attempts, isAsync, cancellationToken).ConfigureAwait(false);
+            attempts.Next();
+            if (watermarks.Validate(attempts)) continue;
+            if (attempts.WaitsFor is { } position)
+            {
+                attempts.Waited(await watermarks.WaitAsync(position, attempts.OnNode, isAsync, cancellationToken).ConfigureAwait(false));
+                continue;
+            }
+
+            using var activity = RouteActivity.Start(attempts.Decision);
+            var isOpen = false;
+            try
+            {
+                var check = await operation.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
+                isOpen = true;
+                if (check == ConnectionCheck.Unverified && attempts.MustVerifyFirst)
+                    await watermarks.VerifyAsync(attempts.Session!, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+
+                if (check != ConnectionCheck.TooYoung)
+                {
+                    if (await operation.SendAsync(attempts.ProofOf(check), isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
+                    {
+                        operation.Deliver();
+                        return answer;
+                    }
+                }
+
+                attempts.GiveUp(check, activity);
+                await operation.CloseAsync(isAsync).ConfigureAwait(false);
+
+                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it is answered.
+                if (check == ConnectionCheck.Unverified)
+                    await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception failure)
+            {
+                RouteActivity.Fail(activity, failure);
+                var isAbsorbed = attempts.Absorb(failure, isOpen && operation.RunsCallersCommand, operation.MayHaveWritten);
+                if (!isAbsorbed && operation.RunsCallersCommand) operation.Deliver();
+                await operation.CloseAsync(isAsync).ConfigureAwait(false);
+                if (attempts.Refusal is not null) throw attempts.Refusal;
+                if (!isAbsorbed) throw;
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what is done on it
+/// is the caller's.
+/// </summary>
+/// <param name="watermarks">Resolve what the session requires.</param>
+/// <param name="cluster">Where connections come from.</param>
+/// <param name="findSession">Returns the session that surrounds the caller.</param>
+/// <param name="consistency">What the reads ask for.</param>
+/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+internal sealed class ReadOpening<T>(
+    WatermarkResolver watermarks,
+    ClusterConnections cluster,
+    Func<ConsistencySession?> findSession,
+    Consistency consistency,
+    Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
+    where T : class
+{
+    private readonly ConsistencySession? _session = findSession();
+    private NpgsqlConnection? _connection;
+    private ReadLease? _lease;
+    private RouteDecision _decision;
+
+    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    public bool RunsCallersCommand => false;
+
+    public bool MayHaveWritten => false;
+
+    /// <summary>What is handed out is a read-only transaction of Tidemark's own: nothing in it writes, whatever the connection.</summary>
+    public bool IsReadOnly { get; init; }
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    {
+        _decision = decision;
+        _connection = cluster.CreateRead(decision, _session, out _lease);
+        if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+        else _connection.Open();
+        return cluster.CheckOf(_lease, decision);
+    }
+
+    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    {
+        var connection = _connection!;
+        if (proof is { IsRequired: true })
+        {
+            var passes = isAsync ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, proof);
+            if (!passes) return null;
+        }
+
+        return await begin(connection, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Deliver()
+    {
+        _lease!.HandOut(new ReadReopening(watermarks, cluster, findSession, consistency, _decision.Node!));
+        if (!IsReadOnly) _lease.Sending(_connection!);
+        _lease.Deliver();
+    }
+
+    public async ValueTask CloseAsync(bool isAsync)
+    {
+        if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
+        else _connection!.Dispose();
+    }
+}

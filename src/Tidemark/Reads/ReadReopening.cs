@@ -1,0 +1,63 @@
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// Checks a connection for reading that was handed out, each time its user opens it again: the role, the node's status now, and what the
+/// session requires. It cannot be moved, so that a check that fails refuses the opening.
+/// </summary>
+/// <param name="watermarks">Resolve what the session requires.</param>
+/// <param name="cluster">Where the connection was opened.</param>
+/// <param name="findSession">Returns the session that surrounds the caller.</param>
+/// <param name="consistency">What its reads ask for.</param>
+/// <param name="node">The name of its node.</param>
+internal sealed class ReadReopening(
+    WatermarkResolver watermarks, ClusterConnections cluster, Func<ConsistencySession?> findSession, Consistency consistency, string node) : ReopeningCheck
+{
+    /// <inheritdoc/>
+    public override (NodeState Node, ConsistencySession? Session) Check(ReadLease lease, NpgsqlConnection connection)
+    {
+        var session = findSession();
+        var operation = new Operation(cluster, lease, connection);
+        try
+        {
+            ReadLoop.Run(watermarks, new ReadAttempts(cluster, session, consistency, node) { MustNotWrite = true }, operation);
+            return (operation.Decision.State, session);
+        }
+        catch (RoutingException refused)
+        {
+            throw RoutingException.NotReopened(node, refused);
+        }
+    }
+
+    /// <summary>An attempt that opens nothing: it checks the connection that there is.</summary>
+    private sealed class Operation(ClusterConnections cluster, ReadLease lease, NpgsqlConnection connection) : IReadOperation<Operation>
+    {
+        public RouteDecision Decision { get; private set; }
+
+        public bool RunsCallersCommand => false;
+
+        public bool MayHaveWritten => false;
+
+        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        {
+            Decision = decision;
+            if (connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on" != decision.IsReplica)
+            {
+                cluster.Monitor.Suspect(decision.NodeIndex);
+                throw RoutingException.RoleChanged(decision, decision.Node!);
+            }
+
+            return new ValueTask<ConnectionCheck>(cluster.CheckOf(lease, decision));
+        }
+
+        public ValueTask<Operation?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken) =>
+            new(proof is null || ReadCheck.Passes(connection, proof) ? this : null);
+
+        public void Deliver()
+        {
+        }
+
+        public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
+using Tidemark.Testing;
+
+namespace Tidemark;
+
+/// <summary>Servers that go back, change their role, or are cut off: a position is worth something only for the life of the server it was sampled in.</summary>
+public sealed class ServerEpochTests : IAsyncLifetime
+{
+    private const string Replayed = "SELECT pg_last_wal_replay_lsn()";
+
+    private readonly StoreCluster _store = new();
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    private LocalCluster Cluster => _store.Cluster;
+
+    public ValueTask InitializeAsync() => _store.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
+
+    [Theory]
+    [InlineData("the whole server", "a quick monitor")]
+    [InlineData("the whole server", "a slow monitor")]
+    [InlineData("one backend", "a quick monitor")]
+    [InlineData("one backend", "a slow monitor")]
+    public async Task A_replica_that_crashed_and_went_back_shows_no_session_less_than_before(string crash, string monitor)
+    {
+        // pg-2 has the row, and the sessions have it from there; pg-3 stays before it.
+        var replica = Cluster["pg-2"];
+        var id = await MakeRestartPointAsync(replica, "v4");
+        await Cluster["pg-3"].PauseReplayAsync(Stop);
+        await using var source = await _store.ConnectAsync(b =>
+            b.Options.ProbeInterval = monitor == "a slow monitor" ? TimeSpan.FromMinutes(1) : b.Options.ProbeInterval);
+        using var session = source.BeginSession();
+        await source.WriteAsync($"UPDATE items SET name = 'v5' WHERE id = {id}");
+        await Cluster.WaitForReplayAsync(Stop);
+        await source.Cluster.Monitor.SampleAsync(1, Stop);
+        (await ReadAsync(source, id)).ShouldBe(("v5", replica.Port));
+
+        var (start, lsn) = (await StartTimeAsync(replica), await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed));
+        await replica.DelayReplayAsync(TimeSpan.FromMinutes(10), Stop);
+        if (crash == "one backend") await KillOneBackendAsync(replica);
+        else
+        {
+            await replica.KillAsync(Stop);
+            await replica.StartAsync(Stop);
+        }
+
+        // What the pools had is dead; without it the first reads are the ones on connections that are younger than the last probe.
+        if (monitor == "a slow monitor") source.Cluster.Clear();
+        (await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(lsn);
+        (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
+        if (crash == "one backend") (await StartTimeAsync(replica)).ShouldBe(start);
+
+        await ShouldReadAsync(source, id, "v5");
+    }
+
+    [Fact]
+    public async Task A_reader_whose_replica_went_back_does_not_go_back_with_it()
+    {
+        var replica = Cluster["pg-2"];
+        var id = await MakeRestartPointAsync(replica, "v4");
+        await Cluster["pg-3"].PauseReplayAsync(Stop);
+        await Cluster.Primary.RunAsync($"UPDATE items SET name = 'v5' WHERE id = {id}");
+        await Cluster.WaitForReplayAsync(Stop);
+        await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
+        using var session = source.BeginSession();
+        using (source.RequireNode("pg-2")) (await ReadAsync(source, id)).Name.ShouldBe("v5");
+
+        await replica.DelayReplayAsync(TimeSpan.FromMinutes(10), Stop);
+        await KillOneBackendAsync(replica);
+        source.Cluster.Clear();
+        (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
+
+        await ShouldReadAsync(source, id, "v5");
+    }
+
+    [Theory]
+    [InlineData("commands")]
+    [InlineData("EF")]
+    [InlineData("connections")]
+    public async Task A_promoted_node_is_not_taken_for_a_replica_by_its_frozen_position(string by)
+    {
+        // The monitor was last told that pg-2 is a replica that keeps up.
+        await Cluster["pg-3"].PauseReplayAsync(Stop);
+        await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
+        await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
+        (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
+        source.Nodes.Single(n => n.Name == "pg-2").Role.ShouldBe(NodeRole.Replica);
+
+        // The old primary still takes the write; the promoted node goes its own way past the position.
+        var lost = new List<LostWrite>();
+        source.WriteLost += (_, lostWrite) => lost.Add(lostWrite);
+        using var session = source.BeginSession();
+        await using var context = _store.CreateContext(source);
+        context.AddRange(new Item { Name = "on the old" }, new Item { Name = "on the old" });
+        await context.SaveChangesAsync(Stop);
+        await Cluster["pg-2"].RunAsync("INSERT INTO items (name) SELECT 'on the new' FROM generate_series(1, 1000)");
+        for (var i = 0; i < 10; i++)
+        {
+            try
+            {
+                var count = by switch
+                {
+                    "EF" => await context.Items.AsNoTracking().CountAsync(item => item.Name == "on the old", Stop),
+                    "commands" => (await source.ReadAsync<int>("SELECT count(*)::int FROM items WHERE name = 'on the old'")).Value,
+                    _ => await CountByConnectionAsync(source),
+                };
+                if (lost.Count == 0) count.ShouldBe(2, "nobody was told of a loss");
+            }
+            catch (Exception e) when (e is RoutingException or { InnerException: RoutingException })
+            {
+                // Once the promotion is known nobody has the write, and the read is refused rather than answered without it.
+                source.Nodes.Single(n => n.Name == "pg-2").Role.ShouldBe(NodeRole.Primary);
+                return;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_promoted_node_is_the_primary_to_the_next_probe_though_its_frozen_position_stays()
+    {
+        await Cluster.Primary.KillAsync(Stop);
+        await Cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
+        await StoreCluster.UntilAsync(_store.Source, nodes => nodes.Primary == "pg-2");
+        (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
+        await _store.Source.UntilReadOnReplicaAsync(Cluster);
+        for (var i = 0; i < 50; i++) (await _store.Source.ReadAsync<int>("1")).Port.ShouldBe(Cluster["pg-3"].Port);
+    }
+
+    [Theory]
+    [InlineData("a level")]
+    [InlineData("the cluster's bound")]
+    public async Task A_replica_that_is_cut_off_is_refused_once_it_may_be_staler_than_asked_for(string bound)
+    {
+        var most = TimeSpan.FromMilliseconds(200);
+        await using var source = await _store.ConnectAsync(b =>
+        {
+            b.Options.ProbeInterval = TimeSpan.FromMilliseconds(20);
+            if (bound == "the cluster's bound") b.Options.MaxStaleness = most;
+        });
+        Consistency? level = bound == "a level" ? Consistency.BoundedStaleness(most) : Consistency.Eventual;
+        await Cluster.WaitForReplayAsync(Stop);
+        foreach (var replica in Cluster.Replicas) await replica.StopReceivingAsync();
+
+        // The primary is idle: for three times the bound nothing is stale, and the replicas serve.
+        for (var idle = Stopwatch.StartNew(); idle.Elapsed < 3 * most;)
+            (await source.ReadAsync<int>("1", level)).Port.ShouldNotBe(Cluster.Primary.Port);
+
+        // It writes, and they claim to have replayed all they received. Whatever was committed longer ago than the bound is there.
+        var id = await Cluster.Primary.AskAsync<int>("INSERT INTO items (name) VALUES ('v5') RETURNING id");
+        var (onReplicas, onPrimary) = (0, 0);
+        for (var since = Stopwatch.StartNew(); onPrimary < 100;)
+        {
+            var committedFor = since.Elapsed;
+            var (name, port) = await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level);
+            if (committedFor > most) name.ShouldBe("v5", $"{committedFor.TotalMilliseconds:0} ms after the commit");
+            if (port == Cluster.Primary.Port) onPrimary++;
+            else onReplicas++;
+        }
+
+        onReplicas.ShouldBeGreaterThan(0);
+        (await Cluster["pg-2"].AskAsync<bool>("SELECT pg_last_wal_receive_lsn() IS NULL OR pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()")).ShouldBeTrue();
+        source.Explain(level).Rejected.Where(r => r.Node != "pg-1").ShouldAllBe(r => r.Reason == RejectionReason.TooStale);
+        if (bound == "a level") (await source.ReadAsync<int>("1", Consistency.Eventual)).Port.ShouldNotBe(Cluster.Primary.Port);
+    }
+
+    /// <summary>A row that every node has, and from whose making on the replica would recover.</summary>
+    private async Task<int> MakeRestartPointAsync(LocalNode replica, string name)
+    {
+        var id = await Cluster.MakeItemAsync(name);
+        await Cluster.Primary.RunAsync("CHECKPOINT");
+        await Cluster.WaitForReplayAsync(Stop);
+        await replica.RunAsync("CHECKPOINT");
+        return id;
+    }
+
+    private static async Task<(string? Name, int Port)> ReadAsync(TidemarkDataSource source, int id) =>
+        await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}");
+
+    private async Task ShouldReadAsync(TidemarkDataSource source, int id, string name)
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            (await ReadAsync(source, id)).Name.ShouldBe(name);
+            await using var context = _store.CreateContext(source);
+            (await context.Items.Where(item => item.Id == id).Select(item => item.Name).SingleAsync(Stop)).ShouldBe(name);
+            await using var connection = await source.OpenReadConnectionAsync(cancellationToken: Stop);
+            await using var command = new NpgsqlCommand($"SELECT name FROM items WHERE id = {id}", connection);
+            (await command.ExecuteScalarAsync(Stop)).ShouldBe(name);
+        }
+    }
+
+    private static async Task<int> CountByConnectionAsync(TidemarkDataSource source)
+    {
+        await using var connection = await source.OpenReadConnectionAsync(cancellationToken: Stop);
+        await using var command = new NpgsqlCommand("SELECT count(*)::int FROM items WHERE name = 'on the old'", connection);
+        return (int)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    private static Task<DateTime> StartTimeAsync(LocalNode node) => node.AskAsync<DateTime>("SELECT pg_postmaster_start_time()");
+
+    /// <summary>SIGKILL to one backend: the server ends all others, and recovers from its WAL under the same postmaster.</summary>
+    private static async Task KillOneBackendAsync(LocalNode node)
+    {
+        await using var connection = new NpgsqlConnection(node.ConnectionString + ";Pooling=false");
+        await connection.OpenAsync(Stop);
+        using (var backend = Process.GetProcessById(connection.ProcessID)) backend.Kill();
+
+        // The end of this connection is the beginning of the crash; the server refuses all others until it is over.
+        await using var command = new NpgsqlCommand("SELECT 1", connection);
+        for (var isOver = false; !isOver;)
+        {
+            try
+            {
+                await command.ExecuteScalarAsync(Stop);
+            }
+            catch (NpgsqlException)
+            {
+                isOver = true;
+            }
+        }
+
+        for (var isBack = false; !isBack;)
+        {
+            try
+            {
+                await node.RunAsync("SELECT 1");
+                isBack = true;
+            }
+            catch (NpgsqlException)
+            {
+                await Task.Yield();
+            }
+        }
+    }
+}

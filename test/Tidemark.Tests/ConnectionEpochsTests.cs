@@ -1,0 +1,37 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>What a physical connection proves about the server that it leads to.</summary>
+public sealed class ConnectionEpochsTests
+{
+    [Fact]
+    public void A_connection_that_is_older_than_a_probe_is_witnessed_where_one_server_answers()
+    {
+        var (epochs, connection) = (new ConnectionEpochs(), new object());
+        var node = Of(Primary(), Replica()).Nodes[1];
+        epochs.IsVerified(connection, node with { ProbeNumber = 5 }, probesSent: 5).ShouldBeFalse("the probe may have been sent before it was opened");
+        epochs.IsVerified(connection, node with { ProbeNumber = 6 }, probesSent: 6).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Its_age_proves_nothing_where_several_servers_answer()
+    {
+        var (epochs, connection) = (new ConnectionEpochs(), new object());
+        var node = Of(Primary(), Replica()).Nodes[1] with { HasSeveralServers = true };
+        epochs.IsVerified(connection, node with { ProbeNumber = 5 }, probesSent: 5).ShouldBeFalse();
+        epochs.IsVerified(connection, node with { ProbeNumber = 6 }, probesSent: 6).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_connection_is_of_the_epoch_that_it_has_shown_last()
+    {
+        var (epochs, connection) = (new ConnectionEpochs(), new object());
+        epochs.EpochOf(connection).ShouldBe(default);
+        epochs.Learn(connection, Run(1));
+        epochs.EpochOf(connection).ShouldBe(Run(1));
+        epochs.Learn(connection, Run(2));
+        epochs.EpochOf(connection).ShouldBe(Run(2));
+        epochs.EpochOf(new object()).ShouldBe(default);
+    }
+}

@@ -1,0 +1,282 @@
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>Places of a session that history went on without, or may have: what it is told, and what it goes on with.</summary>
+public sealed class LostPositionsTests : SessionTestBase
+{
+    [Fact]
+    public void A_pending_write_may_be_lost_when_the_sample_is_of_another_timeline()
+    {
+        Write(at: null, timeline: 1);
+        var lost = Resolve(Pending!.Value, Position(9_000, timeline: 2)).ShouldNotBeNull();
+
+        (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((false, true, null));
+        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position was learned.");
+        Session.Written.ShouldBe(Position(9_000, timeline: 2), "the present has whatever survived");
+        Pending.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_write_that_ended_on_the_old_timeline_may_be_lost_though_another_went_to_the_new_one()
+    {
+        // The old primary is cut off, not dead: its open connection ends only after the new one was written to.
+        Session.BeginWrite();
+        Write(Position(500, timeline: 2), timeline: 2);
+        End(at: null, timeline: 1);
+
+        Resolve(Pending!.Value, Position(9_000, timeline: 2)).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_known_write_of_an_earlier_timeline_leaves_later_ones_free_of_doubt()
+    {
+        Write(Position(500, timeline: 1), timeline: 1);
+        Write(at: null, timeline: 2);
+        Resolve(Pending!.Value, Position(700, timeline: 2));
+
+        Session.Written.ShouldBe(Position(700, timeline: 2));
+    }
+
+    [Fact]
+    public void A_sight_on_a_replica_may_be_lost_with_its_timeline()
+    {
+        Session.Observe(Cluster.Nodes[1], onPrimary: false);
+        var lost = Resolve(Needs(Cluster.Then(1, Silence))!.Value, Position(900, timeline: 2)).ShouldNotBeNull();
+
+        (lost.WasWritten, lost.IsCertain).ShouldBe((false, false));
+        lost.ToString().ShouldStartWith("What this session read may have been lost: history went on from timeline 1 to 2");
+    }
+
+    [Fact]
+    public void A_pending_write_may_be_lost_in_a_crash_on_its_own_timeline()
+    {
+        Write(at: null);
+        var crashed = Crashed();
+        var lost = Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull();
+
+        (lost.WasWritten, lost.IsCertain).ShouldBe((true, false));
+        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before its position was learned.");
+        Session.Validate(crashed).ShouldBeNull("once");
+    }
+
+    [Fact]
+    public void What_was_seen_on_the_primary_may_be_lost_in_a_crash_and_what_a_replica_showed_is_not()
+    {
+        var crashed = Crashed();
+        Session.Observe(Cluster.Nodes[1], onPrimary: false);
+        Session.Resolve(Needs(crashed, mayStay: false)!.Value, crashed.Primary!, crashed).ShouldBeNull("replicas receive flushed WAL only");
+
+        Session.Observe(Cluster.Nodes[0], onPrimary: true);
+        Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull().WasWritten.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_place_that_may_have_survived_a_crash_never_moves_back()
+    {
+        // Another process wrote it after the crash. This process has only seen what was flushed by then.
+        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
+        Session.Resume(Position(115));
+
+        Session.Validate(crashed).ShouldNotBeNull().IsCertain.ShouldBeFalse();
+        Session.Written.ShouldBe(Position(115));
+    }
+
+    [Theory]
+    [InlineData(150, null)]
+    [InlineData(180, false)]
+    [InlineData(211, true)]
+    public void A_known_write_is_compared_with_the_fork_that_history_took(ulong position, bool? isLostForCertain)
+    {
+        Write(Position(position));
+        var after = Promoted();
+
+        var lost = Session.Validate(after);
+        lost?.IsCertain.ShouldBe(isLostForCertain!.Value);
+        (lost is null).ShouldBe(isLostForCertain is null);
+        if (lost is null) return;
+
+        (lost.Position, lost.WasWritten).ShouldBe((Position(position), true));
+        lost.Reason.ShouldBe("timeline 2 left it between 0/96 and 0/D2");
+        Session.Written.ShouldBe(Position(210, timeline: 2), "the present");
+        Session.Validate(after).ShouldBeNull("once");
+        Session.HasMoved.ShouldBeTrue("its token must be replaced");
+    }
+
+    [Fact]
+    public void A_loss_of_a_place_from_another_process_moves_the_session_or_each_request_would_hear_of_it_again()
+    {
+        Session.Resume(Position(211));
+        Session.HasMoved.ShouldBeFalse();
+        Session.Validate(Promoted()).ShouldNotBeNull();
+        Session.HasMoved.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Of_two_losses_the_certain_one_is_told()
+    {
+        Write(Position(300));
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(300), 0));
+
+        Session.Validate(Promoted()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+        (Session.Written, Session.Seen).ShouldBe((Position(210, timeline: 2), Position(210, timeline: 2)));
+    }
+
+    [Fact]
+    public void Places_of_two_timelines_are_both_kept_until_they_are_compared_with_history()
+    {
+        Write(Position(211));
+        Write(Position(230, timeline: 2), timeline: 2);
+        Session.Written.ShouldBe(Position(230, timeline: 2));
+
+        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, though the session wrote again").Position.ShouldBe(Position(211));
+        Session.Written.ShouldBe(Position(230, timeline: 2));
+    }
+
+    [Fact]
+    public void Of_places_of_two_timelines_a_token_says_that_they_are_unknown_unless_the_latest_includes_the_others()
+    {
+        Write(Position(160));
+        Write(Position(230, timeline: 2), timeline: 2);
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(160), 0));
+        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+        var silent = Promoted().Then(1, Silence);
+        Session.Validate(silent).ShouldBeNull("no primary is there to tell what history went on with");
+
+        var unknown = Session.Capture(Both, silent.Chain);
+        (unknown.Written, unknown.Seen, unknown.Unknown).ShouldBe((null, null, new UnknownPosition(1)));
+        var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
+        Session.Capture(Both, contained).ShouldBe(new CapturedWatermarks(Position(230, timeline: 2), Position(230, timeline: 2), null, IsInDoubt: false));
+    }
+
+    [Fact]
+    public void While_the_primary_is_away_no_replica_serves_a_session_with_places_of_two_timelines()
+    {
+        var silent = Promoted().Then(1, Silence);
+        Write(Position(160));
+        Write(Position(230, timeline: 2), timeline: 2);
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(160), 0));
+        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+
+        Session.Require(ConsistencyDemands.Written, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
+        Session.Require(ConsistencyDemands.Seen, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
+        Session.Require(ConsistencyDemands.Written, chain: contained).MustInclude.ShouldBe(Position(230, timeline: 2));
+        Session.Require(ConsistencyDemands.Seen, chain: contained).MustInclude.ShouldBe(Position(230, timeline: 2));
+    }
+
+    [Fact]
+    public void What_was_written_on_one_timeline_and_seen_on_another_is_required_together_only_where_the_later_includes_it()
+    {
+        Write(Position(160));
+        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+
+        Session.Require(Both, chain: Promoted().Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(ConsistencyDemands.Written, chain: Promoted().Chain).MustInclude.ShouldBe(Position(160));
+    }
+
+    [Fact]
+    public void A_loss_in_a_crash_is_reported_though_the_primary_is_away_again()
+    {
+        Write(Position(130));
+        Session.Observe(Cluster.Nodes[0], onPrimary: true, new LearnedPosition(Position(110), 0));
+        var away = Crashed().Then(0, Silence);
+
+        var lost = Session.Validate(away).ShouldNotBeNull();
+
+        (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((true, true, Position(130)));
+        Session.Validate(away).ShouldBeNull("once");
+        ShouldKeepToThePrimary();
+        Session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "later WAL passes the position on every replica");
+        Session.HasMoved.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void What_a_replica_showed_is_reported_once_it_is_found_to_have_diverged()
+    {
+        var start = Of(null, Replica(300), Replica(100));
+        Session.Observe(start.Nodes[1], onPrimary: false);
+        Session.Validate(start).ShouldBeNull();
+        var found = start.Then(0, Primary(120), sentAt: 10, receivedAt: 11);
+        found.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
+
+        var lost = Session.Validate(found).ShouldNotBeNull();
+
+        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the primary does not have.");
+        Session.Validate(found).ShouldBeNull("once");
+        var other = new PendingPositions();
+        other.Add(new PendingObservation(new NodeEpoch(2, Run(1)), 1, 0, OnPrimary: false, Connection: null));
+        other.Validate(found.Primary!, found).ShouldBeNull("the other replica is well");
+    }
+
+    [Fact]
+    public void A_snapshot_older_than_a_place_judges_nothing()
+    {
+        Write(Position(230, timeline: 2), timeline: 2);
+
+        Session.Validate(Cluster).ShouldBeNull();
+        Session.Written.ShouldBe(Position(230, timeline: 2));
+        Session.IsAheadOf(Cluster).ShouldBeFalse("this process has learned of the promotion already");
+    }
+
+    [Fact]
+    public void A_place_of_a_later_timeline_asks_for_news_first_and_may_be_lost_if_there_are_none()
+    {
+        Session.Resume(Position(230, timeline: 2));
+        Session.IsAheadOf(Cluster).ShouldBeTrue();
+        Session.IsAheadOf(Promoted()).ShouldBeFalse();
+        Session.NeedsVerification(Cluster.Primary!).ShouldBeTrue();
+
+        Session.Verify(Cluster.Primary!).ShouldNotBeNull().ToString().ShouldBe(
+            "What this session wrote up to position 0/E6 on timeline 2 may have been lost: the primary is on timeline 1, so the position is forged or of a primary that is not there.");
+        Session.Written.ShouldBe(Position(100));
+    }
+
+    [Fact]
+    public void A_crash_is_judged_by_the_life_in_which_the_place_was_learned()
+    {
+        Write(Position(150));
+        Session.Validate(Crashed()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+        Session.Written.ShouldBe(Position(120));
+
+        Session.BeginWrite();
+        Session.EndWrite(Crashed().Primary!, new LearnedPosition(Position(150), 1));
+        Session.Validate(Crashed()).ShouldBeNull("it was written after the crash");
+        Session.Written.ShouldBe(Position(150));
+    }
+
+    [Fact]
+    public void A_place_from_another_process_beyond_the_primary_is_verified_by_a_sample_and_may_be_lost()
+    {
+        Session.Resume(Position(900), Position(950));
+        Session.NeedsVerification(On(1, 899)).ShouldBeTrue();
+        Session.NeedsVerification(On(1, 899, insert: 950)).ShouldBeFalse();
+
+        Session.Verify(On(1, 950)).ShouldBeNull();
+        Session.Written.ShouldBe(Position(900));
+
+        var lost = Session.Verify(On(1, 800)).ShouldNotBeNull();
+        (lost.WasWritten, lost.IsCertain, lost.Position).ShouldBe((true, false, Position(900)));
+        (Session.Written, Session.Seen).ShouldBe((Position(800), Position(800)));
+    }
+
+    [Fact]
+    public void What_the_process_learned_itself_needs_no_verification()
+    {
+        Write(Position(900));
+
+        Session.NeedsVerification(On(1, 800)).ShouldBeFalse("the snapshot is merely older");
+        Session.Verify(On(1, 800)).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_noted_loss_is_told_once_even_while_there_is_no_primary()
+    {
+        var lost = LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test");
+        Session.NoteLoss(lost);
+
+        Session.Validate(Of(Silence, Silence)).ShouldBe(lost);
+        Session.Validate(Of(Silence, Silence)).ShouldBeNull();
+        Session.HasMoved.ShouldBeTrue();
+    }
+}

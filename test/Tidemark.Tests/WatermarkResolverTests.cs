@@ -1,0 +1,275 @@
+using Tidemark.Testing;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+public sealed class WatermarkResolverTests : IAsyncDisposable
+{
+    // In milliseconds of real time: what a test that hangs may take until it counts as failed.
+    private const int Patience = 20_000;
+
+    private static readonly TimeSpan ReadWait = TimeSpan.FromMilliseconds(50);
+
+    private readonly VirtualTime _time = new();
+    private readonly FakeNodes _nodes = new(count: 3);
+    private readonly ConsistencySession _session = new();
+    private readonly List<LostWrite> _lost = [];
+    private TidemarkDataSource? _source;
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    private WatermarkResolver Watermarks => _source!.Watermarks;
+
+    public async ValueTask DisposeAsync()
+    {
+        _session.Dispose();
+        if (_source is not null) await _source.DisposeAsync();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_read_waits_until_one_of_the_replicas_has_caught_up()
+    {
+        await StartAsync();
+        var wait = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
+        wait.IsCompleted.ShouldBeFalse();
+
+        _nodes.AnswerAlways(2, Replica(150));
+        (await wait).ShouldBeTrue("pg-2 hangs, and delays nobody");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_read_that_blocks_waits_for_a_replica_too()
+    {
+        await StartAsync();
+        var wait = Task.Factory.StartNew(
+            () => Watermarks.WaitAsync(Position(150), onNode: null, isAsync: false, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+        _nodes.AnswerAlways(2, Replica(150));
+        (await await wait).ShouldBeTrue();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_read_waits_no_longer_than_it_may_though_the_nodes_hang()
+    {
+        await StartAsync();
+        var wait = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
+        _time.Advance(ReadWait - TimeSpan.FromMilliseconds(1));
+        wait.IsCompleted.ShouldBeFalse();
+
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        (await wait).ShouldBeFalse();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_replica_that_has_the_place_already_is_not_waited_for()
+    {
+        await StartAsync();
+
+        (await Watermarks.WaitAsync(Position(100), Cancelled)).ShouldBeTrue();
+        _nodes.TimesAsked(1).ShouldBe(1);
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_paused_replica_that_was_named_is_waited_for_since_nothing_else_will_do()
+    {
+        await StartAsync(replicas: Replica(50));
+        var wait = Watermarks.WaitAsync(Position(150), "pg-2", isAsync: true, Cancelled).AsTask();
+        wait.IsCompleted.ShouldBeFalse();
+
+        _time.Advance(ReadWait);
+        (await wait).ShouldBeFalse();
+        (await Watermarks.WaitAsync(Position(50), "pg-1", isAsync: true, Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_paused_replica_is_not_waited_for()
+    {
+        await StartAsync(replicas: Replica(50));
+
+        (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse();
+        _nodes.TimesAsked(1).ShouldBe(1);
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_replica_on_a_timeline_that_does_not_lead_through_the_place_is_not_waited_for()
+    {
+        await StartAsync();
+
+        (await Watermarks.WaitAsync(Position(150, timeline: 7), Cancelled)).ShouldBeFalse();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task Only_so_many_reads_wait_and_one_that_gives_up_makes_room()
+    {
+        await StartAsync(maxWaiting: 2);
+        using var cancel = new CancellationTokenSource();
+        var first = Watermarks.WaitAsync(Position(150), cancel.Token).AsTask();
+        var second = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
+        (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse("two wait already");
+
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(first);
+        var third = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
+        third.IsCompleted.ShouldBeFalse();
+
+        _nodes.AnswerAlways(1, Replica(150));
+        (await Task.WhenAll(second, third)).ShouldBe([true, true]);
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task Who_waits_when_the_data_source_ends_is_told_and_does_not_spin()
+    {
+        await StartAsync();
+        var wait = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
+        await _source!.DisposeAsync();
+
+        await Should.ThrowAsync<ObjectDisposedException>(wait);
+        await Should.ThrowAsync<ObjectDisposedException>(Watermarks.WaitAsync(Position(150), Cancelled).AsTask());
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task Reads_do_not_wait_where_waiting_is_off()
+    {
+        await StartAsync(readWait: TimeSpan.Zero);
+
+        (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task What_is_pending_is_resolved_by_a_probe_that_is_sent_then()
+    {
+        await StartAsync();
+        _session.MarkWritten();
+        var resolved = Watermarks.ResolveAllAsync(_session, ConsistencyDemands.Written, Cancelled).AsTask();
+        resolved.IsCompleted.ShouldBeFalse();
+
+        _nodes.AnswerAlways(0, Primary(170));
+        await resolved;
+        _session.Written.ShouldBe(Position(170));
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_primary_that_refuses_the_probe_gives_no_sample()
+    {
+        await StartAsync();
+        _session.MarkWritten();
+        _nodes.AnswerAlways(0, Silence with { IsRefusal = true });
+        await Watermarks.ResolveAllAsync(_session, ConsistencyDemands.Written, Cancelled);
+
+        _source!.Cluster.Monitor.Snapshot.Primary.ShouldNotBeNull();
+        _session.Written.ShouldBeNull("the position is older than the write");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_place_ahead_of_what_is_known_makes_every_node_be_asked_before_it_is_judged()
+    {
+        await StartAsync();
+        _session.Resume(Position(230, timeline: 2));
+        PromoteSecond();
+        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+
+        _lost.ShouldBeEmpty();
+        _session.Written.ShouldBe(Position(230, timeline: 2));
+        _source!.Cluster.Monitor.Snapshot.Primary!.Name.ShouldBe("pg-2");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_place_ahead_of_what_is_known_makes_every_node_be_asked_by_synchronous_reads_too()
+    {
+        await StartAsync();
+        _session.Resume(Position(230, timeline: 2));
+        PromoteSecond();
+        await Watermarks.PrepareAsync(_session, isAsync: false, Cancelled);
+
+        _lost.ShouldBeEmpty();
+        _session.Written.ShouldBe(Position(230, timeline: 2));
+    }
+
+    [Theory(Timeout = Patience)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_replica_that_follows_a_promotion_has_lost_nothing_of_what_it_showed_though_nobody_has_asked_it_since(bool isAsync)
+    {
+        await StartAsync();
+        await SeeOnThirdAndPromoteSecondAsync();
+        _nodes.AnswerAlways(2, Replica(300, timeline: 2));
+
+        await Watermarks.PrepareAsync(_session, isAsync, Cancelled);
+        Watermarks.Validate(_session);
+
+        _lost.ShouldBeEmpty();
+        _nodes.TimesAsked(2).ShouldBe(2, "once at the start");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task What_a_replica_showed_may_be_lost_if_it_still_follows_the_old_timeline()
+    {
+        await StartAsync();
+        await SeeOnThirdAndPromoteSecondAsync();
+        _nodes.AnswerAlways(2, Replica(120));
+
+        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        Watermarks.Validate(_session);
+
+        _lost.ShouldHaveSingleItem().WasWritten.ShouldBeFalse();
+        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        _nodes.TimesAsked(2).ShouldBe(2, "what was reported is settled");
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_place_ahead_that_no_node_knows_of_may_be_lost()
+    {
+        await StartAsync();
+        _session.Resume(Position(230, timeline: 2));
+        _nodes.AnswerAlways(0, Primary(180));
+        _nodes.AnswerAlways(1, Replica(150));
+        _nodes.AnswerAlways(2, Replica(150));
+        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+
+        _lost.ShouldHaveSingleItem().IsCertain.ShouldBeFalse();
+        _session.Written.ShouldBe(Position(180));
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_loss_is_an_exception_where_that_was_asked_for_and_once()
+    {
+        await StartAsync(throwOnLoss: true);
+        _session.NoteLoss(LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test"));
+
+        Should.Throw<LostWriteException>(() => Watermarks.Validate(_session)).Lost.ShouldBe(_lost.Single());
+        Watermarks.Validate(_session);
+    }
+
+    private async Task SeeOnThirdAndPromoteSecondAsync()
+    {
+        var monitor = _source!.Cluster.Monitor;
+        _session.Observe(monitor.Snapshot.Nodes[2], onPrimary: false);
+        _nodes.AnswerAlways(0, Silence);
+        _nodes.AnswerAlways(1, Primary(300, timeline: 2));
+        await monitor.SampleAsync(0, Cancelled);
+        await monitor.SampleAsync(1, Cancelled);
+        monitor.Snapshot.Primary!.Name.ShouldBe("pg-2");
+    }
+
+    private void PromoteSecond()
+    {
+        _nodes.AnswerAlways(0, Silence);
+        _nodes.AnswerAlways(1, Primary(300, timeline: 2));
+        _nodes.AnswerAlways(2, Replica(300, timeline: 2));
+    }
+
+    /// <summary>The primary stands at 100; further questions stay open until the test answers them.</summary>
+    private async Task StartAsync(ProbeAnswer? replicas = null, int maxWaiting = 1_000, TimeSpan? readWait = null, bool throwOnLoss = false)
+    {
+        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync };
+        (builder.Options.ReadWait, builder.Options.MaxWaitingReads, builder.Options.ThrowOnLostWrite) = (readWait ?? ReadWait, maxWaiting, throwOnLoss);
+        foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) builder.AddNode(name, "Host=none.invalid");
+        _source = builder.Build();
+        _source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);
+        _nodes.Answer(0, Primary(100));
+        await _source.Cluster.Monitor.SnapshotWhen(s => s.Primary is not null);
+        _nodes.Answer(1, replicas ?? Replica(100));
+        _nodes.Answer(2, replicas ?? Replica(100));
+        await _source.Cluster.Monitor.FirstRoundAsync(Cancelled);
+    }
+}
