@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Tidemark.Cli;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

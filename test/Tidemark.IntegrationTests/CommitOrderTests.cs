@@ -1,5 +1,6 @@
 using Npgsql;
 using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

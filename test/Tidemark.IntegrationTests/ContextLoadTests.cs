@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -1,4 +1,5 @@
 using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

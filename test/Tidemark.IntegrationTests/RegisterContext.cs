@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -10,7 +10,7 @@ namespace Tidemark.Mutations;
 internal sealed class TestClasses
 {
     /// <summary>The class that runs simulated worlds.</summary>
-    public const string Worlds = "Tidemark.Testing.SimulationTests";
+    public const string Worlds = "Tidemark.Verification.SimulationTests";
 
     private readonly List<(string Name, HashSet<string> Mentions)> _classes = [];
 

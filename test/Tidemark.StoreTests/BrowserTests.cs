@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
-using Tidemark.Testing;
 using static Microsoft.Playwright.Assertions;
 
 namespace Tidemark;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

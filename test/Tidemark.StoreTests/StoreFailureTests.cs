@@ -1,5 +1,4 @@
 using System.Net;
-using Tidemark.Testing;
 
 namespace Tidemark;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

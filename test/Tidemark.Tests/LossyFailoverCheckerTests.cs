@@ -1,6 +1,6 @@
-using Tidemark.Testing;
+using Tidemark.Verification;
 using static Tidemark.Histories;
-using static Tidemark.Testing.ViolationKind;
+using static Tidemark.Verification.ViolationKind;
 
 namespace Tidemark;
 

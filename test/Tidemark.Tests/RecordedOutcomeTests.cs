@@ -1,5 +1,5 @@
 using Npgsql;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

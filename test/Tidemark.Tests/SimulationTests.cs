@@ -1,4 +1,4 @@
-namespace Tidemark.Testing;
+namespace Tidemark.Verification;
 
 /// <summary>
 /// The short version of <c>tidemark simulate</c>: worlds in which everything fails that can, and each known way to get it wrong, which must be caught.

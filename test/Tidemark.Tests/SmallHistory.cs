@@ -1,4 +1,4 @@
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 

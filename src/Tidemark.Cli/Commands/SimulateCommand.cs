@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Tidemark.Cli.Simulate;
-using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 

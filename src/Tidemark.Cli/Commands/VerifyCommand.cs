@@ -3,6 +3,7 @@ using System.Globalization;
 using Tidemark.Cli.Targets;
 using Tidemark.Cli.Verify;
 using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 
@@ -59,7 +60,7 @@ internal sealed class VerifyCommand : TargetCommand
             TimeSpan.FromSeconds(result.GetValue(_seconds) ?? DefaultSeconds), result.GetValue(_sessions) ?? DefaultSessions, result.GetValue(_policy), result.GetValue(_maxStaleness));
         var (record, report) = await Terminal.WithProgressAsync(
             $"Verifying {target.Nodes.Count} nodes",
-            reported => Verification.RunAsync(target, options, now => reported(now.Elapsed / options.Duration, $"{Words.Count(now.Operations)} operations"), cancellationToken));
+            reported => VerificationRun.RunAsync(target, options, now => reported(now.Elapsed / options.Duration, $"{Words.Count(now.Operations)} operations"), cancellationToken));
         if (result.GetValue(_json)) Json.Write(Terminal, record);
         else Write(record);
         if (result.GetValue(_html) is { } html) HistoryPage.Write(report.History, report.Verdict, html, new HistoryPageOptions { Title = $"{record.Policy} on {target.Source}" });

@@ -4,6 +4,7 @@ using Dapper;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Tidemark.Testing;
+using Tidemark.Verification;
 
 namespace Tidemark.Matrix;
 

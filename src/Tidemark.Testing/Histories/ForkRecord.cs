@@ -1,3 +1,0 @@
-namespace Tidemark.Testing;
-
-internal readonly record struct ForkRecord(uint Parent, uint Child, long AtRank, long NotBefore);

@@ -1,3 +1,0 @@
-namespace Tidemark.Testing;
-
-internal readonly record struct HandOverRecord(int From, int To, long ExportedAt, long ImportedAt);

@@ -1,3 +1,0 @@
-namespace Tidemark.Testing;
-
-internal readonly record struct LossRecord(int Client, long Time);

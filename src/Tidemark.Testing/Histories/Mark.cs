@@ -1,4 +1,0 @@
-namespace Tidemark.Testing;
-
-/// <summary>The farthest rank on one timeline, and the operation that it comes from.</summary>
-internal record struct Mark(long Rank, int Operation);

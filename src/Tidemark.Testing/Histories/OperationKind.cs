@@ -1,8 +1,0 @@
-namespace Tidemark.Testing;
-
-internal enum OperationKind : byte
-{
-    Write,
-    ReplicaRead,
-    PrimaryRead,
-}

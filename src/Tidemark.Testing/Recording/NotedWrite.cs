@@ -1,4 +1,0 @@
-namespace Tidemark.Testing;
-
-/// <summary>A write as the table notes it in the WAL.</summary>
-internal readonly record struct NotedWrite(long Key, long Version, long Value);

@@ -1,4 +1,0 @@
-namespace Tidemark.Testing;
-
-/// <summary>Commits with their places, and the forks between their timelines.</summary>
-internal sealed record RankedWal(IReadOnlyList<RankedWrite> Commits, IReadOnlyList<Fork> Forks);

@@ -1,4 +1,0 @@
-namespace Tidemark.Testing;
-
-/// <summary>A row that a transaction wrote, and where the transaction's commit record begins.</summary>
-internal readonly record struct RankedWrite(NotedWrite Write, uint Timeline, ulong Position);

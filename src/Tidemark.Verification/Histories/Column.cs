@@ -1,0 +1,26 @@
+namespace Tidemark.Verification;
+
+/// <summary>
+/// A list of structs that grows by blocks: it never copies what it holds, so ten million operations need no second ten million
+/// while they are recorded. One writer.
+/// </summary>
+internal sealed class Column<T> where T : struct
+{
+    private const int BlockBits = 16;
+    private const int BlockLength = 1 << BlockBits;
+
+    private T[][] _blocks = [];
+
+    public int Count { get; private set; }
+
+    public ref T this[int index] => ref _blocks[index >> BlockBits][index & (BlockLength - 1)];
+
+    public int Add(in T item)
+    {
+        var index = Count;
+        if (index == _blocks.Length << BlockBits) _blocks = [.. _blocks, new T[BlockLength]];
+        Count = checked(index + 1);
+        this[index] = item;
+        return index;
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using static System.FormattableString;
+
+namespace Tidemark.Verification;
+
+/// <summary>
+/// Histories for other checkers, for a second opinion. Each write is a transaction that reads the version it replaces and writes its own, and each read is a transaction. A
+/// history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the checkers, and what their formats cannot say.
+/// </summary>
+public static class HistoryExport
+{
+    /// <summary>Writes a history as the text that Plume and AWDIT read: <c>r(key,value,session,transaction)</c>, with 0 for the value in the beginning.</summary>
+    /// <param name="history">The history. It has no negative key, and positive values only.</param>
+    /// <param name="writer">Where to.</param>
+    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
+    /// <exception cref="NotSupportedException">The format cannot hold this history.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
+    public static void WritePlume(History history, TextWriter writer, uint? timeline = null)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        ArgumentNullException.ThrowIfNull(writer);
+        var columns = history.Columns;
+        if (columns.Keys.Any(key => key < 0)) throw new NotSupportedException("Plume's format knows no negative keys.");
+        var branch = new HistoryBranch(history, timeline);
+        var lanes = new SessionLanes(history, branch);
+        foreach (var index in lanes.ByStart)
+        {
+            var operation = columns.Operations[index];
+            if (!operation.IsWrite)
+            {
+                for (var i = 0; i < operation.RowCount; i++)
+                {
+                    var row = columns.Rows[operation.FirstRow + i];
+                    Line(writer, $"r({columns.Keys[row.Key]},{(row.Version == 0 ? 0 : row.Value)},{lanes[index]},{index})");
+                }
+
+                continue;
+            }
+
+            if (operation.Value <= 0)
+                throw new NotSupportedException($"In Plume's format 0 is the value in the beginning, and no value is negative: operation #{index} writes {operation.Value}.");
+            var isFailed = history.CommittedBy(operation) == VersionTable.None;
+            var before = isFailed ? VersionTable.None : branch.Before(operation);
+            if (!isFailed) Line(writer, $"r({columns.Keys[operation.Key]},{(before == VersionTable.None ? 0 : history.Versions[before].Value)},{lanes[index]},{index})");
+            Line(writer, $"w({columns.Keys[operation.Key]},{operation.Value},{lanes[index]},{(isFailed ? -1 : index)})");
+        }
+    }
+
+    /// <summary>
+    /// Writes a history as Elle's list-append in EDN, one operation map to a line: a write reads its key and appends its value, a read of version v shows the first v
+    /// values.
+    /// </summary>
+    /// <param name="history">The history. Each read repeats all values of its keys, so that keys with many versions make it large.</param>
+    /// <param name="writer">Where to.</param>
+    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
+    public static void WriteElle(History history, TextWriter writer, uint? timeline = null)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        ArgumentNullException.ThrowIfNull(writer);
+        var branch = new HistoryBranch(history, timeline);
+        var lanes = new SessionLanes(history, branch);
+        var operations = history.Columns.Operations;
+        var byEnd = lanes.ByStart.OrderBy(i => operations[i].End).ToArray();
+        var (start, end) = (0, 0);
+        for (var line = 0; line < 2 * byEnd.Length; line++)
+        {
+            // Within one tick everything starts before anything ends, as for our own checker.
+            var isStart = start < byEnd.Length && operations[lanes.ByStart[start]].Start <= operations[byEnd[end]].End;
+            var index = isStart ? lanes.ByStart[start++] : byEnd[end++];
+            var operation = operations[index];
+            var type = isStart ? ":invoke" : operation switch
+            {
+                { IsWrite: true, Outcome: HistoryOutcome.Failed } => ":fail",
+                { IsWrite: true, Outcome: HistoryOutcome.Unknown } => ":info",
+                _ => ":ok",
+            };
+            var time = (Int128)(isStart ? operation.Start : operation.End) * 1_000_000_000 / history.Columns.TicksPerSecond;
+            Line(writer, $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, branch, operation, isKnown: type == ":ok")}]}}");
+        }
+    }
+
+    // What was read is known of operations that succeeded.
+    private static string Elements(History history, HistoryBranch branch, Operation operation, bool isKnown)
+    {
+        var columns = history.Columns;
+        if (operation.IsWrite)
+        {
+            var before = branch.Before(operation);
+            var replaced = before == VersionTable.None ? default : new ShownRow(operation.Key, operation.Version - 1, history.Versions[before].Value);
+            return Invariant($"[:r {columns.Keys[operation.Key]} {(isKnown ? $"[{List(history, branch, replaced)}]" : "nil")}] [:append {columns.Keys[operation.Key]} {operation.Value}]");
+        }
+
+        return string.Join(' ', Enumerable.Range(operation.FirstRow, operation.RowCount).Select(i => columns.Rows[i]).Select(row =>
+            Invariant($"[:r {columns.Keys[row.Key]} {(isKnown ? $"[{List(history, branch, row)}]" : "nil")}]")));
+    }
+
+    // The values of the versions up to the one that a read showed. That one may be a failed write's, which was never committed.
+    private static string List(History history, HistoryBranch branch, ShownRow row)
+    {
+        var values = Enumerable.Range(1, int.Max(0, row.Version - 1)).Select(version => branch.Version(row.Key, version))
+            .Where(version => version != VersionTable.None).Select(version => history.Versions[version].Value);
+        return string.Join(' ', (row.Version == 0 ? values : values.Append(row.Value)).Select(value => value.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    private static void Line(TextWriter writer, FormattableString line)
+    {
+        writer.Write(Invariant(line));
+        writer.Write('\n');
+    }
+}

@@ -1,0 +1,3 @@
+namespace Tidemark.Verification;
+
+internal readonly record struct LossRecord(int Client, long Time);

@@ -1,0 +1,8 @@
+namespace Tidemark.Verification;
+
+internal enum OperationKind : byte
+{
+    Write,
+    ReplicaRead,
+    PrimaryRead,
+}

@@ -1,0 +1,12 @@
+namespace Tidemark.Verification;
+
+internal enum RecordKind
+{
+    Unknown,
+    Operation,
+    HandOver,
+    Commit,
+    Fork,
+    Loss,
+    Settlement,
+}

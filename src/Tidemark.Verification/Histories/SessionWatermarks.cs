@@ -1,0 +1,102 @@
+namespace Tidemark.Verification;
+
+/// <summary>
+/// What each session's operations that have ended bind it to: what it wrote, what its reads showed, and what its reads had to contain
+/// without showing it (because of its writes, or of a bound of staleness), which later monotonic reads must not miss either.
+/// </summary>
+internal sealed class SessionWatermarks
+{
+    private const int PerSession = 3;
+
+    private readonly WalTree _tree;
+    private readonly Watermark[] _watermarks;
+    private readonly Dictionary<int, Watermark[]> _handedOver = [];
+    private readonly long[] _reportedAt;
+    private readonly Dictionary<int, List<long>> _reports = [];
+
+    public SessionWatermarks(History history)
+    {
+        _tree = history.Tree;
+        _watermarks = new Watermark[PerSession * history.ClientCount];
+        for (var i = 0; i < _watermarks.Length; i++) _watermarks[i] = new Watermark();
+        _reportedAt = new long[history.ClientCount];
+        Array.Fill(_reportedAt, long.MinValue);
+        foreach (var loss in history.Columns.Losses)
+        {
+            if (!_reports.TryGetValue(loss.Client, out var times)) _reports.Add(loss.Client, times = []);
+            times.Add(loss.Time);
+        }
+
+        foreach (var times in _reports.Values) times.Sort();
+    }
+
+    public Watermark Written(int client) => _watermarks[PerSession * client];
+
+    public Watermark Seen(int client) => _watermarks[(PerSession * client) + 1];
+
+    public Watermark Carried(int client) => _watermarks[(PerSession * client) + 2];
+
+    /// <summary>Raises one of a session's horizons by what an operation showed or did.</summary>
+    /// <remarks>Of what had begun when the session was told of a loss, only what history had gone on with by then binds it still.</remarks>
+    public void Raise(Watermark watermark, in Operation operation, int timeline, Mark mark)
+    {
+        var reportedAt = _reportedAt[operation.Client];
+        var current = reportedAt >= operation.Start ? _tree.CurrentAt(reportedAt) : _tree.Final;
+        if (reportedAt >= operation.Start && IsLost(timeline, mark.Rank, current)) (timeline, mark) = Watermark.Kept(_tree, (timeline, mark), current);
+        watermark.Raise(_tree, timeline, mark);
+    }
+
+    /// <summary>The session was told that it lost something: it starts again where the history of that moment parted from it.</summary>
+    /// <remarks>A later failover may go on with an older timeline. What that loses besides is another loss, and the session is told again.</remarks>
+    public void Tell(LossRecord loss)
+    {
+        _reportedAt[loss.Client] = loss.Time;
+        var current = _tree.CurrentAt(loss.Time);
+        for (var i = 0; i < PerSession; i++)
+            _watermarks[(PerSession * loss.Client) + i].Restart(_tree, current, lost => IsLost(lost.Timeline, lost.Mark.Rank, current));
+    }
+
+    /// <summary>
+    /// A read was answered from a history that went on without something of its session, which starts again there. Returns what the session
+    /// was not told of by the time of the answer; <see langword="null"/>: it was told of everything.
+    /// </summary>
+    public (int Timeline, Mark Mark)? GoOn(Operation read, int current)
+    {
+        (int Timeline, Mark Mark)? untold = null;
+        for (var i = 0; i < PerSession; i++)
+        {
+            // What the read did not ask about need not be told with it.
+            if (!read.Asks(i == 0 ? ReadGuarantees.ReadYourWrites : ReadGuarantees.MonotonicReads)) continue;
+            _watermarks[(PerSession * read.Client) + i].Restart(_tree, current, lost =>
+            {
+                if (lost.Timeline >= current || lost.Mark.Rank <= _tree.Reach(lost.Timeline, current)) return false;
+                if (!IsReported(read, _tree.PartedNotBefore(lost.Timeline, current))) untold = lost;
+                return true;
+            });
+        }
+
+        return untold;
+    }
+
+    public void Export(int handOver, int from) => _handedOver.Add(handOver, [.. Enumerable.Range(PerSession * from, PerSession).Select(i => _watermarks[i].Copy())]);
+
+    public void Import(int handOver, int to)
+    {
+        if (!_handedOver.Remove(handOver, out var given)) return;
+        for (var i = 0; i < PerSession; i++) _watermarks[(PerSession * to) + i].Raise(_tree, given[i]);
+    }
+
+    /// <summary>Whether the session was told of a loss while a read was under way.</summary>
+    public bool IsReported(in Operation read) => IsReported(read, long.MinValue);
+
+    private bool IsLost(int timeline, long rank, int current) => rank > 0 && timeline <= current && rank > _tree.Reach(timeline, current);
+
+    // Whether a report came while the read was under way, and not before history parted.
+    private bool IsReported(in Operation read, long partedNotBefore)
+    {
+        if (!_reports.TryGetValue(read.Client, out var times)) return false;
+        var first = times.BinarySearch(long.Max(read.Start, partedNotBefore));
+        if (first < 0) first = ~first;
+        return first < times.Count && times[first] <= read.End;
+    }
+}

@@ -1,0 +1,3 @@
+namespace Tidemark.Verification;
+
+internal readonly record struct SettleRecord(long Value, long Time);

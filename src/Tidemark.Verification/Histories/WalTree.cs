@@ -1,0 +1,144 @@
+namespace Tidemark.Verification;
+
+/// <summary>
+/// The timelines of a history and where each was left for the next. Timelines go by an index in the order of their numbers, so that a
+/// later one has a larger index; index 0 stands for nowhere, where acknowledged commits lie that no WAL has. Immutable.
+/// </summary>
+internal sealed class WalTree
+{
+    /// <summary>The index of what no WAL has.</summary>
+    public const int Nowhere = 0;
+
+    /// <summary>The index of the timeline that all others came out of.</summary>
+    public const int Root = 1;
+
+    private readonly uint[] _numbers;
+    private readonly int[] _parents;
+    private readonly long[] _begins;
+    private readonly long[] _notBefore;
+    private readonly int[] _depths;
+    private readonly int[] _jumps;
+    private readonly WalTreeOrder _order;
+
+    private WalTree(uint[] numbers, int[] parents, long[] begins, long[] notBefore)
+    {
+        (_numbers, _parents, _begins, _notBefore) = (numbers, parents, begins, notBefore);
+        (_depths, _jumps) = (new int[Count], new int[Count]);
+
+        // Jump pointers (Myers 1983): one ancestor more for each timeline, and every ancestor is reached in a logarithmic number of steps.
+        for (var i = 1; i < Count; i++)
+        {
+            var parent = parents[i];
+            _depths[i] = _depths[parent] + 1;
+            var isTwice = _depths[parent] - _depths[_jumps[parent]] == _depths[_jumps[parent]] - _depths[_jumps[_jumps[parent]]];
+            _jumps[i] = isTwice ? _jumps[_jumps[parent]] : parent;
+        }
+
+        _order = new WalTreeOrder(parents, begins);
+    }
+
+    /// <summary>How many timelines there are, with nowhere.</summary>
+    public int Count => _numbers.Length;
+
+    /// <summary>The timeline that history is on in the end.</summary>
+    public int Final => Count - 1;
+
+    /// <summary>How far along timeline <paramref name="on"/> the history of timeline <paramref name="of"/> goes; -1 where that is none of it.</summary>
+    public long Reach(int on, int of)
+    {
+        if (on == of) return long.MaxValue;
+        if (on > of || on == Nowhere) return -1;
+        var child = Ancestor(of, _depths[on] + 1);
+        return child != Nowhere && _parents[child] == on ? _begins[child] : -1;
+    }
+
+    /// <summary>The rank at which a timeline began.</summary>
+    public long Begin(int timeline) => _begins[timeline];
+
+    /// <summary>The number of a timeline, as it was recorded.</summary>
+    public uint Number(int timeline) => _numbers[timeline];
+
+    /// <summary>The last timeline that two have in common; nowhere for what no WAL has.</summary>
+    public int Common(int one, int other)
+    {
+        if (_depths[one] > _depths[other]) one = Ancestor(one, _depths[other]);
+        else other = Ancestor(other, _depths[one]);
+        while (one != other)
+            (one, other) = _jumps[one] == _jumps[other] ? (_parents[one], _parents[other]) : (_jumps[one], _jumps[other]);
+        return one;
+    }
+
+    /// <summary>When the history of one timeline parted from another's, at the earliest.</summary>
+    public long PartedNotBefore(int lost, int current)
+    {
+        var common = Common(lost, current);
+        return _notBefore[common == current ? current : Ancestor(current, _depths[common] + 1)];
+    }
+
+    /// <summary>The timeline that history was on at a moment: the latest that may have parted from the others by then.</summary>
+    public int CurrentAt(long time)
+    {
+        for (var timeline = Final; timeline > Root; timeline--)
+            if (_notBefore[timeline] <= time) return timeline;
+        return int.Min(Root, Final);
+    }
+
+    /// <summary>
+    /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places; <paramref name="on"/>
+    /// itself counts.
+    /// </summary>
+    /// <param name="on">The timeline.</param>
+    /// <param name="rank">How far along it the history goes at least.</param>
+    /// <param name="without">Places, each a timeline and a rank. The list is used up.</param>
+    public int Latest(int on, long rank, List<(int Timeline, long Rank)> without) => _order.Latest(on, rank, without);
+
+    // The ancestor of a timeline at a depth; the timeline itself where it is not deeper.
+    private int Ancestor(int timeline, int depth)
+    {
+        while (_depths[timeline] > depth) timeline = _depths[_jumps[timeline]] >= depth ? _jumps[timeline] : _parents[timeline];
+        return timeline;
+    }
+
+    /// <summary>The index of a timeline by its number; -1 when there is none.</summary>
+    public int IndexOf(uint number) => Array.BinarySearch(_numbers, number) is >= 0 and var index ? index : -1;
+
+    /// <summary>Grows the tree from its forks.</summary>
+    /// <param name="forks">The forks.</param>
+    /// <param name="ranked">The timelines that commits lie on, each with the record of a commit there.</param>
+    /// <exception cref="HistoryException">They make no tree.</exception>
+    public static WalTree Grow(List<ForkRecord> forks, Dictionary<uint, RecordId> ranked)
+    {
+        SortedSet<uint> numbers = [.. ranked.Keys, .. forks.Select(fork => fork.Parent), .. forks.Select(fork => fork.Child)];
+        if (numbers.Count == 0) numbers.Add(1);
+        uint[] ordered = [0, .. numbers];
+        var parents = new int[ordered.Length];
+        var begins = new long[ordered.Length];
+        var notBefore = new long[ordered.Length];
+        Array.Fill(notBefore, long.MinValue);
+        for (var i = 0; i < forks.Count; i++)
+        {
+            var id = new RecordId(RecordKind.Fork, i);
+            var child = Array.BinarySearch(ordered, forks[i].Child);
+            if (parents[child] != 0) throw new HistoryException(id, $"timeline {forks[i].Child} came out of {ordered[parents[child]]} already.");
+            parents[child] = Array.BinarySearch(ordered, forks[i].Parent);
+            begins[child] = forks[i].AtRank;
+            notBefore[child] = forks[i].NotBefore;
+        }
+
+        for (var i = 2; i < ordered.Length; i++)
+        {
+            if (parents[i] != 0) continue;
+            var id = ranked.TryGetValue(ordered[i], out var commit) ? commit : new RecordId(RecordKind.Fork, forks.FindIndex(fork => fork.Parent == ordered[i]));
+            throw new HistoryException(id, $"no fork leads to timeline {ordered[i]}.");
+        }
+
+        for (var i = 0; i < forks.Count; i++)
+        {
+            var began = begins[Array.BinarySearch(ordered, forks[i].Parent)];
+            if (forks[i].AtRank < began)
+                throw new HistoryException(new RecordId(RecordKind.Fork, i), $"timeline {forks[i].Parent} began at {began} and cannot be left at {forks[i].AtRank}.");
+        }
+
+        return new WalTree(ordered, parents, begins, notBefore);
+    }
+}

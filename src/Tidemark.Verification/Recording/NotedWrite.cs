@@ -1,0 +1,4 @@
+namespace Tidemark.Verification;
+
+/// <summary>A write as the table notes it in the WAL.</summary>
+internal readonly record struct NotedWrite(long Key, long Version, long Value);

@@ -1,0 +1,24 @@
+namespace Tidemark.Verification;
+
+/// <summary>Whom the library's report of a loss is for: the flow in which it is raised tells.</summary>
+internal sealed class LossListener : IDisposable
+{
+    private static readonly AsyncLocal<Action<LostWrite>?> Listener = new();
+
+    private readonly Action<LostWrite>? _outer = Listener.Value;
+
+    private LossListener()
+    {
+    }
+
+    public static LossListener Listen(Action<LostWrite> listener)
+    {
+        var teller = new LossListener();
+        Listener.Value = listener;
+        return teller;
+    }
+
+    public static void Report(LostWrite lost) => Listener.Value?.Invoke(lost);
+
+    public void Dispose() => Listener.Value = _outer;
+}

@@ -1,0 +1,307 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tidemark.Verification;
+
+/// <summary>
+/// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be killed at any
+/// moment, and then whatever it was doing ends without an answer.
+/// </summary>
+internal sealed class SimulatedApplication : IDisposable
+{
+    private static readonly WalPages Pages = new(8192, 16 * 1024 * 1024);
+    private static readonly TimeSpan NetworkGivesUp = TimeSpan.FromSeconds(1);
+
+    private readonly SimulatedCluster _cluster;
+    private readonly List<SimulatedConnection>[] _idle;
+    private readonly MonitorLink[] _links;
+    private readonly long _startedAt;
+    private ulong _firstIdentifier;
+
+    public SimulatedApplication(SimulatedCluster cluster, string name)
+    {
+        (_cluster, Name) = (cluster, name);
+        _startedAt = cluster.Now;
+        Clock = new ApplicationClock(cluster.Time);
+        _idle = [.. cluster.Nodes.Select(_ => new List<SimulatedConnection>())];
+        _links = [.. cluster.Nodes.Select(_ => new MonitorLink())];
+        var builder = new TidemarkDataSourceBuilder
+        {
+            TimeProvider = Clock,
+            ProbeNodes = AskAsync,
+            AskBackends = AskBackendsAsync,
+            AskTransactions = AskTransactionsAsync,
+            Seed = cluster.Random.NextInt64(),
+            Resumption = TaskCreationOptions.None,
+        };
+        foreach (var node in cluster.Nodes) builder.AddNode(node.Name, $"Host={node.Name};Username=simulation;Database=simulation");
+        cluster.Shape.Configure(builder.Options, cluster.Random);
+        Source = builder.Build();
+        Source.WriteLost += (_, lost) => LossListener.Report(lost);
+    }
+
+    public string Name { get; }
+
+    public ApplicationClock Clock { get; }
+
+    public TidemarkDataSource Source { get; }
+
+    public bool IsOver { get; private set; }
+
+    /// <summary>What its sessions have noted under keys, which it keeps in memory.</summary>
+    public List<WriteUnderKey> Noted { get; } = [];
+
+    /// <summary>It has run for at least so long, and so had the time to learn about its nodes.</summary>
+    public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
+
+    /// <summary>It knows that history went on to the timeline.</summary>
+    public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
+
+    /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
+    public bool HasSeen(SimulatedServer server, ulong position) =>
+        IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { ReportedRole: ReportedRole.Replica } node
+            && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Lsn > position && (ulong)node.Probed.Lsn > position;
+
+    /// <summary>Ends the process as SIGKILL does.</summary>
+    public void Kill()
+    {
+        IsOver = true;
+        Source.Cluster.Monitor.Stop();
+    }
+
+    /// <summary>Ends when every node was asked once.</summary>
+    public async Task WarmUpAsync()
+    {
+        // Several that await one task do not all go on within the thread that completes it: each asks for itself.
+        while (!IsOver && !Source.Cluster.Monitor.Snapshot.IsComplete) await _cluster.PassAsync(TimeSpan.FromMilliseconds(1)).ConfigureAwait(false);
+    }
+
+    /// <summary>One way over the network.</summary>
+    public async Task TravelAsync()
+    {
+        await _cluster.PassAsync(_cluster.Shape.TravelTime(_cluster.Random)).ConfigureAwait(false);
+        while (StarvedUntil > _cluster.Now && !IsOver) await _cluster.PassAsync(TimeSpan.FromTicks(StarvedUntil - _cluster.Now)).ConfigureAwait(false);
+        if (IsOver) throw new ApplicationEndedException();
+    }
+
+    /// <summary>Until then its callers wait for a thread; the monitor has its own.</summary>
+    public long StarvedUntil { get; set; }
+
+    /// <summary>As long as the network takes to say that nothing comes back.</summary>
+    public async Task HangAsync()
+    {
+        await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
+        if (IsOver) throw new ApplicationEndedException();
+    }
+
+    /// <summary>Whether the connection that waits for an answer is lost now, while the server goes on.</summary>
+    public bool LosesConnection => !_cluster.IsQuiet && _cluster.Shape.FaultInterval is not null && _cluster.Chance(0.003);
+
+    /// <summary>The same where it happens often.</summary>
+    public bool LosesConnectionOften => !_cluster.IsQuiet && _cluster.Chance(0.2);
+
+    /// <summary>A statement goes on of which nobody will hear.</summary>
+    /// <returns>Ends with it. One may await it: of several not all would go on within the thread that completes it.</returns>
+    public Task Leave(Task answering)
+    {
+        var left = ForgetAsync(answering);
+        _cluster.Counts.Watch(left);
+        return left;
+    }
+
+    private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private Task<int[]> AskBackendsAsync(int index, int[] backends) => AskAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
+
+    private Task<string[]> AskTransactionsAsync(int index, string[] transactions) =>
+        AskAsync(index, transactions, (server, transaction) => !server.OpenTransactions.Contains(transaction));
+
+    private async Task<T[]> AskAsync<T>(int index, T[] about, Func<SimulatedServer, T, bool> isOver)
+    {
+        SimulatedConnection? connection = null;
+        try
+        {
+            connection = await OpenAsync(index).ConfigureAwait(false);
+            return await connection.AskAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))])).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            // As the monitor does: a node that does not answer names none.
+            return [];
+        }
+        finally
+        {
+            if (connection is not null) Return(connection);
+        }
+    }
+
+    /// <summary>A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.</summary>
+    public async Task<SimulatedConnection> OpenAsync(int index)
+    {
+        if (_cluster.Has(PlantedFault.NodeListChangedUnderDecision) && _cluster.Chance(0.1)) index = (index + 1) % _cluster.Nodes.Count;
+        var node = _cluster.Nodes[index];
+        if (node.IsForeign)
+        {
+            // Before most nodes have answered, whatever answers first is taken for the cluster, unless the settings name that: docs/guarantees.md says so.
+            if (KnowsCluster) _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
+            throw SimulatedConnection.Refused();
+        }
+
+        var server = AnyServer(node);
+        var idle = _idle[index];
+        if (idle.Count > 0)
+        {
+            var connection = idle[^1];
+            idle.RemoveAt(idle.Count - 1);
+            return connection;
+        }
+
+        await TravelAsync().ConfigureAwait(false);
+        if (!server.IsReachable)
+        {
+            await HangAsync().ConfigureAwait(false);
+            throw SimulatedConnection.TimedOut();
+        }
+
+        if (!server.IsUp) throw SimulatedConnection.Refused();
+        if (server.IsFull) throw SimulatedConnection.TooMany();
+        await TravelAsync().ConfigureAwait(false);
+        return new SimulatedConnection(this, index, server, new object(), _cluster.Shape.IsPooled);
+    }
+
+    /// <summary>Its settings name the cluster, or most of the nodes have answered as members of it.</summary>
+    public bool KnowsCluster =>
+        _cluster.Shape.NamesCluster
+        || Source.Cluster.Monitor.Snapshot.Nodes.Count(n => n.ProbeNumber > 0 && !_cluster.Nodes[n.Index].IsForeign) * 2 > _cluster.Nodes.Count;
+
+    /// <summary>A server that a connection to the node leads to.</summary>
+    public SimulatedServer AnyServer(int index) => AnyServer(_cluster.Nodes[index]);
+
+    private SimulatedServer AnyServer(SimulatedNode node) => node.IsBalanced ? node.Servers[_cluster.Random.Next(node.Servers.Count)] : node.Servers[0];
+
+    public void Return(SimulatedConnection connection)
+    {
+        if (!connection.IsBroken && !IsOver) _idle[connection.NodeIndex].Add(connection);
+    }
+
+    /// <summary>What the library holds now that nothing is under way: leases that did not come back.</summary>
+    public int OpenLeases => Source.Cluster.ReadsInFlight;
+
+    public void Dispose() => Source.Dispose();
+
+    private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    {
+        var (node, link) = (_cluster.Nodes[index], _links[index]);
+        if (link.Epoch == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
+        var server = link.Server!;
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        if (!server.IsReachable)
+        {
+            await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
+            link.Epoch = 0;
+            return ProbeAnswer.Failed("no answer in time");
+        }
+
+        if (_cluster.Shape.IsPooled && link.Epoch != 0) link.Epoch = server.Epoch;
+        if (!server.IsUp || (link.Epoch != 0 && link.Epoch != server.Epoch))
+        {
+            link.Epoch = 0;
+            return ProbeAnswer.Failed(server.IsUp ? "the connection was closed" : "connection refused");
+        }
+
+        if (link.Epoch == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
+        if (link.Epoch == 0) Connect(link, server);
+        var answer = Answer(server, link);
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        if (!server.IsUp || server.Epoch != link.Epoch || IsOver)
+        {
+            link.Epoch = 0;
+            return ProbeAnswer.Failed("the connection was closed");
+        }
+
+        // As the library does with its pools.
+        if (Source.Cluster.Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch) _idle[index].Clear();
+        return answer;
+    }
+
+    private static void Connect(MonitorLink link, SimulatedServer server)
+    {
+        link.Epoch = server.Epoch;
+        link.Number++;
+    }
+
+    private ProbeAnswer Answer(SimulatedServer server, MonitorLink link)
+    {
+        var now = _cluster.Now;
+        var isHidden = _cluster.Shape.HidesTimelines;
+        var timeline = server.IsPrimary || (server.IsStreaming && !isHidden) ? _cluster.TimelineOf(server) : 0;
+        var answer = new ProbeAnswer
+        {
+            Epoch = _cluster.EpochOf(server),
+            Connection = link.Number,
+            LeastTimeline = SimulatedStatements.LeastTimelineOf(_cluster, server),
+            IsInRecovery = !server.IsPrimary,
+            SystemIdentifier = IdentifierOf(server),
+            Timeline = timeline,
+            SeesTimeline = !isHidden,
+            IsPooled = _cluster.Shape.IsPooled,
+            Lsn = _cluster.Lsn(server.IsPrimary ? server.Flushed : server.Replay.ReplayedAt(now)),
+            InsertLsn = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
+            Pages = Pages,
+            ServerVersion = 17,
+            Forks = server.IsPrimary && _cluster.Shape.TellsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
+        };
+        if (server.IsPrimary) link.HistoryRead = timeline;
+        return Spoil(answer, server, link, now);
+    }
+
+    private ulong IdentifierOf(SimulatedServer server)
+    {
+        var identifier = server.Index < _cluster.Servers.Count ? SimulatedCluster.SystemIdentifier : SimulatedCluster.ForeignIdentifier;
+        if (_firstIdentifier == 0) _firstIdentifier = identifier;
+        return _cluster.Has(PlantedFault.IdentityPinnedByForeigner) && _firstIdentifier == SimulatedCluster.ForeignIdentifier ? _firstIdentifier : identifier;
+    }
+
+    /// <summary>Answers as a library with a planted fault would read them.</summary>
+    private ProbeAnswer Spoil(ProbeAnswer answer, SimulatedServer server, MonitorLink link, long now)
+    {
+        var previous = link.Previous ?? answer;
+        link.Previous = answer;
+        var primary = _cluster.Primary;
+        var ahead = primary is null ? answer.Lsn : _cluster.Lsn(primary.Flushed);
+        var current = primary is null ? answer.Timeline : primary.Branch.Timeline;
+        return _cluster.Fault switch
+        {
+            PlantedFault.SampleBeforeEvent when server.IsPrimary && previous.Epoch == answer.Epoch =>
+                answer with { Lsn = previous.Lsn, InsertLsn = previous.InsertLsn },
+            PlantedFault.StalenessTimedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Lsn = previous.Lsn },
+            PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Lsn = ahead, Timeline = current },
+            PlantedFault.ReceivedMeansCaughtUp when !server.IsPrimary && server.Replay.ReceivedAt(now) == server.Replay.ReplayedAt(now) =>
+                answer with { Lsn = ahead },
+            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Lsn = ahead, Timeline = current },
+            PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
+                answer with { IsInRecovery = true, Lsn = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertLsn = default },
+            PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertLsn = FarthestOf(answer.InsertLsn, now) },
+            PlantedFault.DeadTimelineBelieved when !server.IsPrimary => answer with { Timeline = current },
+            _ => answer,
+        };
+    }
+
+    private NpgsqlLogSequenceNumber FarthestOf(NpgsqlLogSequenceNumber insert, long now)
+    {
+        foreach (var standby in _cluster.Servers.Where(s => !s.IsPrimary))
+            if (_cluster.Lsn(standby.Replay.ReplayedAt(now)) is var replayed && replayed > insert) insert = replayed;
+        return insert;
+    }
+
+    /// <summary>The monitor's connection to one node.</summary>
+    private sealed class MonitorLink
+    {
+        public SimulatedServer? Server;
+        public int Epoch;
+        public long Number;
+        public uint HistoryRead = 1;
+        public ProbeAnswer? Previous;
+    }
+}
+#pragma warning restore CA1032, CA1064

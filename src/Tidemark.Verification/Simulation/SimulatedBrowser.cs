@@ -1,0 +1,74 @@
+namespace Tidemark.Verification;
+
+/// <summary>
+/// A browser: it keeps the cookies of the answers that it received, sends them with each request to any process of the application, and has several requests
+/// under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules (<see cref="CookieSlots"/>).
+/// </summary>
+internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplication home)
+{
+    private const int Requests = 8;
+    private const int Burst = 12;
+
+    private readonly List<ReceivedAnswer> _received = [];
+    private readonly SortedDictionary<string, string?> _jar = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _set = [];
+    private long _reportedAt;
+
+    public async Task RunAsync()
+    {
+        for (var i = 0; i < Requests && !cluster.IsOver && !home.IsOver; i++)
+        {
+            var underWay = new List<Task>();
+            var parallel = cluster.Random.Next(1, 4);
+            if (parallel == 3 && cluster.Chance(0.05)) parallel = Burst;
+            for (; parallel > 0; parallel--) underWay.Add(RequestAsync());
+            foreach (var request in underWay) await request.ConfigureAwait(false);
+            await home.TravelAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task RequestAsync()
+    {
+        var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
+        var (received, sentAt) = (_received.ToArray(), cluster.Moment());
+        var jar = string.Join(' ', _jar.Keys);
+        var slots = new CookieSlots([.. _jar.Select(slot => new CookieSlot(slot.Key, slot.Value is { } text ? CausalToken.Parse(text) : null))]);
+        try
+        {
+            await application.TravelAsync().ConfigureAwait(false);
+            await application.WarmUpAsync().ConfigureAwait(false);
+            var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots, _reportedAt).ConfigureAwait(false);
+            var change = Change(slots, CausalToken.Parse(answer.Text), jar);
+            await application.TravelAsync().ConfigureAwait(false);
+
+            _received.RemoveAll(received.Contains);
+            _received.Add(new ReceivedAnswer(answer, sentAt, AddsNothing: change is { Set: null, SetsOverflow: false }));
+            if (answer.IsReported) _reportedAt = cluster.Moment();
+            Apply(change, answer.Text);
+        }
+        catch (Exception e) when (e is ApplicationEndedException or ObjectDisposedException)
+        {
+            // Nobody answers; the browser asks again.
+        }
+    }
+
+    /// <summary>What the response changes. Its token tells of everything that was read too, so it counts as new unless a cookie of the request covers it.</summary>
+    private CookieChange Change(CookieSlots slots, CausalToken token, string jar)
+    {
+        if (cluster.Has(PlantedFault.OneCookieName)) return new CookieChange(CookieSlots.Prefix + "one", []);
+
+        // An unknown place is not the same unknown place as before: another response may delete the cookie that says it.
+        if (!token.IsUnknown && slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
+        var set = _set[jar] = _set.GetValueOrDefault(jar) + 1;
+        return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar && !token.IsInDoubt);
+    }
+
+    private void Apply(in CookieChange change, string text)
+    {
+        // With the fault the last answer wins, whatever the others brought.
+        if (cluster.Has(PlantedFault.TokenOverwrittenByOlder)) _jar.Clear();
+        foreach (var name in change.Deleted) _jar.Remove(name);
+        if (change.Set is { } set) _jar[set] = text;
+        if (change.SetsOverflow) _jar[CookieSlots.Overflow] = null;
+    }
+}
