@@ -16,7 +16,7 @@ internal sealed class Relay : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly int _target;
     private readonly Task _accepting;
-    private int _roundOperations;
+    private int _roundTrips;
 
     public Relay(int target)
     {
@@ -27,7 +27,7 @@ internal sealed class Relay : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    public int RoundOperations => Volatile.Read(ref _roundOperations);
+    public int RoundTrips => Volatile.Read(ref _roundTrips);
 
     /// <summary>The answer to what contains this text is lost, and its connection ends; <see langword="null"/>: nothing is lost. Holds for one answer.</summary>
     public string? LosesAnswerTo { get; set; }
@@ -111,7 +111,7 @@ internal sealed class Relay : IAsyncDisposable
             }
 
             _hasBegun = true;
-            if (Interlocked.Exchange(ref _serverSpokeLast, 0) == 1 && _isCounted) Interlocked.Increment(ref relay._roundOperations);
+            if (Interlocked.Exchange(ref _serverSpokeLast, 0) == 1 && _isCounted) Interlocked.Increment(ref relay._roundTrips);
             return true;
         }
 

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>Positions cost no round trip, counted on the wire between the application and its servers, beside the same code on plain Npgsql.</summary>
-public sealed class RoundOperationTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
+public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private readonly List<Relay> _relays = [];
     private TidemarkDataSource _source = null!;
@@ -142,7 +142,7 @@ public sealed class RoundOperationTests(StoreCluster shared) : IClassFixture<Sto
         shared.Cluster.Replicas.Select(r => r.Port).ShouldContain(port);
     }
 
-    private int Operations => _relays.Sum(r => r.RoundOperations);
+    private int Operations => _relays.Sum(r => r.RoundTrips);
 
     private static string Through(Relay relay, string connectionString) =>
         new NpgsqlConnectionStringBuilder(connectionString) { Port = relay.Port }.ConnectionString;
