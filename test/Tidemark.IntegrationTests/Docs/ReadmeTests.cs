@@ -18,7 +18,7 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
     public async Task The_code_in_the_README_is_the_code_that_is_compiled_here()
     {
         var readme = await File.ReadAllTextAsync(Path.Combine(Root(), "README.md"), Stop);
-        var example = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "ReadmeExample.cs"), Stop);
+        var example = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "Docs", "ReadmeExample.cs"), Stop);
         var shown = Between(readme, "```csharp\n", "```");
         var compiled = Between(example, "// README\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         shown.ShouldBe(string.Join('\n', compiled));
@@ -67,5 +67,5 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", ".."));
+    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 }

@@ -164,7 +164,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     public async Task The_code_in_the_documentation_is_the_code_that_is_compiled_here_and_runs()
     {
         var shown = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "testing.md"), Stop);
-        var compiled = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "MirrorExample.cs"), Stop);
+        var compiled = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "EntityFrameworkCore", "MirrorExample.cs"), Stop);
         var lines = Between(compiled, "// docs\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         Between(shown, "```csharp\n", "```").ShouldBe(string.Join('\n', lines));
         await MirrorExample.RunAsync(Shared.Cluster.Primary.ConnectionString);
@@ -176,7 +176,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
     }
 
-    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", ".."));
+    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
 
     private async Task<string> ModeAsync()
     {
