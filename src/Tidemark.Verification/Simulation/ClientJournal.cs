@@ -68,10 +68,11 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
             : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
-        if (IsDivergedUnnoticed(rows, start)) asked = 0;
-        cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, level.MaxStaleness + cluster.Shape.FlushDelay);
+        var maxStaleness = level.MaxStaleness + cluster.Shape.FlushDelay;
+        if (IsDivergedUnnoticed(rows, start)) (asked, maxStaleness) = (0, null);
+        cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, maxStaleness);
         Position = Position.After(rows.Branch, rows.ShownTo, cluster);
-        if (isHeld || cluster.Shape.HidesTimelines || cluster.Shape.RollsBackStorage) ExcuseDead(rows);
+        if (isHeld || cluster.Shape.HidesTimelines || cluster.Shape.RollsBackStorage || IsBehindSharedName(rows)) ExcuseDead(rows);
         cluster.Counts.Operations++;
         cluster.Counts.Reads++;
         cluster.Counts.ReadsByNode[rows.Server.Name] = cluster.Counts.ReadsByNode.GetValueOrDefault(rows.Server.Name) + 1;
@@ -151,11 +152,19 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         if (rows.OnPrimary || !cluster.Shape.RollsBackStorage) return false;
         var known = application.Source.Cluster.Monitor.Snapshot;
         var node = known.Nodes[cluster.NodeOf(rows.Server).Index];
-        var isCompared = known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
+        var isCompared = !cluster.NodeOf(rows.Server).IsBalanced && known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
             && (node.Probed.At <= primary.SampledAt || (node.Earlier.At != 0 && node.Earlier.At <= primary.SampledAt));
         var shown = new TruePosition().After(rows.Branch, rows.Server.Replay.ReplayedAt(cluster.Now), cluster);
         return shown.WasLostBefore(cluster.Now, cluster) && (!isCompared || shown.WasLostUnnoticed(known, cluster));
     }
+
+    /// <summary>
+    /// Two servers answer to the name of the node, and the process has not detected that yet, or a pooler hides which of them answers: what one of them reports is
+    /// taken for true of the other (docs/guarantees.md).
+    /// </summary>
+    private bool IsBehindSharedName(ReadAnswer rows) =>
+        cluster.NodeOf(rows.Server) is { IsBalanced: true } node
+        && (cluster.Shape.IsPooled || !application.Source.Cluster.Monitor.Snapshot.Nodes[node.Index].HasSeveralServers);
 
     /// <summary>Rows for a trace.</summary>
     public static string Text(ReadAnswer rows) => string.Join(", ", rows.Rows.Select(r => $"k{r.Key} v{r.Version}"));

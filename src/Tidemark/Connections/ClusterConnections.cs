@@ -182,7 +182,10 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (decision.MustShow is { } position && (!isProven || node.Lsn < position.Lsn)) return ConnectionCheck.Position;
 
         // Behind a pooler every check has to be repeated, and brings the read-only transaction that makes the read safe to send again.
-        return shown.IsUnknown ? ConnectionCheck.Learn : ConnectionCheck.None;
+        if (shown.IsUnknown) return ConnectionCheck.Learn;
+
+        // Where several servers answer to the name, the probes tell nothing of whether this one has followed a promotion.
+        return shown != node.Epoch && _epochs.TimelineOf(connection) < decision.Snapshot.LatestTimeline ? ConnectionCheck.Learn : ConnectionCheck.None;
     }
 
     /// <summary>There is one node, whose reads and writes share a pool.</summary>
@@ -198,7 +201,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="sentAt">Monotonic time before the question was sent.</param>
     public void Note(ReadProof proof, object connection, in CheckAnswer answer, long sentAt)
     {
-        if (!proof.Node.IsPooled) _epochs.Learn(connection, answer.Epoch);
+        if (!proof.Node.IsPooled) _epochs.Learn(connection, answer.Epoch, Math.Max(answer.Timeline, answer.LeastTimeline));
 
         // A primary's check brings no position.
         Monitor.Note(proof.Node.Index, new SampledPosition(

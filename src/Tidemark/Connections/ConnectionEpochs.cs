@@ -16,11 +16,15 @@ internal sealed class ConnectionEpochs
     public ServerEpoch EpochOf(object? connection) =>
         connection is not null && _epochs.TryGetValue(connection, out var epoch) && epoch.Epoch is { } known ? known.Value : default;
 
+    /// <summary>Returns the timeline that the connection has shown last, with its epoch; zero: none.</summary>
+    public uint TimelineOf(object? connection) => connection is not null && _epochs.TryGetValue(connection, out var knowledge) ? knowledge.Timeline : 0;
+
     /// <summary>The connection has shown its epoch. A later one replaces it: the statistics of its server were reset.</summary>
-    public void Learn(object connection, ServerEpoch epoch)
+    public void Learn(object connection, ServerEpoch epoch, uint timeline = 0)
     {
         var knowledge = _epochs.GetValue(connection, static _ => new Knowledge());
         if (knowledge.Epoch is not { } known || known.Value != epoch) knowledge.Epoch = new StrongBox<ServerEpoch>(epoch);
+        knowledge.Timeline = timeline;
     }
 
     /// <summary>
@@ -43,5 +47,7 @@ internal sealed class ConnectionEpochs
         public long MetAt;
 
         public volatile StrongBox<ServerEpoch>? Epoch;
+
+        public volatile uint Timeline;
     }
 }

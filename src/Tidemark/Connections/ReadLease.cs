@@ -77,7 +77,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 
         // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
         _observedIn = _node.IsPooled ? default(ServerEpoch) : epochs?.EpochOf(Connection);
-        _isObserved = _session.BeginObservation(_node, OnPrimary, Connection, _observedIn);
+        _isObserved = _session.BeginObservation(_node, OnPrimary, Connection, _observedIn, epochs?.TimelineOf(Connection) ?? 0);
     }
 
     /// <summary>The read is under way.</summary>

@@ -31,6 +31,9 @@ internal sealed class ClusterSnapshot
     /// <summary>How earlier timelines, and earlier lives of the primary, lead to the current one.</summary>
     public required TimelineChain Chain { get; init; }
 
+    /// <summary>The furthest that a replica of the cluster was seen to have replayed on the latest timeline, in whatever epoch.</summary>
+    public FurthestReplay Furthest { get; init; }
+
     public NodeState? Primary => PrimaryIndex < 0 ? null : Nodes[PrimaryIndex];
 
     /// <summary>Every node has been asked at least once: what is missing now is missing, not merely late.</summary>
@@ -56,6 +59,7 @@ internal sealed class ClusterSnapshot
         LatestTimeline = LatestTimeline,
         History = History,
         Chain = Chain,
+        Furthest = Furthest,
     };
 
     /// <param name="names">The nodes.</param>

@@ -268,6 +268,11 @@ internal static class SnapshotRules
             ? n with { Status = Evaluate(n), LatestTimeline = latest, PrimaryEpoch = chain.PrimaryEpoch }
             : n with { Status = Evaluate(n), LatestTimeline = latest };
 
+        // After a rollback the timeline begins again at what the primary has.
+        var furthest = primary is null || !before.Furthest.IsMissingFrom(primary) ? before.Furthest : default;
+        if (answered >= 0 && nodes[answered] is { ReportedRole: ReportedRole.Replica, HidesPositions: false, IsDiverged: false } replica && !IsForeign(replica))
+            furthest = furthest.With(replica);
+
         return new ClusterSnapshot
         {
             Nodes = [.. nodes.Select(Placed)],
@@ -279,6 +284,7 @@ internal static class SnapshotRules
             LatestTimeline = latest,
             History = history,
             Chain = chain,
+            Furthest = furthest,
         };
     }
 
@@ -333,8 +339,13 @@ internal static class SnapshotRules
         {
             // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled back, and nobody can
             // tell how far.
-            var isRollback = insert < was.Lsn || before.Nodes.Any(n => !n.IsDiverged && HasDiverged(n, primary, primary.SampledAt));
+            var isRollback = insert < was.Lsn || before.Furthest.IsMissingFrom(primary);
             chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Lsn, insert, isRollback);
+        }
+        else if (was.Epoch.IsUnknown && before.Furthest.IsMissingFrom(primary))
+        {
+            // This process has never seen the primary before, but a replica that had more.
+            chain = chain.WithCrash(primary.Timeline, default, insert, isRollback: true);
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.

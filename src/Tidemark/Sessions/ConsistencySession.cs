@@ -442,13 +442,21 @@ public sealed class ConsistencySession : IDisposable
     /// A node shows something on a connection that stays open, and may show more until <see cref="EndObservation"/>. It counts at once, and nothing resolves it before
     /// its end. False: the session has ended.
     /// </summary>
-    /// <inheritdoc cref="Observe" path="/param"/>
-    internal bool BeginObservation(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch = null)
+    /// <param name="node">The node, as it was known when it was chosen.</param>
+    /// <param name="onPrimary">It was the primary.</param>
+    /// <param name="connection">The identity of the physical connection.</param>
+    /// <param name="epoch">The epoch that the connection itself has shown; <see langword="null"/>: that of the node.</param>
+    /// <param name="timeline">The timeline that the connection has shown with its epoch; zero: none.</param>
+    internal bool BeginObservation(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch = null, uint timeline = 0)
     {
         lock (_lock)
         {
             if (_isEnded) return false;
-            _pending.Add(ObservationOf(node, onPrimary, connection, epoch) with { UnderWay = 1 });
+            var observation = ObservationOf(node, onPrimary, connection, epoch) with { UnderWay = 1 };
+
+            // Another server than the probed one has answered, or a later run of it: what the probes say of the timeline is not true of that.
+            var isAnother = !onPrimary && epoch is { IsUnknown: false } shown && shown != node.Epoch;
+            _pending.Add(isAnother ? observation with { Timeline = Math.Max(timeline, 1) } : observation);
             return true;
         }
     }

@@ -26,5 +26,5 @@ internal readonly record struct PendingObservation(NodeEpoch Node, uint Timeline
 
     /// <summary>The node has come to the timeline itself, in the life in which it showed this: no server does that without what it had.</summary>
     public bool HasComeTo(uint timeline, ClusterSnapshot snapshot) =>
-        Node.Index >= 0 && snapshot.Nodes[Node.Index] is var now && now.Epoch == Node.Epoch && now.ProvenTimeline == timeline && now.Failure is null;
+        Node.Index >= 0 && snapshot.Nodes[Node.Index] is { Failure: null, HasSeveralServers: false } now && now.Epoch == Node.Epoch && now.ProvenTimeline == timeline;
 }

@@ -33,5 +33,9 @@ public sealed class ConnectionEpochsTests
         epochs.Learn(connection, Run(2));
         epochs.EpochOf(connection).ShouldBe(Run(2));
         epochs.EpochOf(new object()).ShouldBe(default);
+        epochs.TimelineOf(connection).ShouldBe(0u);
+        epochs.Learn(connection, Run(2), timeline: 3);
+        epochs.TimelineOf(connection).ShouldBe(3u);
+        epochs.TimelineOf(new object()).ShouldBe(0u);
     }
 }

@@ -385,6 +385,18 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_primary_that_is_first_seen_behind_what_a_replica_had_was_rolled_back_though_the_replica_was_rebuilt_since()
+    {
+        var seen = Of(null, Replica(300)).Then(1, Replica(90) with { Epoch = Run(7) }, sentAt: 10, receivedAt: 11);
+
+        var first = seen.Then(0, Primary(120), sentAt: 20, receivedAt: 21);
+        first.Chain.IsRolledBackSince(0).ShouldBeTrue();
+        first.Then(0, Primary(130) with { Epoch = Run(2) }, sentAt: 30, receivedAt: 31).Chain.IsRolledBackSince(1).ShouldBeFalse("an ordinary crash");
+        seen.Then(0, Primary(320), sentAt: 20, receivedAt: 21).Chain.IsRolledBackSince(0).ShouldBeFalse();
+        seen.Then(0, Primary(120, timeline: 2), sentAt: 20, receivedAt: 21).Chain.IsRolledBackSince(0).ShouldBeFalse("a promotion");
+    }
+
+    [Fact]
     public void What_a_replica_showed_counts_as_seen_on_the_primary_after_a_rollback()
     {
         var before = Of(Epochs(Run(1), 200), Replica(200));

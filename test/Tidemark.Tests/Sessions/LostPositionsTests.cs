@@ -194,10 +194,10 @@ public sealed class LostPositionsTests : SessionTestBase
     [Fact]
     public void What_a_replica_showed_is_reported_once_it_is_found_to_have_diverged()
     {
-        var start = Of(null, Replica(300), Replica(100));
+        var start = Of(Primary(100), Replica(100), Replica(100));
         Session.Observe(start.Nodes[1], onPrimary: false);
         Session.Validate(start).ShouldBeNull();
-        var found = start.Then(0, Primary(120), sentAt: 10, receivedAt: 11);
+        var found = start.Then(1, Replica(300), sentAt: 5, receivedAt: 6).Then(0, Primary(120), sentAt: 10, receivedAt: 11);
         found.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
 
         var lost = Session.Validate(found).ShouldNotBeNull();
@@ -207,6 +207,19 @@ public sealed class LostPositionsTests : SessionTestBase
         var other = new PendingPositions();
         other.Add(new PendingObservation(new NodeEpoch(2, Run(1)), 1, 0, OnPrimary: false, Connection: null));
         other.Validate(found.Primary!, found).ShouldBeNull("the other replica is well");
+    }
+
+    [Fact]
+    public void What_another_server_of_a_shared_name_showed_is_of_the_timeline_that_its_connection_showed()
+    {
+        var promoted = Promoted().Then(2, Replica(220, timeline: 2));
+        Session.BeginObservation(promoted.Nodes[2], onPrimary: false, connection: null, Run(5), timeline: 1).ShouldBeTrue();
+        Session.EndObservation(promoted.Nodes[2], onPrimary: false, Run(5));
+        Session.Validate(promoted).ShouldNotBeNull("the probed server follows timeline 2, this one may have been left behind").WasWritten.ShouldBeFalse();
+
+        Session.BeginObservation(promoted.Nodes[2], onPrimary: false, connection: null, Run(5), timeline: 2).ShouldBeTrue();
+        Session.EndObservation(promoted.Nodes[2], onPrimary: false, Run(5));
+        Session.Validate(promoted).ShouldBeNull();
     }
 
     [Fact]
