@@ -30,7 +30,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         {
             if (!CookieSlots.IsSlot(name)) continue;
             CausalToken? token = null;
-            if (name != CookieSlots.Overflow)
+            if (!CookieSlots.IsOverflow(name))
             {
                 token = slots?.Count >= CookieSlots.MostRead
                     ? Rejected($"there are more than {CookieSlots.MostRead}", ref problem)
@@ -49,12 +49,12 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
     {
         var text = change.Set is null ? null : WebEncoders.Base64UrlEncode(_protector.Protect(token!.ToBytes()));
         if (text is not null) context.Response.Cookies.Append(change.Set!, text, Options(context));
-        if (change.SetsOverflow) WriteOverflow(context);
+        if (change.Overflow is { } overflow) WriteOverflow(context, overflow);
         foreach (var name in change.Deleted) context.Response.Cookies.Delete(name, Options(context));
     }
 
     /// <summary>Says that something was written, and not how far it reaches. Needs no key.</summary>
-    public void WriteOverflow(HttpContext context) => context.Response.Cookies.Append(CookieSlots.Overflow, OverflowText, Options(context));
+    public void WriteOverflow(HttpContext context, string name) => context.Response.Cookies.Append(name, OverflowText, Options(context));
 
     private CookieOptions Options(HttpContext context) => new()
     {

@@ -72,7 +72,7 @@ internal sealed class SessionMiddleware(
         }
 
         var isUnknown = session.IsUnknown;
-        if (problem is null && slots.IsUnknown) session.Resume(written: null, isUnknown: true);
+        if (problem is null && slots.IsUnknown) session.Resume(written: null, isUnknown: true, unknown: new UnknownPosition(slots.UnknownSince));
         return isUnknown;
     }
 
@@ -87,13 +87,15 @@ internal sealed class SessionMiddleware(
         if (hasWritten || (wasUnknown && !session.IsUnknown)) token = await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false);
         try
         {
-            var change = token is null ? slots.Prune() : slots.Replace(CookieSlots.NewName(), hasWritten, IsCrowded(context, token, hasWritten));
+            var latest = source.Cluster.Monitor.Snapshot.LatestTimeline;
+            var change = token is null ? slots.Prune()
+                : slots.Replace(CookieSlots.NewName(), hasWritten, IsCrowded(context, token, hasWritten), token.EarliestTimeline, latest);
             _cookie.Write(context, change, token);
         }
         catch (CryptographicException e)
         {
             SessionLog.CookieNotWritten(_logger, e);
-            if (hasWritten) _cookie.WriteOverflow(context);
+            if (hasWritten) _cookie.WriteOverflow(context, CookieSlots.OverflowSince(token?.EarliestTimeline ?? 0));
         }
     }
 

@@ -38,11 +38,11 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
             await application.TravelAsync().ConfigureAwait(false);
             await application.WarmUpAsync().ConfigureAwait(false);
             var answer = await new SimulatedClient(cluster, application).RequestAsync(received, slots, _reportedAt).ConfigureAwait(false);
-            var change = Change(slots, CausalToken.Parse(answer.Text), jar);
+            var change = Change(slots, CausalToken.Parse(answer.Text), jar, application.Source.Cluster.Monitor.Snapshot.LatestTimeline);
             await application.TravelAsync().ConfigureAwait(false);
 
             _received.RemoveAll(received.Contains);
-            _received.Add(new ReceivedAnswer(answer, sentAt, AddsNothing: change is { Set: null, SetsOverflow: false }));
+            _received.Add(new ReceivedAnswer(answer, sentAt, AddsNothing: change is { Set: null, Overflow: null }));
             if (answer.IsReported) _reportedAt = cluster.Moment();
             Apply(change, answer.Text);
         }
@@ -53,14 +53,14 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
     }
 
     /// <summary>What the response changes. Its token tells of everything that was read too, so it counts as new unless a cookie of the request covers it.</summary>
-    private CookieChange Change(CookieSlots slots, CausalToken token, string jar)
+    private CookieChange Change(CookieSlots slots, CausalToken token, string jar, uint latest)
     {
         if (cluster.Has(PlantedFault.OneCookieName)) return new CookieChange(CookieSlots.Prefix + "one", []);
 
         // An unknown place is not the same unknown place as before: another response may delete the cookie that says it.
         if (!token.IsUnknown && slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
         var set = _set[jar] = _set.GetValueOrDefault(jar) + 1;
-        return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar && !token.IsInDoubt);
+        return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar && !token.IsInDoubt, token.EarliestTimeline, latest);
     }
 
     private void Apply(in CookieChange change, string text)
@@ -69,6 +69,6 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         if (cluster.Has(PlantedFault.TokenOverwrittenByOlder)) _jar.Clear();
         foreach (var name in change.Deleted) _jar.Remove(name);
         if (change.Set is { } set) _jar[set] = text;
-        if (change.SetsOverflow) _jar[CookieSlots.Overflow] = null;
+        if (change.Overflow is { } overflow) _jar[overflow] = null;
     }
 }

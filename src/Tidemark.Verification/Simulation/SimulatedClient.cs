@@ -444,7 +444,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             else isUnknown = true;
         }
 
-        if (isUnknown) session.Resume(written: null, isUnknown: true);
+        if (isUnknown) session.Resume(written: null, isUnknown: true, unknown: new UnknownPosition(sent.UnknownSince));
         for (var i = cluster.Random.Next(1, 4); i > 0; i--) await DoSomethingAsync().ConfigureAwait(false);
         return await CaptureAsync().ConfigureAwait(false);
     }

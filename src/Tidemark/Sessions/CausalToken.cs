@@ -96,6 +96,16 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     /// </summary>
     public bool IsInDoubt { get; }
 
+    /// <summary>The earliest timeline of what it carries; zero: it carries none.</summary>
+    internal uint EarliestTimeline
+    {
+        get
+        {
+            uint[] timelines = [Written?.Timeline ?? 0, Seen?.Timeline ?? 0, Unknown.Timeline];
+            return timelines.Where(timeline => timeline != 0).DefaultIfEmpty().Min();
+        }
+    }
+
     /// <summary>What is known of what <see cref="IsUnknown"/>.</summary>
     internal UnknownPosition Unknown { get; }
 

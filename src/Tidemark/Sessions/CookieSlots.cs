@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Tidemark;
@@ -25,7 +26,7 @@ internal sealed class CookieSlots
     /// <summary>What the names of all slots begin with.</summary>
     public const string Prefix = ".Tidemark.";
 
-    /// <summary>The slot that says only that something was written.</summary>
+    /// <summary>The slot that says only that something was written; with a dot and a timeline, on which one or later.</summary>
     public const string Overflow = Prefix + "all";
 
     /// <summary>Maximum number of slots of one request that are read; more count as unknown.</summary>
@@ -47,6 +48,15 @@ internal sealed class CookieSlots
     /// <summary>Something of what the browser's requests wrote is not known: a slot is damaged, or there were too many parallel responses.</summary>
     public bool IsUnknown => _brought.Any(slot => slot.Token is null);
 
+    /// <summary>The earliest timeline on which something unknown may have ended, by the overflow slots; zero: they do not say.</summary>
+    public uint UnknownSince => _brought.Select(slot => TimelineOf(slot.Name)).Where(timeline => timeline != 0).DefaultIfEmpty().Min();
+
+    /// <summary>Returns the name of the overflow slot for what ended on a timeline or later; zero: the timeline is not known.</summary>
+    public static string OverflowSince(uint timeline) => timeline == 0 ? Overflow : string.Create(CultureInfo.InvariantCulture, $"{Overflow}.{timeline}");
+
+    /// <summary>Returns whether a slot is an overflow slot, by its name.</summary>
+    public static bool IsOverflow(string name) => name == Overflow || name.StartsWith(Overflow + ".", StringComparison.Ordinal);
+
     /// <summary>Returns whether a cookie is a slot, by its name.</summary>
     public static bool IsSlot(string name) => name.Length > Prefix.Length && name.StartsWith(Prefix, StringComparison.Ordinal);
 
@@ -66,11 +76,15 @@ internal sealed class CookieSlots
     /// <param name="name">A new name; see <see cref="NewName"/>.</param>
     /// <param name="hasWritten">The token says more than what the request brought.</param>
     /// <param name="isCrowded">Too many responses to requests with the same cookies have set a slot already.</param>
-    public CookieChange Replace(string name, bool hasWritten, bool isCrowded)
+    /// <param name="since">The earliest timeline in the token; zero: none.</param>
+    /// <param name="latest">The latest timeline of the cluster, of which the token tells what became of the earlier ones; zero: not known.</param>
+    public CookieChange Replace(string name, bool hasWritten, bool isCrowded, uint since = 0, uint latest = 0)
     {
         // What was only learned is learned again by the next request, so it needs no slot.
-        if (isCrowded) return hasWritten ? new CookieChange(null, [], SetsOverflow: true) : CookieChange.None;
-        return new CookieChange(name, [.. _brought.Select(slot => slot.Name).Where(IsOwned)]);
+        if (isCrowded) return hasWritten ? new CookieChange(null, [], OverflowSince(since)) : CookieChange.None;
+
+        // Nothing ends on a timeline that is over, so that the slot of what ended there can go: the session was told of the loss.
+        return new CookieChange(name, [.. _brought.Select(slot => slot.Name).Where(n => IsOwned(n) || (TimelineOf(n) is var t && t != 0 && t < latest))]);
     }
 
     /// <summary>
@@ -90,5 +104,9 @@ internal sealed class CookieSlots
         slot.Name != other.Name && slot.Token is { } token && other.Token is { } covered && token.Covers(covered)
         && (!covered.Covers(token) || string.CompareOrdinal(slot.Name, other.Name) > 0);
 
-    private static bool IsOwned(string name) => name != Overflow;
+    private static bool IsOwned(string name) => !IsOverflow(name);
+
+    private static uint TimelineOf(string name) =>
+        IsOverflow(name) && name.Length > Overflow.Length
+        && uint.TryParse(name.AsSpan(Overflow.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var timeline) ? timeline : 0;
 }

@@ -51,7 +51,7 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         if (isBroken)
         {
             // It needs no key, and sends the browser's reads to the primary.
-            cookies.ShouldHaveSingleItem().ShouldStartWith(".Tidemark.all=1;");
+            cookies.ShouldHaveSingleItem().ShouldStartWith(".Tidemark.all.1=1;");
         }
         else
         {

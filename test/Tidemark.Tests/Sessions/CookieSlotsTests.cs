@@ -95,13 +95,27 @@ public sealed class CookieSlotsTests
     public void Where_too_many_responses_set_a_slot_the_next_ones_share_one_that_no_response_deletes()
     {
         var crowded = new CookieSlots([Slot("a", 7)]).Replace("new", hasWritten: true, isCrowded: true);
-        (crowded.Set, crowded.SetsOverflow, crowded.Deleted.Count).ShouldBe((null, true, 0));
+        (crowded.Set, crowded.Overflow, crowded.Deleted.Count).ShouldBe((null, CookieSlots.Overflow, 0));
         new CookieSlots([Slot("a", 7)]).Replace("new", hasWritten: false, isCrowded: true).ShouldBe(CookieChange.None);
 
         var next = new CookieSlots([new CookieSlot(CookieSlots.Overflow, null), Slot("a", 7)]);
         next.IsUnknown.ShouldBeTrue();
         next.Replace("new", hasWritten: true, isCrowded: false).Deleted.ShouldBe([CookieSlots.Prefix + "a"]);
         next.Prune().Deleted.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_shared_slot_carries_the_timeline_of_what_it_covers_and_goes_once_that_is_over()
+    {
+        var crowded = new CookieSlots([]).Replace("new", hasWritten: true, isCrowded: true, since: 3, latest: 3);
+        crowded.Overflow.ShouldBe(".Tidemark.all.3");
+
+        var next = new CookieSlots([new CookieSlot(crowded.Overflow!, null), new CookieSlot(CookieSlots.OverflowSince(4), null)]);
+        (next.IsUnknown, next.UnknownSince).ShouldBe((true, 3u));
+        next.Replace("new", hasWritten: true, isCrowded: false, since: 4, latest: 4).Deleted.ShouldBe([".Tidemark.all.3"], "later ones may be set again");
+        next.Replace("new", hasWritten: true, isCrowded: false).Deleted.ShouldBeEmpty("the latest timeline is not known");
+        new CookieSlots([new CookieSlot(CookieSlots.Overflow, null)]).UnknownSince.ShouldBe(0u);
+        new CookieSlots([new CookieSlot(".Tidemark.all.x", null)]).UnknownSince.ShouldBe(0u);
     }
 
     [Fact]
@@ -174,7 +188,7 @@ public sealed class CookieSlotsTests
         {
             request.Answer();
             if (request.Change.Set is { } name) _cookies[name] = request.Token;
-            if (request.Change.SetsOverflow) _cookies[CookieSlots.Overflow] = null;
+            if (request.Change.Overflow is { } overflow) _cookies[overflow] = null;
             foreach (var deleted in request.Change.Deleted) _cookies.Remove(deleted);
             if (request.Written > 0) Arrived = Math.Max(Arrived, request.Written);
         }
