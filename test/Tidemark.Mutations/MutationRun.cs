@@ -150,7 +150,7 @@ internal sealed class MutationRun(string root, MutationOptions options)
     private string HashOfSources()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in Sources(_source).Concat(Sources(Path.Combine(root, "src", "Tidemark.Testing"))).Concat(Sources(_tests)))
+        foreach (var file in Sources(_source).Concat(Sources(Path.Combine(root, "src", "Tidemark.Verification"))).Concat(Sources(_tests)))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(root, file)));
             hash.AppendData(File.ReadAllBytes(file));
