@@ -152,7 +152,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         if (rows.OnPrimary || !cluster.Shape.RollsBackStorage) return false;
         var known = application.Source.Cluster.Monitor.Snapshot;
         var node = known.Nodes[cluster.NodeOf(rows.Server).Index];
-        var isCompared = !cluster.NodeOf(rows.Server).IsBalanced && known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
+        var isCompared = known.Primary is { Failure: null } primary && SimulatedCluster.MomentAt(primary.ReceivedAt) < start
             && (node.Probed.At <= primary.SampledAt || (node.Earlier.At != 0 && node.Earlier.At <= primary.SampledAt));
         var shown = new TruePosition().After(rows.Branch, rows.Server.Replay.ReplayedAt(cluster.Now), cluster);
         return shown.WasLostBefore(cluster.Now, cluster) && (!isCompared || shown.WasLostUnnoticed(known, cluster));

@@ -49,7 +49,7 @@ internal sealed class WorldShape
         HasWritableReads = Has(0.15);
         LosesPositions = Has(0.3);
         IsPlanned = Has(0.1);
-        RollsBackStorage = Has(0.1) && !IsPlanned && Replicas >= 2;
+        RollsBackStorage = Has(0.1) && !IsPlanned && !BalancesTwo && Replicas >= 2;
         Starves = Has(0.2);
         if (HidesTimelines) TellsForks = false;
 

@@ -270,8 +270,11 @@ internal static class SnapshotRules
 
         // After a rollback the timeline begins again at what the primary has.
         var furthest = primary is null || !before.Furthest.IsMissingFrom(primary) ? before.Furthest : default;
-        if (answered >= 0 && nodes[answered] is { ReportedRole: ReportedRole.Replica, HidesPositions: false, IsDiverged: false } replica && !IsForeign(replica))
+        if (answered >= 0 && nodes[answered] is { ReportedRole: ReportedRole.Replica, HidesPositions: false, IsDiverged: false } replica
+            && identifier != 0 && !IsForeign(replica))
+        {
             furthest = furthest.With(replica);
+        }
 
         return new ClusterSnapshot
         {

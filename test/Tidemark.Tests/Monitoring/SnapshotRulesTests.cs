@@ -387,7 +387,7 @@ public sealed class SnapshotRulesTests
     [Fact]
     public void A_primary_that_is_first_seen_behind_what_a_replica_had_was_rolled_back_though_the_replica_was_rebuilt_since()
     {
-        var seen = Of(null, Replica(300)).Then(1, Replica(90) with { Epoch = Run(7) }, sentAt: 10, receivedAt: 11);
+        var seen = Of(Silence, Replica(300)).Then(1, Replica(90) with { Epoch = Run(7) }, sentAt: 10, receivedAt: 11);
 
         var first = seen.Then(0, Primary(120), sentAt: 20, receivedAt: 21);
         first.Chain.IsRolledBackSince(0).ShouldBeTrue();
