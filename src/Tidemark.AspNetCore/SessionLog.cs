@@ -5,12 +5,16 @@ namespace Tidemark;
 /// <summary>All log messages of the ASP.NET Core integration. 3xx: sessions across requests.</summary>
 internal static partial class SessionLog
 {
-    [LoggerMessage(300, LogLevel.Warning, "A session cookie was not believed: {Problem}. The request's reads ask the primary how far its writes reach", EventName = "CookieNotBelieved")]
+    [LoggerMessage(300, LogLevel.Warning,
+        "Session cookie rejected: {Problem}. The request asks the primary once for the WAL position of its writes", EventName = "CookieNotBelieved")]
     public static partial void CookieNotBelieved(ILogger logger, string problem);
 
-    [LoggerMessage(301, LogLevel.Information, "The position of a request's writes was not learned, since the primary did not say or it was lost; the next request asks for it", EventName = "PositionNotLearned")]
+    [LoggerMessage(301, LogLevel.Information,
+        "The WAL position of a request's writes is unknown, because the primary did not report it. The next request asks for it", EventName = "PositionNotLearned")]
     public static partial void PositionNotLearned(ILogger logger, Exception exception);
 
-    [LoggerMessage(302, LogLevel.Error, "The session cookie could not be protected, so the browser's requests read from the primary for a day. Fix the Data Protection key ring", EventName = "CookieNotWritten")]
+    [LoggerMessage(302, LogLevel.Error,
+        "The session cookie could not be protected, so the browser's requests read from the primary for a day. Fix the Data Protection key ring",
+        EventName = "CookieNotWritten")]
     public static partial void CookieNotWritten(ILogger logger, Exception exception);
 }

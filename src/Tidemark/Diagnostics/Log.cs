@@ -5,50 +5,54 @@ namespace Tidemark;
 /// <summary>All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(100, LogLevel.Information, "{Node} is {Status} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
+    [LoggerMessage(100, LogLevel.Information, "Node {Node} is {Status} on timeline {Timeline} at {Position}", EventName = "NodeUp")]
     public static partial void NodeUp(ILogger logger, string node, string status, uint timeline, string position);
 
-    [LoggerMessage(101, LogLevel.Warning, "{Node} is unreachable: {Failure}", EventName = "NodeUnreachable")]
+    [LoggerMessage(101, LogLevel.Warning, "Node {Node} is unreachable: {Failure}", EventName = "NodeUnreachable")]
     public static partial void NodeUnreachable(ILogger logger, string node, string? failure);
 
-    [LoggerMessage(102, LogLevel.Error, "{Node} gets nothing: it {Why}", EventName = "NodeRefused")]
-    public static partial void NodeRefused(ILogger logger, string node, string why);
+    [LoggerMessage(102, LogLevel.Error, "Node {Node} is excluded from routing. It {Reason}", EventName = "NodeRefused")]
+    public static partial void NodeRefused(ILogger logger, string node, string reason);
 
-    [LoggerMessage(103, LogLevel.Information, "The primary is {Node}, timeline {Timeline}", EventName = "PrimaryFound")]
+    [LoggerMessage(103, LogLevel.Information, "The primary is node {Node} on timeline {Timeline}", EventName = "PrimaryFound")]
     public static partial void PrimaryFound(ILogger logger, string node, uint timeline);
 
-    [LoggerMessage(104, LogLevel.Error, "There is no primary: writes fail, reads go on from replicas", EventName = "PrimaryLost")]
+    [LoggerMessage(104, LogLevel.Error, "No node is the primary. Writes fail; replicas continue to serve reads", EventName = "PrimaryLost")]
     public static partial void PrimaryLost(ILogger logger);
 
     [LoggerMessage(105, LogLevel.Warning,
-        "{Node}: this role cannot see which timeline the replica follows (GRANT pg_read_all_stats TO the role). After a failover the replica serves reads that need a new position only when its control file shows the new timeline",
+        "The role cannot see which timeline replica {Node} follows. After a failover the replica serves reads that require a new position only once its "
+        + "control file shows the new timeline. GRANT pg_read_all_stats TO the role",
         EventName = "TimelineHidden")]
     public static partial void TimelineHidden(ILogger logger, string node);
 
-    [LoggerMessage(106, LogLevel.Error, "A round of probes failed; the next one follows", EventName = "MonitorRoundFailed")]
+    [LoggerMessage(106, LogLevel.Error, "A round of probes failed. The monitor continues with the next round", EventName = "MonitorRoundFailed")]
     public static partial void MonitorRoundFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(107, LogLevel.Error, "{Lost}", EventName = "WriteLost", SkipEnabledCheck = true)]
     public static partial void WriteLost(ILogger logger, string lost);
 
-    [LoggerMessage(108, LogLevel.Warning, "A token was not believed: {Problem}. The session's reads ask the primary how far its writes reach", EventName = "TokenNotBelieved")]
+    [LoggerMessage(108, LogLevel.Warning,
+        "Token rejected: {Problem}. The session asks the primary once for the WAL position of its writes", EventName = "TokenNotBelieved")]
     public static partial void TokenNotBelieved(ILogger logger, string problem);
 
-    [LoggerMessage(109, LogLevel.Error, "A listener to WriteLost failed", EventName = "ListenerFailed")]
+    [LoggerMessage(109, LogLevel.Error, "An event handler of WriteLost threw an exception", EventName = "ListenerFailed")]
     public static partial void ListenerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(110, LogLevel.Warning,
-        "Node {Node} leads to several servers, such as a balancer or a name with several addresses: every read there is checked, which costs reads that replicas could serve. Name each server as a node of its own",
+        "Node {Node} leads to several servers, such as a load balancer or a name with several addresses. Every read there is checked, so replicas serve "
+        + "fewer reads. Configure each server as a node of its own",
         EventName = "SeveralServers")]
     public static partial void SeveralServers(ILogger logger, string node);
 
     [LoggerMessage(111, LogLevel.Critical,
-        "Most nodes have the system identifier {Majority}, but the first to answer had {First} and may have been written to: all nodes are refused. Set SystemIdentifier to the right one and restart",
+        "Most nodes have the system identifier {Majority}, but the first node that answered had {First} and may have been written to. All nodes are refused. "
+        + "Set SystemIdentifier to the right identifier and restart",
         EventName = "IdentityContradicted")]
     public static partial void IdentityContradicted(ILogger logger, ulong majority, ulong first);
 
     [LoggerMessage(112, LogLevel.Warning,
-        "Node {Node} hides positions from this role, so reads that need one go to the primary: "
+        "The role cannot query WAL positions on node {Node}, so reads that require a position go to the primary. "
         + "GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), pg_last_wal_replay_lsn() TO the role",
         EventName = "PositionsHidden")]
     public static partial void PositionsHidden(ILogger logger, string node);
@@ -56,21 +60,24 @@ internal static partial class Log
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);
 
-    [LoggerMessage(201, LogLevel.Information, "{Node} failed during a read, which moves on: {Failure}", EventName = "ReadMoved")]
+    [LoggerMessage(201, LogLevel.Information, "Node {Node} failed during a read, which continues on another node: {Failure}", EventName = "ReadMoved")]
     public static partial void ReadMoved(ILogger logger, string? node, string failure);
 
-    [LoggerMessage(202, LogLevel.Information, "{Node} answered that a statement sent as a read cannot run there ({SqlState}); repeated on the primary", EventName = "RepeatedOnPrimary")]
+    [LoggerMessage(202, LogLevel.Information,
+        "A statement sent as a read was retried on the primary, because it cannot run on node {Node} ({SqlState})", EventName = "RepeatedOnPrimary")]
     public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
 
-    [LoggerMessage(203, LogLevel.Warning, "{Node} took {Milliseconds:F0} ms for a read. It was read there since {Reason}: {Text}", EventName = "SlowRead", SkipEnabledCheck = true)]
+    [LoggerMessage(203, LogLevel.Warning,
+        "Slow read: {Milliseconds:F0} ms on node {Node} ({Reason}). SQL: {Text}", EventName = "SlowRead", SkipEnabledCheck = true)]
     public static partial void SlowRead(ILogger logger, string? node, double milliseconds, string reason, string text);
 
     [LoggerMessage(210, LogLevel.Warning,
-        "A transaction asks for synchronous_commit = {Setting}, but the primary's synchronous_standby_names is empty: there is no replica to wait for, and it commits locally. Name the replicas there",
+        "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names of the primary is empty. The commit waits for no replica. "
+        + "Name the synchronous replicas in synchronous_standby_names",
         EventName = "NobodyToWaitFor")]
     public static partial void NobodyToWaitFor(ILogger logger, string setting);
 
     [LoggerMessage(211, LogLevel.Warning,
-        "A commit's wait for replicas (synchronous_commit = {Setting}) was cancelled: it is committed, but replicas may lack it", EventName = "CommitWaitCancelled")]
+        "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. It is committed, but replicas may lack it", EventName = "CommitWaitCancelled")]
     public static partial void CommitWaitCancelled(ILogger logger, string setting);
 }

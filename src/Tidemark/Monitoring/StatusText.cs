@@ -10,15 +10,15 @@ internal static class StatusText
         ConcludedStatus.Unreachable => $"unreachable: {node.Failure}",
         ConcludedStatus.ForeignCluster => OfForeignCluster(node, snapshot),
         ConcludedStatus.Aurora =>
-            "is Amazon Aurora, whose readers share storage and replay no WAL: there are no positions to follow. Remove it, or use Aurora's own endpoints",
+            "is Amazon Aurora, whose readers share storage and replay no WAL, so there are no positions to follow. Remove it, or use Aurora's own endpoints",
         ConcludedStatus.RivalPrimary =>
-            $"claims to be the primary of timeline {node.Timeline}, and so does another node: neither gets writes until one is stopped",
+            $"reports that it is the primary of timeline {node.Timeline}, and so does another node. Neither gets writes until one is stopped",
         ConcludedStatus.SupersededPrimary =>
-            $"claims to be the primary of timeline {node.Timeline}, but the cluster went on to timeline {snapshot.LatestTimeline}: it must be rebuilt as a replica",
+            $"reports that it is the primary of timeline {node.Timeline}, but the cluster is on timeline {snapshot.LatestTimeline}. Rebuild it as a replica",
         ConcludedStatus.LeftBehind =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which history went on without; it has to be rewound or made anew",
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the cluster's history does not include. Rewind it (pg_rewind) or rebuild it",
         ConcludedStatus.Diverged =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was asked later: its data has diverged. "
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was probed later: its data has diverged. "
             + "Rebuild it (pg_rewind or a new base backup)",
         _ => "",
     };

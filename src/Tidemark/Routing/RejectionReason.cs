@@ -42,7 +42,7 @@ public enum RejectionReason
     /// <summary>It may lack what the session's reads have shown on another node.</summary>
     SeenElsewhere,
 
-    /// <summary>It stands in another zone than this process, and a nearer node can serve.</summary>
+    /// <summary>It is in another zone than this process, and a nearer node can serve.</summary>
     OtherZone,
 
     /// <summary>It failed during this very read.</summary>

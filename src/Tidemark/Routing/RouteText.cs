@@ -1,29 +1,29 @@
 namespace Tidemark;
 
-/// <summary>The words for decisions; the same in logs, spans, errors and <c>Explain</c>.</summary>
+/// <summary>Texts of decisions; the same in logs, spans, errors and <c>Explain</c>.</summary>
 internal static class RouteText
 {
     public static string Of(RouteReason reason) => reason switch
     {
         RouteReason.AnyReplica => "any replica may serve this read",
         RouteReason.ReplicaHasPosition => "it has replayed what the read must include",
-        RouteReason.ReplicaToVerify => "it keeps up, and proves that it has what the read must include before its rows are believed",
+        RouteReason.ReplicaToVerify => "it keeps up, and proves that it has what the read must include before it returns rows",
         RouteReason.ReplicaCaughtUp => "it has caught up with what the read must include while the read waited",
         RouteReason.StaysOnReplica => "it has served the session's reads so far, and still has what they showed",
         RouteReason.PrimaryShare => "the primary takes its share of reads",
         RouteReason.NoReplicaCanServe => "no replica can serve this read",
         RouteReason.WrittenPositionUnknown => "how far the session's own writes reach is not known yet",
         RouteReason.SeenPositionUnknown => "how far the session's reads have shown history is not known",
-        RouteReason.StrongConsistency => "strong consistency was asked for",
+        RouteReason.StrongConsistency => "strong consistency was requested",
         RouteReason.EntityRule => "the model says that an entity in the query reads from the primary",
-        RouteReason.NamedNode => "it was asked for by name",
+        RouteReason.NamedNode => "it was requested by name",
         RouteReason.Write => "writes go to the primary",
-        RouteReason.Transaction => "a transaction or connection of the caller's is open there",
+        RouteReason.Transaction => "a transaction or connection of the caller is open there",
         RouteReason.TrackingQuery => "the query tracks entities",
-        RouteReason.RawSql => "SQL of the caller's own may write",
-        RouteReason.RepeatedOnPrimary => "a replica could not run the statement, so it was repeated on the primary",
+        RouteReason.RawSql => "raw SQL may write",
+        RouteReason.RepeatedOnPrimary => "a replica could not run the statement, so it was retried on the primary",
         RouteReason.KnownToWrite => "it was sent as a read before, and turned out to write",
-        RouteReason.OwnConnection => "it runs on a connection that is none of the cluster's, wherever that leads",
+        RouteReason.OwnConnection => "it runs on a connection that does not belong to the cluster",
         _ => "no node can take it",
     };
 
@@ -40,9 +40,9 @@ internal static class RouteText
         RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",
         RejectionReason.SeenElsewhere => "may lack what the session has read on another replica",
-        RejectionReason.OtherZone => "stands in another zone",
+        RejectionReason.OtherZone => "is in another zone",
         RejectionReason.FailedDuringRead when requirement.IsWrite => "failed a moment ago",
         RejectionReason.FailedDuringRead => "failed during this read",
-        _ => "was not asked for",
+        _ => "was not requested",
     };
 }

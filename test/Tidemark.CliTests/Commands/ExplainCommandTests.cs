@@ -23,7 +23,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     {
         var ran = await ExplainAsync("--consistency", "Strong");
 
-        ran.Output.ShouldContain($"A read at Strong goes to\n  {three.NameOf("pg-1")} (primary): strong consistency was asked for");
+        ran.Output.ShouldContain($"A read at Strong goes to\n  {three.NameOf("pg-1")} (primary): strong consistency was requested");
         ran.Lines.Count(line => line.EndsWith(": is a replica", StringComparison.Ordinal)).ShouldBe(2);
     }
 
@@ -64,7 +64,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     [Fact]
     public async Task A_node_by_name_and_a_write_are_explained_too()
     {
-        (await ExplainAsync("--node", three.NameOf("pg-2"))).Output.ShouldContain("it was asked for by name");
+        (await ExplainAsync("--node", three.NameOf("pg-2"))).Output.ShouldContain("it was requested by name");
         (await ExplainAsync("--write")).Output.ShouldContain($"A write goes to\n  {three.NameOf("pg-1")} (primary): writes go to the primary");
     }
 

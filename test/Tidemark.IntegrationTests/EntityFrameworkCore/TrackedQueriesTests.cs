@@ -44,7 +44,7 @@ public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<Rule
         }
 
         Warnings(log).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
-            text => text.ShouldContain("A ProfileWish that was read from a replica is saved without a concurrency token"),
+            text => text.ShouldContain("An entity of type ProfileWish was read from a replica and is saved without a concurrency token"),
             text => text.ShouldContain("IsRowVersion()"));
     }
 

@@ -103,7 +103,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         reported.Length.ShouldBe(2);
         foreach (var text in reported)
         {
-            text.ShouldMatch(@"^pg-[23] took \d+ ms for a read\. It was read there since .*: SELECT 'by command'");
+            text.ShouldMatch(@"^Slow read: \d+ ms on node pg-[23] \(.*\)\. SQL: SELECT 'by command'");
             text.ShouldNotContain("'secret-3' ");
         }
 
@@ -113,9 +113,9 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         await context.Database.SqlQueryRaw<string>("SELECT pg_sleep(0.1)::text AS \"Value\"").ToListAsync(Stop);
         await context.Wishes.OnNode("pg-2").FromSleepAsync();
         Slow(log)[2].ShouldContain("pg-1 took");
-        Slow(log)[2].ShouldContain("SQL of the caller's own may write: SELECT pg_sleep");
+        Slow(log)[2].ShouldContain("raw SQL may write: SELECT pg_sleep");
         Slow(log)[3].ShouldContain("pg-2 took");
-        Slow(log)[3].ShouldContain("it was asked for by name");
+        Slow(log)[3].ShouldContain("it was requested by name");
     }
 
     private static string[] Slow(RecordedLog log) => [.. log.Entries.Where(e => e.Event == "SlowRead").Select(e => e.Text)];

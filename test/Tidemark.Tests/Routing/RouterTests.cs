@@ -111,9 +111,9 @@ public sealed class RouterTests
         { RejectionReason.ForeignCluster, "belongs to another cluster: its system identifier is 9009, the cluster's is 7001", new(), [Primary(), Replica(identifier: Theirs)] },
         { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none is trusted", new(), [Primary(), Primary(identifier: Theirs)] },
         { RejectionReason.Aurora, "is Amazon Aurora", new(), [Primary(), OnAurora] },
-        { RejectionReason.RivalPrimary, "claims to be the primary of timeline 1, and so does another node", new(), [Primary(), Primary()] },
-        { RejectionReason.SupersededPrimary, "claims to be the primary of timeline 1, but the cluster went on to timeline 2", new(), [Primary(timeline: 2), Primary()] },
-        { RejectionReason.SupersededPrimary, "the cluster went on to timeline 2", new(), [Primary(timeline: 2), Primary(), null] },
+        { RejectionReason.RivalPrimary, "reports that it is the primary of timeline 1, and so does another node", new(), [Primary(), Primary()] },
+        { RejectionReason.SupersededPrimary, "reports that it is the primary of timeline 1, but the cluster is on timeline 2", new(), [Primary(timeline: 2), Primary()] },
+        { RejectionReason.SupersededPrimary, "the cluster is on timeline 2", new(), [Primary(timeline: 2), Primary(), null] },
         { RejectionReason.IsReplica, "is a replica", new(Because: RouteReason.Write), [Primary(), Replica()] },
         { RejectionReason.IsPrimary, "is the primary, which serves reads only when no replica can", new(), [Replica(), Primary()] },
         { RejectionReason.Behind, "has replayed 0/63, 1 bytes short", new(Include: 100), [Primary(100), Replica(99)] },
@@ -121,10 +121,10 @@ public sealed class RouterTests
         { RejectionReason.TooStale, "may be older than 00:00:01: it has reached no position of the primary that this process has seen", new(CompleteSince: 0), [Primary(100), Replica(99)] },
         { RejectionReason.TooStale, "may be older than 00:00:01", new(CompleteSince: 1), [Primary(), Replica()] },
         { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2), [Primary(), Replica(), Replica()] },
-        { RejectionReason.OtherZone, "stands in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
+        { RejectionReason.OtherZone, "is in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
         { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
         { RejectionReason.Diverged, "its data has diverged. Rebuild it", new(), [Replica(), Replica(101), Primary(100)] },
-        { RejectionReason.NotNamed, "was not asked for", new(OnNode: "pg-1"), [Primary(), Replica()] },
+        { RejectionReason.NotNamed, "was not requested", new(OnNode: "pg-1"), [Primary(), Replica()] },
     };
 
     [Theory]

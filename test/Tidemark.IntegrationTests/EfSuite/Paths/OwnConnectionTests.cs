@@ -55,7 +55,7 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         context.Database.SetDbConnection(own);
         var reported = context.Notes.Select(n => n.Id).ExplainRoute();
         (reported.Node, reported.Role, reported.Reason).ShouldBe((null, NodeRole.Unknown, RouteReason.OwnConnection));
-        reported.ToString().ShouldBe("it runs on a connection that is none of the cluster's, wherever that leads");
+        reported.ToString().ShouldBe("it runs on a connection that does not belong to the cluster");
         reported.Rejected.ShouldBeEmpty();
         (await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop)).ShouldBe([shared.Cluster["pg-2"].Port]);
 
