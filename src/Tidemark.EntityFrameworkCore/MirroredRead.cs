@@ -41,9 +41,7 @@ internal sealed class MirroredRead
     private static async ValueTask RunAsync(NpgsqlConnection connection, string sql, bool isAsync, CancellationToken cancellationToken)
     {
         using var command = new NpgsqlCommand(sql, connection);
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         else command.ExecuteNonQuery();
-#pragma warning restore CA1849
     }
 }

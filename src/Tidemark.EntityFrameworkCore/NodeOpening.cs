@@ -60,10 +60,8 @@ internal sealed class NodeOpening<T>(
     public async ValueTask CloseAsync(bool isAsync)
     {
         if (_node is null) return;
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         if (isAsync) await _node.DisposeAsync().ConfigureAwait(false);
         else _node.Dispose();
-#pragma warning restore CA1849
     }
 
     // What is opened here is for reading alone: no statement moves to the primary because it writes.

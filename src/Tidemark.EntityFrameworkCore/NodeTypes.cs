@@ -33,7 +33,6 @@ internal static class NodeTypes
         RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof, bool mayRepeat, bool isAsync,
         CancellationToken cancellationToken)
     {
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         try
         {
             var reader = await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
@@ -48,7 +47,6 @@ internal static class NodeTypes
         var connection = (NpgsqlConnection)parameters.Connection.DbConnection;
         if (isAsync) await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         else connection.ReloadTypes();
-#pragma warning restore CA1849
         return await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
     }
 

@@ -52,7 +52,6 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
     {
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         try
         {
             if (node is not null) main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
@@ -71,7 +70,6 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
             else End();
             throw;
         }
-#pragma warning restore CA1849
     }
 
     private bool BeginEnd()

@@ -91,9 +91,7 @@ internal sealed class RoutedCommand(
         RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
         (_proof, _piggybacks) = (proof, isAlone);
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
-#pragma warning restore CA1849
     }
 
     /// <summary>A query that is not routed: it runs on the main connection, which in a read-only transaction leads to the node of that.</summary>
@@ -106,9 +104,7 @@ internal sealed class RoutedCommand(
         {
             return routing.Report is { Decision.NodeIndex: var node }
                 ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRepeat: true, isAsync, cancellationToken).ConfigureAwait(false)
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
                 : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
-#pragma warning restore CA1849
         }
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))
         {

@@ -310,7 +310,6 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var hidesBreak = !_lease.MayHaveWritten;
             var closing = hidesBreak ? behavior | CommandBehavior.CloseConnection : behavior & ~CommandBehavior.CloseConnection;
             NpgsqlDataReader? reader;
-#pragma warning disable CA1849 // The caller may not await.
             if (proof is not null)
             {
                 reader = isAsync
@@ -322,7 +321,6 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
                 inner.Connection = connection;
                 reader = isAsync ? await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false) : inner.ExecuteReader(closing);
             }
-#pragma warning restore CA1849
             return reader is null || hidesBreak ? reader : ClosingItsConnection(reader, connection);
         }
     }

@@ -39,12 +39,10 @@ public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
     internal static async ValueTask<TidemarkReadOnlyTransaction> BeginAsync(
         NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
     {
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
         var transaction = isAsync ? await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : connection.BeginTransaction(isolation);
         using var command = new NpgsqlCommand(ReadOnly, connection);
         if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         else command.ExecuteNonQuery();
-#pragma warning restore CA1849
         return new TidemarkReadOnlyTransaction(connection, transaction, decision);
     }
 

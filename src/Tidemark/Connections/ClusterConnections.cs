@@ -243,10 +243,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false)).Transactions;
     }
 
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
     private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, bool isAsync, CancellationToken cancellationToken) =>
         isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false) : Monitor.FindEnded(nodeIndex, asked);
-#pragma warning restore CA1849
 
     private async Task<T[]> AskStandInAsync<T>(Func<int, T[], Task<T[]>> ask, int nodeIndex, T[] questions)
     {

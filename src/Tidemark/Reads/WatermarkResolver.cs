@@ -126,9 +126,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
                 var whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
                 using var timer = time.CreateTimer(static spent => ((TaskCompletionSource)spent!).TrySetResult(), spent, whole, Timeout.InfiniteTimeSpan);
                 var first = await Task.WhenAny([spent.Task, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
-#pragma warning disable CA1849 // Nothing of ours or the caller's runs within it.
                 enough.Cancel();
-#pragma warning restore CA1849
                 cancellationToken.ThrowIfCancellationRequested();
 
                 // The monitor has ended: there is nothing to wait for any more.
@@ -186,7 +184,6 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         return sampled is { Status: ConcludedStatus.Primary, Failure: null, HidesPositions: false } ? sampled : null;
     }
 
-#pragma warning disable CA1849 // Where nothing may be awaited, it blocks.
     private async ValueTask<NodeState> SampleAsync(int nodeIndex, bool isAsync, CancellationToken cancellationToken) =>
         isAsync ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
 
@@ -196,7 +193,6 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         if (isAsync) await Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
         else Monitor.SampleAll();
     }
-#pragma warning restore CA1849
 
     /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
     public void Report(LostWrite? lost)
