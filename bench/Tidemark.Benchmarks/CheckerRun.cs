@@ -5,7 +5,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// How long the checker takes over a large history, and how much memory: 10 million operations unless told, a fifth of them writes, the others reads of 4 keys
+/// How long the checker takes over a large history, and how much memory: 10 million operations unless told, a fifth of them writes, the
+/// others reads of 4 keys
 /// that ask for everything, by 10,000 sessions with several operations at once.
 /// </summary>
 internal static class CheckerRun
@@ -32,7 +33,8 @@ internal static class CheckerRun
         if (!verdict.IsClean) Console.WriteLine(verdict.Violations[0]);
     }
 
-    // One operation begins with each tick and takes up to 50. A read shows the state of a moment in its own time, so that the history is clean.
+    // One operation begins with each tick and takes up to 50. A read shows the state of a moment in its own time, so that the history is
+    // clean.
     private static HistoryBuilder Record(int operations)
     {
         var random = new Random(1);

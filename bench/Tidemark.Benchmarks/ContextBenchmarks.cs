@@ -7,8 +7,10 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// What a context costs with Tidemark beside plain EF Core, on real servers: a primary, which plain EF Core reads, and a replica, which routed reads go to.
-/// The targets: a routed read takes at most 1.05 of the time and 512 bytes more; a save no round trip more (<c>RoundTripTests</c> counts those).
+/// What a context costs with Tidemark beside plain EF Core, on real servers: a primary, which plain EF Core reads, and a replica, which
+/// routed reads go to.
+/// The targets: a routed read takes at most 1.05 of the time and 512 bytes more; a save no round trip more (<c>RoundTripTests</c> counts
+/// those).
 /// Client and servers share the machine, so that times of one run compare with one another only.
 /// </summary>
 [MemoryDiagnoser]
@@ -80,7 +82,9 @@ public class ContextBenchmarks
     [BenchmarkCategory("Read")]
     public Task<Counter> RoutedRead() => ReadAsync(_routed.Reading);
 
-    /// <summary>One row, untracked, blocking: what it allocates does not depend, as it does above, on whether an answer came before it was awaited.</summary>
+    /// <summary>
+    /// One row, untracked, blocking: what it allocates does not depend, as it does above, on whether an answer came before it was awaited.
+    /// </summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("Blocking read")]
     public Counter PlainBlockingRead() => Read(_plain.Reading);

@@ -5,7 +5,9 @@ using Tidemark.Testing;
 
 namespace Store;
 
-/// <summary>A primary and two replicas, which all ways share: one database is the primary alone, and so is what the mirror mirrors.</summary>
+/// <summary>
+/// A primary and two replicas, which all ways share: one database is the primary alone, and so is what the mirror mirrors.
+/// </summary>
 public sealed class Servers : IAsyncLifetime
 {
     public LocalCluster Cluster { get; private set; } = null!;

@@ -2,10 +2,14 @@ using Tidemark.Testing;
 
 namespace Store;
 
-/// <summary>The servers that the store brings along when its configuration names none: a primary and two replicas on this machine.</summary>
+/// <summary>
+/// The servers that the store brings along when its configuration names none: a primary and two replicas on this machine.
+/// </summary>
 internal static class OwnCluster
 {
-    /// <summary>Starts a cluster and writes its nodes into the configuration; null, and nothing done, where there are nodes already.</summary>
+    /// <summary>
+    /// Starts a cluster and writes its nodes into the configuration; null, and nothing done, where there are nodes already.
+    /// </summary>
     public static async Task<LocalCluster?> StartUnlessConfiguredAsync(IConfiguration configuration, CancellationToken cancellationToken)
     {
         var tidemark = configuration.GetSection("Tidemark");

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace Tidemark;
 
-/// <summary>Reads and writes the cookies that carry a session's tokens (<see cref="CookieSlots"/>), protected against forgery and reading.</summary>
+/// <summary>
+/// Reads and writes the cookies that carry a session's tokens (<see cref="CookieSlots"/>), protected against forgery and reading.
+/// </summary>
 internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProvider time)
 {
     // The cookie outlives the token in it: an expired token still says that something was written, and the primary is asked how far.
@@ -19,7 +21,10 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
 
     private readonly IDataProtector _protector = protection.CreateProtector("Tidemark.Session.v1");
 
-    /// <summary>Returns the slots that a request brought. One that is damaged has no token: it counts as unknown, never as fresh, and never as an error.</summary>
+    /// <summary>
+    /// Returns the slots that a request brought. One that is damaged has no token: it counts as unknown, never as fresh, and never as an
+    /// error.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="problem">Why a slot was not accepted; <see langword="null"/> if all were.</param>
     public CookieSlots Read(HttpRequest request, out string? problem)

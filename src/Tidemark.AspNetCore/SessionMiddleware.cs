@@ -24,7 +24,8 @@ internal sealed class SessionMiddleware(
     private readonly object _itemKey = new();
     private readonly SlotQuota _quota = new(time ?? TimeProvider.System);
 
-    // An error page or a status page runs the pipeline once more for the same request (UseExceptionHandler, UseStatusCodePagesWithReExecute).
+    // An error page or a status page runs the pipeline once more for the same request (UseExceptionHandler,
+    // UseStatusCodePagesWithReExecute).
     public Task InvokeAsync(HttpContext context) =>
         context.Items.TryGetValue(_itemKey, out var begun) ? EnterAsync(context, (ConsistencySession)begun!) : BeginAsync(context);
 
@@ -47,7 +48,8 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Goes on where the browser's earlier requests left off. Returns whether that is not known and a slot of this request's response can say it;
+    /// Goes on where the browser's earlier requests left off. Returns whether that is not known and a slot of this request's response can
+    /// say it;
     /// <see cref="CookieSlots.Overflow"/> stays, whatever is learned.
     /// </summary>
     private bool Resume(ConsistencySession session, CookieSlots slots, string? problem)
@@ -77,7 +79,8 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Sets a cookie when the request wrote, or learned what its cookies did not say: otherwise every request would ask the primary again. No failure of it fails
+    /// Sets a cookie when the request wrote, or learned what its cookies did not say: otherwise every request would ask the primary again.
+    /// No failure of it fails
     /// the response, which reports what is committed: where the position was not learned the cookie says "unknown".
     /// </summary>
     private async Task CarryAsync(HttpContext context, ConsistencySession session, CookieSlots slots, bool wasUnknown)
@@ -100,7 +103,8 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server process to ask for.
+    /// Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server
+    /// process to ask for.
     /// </summary>
     private bool IsCrowded(HttpContext context, CausalToken token, bool hasWritten)
     {

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Counts the responses that set a slot, by the cookies that their requests brought: many parallel requests of one browser bring the same ones, and each of their
+/// Counts the responses that set a slot, by the cookies that their requests brought: many parallel requests of one browser bring the same
+/// ones, and each of their
 /// responses adds a cookie. Limits the size of the header that the browser sends next. Safe for concurrent use.
 /// </summary>
 internal sealed class SlotQuota(TimeProvider time)
@@ -17,8 +18,12 @@ internal sealed class SlotQuota(TimeProvider time)
     private long _start = time.GetTimestamp();
 
     /// <summary>Counts a slot that is about to be set; returns <see langword="false"/> if there are too many.</summary>
-    /// <param name="jar">A hash of the cookies that the request brought. Two jars of one hash share their quota, which costs efficiency only.</param>
-    /// <param name="hasWritten">The response has to tell of a write. One that only learned something needs a slot only if no other does.</param>
+    /// <param name="jar">
+    /// A hash of the cookies that the request brought. Two jars of one hash share their quota, which costs efficiency only.
+    /// </param>
+    /// <param name="hasWritten">
+    /// The response has to tell of a write. One that only learned something needs a slot only if no other does.
+    /// </param>
     public bool TryTake(int jar, bool hasWritten)
     {
         lock (_lock)

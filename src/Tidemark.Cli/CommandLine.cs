@@ -51,7 +51,8 @@ internal static class CommandLine
             var invocation = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
             var code = (ExitCode)await result.InvokeAsync(invocation, cancellationToken);
 
-            // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is no failure; any other error is.
+            // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is no failure; any other
+            // error is.
             var isUnread = code == ExitCode.Success && terminal.OutputFailure is { } failure && failure.HResult != BrokenPipe;
             return isUnread ? Complain($"the output could not be written: {terminal.OutputFailure!.Message}", terminal) : code;
         }

@@ -3,7 +3,8 @@ using System.Text;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// The output of a command. When it can no longer be written, because the reader of a pipe has gone or a disk is full, the rest is dropped and the reason kept: a
+/// The output of a command. When it can no longer be written, because the reader of a pipe has gone or a disk is full, the rest is dropped
+/// and the reason kept: a
 /// command that was cut short by its own output would not return what it found.
 /// </summary>
 internal sealed class CommandOutput : TextWriter

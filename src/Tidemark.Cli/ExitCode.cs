@@ -9,6 +9,8 @@ internal enum ExitCode
     /// <summary>Something was found: a broken promise, a planted fault that nothing caught.</summary>
     Finding = 1,
 
-    /// <summary>The command was used wrongly, what was asked for cannot be done, or it was stopped before it could say that there is no finding.</summary>
+    /// <summary>
+    /// The command was used wrongly, what was asked for cannot be done, or it was stopped before it could say that there is no finding.
+    /// </summary>
     WrongUsage = 2,
 }

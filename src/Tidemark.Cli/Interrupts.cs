@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// Ctrl-C and a request to end: the first lets the command say what it has, a second one ends it at once. While another program has the terminal, Ctrl-C is
+/// Ctrl-C and a request to end: the first lets the command say what it has, a second one ends it at once. While another program has the
+/// terminal, Ctrl-C is
 /// that program's business. One for the process, as signals are.
 /// </summary>
 internal sealed class Interrupts : IDisposable

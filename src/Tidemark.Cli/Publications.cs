@@ -3,7 +3,8 @@ using Npgsql;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// A publication for all tables publishes those that a command makes for itself, too. Its subscribers have no such table, stop at the first row, and never get past it, since
+/// A publication for all tables publishes those that a command makes for itself, too. Its subscribers have no such table, stop at the first
+/// row, and never get past it, since
 /// it stays in the WAL when the table is dropped.
 /// </summary>
 internal static class Publications

@@ -1,7 +1,8 @@
 namespace Tidemark.Cli;
 
 /// <summary>
-/// A page that is drawn over and over on the terminal's second screen, which leaves what stood there before as it was. In a pipe, one page below the other.
+/// A page that is drawn over and over on the terminal's second screen, which leaves what stood there before as it was. In a pipe, one page
+/// below the other.
 /// </summary>
 internal sealed class Screen : IDisposable
 {

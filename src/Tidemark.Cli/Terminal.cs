@@ -19,7 +19,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     public TextWriter Out => _out;
 
     /// <summary>
-    /// Why the output could not be written; null as long as it can. A command goes on without it and returns what it found: that the reader of a pipe has gone
+    /// Why the output could not be written; null as long as it can. A command goes on without it and returns what it found: that the reader
+    /// of a pipe has gone
     /// does not change what was found. A command that runs until it is stopped ends.
     /// </summary>
     public IOException? OutputFailure => _out.Failure;
@@ -55,7 +56,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         ShowsProgress = !Console.IsErrorRedirected,
     };
 
-    // The console's own stream says nothing when the reader of a pipe has gone, and a command that goes on until it is stopped would never end.
+    // The console's own stream says nothing when the reader of a pipe has gone, and a command that goes on until it is stopped would never
+    // end.
     [SuppressMessage("Reliability", "CA2000", Justification = "The process's own output lives as long as the process.")]
     private static TextWriter OutOfThisProcess()
     {
@@ -73,7 +75,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     /// <summary>The same terminal, as wide as it is now, whose output goes elsewhere.</summary>
     public Terminal Onto(TextWriter page) => new(page, Error) { Width = Resized?.Invoke() ?? Width, HasColour = HasColour, IsScreen = IsScreen, ShowsProgress = ShowsProgress, Time = Time };
 
-    /// <summary>Writes a line, wrapped between words where it is too long. It stays one line, and paints nothing, whatever a server or a file has put into it.</summary>
+    /// <summary>
+    /// Writes a line, wrapped between words where it is too long. It stays one line, and paints nothing, whatever a server or a file has
+    /// put into it.
+    /// </summary>
     /// <param name="text">What it says.</param>
     /// <param name="tone">What its colour says.</param>
     /// <param name="indent">Columns that it is moved to the right, with all that it is wrapped into.</param>

@@ -7,7 +7,8 @@ using Microsoft.EntityFrameworkCore.Query;
 namespace Tidemark;
 
 /// <summary>
-/// Finds entities that a query hands to code of the caller's own: a method, a constructor, a delegate, a property that is not mapped. EF Core makes such
+/// Finds entities that a query hands to code of the caller's own: a method, a constructor, a delegate, a property that is not mapped. EF
+/// Core makes such
 /// an entity, and tracks it, whatever the query returns in the end. Where that cannot be told, it is taken for handed out.
 /// </summary>
 internal sealed class CallersCode(IModel model) : ExpressionVisitor
@@ -76,7 +77,9 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
         if (bare is not (ConstantExpression or QueryParameterExpression or LambdaExpression)) _getsEntities |= new ResultShape(model).MayHoldEntity(bare.Type);
     }
 
-    /// <summary>Members of anything but an entity are no concern: the entity they are read from was handed out before, or not at all.</summary>
+    /// <summary>
+    /// Members of anything but an entity are no concern: the entity they are read from was handed out before, or not at all.
+    /// </summary>
     private bool IsMapped(MemberInfo member, Expression target)
     {
         var entities = model.FindEntityTypes(target.Type).ToList();

@@ -7,7 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Says of a command what it asks for, whether it may leave the main connection, and what it may not do. Opens nothing and remembers nothing.
+/// Says of a command what it asks for, whether it may leave the main connection, and what it may not do. Opens nothing and remembers
+/// nothing.
 /// </summary>
 internal sealed class CommandClassifier(TidemarkDataSource source)
 {
@@ -15,7 +16,9 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     public static bool IsIdle(IRelationalConnection connection) =>
         CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
 
-    /// <summary>The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.</summary>
+    /// <summary>
+    /// The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.
+    /// </summary>
     public static bool LeadsToCluster(IRelationalConnection connection) =>
         (connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null) || Mirror.Of(connection) is not null;
 
@@ -47,7 +50,8 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
         if (ask.IsOnNode) return RouteReason.None;
         if (route.IsRaw || command.CommandSource == CommandSource.FromSqlQuery) return RouteReason.RawSql;
 
-        // It reads the primary as any read does that asks for it: on a connection that refuses to write, so that a function in it which writes is found out.
+        // It reads the primary as any read does that asks for it: on a connection that refuses to write, so that a function in it which
+        // writes is found out.
         if (route.Tracks && !source.TracksFromReplicas) ask = new ReadAsk(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
         return RouteReason.None;
     }
@@ -76,7 +80,10 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
         $"{what} was called in a read-only transaction (BeginReadOnlyTransaction), which runs on a replica where one can serve it and takes no writes. " +
         "End it first, or write in another context.");
 
-    /// <summary>What a query asks for in this run: its own word, that of the scope around it, and the rules of the model. A named node overrides those.</summary>
+    /// <summary>
+    /// What a query asks for in this run: its own word, that of the scope around it, and the rules of the model. A named node overrides
+    /// those.
+    /// </summary>
     private ReadAsk AskOf(QueryRoute route, IReadOnlyDictionary<string, object?>? parameters)
     {
         var (own, named) = (route.ConsistencyIn(parameters), route.NodeIn(parameters));
@@ -89,7 +96,9 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
         return new ReadAsk(source.Effective(own, route.Rule, route.IsRuled), null, isByRule ? RouteReason.EntityRule : RouteReason.StrongConsistency);
     }
 
-    /// <summary>A query that names its node never moves elsewhere, and in a transaction it cannot run anywhere else than that does.</summary>
+    /// <summary>
+    /// A query that names its node never moves elsewhere, and in a transaction it cannot run anywhere else than that does.
+    /// </summary>
     private void ThrowIfElsewhere(string? named, Report? report, IRelationalConnection connection)
     {
         if (named is null) return;

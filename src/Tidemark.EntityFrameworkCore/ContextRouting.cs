@@ -8,7 +8,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The routing state of one context: its session where none surrounds it, where it last read, and its connections to the nodes it read from. Reset when a
+/// The routing state of one context: its session where none surrounds it, where it last read, and its connections to the nodes it read
+/// from. Reset when a
 /// pooled context goes back to its pool.
 /// </summary>
 internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
@@ -65,7 +66,10 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public static ContextRouting? Of(DbContext? context) =>
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
-    /// <summary>Why a command that is about to run must do so on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
+    /// <summary>
+    /// Why a command that is about to run must do so on the main connection; <see cref="RouteReason.None"/> when it may be routed as a
+    /// read.
+    /// </summary>
     public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
         _tracks = route.Tracks;
@@ -117,7 +121,10 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
     public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) => _evaluate.ThrowIfMayNotWrite(command, route, Report);
 
-    /// <summary>The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out to write: null.</summary>
+    /// <summary>
+    /// The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out
+    /// to write: null.
+    /// </summary>
     public NodeConnection? ConnectTo(in RouteDecision decision, bool isWrite)
     {
         _lastDecision = decision;
@@ -181,7 +188,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <summary>
-    /// A main connection to a node that is not the primary any more is made anew: EF Core's own opening would move it, but the next user of a pooled context may
+    /// A main connection to a node that is not the primary any more is made anew: EF Core's own opening would move it, but the next user of
+    /// a pooled context may
     /// open it without EF Core.
     /// </summary>
     private void LeaveOldPrimary()

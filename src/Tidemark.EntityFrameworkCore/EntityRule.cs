@@ -11,7 +11,8 @@ internal static class EntityRule
     public const string Annotation = "Tidemark:Reads";
 
     /// <summary>
-    /// The rule for reading an entity; <see langword="null"/>: there is none. A query for an entity may meet those it derives from and those derived from
+    /// The rule for reading an entity; <see langword="null"/>: there is none. A query for an entity may meet those it derives from and
+    /// those derived from
     /// it, so the rules of all of them count.
     /// </summary>
     public static Consistency? Of(IReadOnlyEntityType entity)

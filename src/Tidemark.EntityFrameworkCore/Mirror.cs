@@ -5,10 +5,13 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// One connection that plays every node of a cluster, in one transaction. Notes where commands would have run, and tells sessions what leases would have told them.
+/// One connection that plays every node of a cluster, in one transaction. Notes where commands would have run, and tells sessions what
+/// leases would have told them.
 /// </summary>
 /// <param name="connection">The test's.</param>
-/// <param name="transaction">The test's, around all that the code under test does; <see langword="null"/>: none, and the code commits.</param>
+/// <param name="transaction">
+/// The test's, around all that the code under test does; <see langword="null"/>: none, and the code commits.
+/// </param>
 /// <param name="routes">The cluster, and the record.</param>
 internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? transaction, RouteRecorder routes)
 {
@@ -18,11 +21,16 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
 
     public RouteRecorder Routes => routes;
 
-    /// <summary>The mirror that a context's main connection belongs to; <see langword="null"/>: none, or the context was given another connection since.</summary>
+    /// <summary>
+    /// The mirror that a context's main connection belongs to; <see langword="null"/>: none, or the context was given another connection
+    /// since.
+    /// </summary>
     public static Mirror? Of(IRelationalConnection main) =>
         ContextRouting.Of(main.Context)?.Mirror is { } mirror && ReferenceEquals(mirror.Connection, main.DbConnection) ? mirror : null;
 
-    /// <summary>The open connection of a transaction; <see langword="null"/>: it has ended. Npgsql's throws once it was disposed of.</summary>
+    /// <summary>
+    /// The open connection of a transaction; <see langword="null"/>: it has ended. Npgsql's throws once it was disposed of.
+    /// </summary>
     public static NpgsqlConnection? ConnectionOf(DbTransaction transaction)
     {
         try
@@ -36,7 +44,8 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
     }
 
     /// <summary>
-    /// A write that commits by itself in production is a transaction of its own here: where it fails, the test's goes on. It is the caller's to commit;
+    /// A write that commits by itself in production is a transaction of its own here: where it fails, the test's goes on. It is the
+    /// caller's to commit;
     /// <see langword="null"/>: there is nothing to guard.
     /// </summary>
     public static IDbContextTransaction? Guard(IRelationalConnection main) =>

@@ -2,7 +2,9 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>Makes the cluster that a mirror plays: a data source whose probes are answered from here, so that all its nodes are well for ever.</summary>
+/// <summary>
+/// Makes the cluster that a mirror plays: a data source whose probes are answered from here, so that all its nodes are well for ever.
+/// </summary>
 internal static class MirrorCluster
 {
     private static readonly NpgsqlLogSequenceNumber Behind = new(0x1000000);

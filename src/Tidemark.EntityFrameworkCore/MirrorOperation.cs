@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>One query that may leave the primary, under a mirror: it runs on the shared connection, and where that plays a replica PostgreSQL refuses to write.</summary>
+/// <summary>
+/// One query that may leave the primary, under a mirror: it runs on the shared connection, and where that plays a replica PostgreSQL
+/// refuses to write.
+/// </summary>
 internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing, RelationalCommandParameterObject parameters)
     : IReadOperation<RelationalDataReader>
 {

@@ -5,7 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// What the code under test does with transactions of its own under a mirror whose test holds one: a begin is a savepoint in that, a commit releases it, a
+/// What the code under test does with transactions of its own under a mirror whose test holds one: a begin is a savepoint in that, a commit
+/// releases it, a
 /// rollback goes back to it.
 /// </summary>
 internal sealed class MirrorTransactions : DbTransactionInterceptor

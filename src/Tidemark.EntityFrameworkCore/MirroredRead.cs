@@ -4,7 +4,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A read that plays on a replica: from beginning to end PostgreSQL refuses to write on the shared connection (25006), as a standby does. A savepoint keeps the
+/// A read that plays on a replica: from beginning to end PostgreSQL refuses to write on the shared connection (25006), as a standby does. A
+/// savepoint keeps the
 /// test's transaction as it was before; where there is no transaction, the read has one of its own.
 /// </summary>
 internal sealed class MirroredRead

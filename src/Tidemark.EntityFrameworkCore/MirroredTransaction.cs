@@ -8,7 +8,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A transaction that the code under test has begun under a mirror: a savepoint in the test's. The context never owns the transaction around it, so
+/// A transaction that the code under test has begun under a mirror: a savepoint in the test's. The context never owns the transaction
+/// around it, so
 /// that disposing of this one goes back to the savepoint and leaves the test's as it is.
 /// </summary>
 internal sealed class MirroredTransaction(

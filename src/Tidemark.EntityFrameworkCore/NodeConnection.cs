@@ -6,7 +6,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A context's own connection to the node that serves its reads. EF Core opens and closes it like the main one, so that connection interceptors
+/// A context's own connection to the node that serves its reads. EF Core opens and closes it like the main one, so that connection
+/// interceptors
 /// (a tenant's <c>set_config</c>) run on it too.
 /// </summary>
 internal sealed class NodeConnection(RelationalConnectionDependencies dependencies, TidemarkDataSource source) : RelationalConnection(dependencies)

@@ -14,7 +14,8 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
     private readonly List<NodeConnection> _connections = [];
 
     /// <summary>
-    /// EF Core tells interceptors of each opening and closing, which costs half a kilobyte a read. Where the only one is Tidemark's own, which minds the
+    /// EF Core tells interceptors of each opening and closing, which costs half a kilobyte a read. Where the only one is Tidemark's own,
+    /// which minds the
     /// main connection, nobody is told.
     /// </summary>
     private RelationalConnectionDependencies Quiet

@@ -1,12 +1,14 @@
 namespace Tidemark;
 
 /// <summary>
-/// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's connection
+/// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's
+/// connection
 /// interceptors run there. Once something has begun on it the connection stays open, and is the caller's. Under a mirror nothing is opened.
 /// </summary>
 /// <param name="routing">The context's.</param>
 /// <param name="begin">
-/// Begins on an open connection, which is <see langword="null"/> under a mirror, what the caller is given; with false for its third argument it blocks.
+/// Begins on an open connection, which is <see langword="null"/> under a mirror, what the caller is given; with false for its third
+/// argument it blocks.
 /// </param>
 internal sealed class NodeOpening<T>(
     ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>

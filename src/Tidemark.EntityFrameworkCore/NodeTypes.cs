@@ -8,7 +8,8 @@ using Npgsql.PostgresTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Reads where a node's pool may not know a type: it was made since the pool loaded its types, by a migration or by <c>EnsureCreated</c>. EF Core loads
+/// Reads where a node's pool may not know a type: it was made since the pool loaded its types, by a migration or by <c>EnsureCreated</c>.
+/// EF Core loads
 /// them anew for its main connection alone.
 /// </summary>
 internal static class NodeTypes
@@ -17,7 +18,8 @@ internal static class NodeTypes
     private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<(int Node, uint Type), bool>> Sought = [];
 
     /// <summary>
-    /// Runs the query; a second time, with the node's types loaded anew, where its pool lacks one. Npgsql finds that out by itself, so a transaction around it
+    /// Runs the query; a second time, with the node's types loaded anew, where its pool lacks one. Npgsql finds that out by itself, so a
+    /// transaction around it
     /// has not failed, and its snapshot shows the type if it shows a value of it.
     /// </summary>
     /// <param name="command">The query.</param>

@@ -3,8 +3,12 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>A reader of EF Core that takes the position along which rides behind a write, before it closes; and ends a mirrored read, after.</summary>
-/// <param name="piggybacked">Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.</param>
+/// <summary>
+/// A reader of EF Core that takes the position along which rides behind a write, before it closes; and ends a mirrored read, after.
+/// </summary>
+/// <param name="piggybacked">
+/// Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.
+/// </param>
 /// <param name="mirrored">Holds the mirrored read whose rows these are; nothing outside mirrors.</param>
 internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
 {

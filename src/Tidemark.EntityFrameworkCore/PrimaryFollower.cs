@@ -8,7 +8,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Ties the connection to the session
+/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Ties the
+/// connection to the session
 /// that the context reads in, whoever opens it. Leaves connections alone that the user gave to the context.
 /// </summary>
 internal sealed class PrimaryFollower : DbConnectionInterceptor
@@ -87,7 +88,8 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     }
 
     /// <summary>
-    /// The provider creates and drops the database over a connection of its own to another one. The server ends the connections to a database that
+    /// The provider creates and drops the database over a connection of its own to another one. The server ends the connections to a
+    /// database that
     /// is dropped; the pools must not hand them out again.
     /// </summary>
     private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)

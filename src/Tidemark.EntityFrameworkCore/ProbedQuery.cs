@@ -6,14 +6,18 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>A query that is asked about and not run: the command that EF Core would send, and what its routing depends on. Opens nothing.</summary>
+/// <summary>
+/// A query that is asked about and not run: the command that EF Core would send, and what its routing depends on. Opens nothing.
+/// </summary>
 /// <param name="Route">What is known of the query.</param>
 /// <param name="Command">The parameters of this run, the context, its connection.</param>
 internal sealed record ProbedQuery(QueryRoute Route, RelationalCommandParameterObject Command)
 {
     private static readonly ConditionalWeakTable<DbCommand, ProbedQuery> Probes = [];
 
-    /// <summary>EF Core makes a command that it will not run itself. Npgsql may hand one out that was used and disposed of before.</summary>
+    /// <summary>
+    /// EF Core makes a command that it will not run itself. Npgsql may hand one out that was used and disposed of before.
+    /// </summary>
     public static void Note(DbCommand made, QueryRoute route, in RelationalCommandParameterObject command) => Probes.AddOrUpdate(made, new ProbedQuery(route, command));
 
     /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>

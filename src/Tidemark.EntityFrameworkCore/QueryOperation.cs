@@ -4,7 +4,8 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>
-/// One query at a time that may leave the primary: on the context's own connection to the node of each attempt, and on the main one if it writes. Serves the next
+/// One query at a time that may leave the primary: on the context's own connection to the node of each attempt, and on the main one if it
+/// writes. Serves the next
 /// query of its context once this one is read.
 /// </summary>
 internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<RelationalDataReader>

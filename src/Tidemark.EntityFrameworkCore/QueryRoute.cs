@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// What is known of a LINQ query for routing. It travels from the query to its command as tags, which are comments in the SQL; they are taken out
+/// What is known of a LINQ query for routing. It travels from the query to its command as tags, which are comments in the SQL; they are
+/// taken out
 /// again before the text is sent. Values that may differ from one run to the next travel as parameters of the query; the tags name those.
 /// </summary>
 internal sealed record QueryRoute

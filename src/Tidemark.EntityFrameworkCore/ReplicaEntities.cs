@@ -7,7 +7,8 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace Tidemark;
 
 /// <summary>
-/// Knows which entities a context tracks that came from a replica and have no concurrency token, and warns of the first of each type that is saved. Only
+/// Knows which entities a context tracks that came from a replica and have no concurrency token, and warns of the first of each type that
+/// is saved. Only
 /// where <see cref="TrackedQueries.FromReplicas"/> lets any come from there.
 /// </summary>
 internal sealed class ReplicaEntities(TidemarkDataSource source)

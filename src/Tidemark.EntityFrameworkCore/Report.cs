@@ -5,7 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs there, in one snapshot.
+/// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs
+/// there, in one snapshot.
 /// Afterwards the main connection leads to the primary again. Under a mirror it is a transaction on the only connection there is.
 /// </summary>
 /// <param name="routing">The context's.</param>

@@ -4,7 +4,8 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace Tidemark;
 
 /// <summary>
-/// Says whether what a query returns may hold an entity that the context would track: the entity itself, a collection of it, or a type with a
+/// Says whether what a query returns may hold an entity that the context would track: the entity itself, a collection of it, or a type with
+/// a
 /// property for it. Where that cannot be told (<see cref="object"/>, interfaces,
 /// collections of objects), it may.
 /// </summary>
@@ -26,7 +27,9 @@ internal sealed class ResultShape(IModel model)
         return type.GetProperties().Any(p => MayHoldEntity(p.PropertyType)) || type.GetFields().Any(f => MayHoldEntity(f.FieldType));
     }
 
-    /// <summary>Types of the platform and the driver (dates, tuples, JSON, ranges) hold entities in their type arguments or not at all.</summary>
+    /// <summary>
+    /// Types of the platform and the driver (dates, tuples, JSON, ranges) hold entities in their type arguments or not at all.
+    /// </summary>
     private static bool IsOfSystem(Type type) =>
         type.Namespace is { } name && (name == "System" || name.StartsWith("System.", StringComparison.Ordinal)
             || name.StartsWith("Npgsql", StringComparison.Ordinal) || name.StartsWith("NodaTime", StringComparison.Ordinal));

@@ -5,8 +5,10 @@ using Microsoft.EntityFrameworkCore.Query;
 namespace Tidemark;
 
 /// <summary>
-/// Looks at each query once, when EF Core compiles it, and tags it with what decides where it goes: whether it tracks entities (a promise to write them),
-/// whether it holds SQL of the caller's own, the rules of the model for the entities in it, and where its own rules are found. Decides by the shape of
+/// Looks at each query once, when EF Core compiles it, and tags it with what decides where it goes: whether it tracks entities (a promise
+/// to write them),
+/// whether it holds SQL of the caller's own, the rules of the model for the entities in it, and where its own rules are found. Decides by
+/// the shape of
 /// the query alone: a rule's value is a parameter of the query, so that one compilation serves all values.
 /// </summary>
 internal sealed class RouteMarker(

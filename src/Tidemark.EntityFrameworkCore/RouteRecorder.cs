@@ -3,7 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark;
 
 /// <summary>
-/// A cluster that is played by one database in tests (<see cref="TidemarkDbContextMirrorExtensions.UseTidemarkMirror(DbContextOptionsBuilder, Npgsql.NpgsqlConnection, RouteRecorder, Action{Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.NpgsqlDbContextOptionsBuilder}?)"/>),
+/// A cluster that is played by one database in tests
+/// (<see cref="TidemarkDbContextMirrorExtensions.UseTidemarkMirror(DbContextOptionsBuilder, Npgsql.NpgsqlConnection, RouteRecorder, Action{Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.NpgsqlDbContextOptionsBuilder}?)"/>),
 /// and where each command would have run. Every node is well, and none ever changes. Safe for concurrent use.
 /// </summary>
 public sealed class RouteRecorder : IDisposable, IAsyncDisposable
@@ -22,22 +23,29 @@ public sealed class RouteRecorder : IDisposable, IAsyncDisposable
     public IReadOnlyList<string> Replicas { get; init; } = ["replica"];
 
     /// <summary>
-    /// The replicas have nothing of what is written: a session that wrote reads from the primary from then on. False by default: they have everything at once.
+    /// The replicas have nothing of what is written: a session that wrote reads from the primary from then on. False by default: they have
+    /// everything at once.
     /// </summary>
     public bool ReplicasAreBehind { get; init; }
 
-    /// <summary>The settings of the cluster, such as <see cref="TidemarkOptions.DefaultConsistency"/>; they are those of a new cluster by default.</summary>
+    /// <summary>
+    /// The settings of the cluster, such as <see cref="TidemarkOptions.DefaultConsistency"/>; they are those of a new cluster by default.
+    /// </summary>
     public Action<TidemarkOptions>? Configure { get; init; }
 
     /// <summary>
-    /// The cluster, for what code under test asks of it: sessions, scopes and explanations. No server is behind it, so connections and commands that it makes itself
+    /// The cluster, for what code under test asks of it: sessions, scopes and explanations. No server is behind it, so connections and
+    /// commands that it makes itself
     /// reach none.
     /// </summary>
-    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Names or settings are wrong; names all of them.</exception>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
+    /// Names or settings are wrong; names all of them.
+    /// </exception>
     public TidemarkDataSource Source => _source.Value;
 
     /// <summary>
-    /// Every command that was routed since the beginning or <see cref="Clear"/>, in order. A read that was refused where it was sent, because it writes, stands
+    /// Every command that was routed since the beginning or <see cref="Clear"/>, in order. A read that was refused where it was sent,
+    /// because it writes, stands
     /// there once for each attempt.
     /// </summary>
     public IReadOnlyList<RecordedRoute> All
@@ -51,7 +59,9 @@ public sealed class RouteRecorder : IDisposable, IAsyncDisposable
     /// <summary>The queries among <see cref="All"/>, wherever they went.</summary>
     public IReadOnlyList<RecordedRoute> Reads => [.. All.Where(r => r.IsQuery)];
 
-    /// <summary>What is no query among <see cref="All"/>: saves, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c>, SQL that is executed.</summary>
+    /// <summary>
+    /// What is no query among <see cref="All"/>: saves, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c>, SQL that is executed.
+    /// </summary>
     public IReadOnlyList<RecordedRoute> Writes => [.. All.Where(r => !r.IsQuery)];
 
     /// <summary>Forgets what was recorded.</summary>

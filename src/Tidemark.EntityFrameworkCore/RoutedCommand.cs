@@ -9,7 +9,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The point that every command of a context passes, before anything is opened. Reads that may leave the primary are routed here, and repeated on
+/// The point that every command of a context passes, before anything is opened. Reads that may leave the primary are routed here, and
+/// repeated on
 /// another node when theirs fails before the first row; all else runs on the context's main connection as it always did.
 /// </summary>
 internal sealed class RoutedCommand(
@@ -94,7 +95,9 @@ internal sealed class RoutedCommand(
         return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
     }
 
-    /// <summary>A query that is not routed: it runs on the main connection, which in a read-only transaction leads to the node of that.</summary>
+    /// <summary>
+    /// A query that is not routed: it runs on the main connection, which in a read-only transaction leads to the node of that.
+    /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
         ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync, CancellationToken cancellationToken)
@@ -149,7 +152,8 @@ internal sealed class RoutedCommand(
     protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked, _mirrored);
 
     /// <summary>
-    /// The command runs on the main connection, and belongs to the session of the moment, whichever the connection was opened in. A write that commits by itself
+    /// The command runs on the main connection, and belongs to the session of the moment, whichever the connection was opened in. A write
+    /// that commits by itself
     /// takes its position along.
     /// </summary>
     private Activity? OnMain(ContextRouting? routing, RouteReason because, in RelationalCommandParameterObject command)

@@ -3,7 +3,8 @@ using Microsoft.EntityFrameworkCore.Query.Internal;
 namespace Tidemark;
 
 /// <summary>
-/// The provider of a Tidemark context's queries. It changes nothing: by it a query can be told from one of another context, whose provider would not
+/// The provider of a Tidemark context's queries. It changes nothing: by it a query can be told from one of another context, whose provider
+/// would not
 /// understand the rules that Tidemark puts in a query.
 /// </summary>
 #pragma warning disable EF1001 // EF Core's own operators work on this very type only, so another one cannot stand in for it.

@@ -7,7 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The outcome counts only while commit or rollback runs: when the connection closes with it, nothing else was done on it. When it stays open,
+/// The outcome counts only while commit or rollback runs: when the connection closes with it, nothing else was done on it. When it stays
+/// open,
 /// it was opened by the user, who may write more; the position is pending then.
 /// </summary>
 internal class RoutedTransaction(

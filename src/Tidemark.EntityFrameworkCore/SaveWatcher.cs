@@ -4,7 +4,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Tidemark;
 
 /// <summary>
-/// Knows while a context saves. EF Core opens the connection itself then and closes it at the end, so what is written last on it is all that was written;
+/// Knows while a context saves. EF Core opens the connection itself then and closes it at the end, so what is written last on it is all
+/// that was written;
 /// a connection that the user has opened may see more.
 /// </summary>
 internal sealed class SaveWatcher : SaveChangesInterceptor

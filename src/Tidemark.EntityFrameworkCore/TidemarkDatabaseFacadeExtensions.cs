@@ -6,11 +6,14 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Transactions of a context that ask for more than a place on the primary: a commit that waits for replicas, a snapshot on a replica.</summary>
+/// <summary>
+/// Transactions of a context that ask for more than a place on the primary: a commit that waits for replicas, a snapshot on a replica.
+/// </summary>
 public static class TidemarkDatabaseFacadeExtensions
 {
     /// <summary>
-    /// Begins a transaction whose commit waits for as much as it asks for, whatever the server's own setting; otherwise it is a transaction like any other.
+    /// Begins a transaction whose commit waits for as much as it asks for, whatever the server's own setting; otherwise it is a transaction
+    /// like any other.
     /// A wait for replicas that is cancelled is logged (<c>CommitWaitCancelled</c>): the transaction is committed all the same.
     /// </summary>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
@@ -65,17 +68,24 @@ public static class TidemarkDatabaseFacadeExtensions
     }
 
     /// <summary>
-    /// Begins a read-only transaction on a node that has what the session wrote and saw, a replica where one can serve it. Until it ends every query of the
-    /// context, whatever its own rules, runs in it: one snapshot, for a report. Saving, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and <c>ExecuteSql</c> throw.
+    /// Begins a read-only transaction on a node that has what the session wrote and saw, a replica where one can serve it. Until it ends
+    /// every query of the
+    /// context, whatever its own rules, runs in it: one snapshot, for a report. Saving, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and
+    /// <c>ExecuteSql</c> throw.
     /// </summary>
     /// <remarks>
-    /// When it cannot begin on a node, another is tried; once it has begun it stays, and nothing in it is moved or repeated: that is the caller's. What it has
+    /// When it cannot begin on a node, another is tried; once it has begun it stays, and nothing in it is moved or repeated: that is the
+    /// caller's. What it has
     /// shown counts for the session once it has ended.
     /// </remarks>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
     /// <param name="consistency">What its reads ask for; the surrounding scope's or the default level when left out.</param>
-    /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.</param>
-    /// <exception cref="InvalidOperationException">The context is in a transaction, its connection is open, or it does not use Tidemark.</exception>
+    /// <param name="isolation">
+    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.
+    /// </param>
+    /// <exception cref="InvalidOperationException">
+    /// The context is in a transaction, its connection is open, or it does not use Tidemark.
+    /// </exception>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public static IDbContextTransaction BeginReadOnlyTransaction(
@@ -89,7 +99,9 @@ public static class TidemarkDatabaseFacadeExtensions
     /// <inheritdoc cref="BeginReadOnlyTransaction"/>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
     /// <param name="consistency">What its reads ask for; the surrounding scope's or the default level when left out.</param>
-    /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.</param>
+    /// <param name="isolation">
+    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     public static Task<IDbContextTransaction> BeginReadOnlyTransactionAsync(
         this DatabaseFacade database,

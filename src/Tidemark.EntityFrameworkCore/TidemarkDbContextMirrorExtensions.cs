@@ -9,13 +9,17 @@ namespace Microsoft.EntityFrameworkCore;
 public static class TidemarkDbContextMirrorExtensions
 {
     /// <summary>
-    /// Connects the context to one database over one connection that plays primary and replicas, in place of <c>UseTidemark</c> in tests: reads that would go to a
-    /// replica see what the test itself has written and not committed, and all of it can be rolled back. Routes are decided as in production and recorded; a read
+    /// Connects the context to one database over one connection that plays primary and replicas, in place of <c>UseTidemark</c> in tests:
+    /// reads that would go to a
+    /// replica see what the test itself has written and not committed, and all of it can be rolled back. Routes are decided as in
+    /// production and recorded; a read
     /// that would go to a replica and writes is refused by PostgreSQL and repeated as there.
     /// </summary>
     /// <remarks>
-    /// The code under test does not see the transaction. One that it begins itself is a savepoint in it: a commit releases that, a rollback goes back to it, and its
-    /// isolation is that of the transaction around it. A connection that the code under test opens (<c>OpenConnection</c>) does not keep its reads on the primary
+    /// The code under test does not see the transaction. One that it begins itself is a savepoint in it: a commit releases that, a rollback
+    /// goes back to it, and its
+    /// isolation is that of the transaction around it. A connection that the code under test opens (<c>OpenConnection</c>) does not keep
+    /// its reads on the primary
     /// here, and interceptors of connections see one connection.
     /// </remarks>
     /// <param name="options">The options of the context.</param>

@@ -13,7 +13,8 @@ namespace Microsoft.EntityFrameworkCore;
 public static class TidemarkDbContextOptionsExtensions
 {
     /// <summary>
-    /// Connects the context to the application's cluster in place of <c>UseNpgsql</c>: queries that track no entity read from a replica that has
+    /// Connects the context to the application's cluster in place of <c>UseNpgsql</c>: queries that track no entity read from a replica
+    /// that has
     /// what the session wrote; everything else goes to the primary. Queries need no change.
     /// </summary>
     /// <param name="options">The options of the context.</param>
@@ -68,7 +69,8 @@ public static class TidemarkDbContextOptionsExtensions
         options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
         options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
 
-        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could serve.
+        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could
+        // serve.
         options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
         options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
         if (extension.Source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);

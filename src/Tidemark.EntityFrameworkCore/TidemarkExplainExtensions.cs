@@ -6,7 +6,9 @@ namespace Microsoft.EntityFrameworkCore;
 /// <summary>Tells where a query goes, why, and how PostgreSQL runs it there.</summary>
 public static class TidemarkExplainExtensions
 {
-    /// <summary>Where the query would go at this moment, and why not elsewhere. No I/O, so what it says of the next run is likely, not certain.</summary>
+    /// <summary>
+    /// Where the query would go at this moment, and why not elsewhere. No I/O, so what it says of the next run is likely, not certain.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
     public static RouteDecision ExplainRoute(this IQueryable query)
     {
@@ -19,7 +21,8 @@ public static class TidemarkExplainExtensions
     public static string ToRouteString(this IQueryable query) => query.ExplainRoute().ToString();
 
     /// <summary>
-    /// Runs the query under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, with its parameters, and gives PostgreSQL's plan; its rows are dropped. Of
+    /// Runs the query under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, with its parameters, and gives PostgreSQL's plan;
+    /// its rows are dropped. Of
     /// a split query the first statement is explained. Within a transaction, or on a connection of the context's own,
     /// it runs there.
     /// </summary>
@@ -60,7 +63,9 @@ public static class TidemarkExplainExtensions
         }
     }
 
-    /// <summary>A mirror's only connection may write, and what is explained may not: reads of a cluster have connections that refuse to.</summary>
+    /// <summary>
+    /// A mirror's only connection may write, and what is explained may not: reads of a cluster have connections that refuse to.
+    /// </summary>
     private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {
         var read = await MirroredRead.BeginAsync(command.Connection!, isAsync: true, cancellationToken).ConfigureAwait(false);

@@ -50,7 +50,9 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror
     }
 
     /// <summary>The cluster of a context, whose main connection must lead to it.</summary>
-    /// <exception cref="InvalidOperationException"><c>UseNpgsql</c> was called after <c>UseTidemark</c> and took the main connection elsewhere.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// <c>UseNpgsql</c> was called after <c>UseTidemark</c> and took the main connection elsewhere.
+    /// </exception>
     public static TidemarkDataSource CheckedSourceOf(IDbContextOptions options)
     {
         var own = options.FindExtension<TidemarkOptionsExtension>()!;

@@ -11,7 +11,8 @@ public static class TidemarkQueryableExtensions
     private static readonly MethodInfo OnNodeMethod = MethodOf(nameof(OnNode));
 
     /// <summary>
-    /// The query asks for this level, whatever surrounds it. Said more than once, and together with the rules of the model for the entities in the query, the
+    /// The query asks for this level, whatever surrounds it. Said more than once, and together with the rules of the model for the entities
+    /// in the query, the
     /// most demanding counts. Does nothing to a query on anything but a Tidemark context.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
@@ -24,8 +25,10 @@ public static class TidemarkQueryableExtensions
     }
 
     /// <summary>
-    /// The query runs on this node, also where it tracks entities or the model sends them elsewhere, and never moves. An asynchronous one waits for it to
-    /// replay what its session did (<see cref="TidemarkOptions.ReadWait"/>). It fails when the node cannot serve it or when it turns out to write.
+    /// The query runs on this node, also where it tracks entities or the model sends them elsewhere, and never moves. An asynchronous one
+    /// waits for it to
+    /// replay what its session did (<see cref="TidemarkOptions.ReadWait"/>). It fails when the node cannot serve it or when it turns out to
+    /// write.
     /// </summary>
     /// <exception cref="ArgumentException">The name is empty, or no node has it; lists the nodes.</exception>
     public static IQueryable<T> OnNode<T>(this IQueryable<T> query, string node)

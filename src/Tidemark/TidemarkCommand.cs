@@ -7,7 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A command without a connection: each execution is routed anew, checked where it must be, and repeated on another node when its node fails
+/// A command without a connection: each execution is routed anew, checked where it must be, and repeated on another node when its node
+/// fails
 /// before the first row. Commands for writing run on the primary, once.
 /// </summary>
 internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? consistency, bool isWrite) : DbCommand
@@ -136,7 +137,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     /// <summary>
-    /// Closes a reader whose one value is there. A server that is shut down sends what it has of an answer, a row without its end: that takes nothing from the value.
+    /// Closes a reader whose one value is there. A server that is shut down sends what it has of an answer, a row without its end: that
+    /// takes nothing from the value.
     /// </summary>
     private static void EndBehindValue(DbDataReader reader)
     {
@@ -242,7 +244,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return ClosingItsConnection(reader, connection);
     }
 
-    // A connection that breaks under CommandBehavior.CloseConnection says that it was closed. That would hide from its lease that a write is in doubt.
+    // A connection that breaks under CommandBehavior.CloseConnection says that it was closed. That would hide from its lease that a write
+    // is in doubt.
     private static NpgsqlDataReader ClosingItsConnection(NpgsqlDataReader reader, NpgsqlConnection connection)
     {
         reader.ReaderClosed += (_, _) => connection.Close();

@@ -7,7 +7,8 @@ namespace Tidemark;
 
 /// <summary>
 /// The front door to a cluster of one primary and any number of replicas. As a plain <see cref="DbDataSource"/> it is the primary; what is
-/// opened or created for reading goes to a replica that has everything the current session wrote. Safe for concurrent use; one for each cluster.
+/// opened or created for reading goes to a replica that has everything the current session wrote. Safe for concurrent use; one for each
+/// cluster.
 /// </summary>
 public sealed class TidemarkDataSource : DbDataSource
 {
@@ -35,7 +36,8 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of the read,
+    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of
+    /// the read,
     /// write or capture that found out; a read is then answered from the present.
     /// </summary>
     public event EventHandler<LostWrite>? WriteLost;
@@ -88,13 +90,18 @@ public sealed class TidemarkDataSource : DbDataSource
         return builder.Build();
     }
 
-    /// <summary>Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.</summary>
+    /// <summary>
+    /// Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.
+    /// </summary>
     /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
     /// <param name="affinity">
-    /// Whose session it is, such as a user's id: sessions of one key read from the same node, in every process, as long as that node can serve and has
-    /// no more than 1.25 times its share of the reads in flight. A preference that warms caches, never a guarantee. <see langword="null"/>: no preference.
+    /// Whose session it is, such as a user's id: sessions of one key read from the same node, in every process, as long as that node can
+    /// serve and has
+    /// no more than 1.25 times its share of the reads in flight. A preference that warms caches, never a guarantee. <see langword="null"/>:
+    /// no preference.
     /// </param>
-    /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With a token it waits, once in
+    /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With
+    /// a token it waits, once in
     /// the life of the data source, until every node was asked.</remarks>
     /// <exception cref="ArgumentException">The token is of another cluster, or the affinity is empty.</exception>
     [OverloadResolutionPriority(1)] // A literal null means no token, and not an empty list of them.
@@ -113,11 +120,14 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// Begins a session that goes on after several others: its reads include what all of them wrote and had seen, such as a job that waits for several requests.
+    /// Begins a session that goes on after several others: its reads include what all of them wrote and had seen, such as a job that waits
+    /// for several requests.
     /// A further token is added with <see cref="ConsistencySession.Include"/>.
     /// </summary>
     /// <param name="tokens">Where the other sessions left off; each is checked by itself.</param>
-    /// <exception cref="ArgumentException">A token is of another cluster, or two of them are of different clusters. No session has begun then.</exception>
+    /// <exception cref="ArgumentException">
+    /// A token is of another cluster, or two of them are of different clusters. No session has begun then.
+    /// </exception>
     public ConsistencySession BeginSession(params IReadOnlyList<CausalToken> tokens)
     {
         ArgumentNullException.ThrowIfNull(tokens);
@@ -128,33 +138,47 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is pending.
+    /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is
+    /// pending.
     /// </summary>
     /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
-    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
+    /// <exception cref="LostWriteException">
+    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// </exception>
     public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
         CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
 
     /// <summary>
-    /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session include it. Call it once the
+    /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session
+    /// include it. Call it once the
     /// write is committed. Notes the place of the current session's writes; where that is not known to include all that the
-    /// caller wrote (something is pending, the session wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside any session, asks the primary where it is.
+    /// caller wrote (something is pending, the session wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside
+    /// any session, asks the primary where it is.
     /// </summary>
     /// <param name="key">1 to 200 characters, none of them a control character.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <remarks>Where keys are kept, and who sees them: <see cref="TidemarkDataSourceBuilder.FreshnessStore"/>.</remarks>
     /// <exception cref="ArgumentException">The key is none.</exception>
-    /// <exception cref="InvalidOperationException">A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.
+    /// </exception>
     /// <exception cref="RoutingException">The place had to be asked for, and there is no primary.</exception>
     public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) => _freshness.NoteWriteAsync(key, cancellationToken);
 
-    /// <summary>The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.</summary>
+    /// <summary>
+    /// The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.
+    /// </summary>
     /// <inheritdoc cref="NoteWriteAsync" path="/param"/>
-    /// <remarks>Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which ask for no place.</remarks>
+    /// <remarks>
+    /// Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which
+    /// ask for no place.
+    /// </remarks>
     /// <exception cref="ArgumentException">The key is none.</exception>
-    /// <exception cref="InvalidOperationException">No session surrounds the caller; or the table of a <see cref="TableFreshnessStore"/> is not there.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// No session surrounds the caller; or the table of a <see cref="TableFreshnessStore"/> is not there.
+    /// </exception>
     /// <exception cref="RoutingException">Keys are kept in a table, and there is no primary to ask.</exception>
     public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) => _freshness.RequireAsync(key, cancellationToken);
 
@@ -170,18 +194,25 @@ public sealed class TidemarkDataSource : DbDataSource
         return Enter((_ambient.Value ?? new Ambient()) with { OnNode = node });
     }
 
-    /// <summary>Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.</summary>
+    /// <summary>
+    /// Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.
+    /// </summary>
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
     public RouteDecision Explain(Consistency? consistency = null) =>
         Cluster.Decide(BeginRead(consistency).Requirement, affinity: CurrentSession?.Affinity);
 
-    /// <summary>Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not moved.</summary>
+    /// <summary>
+    /// Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not
+    /// moved.
+    /// </summary>
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
-    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
+    /// <exception cref="LostWriteException">
+    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// </exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
         OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
@@ -190,15 +221,20 @@ public sealed class TidemarkDataSource : DbDataSource
         OpenRead(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
 
     /// <summary>
-    /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one can serve it.
+    /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one
+    /// can serve it.
     /// When it cannot begin there, another node is tried; once it has begun it stays, and repeating it is the caller's.
     /// </summary>
     /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
-    /// <param name="isolation">One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.</param>
+    /// <param name="isolation">
+    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
-    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
+    /// <exception cref="LostWriteException">
+    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// </exception>
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
@@ -218,7 +254,9 @@ public sealed class TidemarkDataSource : DbDataSource
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
-    /// <exception cref="LostWriteException">The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.</exception>
+    /// <exception cref="LostWriteException">
+    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// </exception>
     public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
         OpenWriteAsync(CurrentSession, cancellationToken);
 
@@ -263,7 +301,9 @@ public sealed class TidemarkDataSource : DbDataSource
         }
     }
 
-    /// <summary>Begins a transaction on the primary whose commit waits for as much as it asks for, whatever the server's own setting.</summary>
+    /// <summary>
+    /// Begins a transaction on the primary whose commit waits for as much as it asks for, whatever the server's own setting.
+    /// </summary>
     /// <param name="synchronousCommit">What the commit waits for.</param>
     /// <param name="isolation">The isolation level; the server's default when left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -278,7 +318,8 @@ public sealed class TidemarkDataSource : DbDataSource
         TidemarkTransaction.Begin(this, synchronousCommit, isolation);
 
     /// <summary>
-    /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node when its
+    /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node
+    /// when its
     /// node fails before the first row. A statement that turns out to write is run on the primary instead.
     /// </summary>
     /// <param name="commandText">The SQL.</param>
@@ -286,9 +327,13 @@ public sealed class TidemarkDataSource : DbDataSource
     public DbCommand CreateReadCommand(string? commandText = null, Consistency? consistency = null) =>
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
 
-    /// <summary>What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.</summary>
+    /// <summary>
+    /// What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.
+    /// </summary>
     /// <param name="consistency">The read's own word.</param>
-    /// <param name="rule">What the model asks for of the entities that the read names: it holds whatever else was said, where it asks for more.</param>
+    /// <param name="rule">
+    /// What the model asks for of the entities that the read names: it holds whatever else was said, where it asks for more.
+    /// </param>
     /// <param name="isRuled">The model has such a rule for each of them, so that the default says nothing.</param>
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
@@ -360,7 +405,8 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A connection to the primary as it is known at this moment. Each opening finds the session that surrounds it, and is refused where the node is not the primary any more.
+    /// A connection to the primary as it is known at this moment. Each opening finds the session that surrounds it, and is refused where
+    /// the node is not the primary any more.
     /// </summary>
     protected override DbConnection CreateDbConnection() => Cluster.CreateWrite(PrimaryOrFirst, _findSession);
 

@@ -26,7 +26,8 @@ public sealed class TidemarkDataSourceBuilder
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
     /// <summary>
-    /// Where <see cref="TidemarkDataSource.NoteWriteAsync"/> keeps its keys. In the memory of the process by default, where no other process sees them;
+    /// Where <see cref="TidemarkDataSource.NoteWriteAsync"/> keeps its keys. In the memory of the process by default, where no other
+    /// process sees them;
     /// <see cref="TableFreshnessStore"/> shares them. One store for each data source.
     /// </summary>
     public FreshnessStore? FreshnessStore { get; set; }
@@ -57,7 +58,8 @@ public sealed class TidemarkDataSourceBuilder
     }
 
     /// <summary>
-    /// Configures the Npgsql data sources of every node alike: enum and plugin types, periodic passwords, TLS. Called once for each of a node's
+    /// Configures the Npgsql data sources of every node alike: enum and plugin types, periodic passwords, TLS. Called once for each of a
+    /// node's
     /// pools (reads, writes, monitor). Several callbacks run in the order they were given.
     /// </summary>
     public TidemarkDataSourceBuilder ConfigureNodes(Action<NpgsqlDataSourceBuilder> configure)

@@ -4,18 +4,23 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A read-only transaction, on a replica where one can serve it: with <see cref="IsolationLevel.RepeatableRead"/> everything read in it is of one snapshot.
+/// A read-only transaction, on a replica where one can serve it: with <see cref="IsolationLevel.RepeatableRead"/> everything read in it is
+/// of one snapshot.
 /// Owns its connection, which goes back to the pool when it is disposed of. Not safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// The node was checked before the transaction began, and stays: nothing in it is moved or repeated. When the node goes down, or cancels a statement that
-/// stands in the way of its replay (SQLSTATE 40001), the exception is Npgsql's own; what was read is void, and the whole transaction is the caller's to
+/// The node was checked before the transaction began, and stays: nothing in it is moved or repeated. When the node goes down, or cancels a
+/// statement that
+/// stands in the way of its replay (SQLSTATE 40001), the exception is Npgsql's own; what was read is void, and the whole transaction is the
+/// caller's to
 /// repeat. What it has shown counts for the session once it is disposed of.
 /// </remarks>
 public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
 {
-    // Npgsql sends BEGIN with the first statement, so both are one round trip, in which a dead connection is found before anything was read. A lone
-    // node's reads share the pool of its writes, so "read only" is said here. SET takes no snapshot: that is left to the caller's first statement.
+    // Npgsql sends BEGIN with the first statement, so both are one round trip, in which a dead connection is found before anything was
+    // read. A lone
+    // node's reads share the pool of its writes, so "read only" is said here. SET takes no snapshot: that is left to the caller's first
+    // statement.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
 
     private TidemarkReadOnlyTransaction(NpgsqlConnection connection, NpgsqlTransaction transaction, in RouteDecision decision) =>

@@ -11,11 +11,14 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class TidemarkServiceCollectionExtensions
 {
     /// <summary>
-    /// Registers a <see cref="TidemarkDataSource"/> on settings from configuration: <c>Nodes</c> by name, each a connection string or an object, or
+    /// Registers a <see cref="TidemarkDataSource"/> on settings from configuration: <c>Nodes</c> by name, each a connection string or an
+    /// object, or
     /// <c>ConnectionString</c> for one string that names all hosts. Wrong settings stop the application at start-up, all at once.
     /// </summary>
     /// <param name="services">The application's services.</param>
-    /// <param name="configuration">The section, usually <c>Tidemark</c>; environment variables such as <c>Tidemark__Nodes__pg-1</c> are part of it.</param>
+    /// <param name="configuration">
+    /// The section, usually <c>Tidemark</c>; environment variables such as <c>Tidemark__Nodes__pg-1</c> are part of it.
+    /// </param>
     /// <param name="configureNodes">Applied to the Npgsql data sources of every node: types, plugins, passwords, TLS.</param>
     public static IServiceCollection AddTidemark(
         this IServiceCollection services, IConfiguration configuration, Action<NpgsqlDataSourceBuilder>? configureNodes = null)
@@ -59,7 +62,9 @@ public static class TidemarkServiceCollectionExtensions
         return services;
     }
 
-    /// <summary>Builds the data source as the application starts: wrong settings stop it there, and the first request finds the nodes known.</summary>
+    /// <summary>
+    /// Builds the data source as the application starts: wrong settings stop it there, and the first request finds the nodes known.
+    /// </summary>
     private sealed class StartUp(TidemarkDataSource source) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) => source.Cluster.Monitor.FirstRoundAsync(cancellationToken);

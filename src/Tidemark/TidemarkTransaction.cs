@@ -4,7 +4,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A transaction on the primary with a <see cref="SynchronousCommit"/> of its own. Owns its connection, which goes back to the pool when the transaction
+/// A transaction on the primary with a <see cref="SynchronousCommit"/> of its own. Owns its connection, which goes back to the pool when
+/// the transaction
 /// ends, however it ends; disposing of it before rolls it back. Not safe for concurrent use. Never repeated by Tidemark.
 /// </summary>
 public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
@@ -26,7 +27,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     public NpgsqlConnection Connection { get; }
 
     /// <summary>
-    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync"/>: ended here, its position must be
+    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync"/>: ended here, its
+    /// position must be
     /// asked for by the session's next read.
     /// </summary>
     public NpgsqlTransaction Transaction { get; }
@@ -35,7 +37,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     public SynchronousCommit SynchronousCommit { get; }
 
     /// <summary>
-    /// It is committed, but the wait for the synchronous replicas was cancelled (by the cancellation token, <c>statement_timeout</c>, the command time-out or
+    /// It is committed, but the wait for the synchronous replicas was cancelled (by the cancellation token, <c>statement_timeout</c>, the
+    /// command time-out or
     /// <c>pg_cancel_backend</c>): they may lack it. Logged as <c>CommitWaitCancelled</c>. No exception, since it must not be repeated.
     /// </summary>
     public bool IsWaitCancelled { get; private set; }
@@ -44,7 +47,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     /// Commits, and returns when what <see cref="SynchronousCommit"/> names has it. The session knows its position at once.
     /// </summary>
     /// <param name="cancellationToken">
-    /// Gives up the wait for the replicas: the transaction is committed all the same, and <see cref="IsWaitCancelled"/> says so. Cancelled before
+    /// Gives up the wait for the replicas: the transaction is committed all the same, and <see cref="IsWaitCancelled"/> says so. Cancelled
+    /// before
     /// anything is sent, it throws, and the transaction is still open.
     /// </param>
     /// <exception cref="InvalidOperationException">
@@ -173,7 +177,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         }
     }
 
-    // Npgsql sends BEGIN with the first statement, so all of it is one round trip. SET and SHOW take no snapshot: that is left to the caller's own first
+    // Npgsql sends BEGIN with the first statement, so all of it is one round trip. SET and SHOW take no snapshot: that is left to the
+    // caller's own first
     // statement, before which a LOCK TABLE may stand.
     internal static NpgsqlBatch Batch(NpgsqlConnection connection, string setting)
     {
@@ -210,7 +215,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         if (_isOver) return;
         _isOver = true;
 
-        // Closing rolls back what is still open. What the caller ended through Transaction may have been committed: its position stays pending.
+        // Closing rolls back what is still open. What the caller ended through Transaction may have been committed: its position stays
+        // pending.
         if (IsOpen()) _lease.RolledBack();
     }
 

@@ -6,7 +6,9 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Tidemark;
 
-/// <summary>The store's pages in a real browser, with replicas slower than any click, so that only the session can make them right.</summary>
+/// <summary>
+/// The store's pages in a real browser, with replicas slower than any click, so that only the session can make them right.
+/// </summary>
 public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : IClassFixture<OpenStore>, IClassFixture<Chromium>, IAsyncLifetime
 {
     private readonly ConcurrentQueue<string> _problems = new();
@@ -145,14 +147,18 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         foreach (var replica in store.Cluster.Replicas) await replica.DelayReplayAsync(TimeSpan.FromSeconds(5), Stop);
     }
 
-    /// <summary>Waits for what the page after the redirect shows, and expects the count in its header to be right without a further wait.</summary>
+    /// <summary>
+    /// Waits for what the page after the redirect shows, and expects the count in its header to be right without a further wait.
+    /// </summary>
     private static async Task SeeAtOnceAsync(ILocator sign, ILocator counter, int count)
     {
         await Expect(sign).ToBeVisibleAsync(new() { Timeout = 4_000 });
         (await CountAsync(counter)).ShouldBe(count);
     }
 
-    /// <summary>Expects each query to be there with its node, its reason and its time, and the write before the redirect where there was one.</summary>
+    /// <summary>
+    /// Expects each query to be there with its node, its reason and its time, and the write before the redirect where there was one.
+    /// </summary>
     private async Task ExpectStripAsync(bool afterWrite)
     {
         var all = await Queries("This page").AllAsync();

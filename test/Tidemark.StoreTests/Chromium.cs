@@ -3,7 +3,9 @@ using Microsoft.Playwright;
 
 namespace Tidemark;
 
-/// <summary>A Chromium or Chrome of this machine; where there is none, one is installed. A machine that has none and gets none fails the tests.</summary>
+/// <summary>
+/// A Chromium or Chrome of this machine; where there is none, one is installed. A machine that has none and gets none fails the tests.
+/// </summary>
 public sealed class Chromium : IAsyncLifetime
 {
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
@@ -41,7 +43,9 @@ public sealed class Chromium : IAsyncLifetime
         _playwright.Dispose();
     }
 
-    /// <summary>The first one that runs: distributions put a script of that name where the browser would be, which only says how to get it.</summary>
+    /// <summary>
+    /// The first one that runs: distributions put a script of that name where the browser would be, which only says how to get it.
+    /// </summary>
     private async Task<string?> FindAsync()
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);

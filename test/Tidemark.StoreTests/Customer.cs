@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// A visitor who is signed in, writes, and knows what the page after it must show: the wishlist and inbox are nobody else's to change, so the
+/// A visitor who is signed in, writes, and knows what the page after it must show: the wishlist and inbox are nobody else's to change, so
+/// the
 /// numbers in the header must be right to the last one.
 /// </summary>
 internal sealed class Customer : IDisposable
@@ -40,7 +41,10 @@ internal sealed class Customer : IDisposable
         return customer;
     }
 
-    /// <summary>Writes, follows the redirect and looks at the page it leads to. In turn: wishes, wishes no more, writes to itself, opens the message.</summary>
+    /// <summary>
+    /// Writes, follows the redirect and looks at the page it leads to. In turn: wishes, wishes no more, writes to itself, opens the
+    /// message.
+    /// </summary>
     public async Task WriteAndLookAsync()
     {
         var (page, isShown) = (_writes % 4) switch

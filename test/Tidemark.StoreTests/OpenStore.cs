@@ -52,7 +52,9 @@ public sealed class OpenStore : IAsyncLifetime
         return visitor;
     }
 
-    /// <summary>How often the product table was read, by the servers' own statistics, in the order of the nodes. Exact once the store has ended.</summary>
+    /// <summary>
+    /// How often the product table was read, by the servers' own statistics, in the order of the nodes. Exact once the store has ended.
+    /// </summary>
     public async Task<long[]> CountReadsAsync()
     {
         const string scans = "SELECT coalesce((SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'products'), 0)";

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Store.QueryStrip;
 
-/// <summary>Hands each span of Tidemark and Npgsql to the request under which it was started; spans outside any request go nowhere.</summary>
+/// <summary>
+/// Hands each span of Tidemark and Npgsql to the request under which it was started; spans outside any request go nowhere.
+/// </summary>
 internal sealed class QuerySpans : IDisposable
 {
     public const string Tidemark = "Tidemark";

@@ -3,7 +3,10 @@ using System.Diagnostics;
 namespace Store.QueryStrip;
 
 /// <summary>One query, or one attempt at it, as the strip shows it.</summary>
-/// <param name="Sql">What was sent: the query, perhaps behind the question whether the replica has what it must include. Empty when no connection could be opened.</param>
+/// <param name="Sql">
+/// What was sent: the query, perhaps behind the question whether the replica has what it must include. Empty when no connection could be
+/// opened.
+/// </param>
 /// <param name="Node">The name of the node that got it.</param>
 /// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
 /// <param name="Reason">Why that node, in words.</param>

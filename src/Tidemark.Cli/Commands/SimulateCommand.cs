@@ -6,7 +6,9 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark simulate</c>: worlds of simulated servers with the real library in them. Sorts out what was asked for; others do it.</summary>
+/// <summary>
+/// <c>tidemark simulate</c>: worlds of simulated servers with the real library in them. Sorts out what was asked for; others do it.
+/// </summary>
 internal sealed class SimulateCommand : TidemarkCommand
 {
     private const int DefaultSeeds = 1000;

@@ -3,7 +3,9 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Confirm;
 
-/// <summary>Reads the views by which PostgreSQL tells how its replication stands. What a role may not see is told, and is no failure.</summary>
+/// <summary>
+/// Reads the views by which PostgreSQL tells how its replication stands. What a role may not see is told, and is no failure.
+/// </summary>
 internal sealed class ReplicationReader(TimeSpan patience)
 {
     private const string SendersQuestion = """

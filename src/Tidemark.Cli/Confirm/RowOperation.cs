@@ -4,7 +4,9 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Confirm;
 
-/// <summary>Writes a row on the primary, in a schema of its own, and reads it back on every replica with the time that took. Leaves nothing.</summary>
+/// <summary>
+/// Writes a row on the primary, in a schema of its own, and reads it back on every replica with the time that took. Leaves nothing.
+/// </summary>
 [SuppressMessage("Security", "CA2100", Justification = "The only part that varies is the schema's name, which is made here of letters and digits.")]
 internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 {

@@ -6,7 +6,10 @@ using Npgsql;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>Asks one node all questions, on one connection. A question that is refused, or not answered in time, leaves its section unseen; it never fails the rest.</summary>
+/// <summary>
+/// Asks one node all questions, on one connection. A question that is refused, or not answered in time, leaves its section unseen; it never
+/// fails the rest.
+/// </summary>
 internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IAsyncDisposable
 {
     private const int FurtherConnections = 3;
@@ -135,7 +138,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         }
     }
 
-    // A transaction of its own, so that nothing stays set on a connection that a pooler hands to others, and names mean what they mean in pg_catalog.
+    // A transaction of its own, so that nothing stays set on a connection that a pooler hands to others, and names mean what they mean in
+    // pg_catalog.
     // Its level is said because a standby refuses serializable, which may be the default.
     private async Task<string> AnswerAsync(string sql, CancellationToken deadline)
     {

@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Tidemark.Cli.Doctor;
 
 /// <summary>
-/// What is asked of a node. Works on PostgreSQL 15 to 18: only columns that all of them have. The names in the answers are those of the records in
+/// What is asked of a node. Works on PostgreSQL 15 to 18: only columns that all of them have. The names in the answers are those of the
+/// records in
 /// <see cref="NodeFacts"/>.
 /// </summary>
 internal static class Questions

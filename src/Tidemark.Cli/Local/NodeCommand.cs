@@ -60,7 +60,9 @@ internal abstract class NodeCommand : LocalCommand
             ? replica
             : throw new CommandException($"{node} is no replica: {butPrimary}. The replicas are {string.Join(", ", Cluster.Replicas.Select(each => each.Name).DefaultIfEmpty("(none)"))}.");
 
-        /// <summary>Looks until nothing is wrong with the nodes in question, for as long as something may be about to right itself.</summary>
+        /// <summary>
+        /// Looks until nothing is wrong with the nodes in question, for as long as something may be about to right itself.
+        /// </summary>
         public async Task<LocalClusterRecord> SettleAsync(Func<LocalNodeRecord, bool> concerns, CancellationToken cancellationToken)
         {
             var start = TimeProvider.System.GetTimestamp();

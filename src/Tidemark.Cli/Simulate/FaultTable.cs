@@ -3,7 +3,9 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>Plants every fault in turn, and counts the seeds until something catches it: a checker that cannot fail proves nothing.</summary>
+/// <summary>
+/// Plants every fault in turn, and counts the seeds until something catches it: a checker that cannot fail proves nothing.
+/// </summary>
 internal sealed class FaultTable(Terminal terminal, Form form)
 {
     private static readonly Table<FaultRecord> Faults = new(

@@ -4,7 +4,9 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Status;
 
-/// <summary>Asks one node what no probe asks: how busy it is, and whether somebody holds up its replay. Keeps a connection of its own.</summary>
+/// <summary>
+/// Asks one node what no probe asks: how busy it is, and whether somebody holds up its replay. Keeps a connection of its own.
+/// </summary>
 internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
 {
     private const int TimeoutSeconds = 2;
@@ -21,7 +23,10 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
 
     private NpgsqlConnection? _connection;
 
-    /// <summary>What it says now; nothing where it does not answer. With what keeps reads out that a probe does not meet: the server is there, the database is not.</summary>
+    /// <summary>
+    /// What it says now; nothing where it does not answer. With what keeps reads out that a probe does not meet: the server is there, the
+    /// database is not.
+    /// </summary>
     public async Task<(LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle)> ReadAsync(CancellationToken cancellationToken)
     {
         try

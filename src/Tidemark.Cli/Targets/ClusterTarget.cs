@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace Tidemark.Cli.Targets;
 
-/// <summary>The cluster that a command is about, and where that was found. Never shown as a whole: connection strings hold passwords.</summary>
+/// <summary>
+/// The cluster that a command is about, and where that was found. Never shown as a whole: connection strings hold passwords.
+/// </summary>
 /// <param name="source">Where it was found, for people, such as <c>appsettings.json</c>.</param>
 /// <param name="builder">Its nodes and settings.</param>
 internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder builder)
@@ -28,7 +30,8 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
         ?? throw new CommandException($"there is no node {Quoted.Word(name)} in the cluster from {Source}. Its nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.");
 
     /// <summary>
-    /// Opens it as an application would, asks every node, and goes on asking for a moment until it is known how stale replicas can be: that takes a replica that
+    /// Opens it as an application would, asks every node, and goes on asking for a moment until it is known how stale replicas can be: that
+    /// takes a replica that
     /// has reached a position which the primary was seen at.
     /// </summary>
     public async Task<TidemarkDataSource> OpenAsync(CancellationToken cancellationToken)

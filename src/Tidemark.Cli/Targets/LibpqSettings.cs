@@ -5,8 +5,10 @@ using Npgsql;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>
-/// Connection settings in the words of libpq (<c>host</c>, <c>dbname</c>, <c>sslmode</c>), from a text such as <c>host=pg-1 dbname=store</c>, the environment
-/// (<c>PGHOST</c>) or a service file, and the same in the words of Npgsql. The driver itself knows only the user, password and certificates of the environment.
+/// Connection settings in the words of libpq (<c>host</c>, <c>dbname</c>, <c>sslmode</c>), from a text such as <c>host=pg-1
+/// dbname=store</c>, the environment
+/// (<c>PGHOST</c>) or a service file, and the same in the words of Npgsql. The driver itself knows only the user, password and certificates
+/// of the environment.
 /// </summary>
 internal sealed class LibpqSettings
 {

@@ -10,7 +10,8 @@ using Command = System.CommandLine.Command;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>
-/// Which cluster a command is about, the same for all commands: what was given on the command line, else the application's configuration, else libpq's
+/// Which cluster a command is about, the same for all commands: what was given on the command line, else the application's configuration,
+/// else libpq's
 /// environment, else the local cluster that runs. The first that says anything is taken alone.
 /// </summary>
 internal sealed partial class TargetOptions(TargetEnvironment environment)

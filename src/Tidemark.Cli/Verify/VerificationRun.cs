@@ -17,7 +17,9 @@ internal static class VerificationRun
     /// <param name="options">What to do.</param>
     /// <param name="progress">Is told where it stands.</param>
     /// <param name="cancellationToken">Stops; the schema is dropped all the same.</param>
-    /// <exception cref="CommandException">The cluster has no primary, no replica for the policy, or refuses the schema; or nothing could be judged.</exception>
+    /// <exception cref="CommandException">
+    /// The cluster has no primary, no replica for the policy, or refuses the schema; or nothing could be judged.
+    /// </exception>
     public static async Task<(VerifyRecord Record, HistoryReport Report)> RunAsync(
         ClusterTarget target, VerificationOptions options, Action<HistoryWorkloadProgress> progress, CancellationToken cancellationToken)
     {

@@ -26,7 +26,10 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         return new[] { Folder, Path.GetDirectoryName(real)! }.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>A program of any installation, such as <c>psql</c>: where <c>TIDEMARK_PG_BIN</c> says, in <c>PATH</c>, or the newest beside it; null without one.</summary>
+    /// <summary>
+    /// A program of any installation, such as <c>psql</c>: where <c>TIDEMARK_PG_BIN</c> says, in <c>PATH</c>, or the newest beside it; null
+    /// without one.
+    /// </summary>
     public static string? FindProgram(SearchEnvironment environment, string program) =>
         new[] { environment.ChosenBin }.OfType<string>().Concat(environment.Path).Concat(environment.UsualFolders).SelectMany(Expand)
             .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);

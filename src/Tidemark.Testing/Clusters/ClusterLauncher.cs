@@ -23,7 +23,9 @@ internal sealed class ClusterLauncher : IDisposable
 
     public LocalClusterOptions Options { get; }
 
-    /// <summary>The servers' programs; of a cluster that was opened, where they were, until <see cref="FindBinariesAsync"/> has looked.</summary>
+    /// <summary>
+    /// The servers' programs; of a cluster that was opened, where they were, until <see cref="FindBinariesAsync"/> has looked.
+    /// </summary>
     public PostgresBinaries Binaries { get; private set; }
 
     public ClusterFolder Folder { get; }
@@ -86,7 +88,8 @@ internal sealed class ClusterLauncher : IDisposable
     }
 
     /// <summary>
-    /// Looks whether the programs of a cluster that was opened are where they were, and finds or fetches others of that version if not. Only what
+    /// Looks whether the programs of a cluster that was opened are where they were, and finds or fetches others of that version if not.
+    /// Only what
     /// starts servers or rewinds them needs this.
     /// </summary>
     public async Task FindBinariesAsync(CancellationToken cancellationToken)

@@ -11,7 +11,8 @@ internal sealed class ClusterLock : IDisposable
     /// <summary>Longest wait for another process.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    // A locked file cannot be read, but everybody sees how long it is: its length says who has it, and how often they had one. It is a hole.
+    // A locked file cannot be read, but everybody sees how long it is: its length says who has it, and how often they had one. It is a
+    // hole.
     private const int ProcessIdBits = 22;
     private const int MostMarks = 1024;
 

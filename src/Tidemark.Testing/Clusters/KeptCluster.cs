@@ -5,7 +5,8 @@ namespace Tidemark.Testing;
 /// process, without starting, stopping or locking anything.
 /// </summary>
 /// <remarks>
-/// Each is a folder of <c>~/.local/state/tidemark/clusters</c> (<c>XDG_STATE_HOME</c> counts), for root of <c>/var/lib/tidemark/clusters</c>;
+/// Each is a folder of <c>~/.local/state/tidemark/clusters</c> (<c>XDG_STATE_HOME</c> counts), for root of
+/// <c>/var/lib/tidemark/clusters</c>;
 /// <c>TIDEMARK_CLUSTERS</c> overrides.
 /// </remarks>
 public sealed class KeptCluster
@@ -44,10 +45,14 @@ public sealed class KeptCluster
 
     internal KeptState State => _state;
 
-    /// <summary>The names of all clusters that are kept, also of those whose state is damaged or whose start or end was cut short, in order.</summary>
+    /// <summary>
+    /// The names of all clusters that are kept, also of those whose state is damaged or whose start or end was cut short, in order.
+    /// </summary>
     public static IReadOnlyList<string> FindNames() => FindNames(SearchEnvironment.Current());
 
-    /// <summary>Whether a cluster can be kept under a name: letters, digits and <c>. _ -</c>, of which the first is a letter or digit; at most 63.</summary>
+    /// <summary>
+    /// Whether a cluster can be kept under a name: letters, digits and <c>. _ -</c>, of which the first is a letter or digit; at most 63.
+    /// </summary>
     /// <param name="name">The name.</param>
     public static bool IsName(string name) => KeptState.IsName(name);
 
@@ -57,7 +62,10 @@ public sealed class KeptCluster
     /// <exception cref="LocalClusterException">Its state is damaged, or its start or end was cut short, or is not over.</exception>
     public static KeptCluster Read(string name) => Read(SearchEnvironment.Current(), name);
 
-    /// <summary>Asks every node what it is and does now, all at once. One that does not accept a connection within 3 s, or then does not answer within 3 s, is told of as such.</summary>
+    /// <summary>
+    /// Asks every node what it is and does now, all at once. One that does not accept a connection within 3 s, or then does not answer
+    /// within 3 s, is told of as such.
+    /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>All nodes, in the order of their names.</returns>
     public async Task<IReadOnlyList<LocalNodeStatus>> AskNodesAsync(CancellationToken cancellationToken = default)
@@ -111,7 +119,8 @@ public sealed class KeptCluster
         return ports;
     }
 
-    // Somebody else's, damaged, or just deleted: no reason not to start another cluster. Its servers, if they run, hold their ports themselves.
+    // Somebody else's, damaged, or just deleted: no reason not to start another cluster. Its servers, if they run, hold their ports
+    // themselves.
     private static T? Try<T>(Func<T> read) where T : class
     {
         try

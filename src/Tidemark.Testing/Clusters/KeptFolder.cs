@@ -5,7 +5,8 @@ namespace Tidemark.Testing;
 /// <summary>The folders of clusters that are kept: made, opened and deleted under the cluster's lock.</summary>
 internal static class KeptFolder
 {
-    // The longest that a watchdog is left to its work, when its process was killed while it started a cluster; and that servers may take to be gone.
+    // The longest that a watchdog is left to its work, when its process was killed while it started a cluster; and that servers may take to
+    // be gone.
     private static readonly TimeSpan WatchdogsTime = TimeSpan.FromSeconds(5);
 
     /// <summary>Makes the folder, with a watchdog until the cluster is complete.</summary>

@@ -49,7 +49,8 @@ internal sealed partial record KeptState
     public static string FileOf(string clusters, string name) => Path.Combine(clusters, name, FileName);
 
     /// <summary>
-    /// Whether a folder is a cluster's, complete or not: a start or an end that was cut short leaves one without a state. What else may be beside
+    /// Whether a folder is a cluster's, complete or not: a start or an end that was cut short leaves one without a state. What else may be
+    /// beside
     /// clusters is none, and is not deleted with them.
     /// </summary>
     public static bool IsCluster(string clusters, string name)

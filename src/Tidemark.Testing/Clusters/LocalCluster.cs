@@ -8,11 +8,13 @@ namespace Tidemark.Testing;
 /// </summary>
 /// <remarks>
 /// <para>Servers end and data is deleted with <see cref="DisposeAsync"/>, or when the process ends, however it ends. Only a cluster with a
-/// <see cref="LocalClusterOptions.Name"/> outlives its process: <see cref="OpenAsync"/> finds it again, <see cref="DeleteAsync"/> ends it.</para>
+/// <see cref="LocalClusterOptions.Name"/> outlives its process: <see cref="OpenAsync"/> finds it again, <see cref="DeleteAsync"/> ends
+/// it.</para>
 /// <para>PostgreSQL is found through <c>TIDEMARK_PG_BIN</c>, <c>PATH</c> and the usual places, or fetched with <c>apt-get</c> or
 /// <c>npm</c> into a cache: <c>~/.cache/tidemark</c>, for root <c>/var/cache/tidemark</c> (servers then run as <c>postgres</c> or
 /// <c>nobody</c>, who cannot read root's home); <c>TIDEMARK_CACHE</c> overrides.</para>
-/// <para>Connections need no password: any user of this machine can connect as a superuser, and so run programs as the user that the servers
+/// <para>Connections need no password: any user of this machine can connect as a superuser, and so run programs as the user that the
+/// servers
 /// run as. Put nothing in it that matters.</para>
 /// </remarks>
 public sealed class LocalCluster : IAsyncDisposable
@@ -69,7 +71,9 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <param name="options">What it consists of.</param>
     /// <param name="cancellationToken">Ends the start; nothing is left.</param>
     /// <exception cref="ArgumentException">The options are wrong; the message lists everything that is.</exception>
-    /// <exception cref="LocalClusterException">It could not be started: PostgreSQL is not to be had, or ended, and the message quotes its log.</exception>
+    /// <exception cref="LocalClusterException">
+    /// It could not be started: PostgreSQL is not to be had, or ended, and the message quotes its log.
+    /// </exception>
     public static Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -78,7 +82,8 @@ public sealed class LocalCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens a cluster that is kept (<see cref="LocalClusterOptions.Name"/>), as it is: nothing is started. Until it is disposed of, no other
+    /// Opens a cluster that is kept (<see cref="LocalClusterOptions.Name"/>), as it is: nothing is started. Until it is disposed of, no
+    /// other
     /// process can open it; what is written about it can be read all the time (<see cref="KeptCluster"/>).
     /// </summary>
     /// <param name="name">Its name.</param>
@@ -95,7 +100,9 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <param name="name">Its name.</param>
     /// <param name="cancellationToken">Ends the wait for another process that has it open.</param>
     /// <exception cref="KeyNotFoundException">No cluster of that name is kept; the message lists those that are.</exception>
-    /// <exception cref="LocalClusterException">Another process keeps it open for more than 5 s, or something of it cannot be deleted.</exception>
+    /// <exception cref="LocalClusterException">
+    /// Another process keeps it open for more than 5 s, or something of it cannot be deleted.
+    /// </exception>
     public static Task DeleteAsync(string name, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -161,7 +168,8 @@ public sealed class LocalCluster : IAsyncDisposable
         // One write says both, that it is the primary and that it follows nobody: whatever is cut short after it, the next process knows.
         _primary = next;
         await next.BecomePrimaryAsync(followers, cancellationToken).ConfigureAwait(false);
-        // Servers write records of their own, and one may have reached only some of the replicas when the old primary died: whoever has it cannot follow.
+        // Servers write records of their own, and one may have reached only some of the replicas when the old primary died: whoever has it
+        // cannot follow.
         var fork = await next.Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false);
         foreach (var node in followers)
         {

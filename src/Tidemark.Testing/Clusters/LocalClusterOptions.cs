@@ -50,7 +50,8 @@ public sealed class LocalClusterOptions
 
     /// <summary>
     /// Folder in which the cluster makes its own. Default null: the RAM disk <c>/dev/shm</c> where it exists and has room
-    /// (128 MB and as much again for each node), else the temporary folder. Not for a cluster that is kept: those have a place of their own.
+    /// (128 MB and as much again for each node), else the temporary folder. Not for a cluster that is kept: those have a place of their
+    /// own.
     /// </summary>
     public string? Directory { get; init; }
 

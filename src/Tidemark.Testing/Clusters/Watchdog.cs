@@ -4,14 +4,17 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// A shell that outlives us by a moment: when its standard input ends, because we closed it or because we are gone, it stops the
-/// servers of one cluster and deletes the folder, unless it was told to keep them. The one way in which clusters are cleaned up, however the process ends.
+/// servers of one cluster and deletes the folder, unless it was told to keep them. The one way in which clusters are cleaned up, however
+/// the process ends.
 /// </summary>
 internal sealed class Watchdog : IDisposable
 {
     // Its working folder is the cluster's, so that it never takes another that was made under the same name meanwhile.
     // A process is a server of this cluster only if its command line or its working folder says so: process ids are used again.
-    // An immediate stop, not a kill, lets PostgreSQL give its shared memory back; what a killed server left of it is removed here, if it has the
-    // key that belongs to the data (ids are used again, too) and nobody uses it. A negative key stands in postmaster.pid as 2^64 more than it is.
+    // An immediate stop, not a kill, lets PostgreSQL give its shared memory back; what a killed server left of it is removed here, if it
+    // has the
+    // key that belongs to the data (ids are used again, too) and nobody uses it. A negative key stands in postmaster.pid as 2^64 more than
+    // it is.
     private const string Script = """
         exec >/dev/null 2>&1
         trap '' INT TERM HUP

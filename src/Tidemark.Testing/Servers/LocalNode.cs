@@ -121,7 +121,8 @@ public sealed class LocalNode
     /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="LocalClusterException">
-    /// It ended, or accepts nothing after <see cref="LocalClusterOptions.Timeout"/>; or its data is gone, or half replaced by a <see cref="RejoinAsync"/>
+    /// It ended, or accepts nothing after <see cref="LocalClusterOptions.Timeout"/>; or its data is gone, or half replaced by a
+    /// <see cref="RejoinAsync"/>
     /// that was cut short.
     /// </exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
@@ -140,16 +141,23 @@ public sealed class LocalNode
     /// if it still runs, there are two.
     /// </summary>
     /// <param name="follow">
-    /// Whether the other running replicas follow this one. One that had received more than this one is rewound, or copied, as by <see cref="RejoinAsync"/>. Default
+    /// Whether the other running replicas follow this one. One that had received more than this one is rewound, or copied, as by
+    /// <see cref="RejoinAsync"/>. Default
     /// true; a stopped one stays with the old primary until <see cref="FollowAsync"/>.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="InvalidOperationException">This node is no replica, or was left behind by an earlier promotion: <see cref="RejoinAsync"/> it first.</exception>
-    /// <exception cref="LocalClusterException">It refuses writes after <see cref="LocalClusterOptions.Timeout"/>; or one that is to follow it does not stream.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// This node is no replica, or was left behind by an earlier promotion: <see cref="RejoinAsync"/> it first.
+    /// </exception>
+    /// <exception cref="LocalClusterException">
+    /// It refuses writes after <see cref="LocalClusterOptions.Timeout"/>; or one that is to follow it does not stream.
+    /// </exception>
     public Task PromoteAsync(bool follow = true, CancellationToken cancellationToken = default) =>
         _cluster.PromoteAsync(this, follow, cancellationToken);
 
-    /// <summary>Points this replica to another primary, of the same history, and makes its slot there. A stopped one follows when it starts.</summary>
+    /// <summary>
+    /// Points this replica to another primary, of the same history, and makes its slot there. A stopped one follows when it starts.
+    /// </summary>
     /// <param name="primary">A running primary.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="InvalidOperationException">This node is no replica: its history would have to be rewound.</exception>
@@ -164,7 +172,8 @@ public sealed class LocalNode
     }
 
     /// <summary>
-    /// Makes a replica of the present primary again of this node: of an old primary, or of a replica that was left behind or has replayed what
+    /// Makes a replica of the present primary again of this node: of an old primary, or of a replica that was left behind or has replayed
+    /// what
     /// the primary never had. Stops it, if it runs. What only this node had is lost. Returns when it streams.
     /// </summary>
     /// <param name="cancellationToken">Ends the work; then the node is down, and a second call mends it.</param>
@@ -185,7 +194,9 @@ public sealed class LocalNode
 
     /// <summary>Waits until this node has replayed all that the cluster's primary had flushed when this was called.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="LocalClusterException">It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.</exception>
+    /// <exception cref="LocalClusterException">
+    /// It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.
+    /// </exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default) =>
         await WaitForReplayAsync(await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
@@ -204,7 +215,9 @@ public sealed class LocalNode
     internal Task<RejoinOutcome> ReplaceHistoryAsync(CancellationToken cancellationToken) =>
         new Rejoin(this, _folder, _cluster.Primary, _cluster.Launcher).RunAsync(cancellationToken);
 
-    /// <summary>Lets the server take writes. If this is cut short, whoever opens the cluster next sees it by the files of the server.</summary>
+    /// <summary>
+    /// Lets the server take writes. If this is cut short, whoever opens the cluster next sees it by the files of the server.
+    /// </summary>
     internal async Task LeaveRecoveryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
     {
         if (Follows is null)

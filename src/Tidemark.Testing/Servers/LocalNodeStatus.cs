@@ -21,7 +21,8 @@ public sealed record LocalNodeStatus
     public bool Answers { get; init; }
 
     /// <summary>
-    /// What the server said instead of an answer, such as <c>the database system is starting up</c> or <c>sorry, too many clients already</c>;
+    /// What the server said instead of an answer, such as <c>the database system is starting up</c> or <c>sorry, too many clients
+    /// already</c>;
     /// null when it answered, or said nothing.
     /// </summary>
     public string? Refusal { get; init; }

@@ -40,7 +40,8 @@ internal sealed class NodeFolder(string clusterFolder, string name)
         ReadPidFile() is { Length: > PidLine } lines && int.TryParse(lines[PidLine], CultureInfo.InvariantCulture, out var id) ? id : null;
 
     /// <summary>
-    /// Whether a process is the postmaster of this folder: ids are used again. By its command line; or, where the machine tells, by its working
+    /// Whether a process is the postmaster of this folder: ids are used again. By its command line; or, where the machine tells, by its
+    /// working
     /// folder, for one that somebody started by hand, with the folder spelled in another way.
     /// </summary>
     public bool IsServer(int processId)
@@ -51,8 +52,10 @@ internal sealed class NodeFolder(string clusterFolder, string name)
     }
 
     /// <summary>
-    /// Deletes the <c>postmaster.pid</c> of a server that is gone and whose id is not: another process has it now, or nobody has taken note of its end, as
-    /// in a container whose first process does not. PostgreSQL would refuse to start. In all other cases the file is PostgreSQL's own to judge: it leads to
+    /// Deletes the <c>postmaster.pid</c> of a server that is gone and whose id is not: another process has it now, or nobody has taken note
+    /// of its end, as
+    /// in a container whose first process does not. PostgreSQL would refuse to start. In all other cases the file is PostgreSQL's own to
+    /// judge: it leads to
     /// memory that may still be in use.
     /// </summary>
     public void ForgetGoneServer()

@@ -5,7 +5,9 @@ namespace Tidemark.Testing;
 /// <summary>What the server of one node says of replication, and the slots that it keeps for those who follow it.</summary>
 internal sealed class NodeReplication(NodeServer server)
 {
-    /// <summary>How far this node has replayed; of one that was promoted, where its own timeline began. Null for one that was never a replica.</summary>
+    /// <summary>
+    /// How far this node has replayed; of one that was promoted, where its own timeline began. Null for one that was never a replica.
+    /// </summary>
     public Task<NpgsqlLogSequenceNumber?> ReplayPositionAsync(CancellationToken cancellationToken) =>
         server.AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken);
 

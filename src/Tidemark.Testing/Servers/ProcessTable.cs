@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Tidemark.Testing;
 
-/// <summary>What the machine knows about processes that are not our children. Process ids are used again, so none is believed without its command line or its working folder.</summary>
+/// <summary>
+/// What the machine knows about processes that are not our children. Process ids are used again, so none is believed without its command
+/// line or its working folder.
+/// </summary>
 internal static class ProcessTable
 {
     private static readonly bool HasProc = File.Exists("/proc/self/cmdline");
@@ -28,7 +31,9 @@ internal static class ProcessTable
         }
     }
 
-    /// <summary>A process that is there in name only: it has ended, and its parent has not taken note. False where the machine does not tell.</summary>
+    /// <summary>
+    /// A process that is there in name only: it has ended, and its parent has not taken note. False where the machine does not tell.
+    /// </summary>
     public static bool HasEnded(int id)
     {
         var stat = Read(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));

@@ -55,7 +55,9 @@ internal static partial class ServerSettings
 
     /// <summary>What differs from the defaults by the nature of the cluster.</summary>
     /// <param name="options">What it consists of.</param>
-    /// <param name="isComplete">Whether all its servers have started once; until then a replica waits for its primary and must not miss it.</param>
+    /// <param name="isComplete">
+    /// Whether all its servers have started once; until then a replica waits for its primary and must not miss it.
+    /// </param>
     public static IEnumerable<KeyValuePair<string, string>> Of(LocalClusterOptions options, bool isComplete)
     {
         if (options.Name is not null && isComplete)

@@ -28,7 +28,8 @@ internal sealed record ServerUser(string Name, IReadOnlyList<string> Prefix, boo
     public IEnumerable<string> Run(params IEnumerable<string> command) => Prefix.Concat(command);
 
     /// <summary>
-    /// Makes a folder that is ours, also when this user is another: it may pass to what it is given there, and put nothing of its own in the
+    /// Makes a folder that is ours, also when this user is another: it may pass to what it is given there, and put nothing of its own in
+    /// the
     /// place of what we read, write and run.
     /// </summary>
     public void MakeOuterFolder(string path)
@@ -40,7 +41,8 @@ internal sealed record ServerUser(string Name, IReadOnlyList<string> Prefix, boo
     }
 
     /// <summary>
-    /// Replaces a file as a whole, in a folder of this user's. With no more than this user's rights: it may have put a link there that leads elsewhere.
+    /// Replaces a file as a whole, in a folder of this user's. With no more than this user's rights: it may have put a link there that
+    /// leads elsewhere.
     /// </summary>
     public async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
     {

@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What clients did and saw, and in which order the WAL has it: complete, free of contradictions, immutable. <see cref="HistoryBuilder"/> makes it,
+/// What clients did and saw, and in which order the WAL has it: complete, free of contradictions, immutable. <see cref="HistoryBuilder"/>
+/// makes it,
 /// <see cref="HistoryChecker"/> judges it.
 /// </summary>
 public sealed class History

@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The part of a history that belongs to one timeline and to what it came from, for checkers that know nothing of forks: all that was committed there, and the reads that
+/// The part of a history that belongs to one timeline and to what it came from, for checkers that know nothing of forks: all that was
+/// committed there, and the reads that
 /// were answered from there for certain.
 /// </summary>
 internal sealed class HistoryBranch
@@ -28,7 +29,9 @@ internal sealed class HistoryBranch
         return _history.CommittedBy(one) is not VersionTable.None and var version ? IsHere(version) : one.Outcome == HistoryOutcome.Failed;
     }
 
-    /// <summary>The version of a key that a committed write replaced; <see cref="VersionTable.None"/> for the row as it was in the beginning.</summary>
+    /// <summary>
+    /// The version of a key that a committed write replaced; <see cref="VersionTable.None"/> for the row as it was in the beginning.
+    /// </summary>
     public int Before(in Operation write) => write.Version <= 1 ? VersionTable.None : Version(write.Key, write.Version - 1);
 
     /// <summary>A version of a key as it is on this branch; <see cref="VersionTable.None"/> when there is none.</summary>

@@ -25,7 +25,9 @@ public sealed class HistoryBuilder
     private bool _isBuilt;
 
     /// <summary>An empty history.</summary>
-    /// <param name="ticksPerSecond">Ticks of all times in a second: those of <see cref="TimeSpan"/> unless told, as in <see cref="VirtualTime"/>.</param>
+    /// <param name="ticksPerSecond">
+    /// Ticks of all times in a second: those of <see cref="TimeSpan"/> unless told, as in <see cref="VirtualTime"/>.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="ticksPerSecond"/> is not positive.</exception>
     public HistoryBuilder(long ticksPerSecond = TimeSpan.TicksPerSecond)
     {
@@ -43,7 +45,9 @@ public sealed class HistoryBuilder
         return _columns.Nodes.Count - 1;
     }
 
-    /// <summary>Adds a client and returns its number, from 0. A client is one session; it may have several operations at once, as browsers do.</summary>
+    /// <summary>
+    /// Adds a client and returns its number, from 0. A client is one session; it may have several operations at once, as browsers do.
+    /// </summary>
     /// <param name="name">Its name; null for "client 7".</param>
     public int AddClient(string? name = null)
     {
@@ -118,7 +122,9 @@ public sealed class HistoryBuilder
     /// <summary>What one client had received when it handed its session over binds the other one from then on.</summary>
     /// <param name="from">The client that gives, for example the process that captured a token.</param>
     /// <param name="to">The client that takes.</param>
-    /// <param name="exportedAt">When it was given. What the giving client had received by then counts, never what a token contained.</param>
+    /// <param name="exportedAt">
+    /// When it was given. What the giving client had received by then counts, never what a token contained.
+    /// </param>
     /// <param name="importedAt">When it was taken.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void HandOver(int from, int to, long exportedAt, long importedAt)
@@ -135,7 +141,9 @@ public sealed class HistoryBuilder
     /// <param name="version">The version it made, from 1.</param>
     /// <param name="value">The value of its write.</param>
     /// <param name="timeline">The branch of the WAL that has it: PostgreSQL's number, or any that grows with each fork.</param>
-    /// <param name="rank">Its place in WAL order: positions or counted, from 1, growing along the timeline and beyond the fork it began at.</param>
+    /// <param name="rank">
+    /// Its place in WAL order: positions or counted, from 1, growing along the timeline and beyond the fork it began at.
+    /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void Commit(long key, long version, long value, uint timeline, long rank)
     {
@@ -150,7 +158,8 @@ public sealed class HistoryBuilder
     /// <param name="child">The timeline that history went on with; a larger number than the parent's.</param>
     /// <param name="atRank">The last rank of the parent that the child contains; 0 for none.</param>
     /// <param name="notBefore">
-    /// The latest time at which the child surely did not exist yet. A report of a loss before then is about something else, and does not count for this fork.
+    /// The latest time at which the child surely did not exist yet. A report of a loss before then is about something else, and does not
+    /// count for this fork.
     /// Unless told, every report counts.
     /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
@@ -174,8 +183,10 @@ public sealed class HistoryBuilder
     }
 
     /// <summary>
-    /// The server process that ran a write is known to be gone, so that the write is committed or never will be. A committed write of unknown outcome binds its own
-    /// session from then on, as if it had been acknowledged: reads that start later and ask for <see cref="ReadGuarantees.ReadYourWrites"/> must contain it.
+    /// The server process that ran a write is known to be gone, so that the write is committed or never will be. A committed write of
+    /// unknown outcome binds its own
+    /// session from then on, as if it had been acknowledged: reads that start later and ask for <see cref="ReadGuarantees.ReadYourWrites"/>
+    /// must contain it.
     /// </summary>
     /// <param name="value">The value of the write, which may be added later. For writes of known outcome it changes nothing.</param>
     /// <param name="time">Since when that is known. The earliest counts where there are several.</param>

@@ -4,15 +4,22 @@ using static System.FormattableString;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Histories for other checkers, for a second opinion. Each write is a transaction that reads the version it replaces and writes its own, and each read is a transaction. A
-/// history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the checkers, and what their formats cannot say.
+/// Histories for other checkers, for a second opinion. Each write is a transaction that reads the version it replaces and writes its own,
+/// and each read is a transaction. A
+/// history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the checkers, and what their formats
+/// cannot say.
 /// </summary>
 public static class HistoryExport
 {
-    /// <summary>Writes a history as the text that Plume and AWDIT read: <c>r(key,value,session,transaction)</c>, with 0 for the value in the beginning.</summary>
+    /// <summary>
+    /// Writes a history as the text that Plume and AWDIT read: <c>r(key,value,session,transaction)</c>, with 0 for the value in the
+    /// beginning.
+    /// </summary>
     /// <param name="history">The history. It has no negative key, and positive values only.</param>
     /// <param name="writer">Where to.</param>
-    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
+    /// <param name="timeline">
+    /// One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.
+    /// </param>
     /// <exception cref="NotSupportedException">The format cannot hold this history.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
     public static void WritePlume(History history, TextWriter writer, uint? timeline = null)
@@ -47,12 +54,15 @@ public static class HistoryExport
     }
 
     /// <summary>
-    /// Writes a history as Elle's list-append in EDN, one operation map to a line: a write reads its key and appends its value, a read of version v shows the first v
+    /// Writes a history as Elle's list-append in EDN, one operation map to a line: a write reads its key and appends its value, a read of
+    /// version v shows the first v
     /// values.
     /// </summary>
     /// <param name="history">The history. Each read repeats all values of its keys, so that keys with many versions make it large.</param>
     /// <param name="writer">Where to.</param>
-    /// <param name="timeline">One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.</param>
+    /// <param name="timeline">
+    /// One of <see cref="History.Timelines"/>, which is exported with what it came from. Default null: the last one.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The history has no such timeline.</exception>
     public static void WriteElle(History history, TextWriter writer, uint? timeline = null)
     {

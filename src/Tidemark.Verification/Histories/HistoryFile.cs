@@ -7,7 +7,9 @@ public static class HistoryFile
 {
     /// <summary>Reads a history.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="HistoryException">The file is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.</exception>
+    /// <exception cref="HistoryException">
+    /// The file is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.
+    /// </exception>
     public static History Read(string path)
     {
         using var reader = File.OpenText(path);
@@ -16,7 +18,9 @@ public static class HistoryFile
 
     /// <summary>Reads a history.</summary>
     /// <param name="reader">Where from, to its end.</param>
-    /// <exception cref="HistoryException">The text is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.</exception>
+    /// <exception cref="HistoryException">
+    /// The text is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.
+    /// </exception>
     public static History Read(TextReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);

@@ -9,6 +9,9 @@ public enum HistoryOutcome
     /// <summary>That it failed. No read may ever show it.</summary>
     Failed,
 
-    /// <summary>Nothing: the connection broke. It counts as committed when the WAL has it. It binds its session once its server process is gone (<see cref="HistoryBuilder.Settle"/>).</summary>
+    /// <summary>
+    /// Nothing: the connection broke. It counts as committed when the WAL has it. It binds its session once its server process is gone
+    /// (<see cref="HistoryBuilder.Settle"/>).
+    /// </summary>
     Unknown,
 }

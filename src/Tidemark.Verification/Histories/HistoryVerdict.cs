@@ -33,7 +33,9 @@ public sealed class HistoryVerdict
     /// <summary>Writes that stand before what their session had written or seen.</summary>
     public long WriteOrder => Count(ViolationKind.MonotonicWrites) + Count(ViolationKind.WritesFollowReads);
 
-    /// <summary>Sessions that were answered without a word after history went on without something of theirs, counted once for each loss.</summary>
+    /// <summary>
+    /// Sessions that were answered without a word after history went on without something of theirs, counted once for each loss.
+    /// </summary>
     public long SilentLoss => Count(ViolationKind.SilentLoss);
 
     /// <summary>Writes that were reported failed and yet are there.</summary>

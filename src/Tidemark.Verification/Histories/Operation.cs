@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One operation in 48 bytes. Of a write: the key, the version it was told, its value. Of a read: the node, and which observations are its own.
+/// One operation in 48 bytes. Of a write: the key, the version it was told, its value. Of a read: the node, and which observations are its
+/// own.
 /// </summary>
 internal struct Operation
 {

@@ -60,8 +60,12 @@ internal sealed class OperationChecker
         }
     }
 
-    /// <summary>The server process of a write is gone. If the write is of unknown outcome and committed, its session must see it from now on.</summary>
-    /// <remarks>One that a failover lost was never acknowledged, so that the session need not be told of it, and is bound to nothing.</remarks>
+    /// <summary>
+    /// The server process of a write is gone. If the write is of unknown outcome and committed, its session must see it from now on.
+    /// </summary>
+    /// <remarks>
+    /// One that a failover lost was never acknowledged, so that the session need not be told of it, and is bound to nothing.
+    /// </remarks>
     public void Settle(int index)
     {
         ref readonly var write = ref _history.Columns.Operations[index];
@@ -116,7 +120,8 @@ internal sealed class OperationChecker
         if (evaluation.Worst != Containment.Contains) _verdicts.Add(index, read, best, evaluation, _sessions, _fresh, _visible);
         if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
 
-        // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a write of the session cannot be
+        // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a
+        // write of the session cannot be
         // it, unless the session was told.
         var mayHaveLost = isAmbiguous && (evaluation.Worst > Containment.NotYetVisible || _sessions.IsReported(read));
         if (!mayHaveLost && _carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && evaluation.Written != Containment.Misses)
@@ -124,8 +129,10 @@ internal sealed class OperationChecker
         if (!isAmbiguous && read.MaxStaleness >= 0 && evaluation.Fresh != Containment.Misses) Promise(index, best.Timeline, _fresh);
     }
 
-    // Where several timelines explain what was shown, the one that explains it best counts. They are what is left of a tree when branches are cut off: each of them came
-    // out of the earliest, by others of them. So two need to be looked at, however many there are. The latest, since what an earlier timeline misses is missed and not lost.
+    // Where several timelines explain what was shown, the one that explains it best counts. They are what is left of a tree when branches
+    // are cut off: each of them came
+    // out of the earliest, by others of them. So two need to be looked at, however many there are. The latest, since what an earlier
+    // timeline misses is missed and not lost.
     // And the first that can contain what is asked for: if any timeline that fits contains all of it, that one does.
     private bool TryExplain(int index, in Operation read, out ReadFit best, out ReadEvaluation evaluation, out bool isAmbiguous)
     {

@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Where a read may have been: the states on one timeline that show its rows as it did. Of a replica a stretch of ranks, since its state is a prefix of
+/// Where a read may have been: the states on one timeline that show its rows as it did. Of a replica a stretch of ranks, since its state is
+/// a prefix of
 /// the WAL; of a primary only the rows themselves, since commits become visible there in an order of their own.
 /// </summary>
 internal readonly struct ReadFit
@@ -88,7 +89,8 @@ internal readonly struct ReadFit
     }
 
     /// <summary>
-    /// How a read on a primary stands to itself: a commit before one that it shows, and certainly visible when it started, cannot be missing.
+    /// How a read on a primary stands to itself: a commit before one that it shows, and certainly visible when it started, cannot be
+    /// missing.
     /// </summary>
     public Containment AgainstItself(VisibleCommits visible, long start)
     {
@@ -130,7 +132,9 @@ internal readonly struct ReadFit
         return watermark.Count > 0 ? watermark[watermark.Count - 1] : default;
     }
 
-    /// <summary>The latest timeline that a read fits, of which it is known that it fits the one on which what it shows last was committed.</summary>
+    /// <summary>
+    /// The latest timeline that a read fits, of which it is known that it fits the one on which what it shows last was committed.
+    /// </summary>
     public static int LatestTimeline(History history, in Operation read, int earliest)
     {
         var (rank, without) = (0L, new List<(int Timeline, long Rank)>());

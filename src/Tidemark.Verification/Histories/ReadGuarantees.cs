@@ -7,7 +7,9 @@ namespace Tidemark.Verification;
 [Flags]
 public enum ReadGuarantees
 {
-    /// <summary>Nothing: the level <c>Eventual</c>, or a bound of staleness alone. What the read shows counts as seen all the same.</summary>
+    /// <summary>
+    /// Nothing: the level <c>Eventual</c>, or a bound of staleness alone. What the read shows counts as seen all the same.
+    /// </summary>
     None = 0,
 
     /// <summary>Everything that the session wrote before.</summary>

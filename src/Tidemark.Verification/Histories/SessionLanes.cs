@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Sessions as other checkers know them: in each, one operation after the other. A client that had several operations at once becomes several sessions, and a
+/// Sessions as other checkers know them: in each, one operation after the other. A client that had several operations at once becomes
+/// several sessions, and a
 /// write of unknown outcome has one of its own.
 /// </summary>
 internal sealed class SessionLanes

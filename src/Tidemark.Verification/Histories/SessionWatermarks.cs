@@ -47,7 +47,9 @@ internal sealed class SessionWatermarks
     }
 
     /// <summary>The session was told that it lost something: it starts again where the history of that moment parted from it.</summary>
-    /// <remarks>A later failover may go on with an older timeline. What that loses besides is another loss, and the session is told again.</remarks>
+    /// <remarks>
+    /// A later failover may go on with an older timeline. What that loses besides is another loss, and the session is told again.
+    /// </remarks>
     public void Tell(LossRecord loss)
     {
         _reportedAt[loss.Client] = loss.Time;

@@ -43,7 +43,9 @@ internal sealed class WalTree
     /// <summary>The timeline that history is on in the end.</summary>
     public int Final => Count - 1;
 
-    /// <summary>How far along timeline <paramref name="on"/> the history of timeline <paramref name="of"/> goes; -1 where that is none of it.</summary>
+    /// <summary>
+    /// How far along timeline <paramref name="on"/> the history of timeline <paramref name="of"/> goes; -1 where that is none of it.
+    /// </summary>
     public long Reach(int on, int of)
     {
         if (on == of) return long.MaxValue;
@@ -84,7 +86,8 @@ internal sealed class WalTree
     }
 
     /// <summary>
-    /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places; <paramref name="on"/>
+    /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places;
+    /// <paramref name="on"/>
     /// itself counts.
     /// </summary>
     /// <param name="on">The timeline.</param>

@@ -1,8 +1,10 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What reads of a session must contain: the farthest mark on each timeline that is not contained in another mark's history already. One mark is the rule. There are
-/// several after a failover, until it is settled which of them history went on without. So its size does not depend on how many timelines there are.
+/// What reads of a session must contain: the farthest mark on each timeline that is not contained in another mark's history already. One
+/// mark is the rule. There are
+/// several after a failover, until it is settled which of them history went on without. So its size does not depend on how many timelines
+/// there are.
 /// </summary>
 internal sealed class Watermark
 {
@@ -53,7 +55,9 @@ internal sealed class Watermark
 
     public Watermark Copy() => new() { _marks = [.. _marks.AsSpan(0, Count)], Count = Count };
 
-    /// <summary>Those of its marks of which something is true go back to where they were left behind by the history of a timeline.</summary>
+    /// <summary>
+    /// Those of its marks of which something is true go back to where they were left behind by the history of a timeline.
+    /// </summary>
     public void Restart(WalTree tree, int current, Predicate<(int Timeline, Mark Mark)> isLost)
     {
         List<(int Timeline, Mark Mark)>? lost = null;

@@ -3,7 +3,8 @@ using Tidemark.Testing;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Learns from a cluster's WAL in which order a recorder's writes were committed, and where history forked. One for each recorder, which disposes of it.
+/// Learns from a cluster's WAL in which order a recorder's writes were committed, and where history forked. One for each recorder, which
+/// disposes of it.
 /// </summary>
 public abstract class CommitOrder : IAsyncDisposable
 {
@@ -11,7 +12,9 @@ public abstract class CommitOrder : IAsyncDisposable
     {
     }
 
-    /// <summary>The way that works for a local cluster: its files where <c>pg_waldump</c> is installed with the servers, else a slot.</summary>
+    /// <summary>
+    /// The way that works for a local cluster: its files where <c>pg_waldump</c> is installed with the servers, else a slot.
+    /// </summary>
     /// <param name="cluster">The cluster.</param>
     public static CommitOrder Of(LocalCluster cluster)
     {
@@ -20,7 +23,8 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From the WAL files of every node, by <c>pg_waldump</c>; those of dead ones too, so that what a failover lost is known. A physical slot on the primary keeps
+    /// From the WAL files of every node, by <c>pg_waldump</c>; those of dead ones too, so that what a failover lost is known. A physical
+    /// slot on the primary keeps
     /// the files until the recorder is disposed of; those of a promoted node stay as long as <c>wal_keep_size</c> says.
     /// </summary>
     /// <param name="cluster">The cluster.</param>
@@ -31,7 +35,8 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From a logical slot on the primary, decoded by <c>pgoutput</c>, for servers whose files are out of reach. Needs <c>wal_level = logical</c>, a role with
+    /// From a logical slot on the primary, decoded by <c>pgoutput</c>, for servers whose files are out of reach. Needs <c>wal_level =
+    /// logical</c>, a role with
     /// <c>REPLICATION</c> that may create a publication in the database, and a primary that stays the primary: a slot ends with a failover.
     /// </summary>
     /// <param name="connectionString">How to reach the primary.</param>
@@ -42,7 +47,8 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From a table that writes note themselves in, one after the other: on any cluster, with no right but to make tables. Writes take turns to commit, so that
+    /// From a table that writes note themselves in, one after the other: on any cluster, with no right but to make tables. Writes take
+    /// turns to commit, so that
     /// there are fewer of them, and the primary must stay the primary.
     /// </summary>
     /// <param name="connectionString">How to reach the primary.</param>

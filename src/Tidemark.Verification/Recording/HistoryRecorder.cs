@@ -3,11 +3,13 @@ using Tidemark.Testing;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Records what clients do with a real cluster and what it shows them, for <see cref="HistoryChecker"/>. It owns a table for the purpose, and drops it when
+/// Records what clients do with a real cluster and what it shows them, for <see cref="HistoryChecker"/>. It owns a table for the purpose,
+/// and drops it when
 /// it is disposed of. Safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// Anything can stand between a client and the cluster: a <see cref="TidemarkDataSource"/>, EF Core, plain Npgsql. What counts is what a client was told, the node
+/// Anything can stand between a client and the cluster: a <see cref="TidemarkDataSource"/>, EF Core, plain Npgsql. What counts is what a
+/// client was told, the node
 /// that answered, by its own word, and the order of commits in the WAL.
 /// </remarks>
 public sealed class HistoryRecorder : IAsyncDisposable
@@ -33,13 +35,17 @@ public sealed class HistoryRecorder : IAsyncDisposable
         _builder = new HistoryBuilder(time.TimestampFrequency);
     }
 
-    /// <summary>The table: <c>k int</c>, the key; <c>ver bigint</c>, which a write raises by one; <c>val bigint</c>, which it sets to its own value.</summary>
+    /// <summary>
+    /// The table: <c>k int</c>, the key; <c>ver bigint</c>, which a write raises by one; <c>val bigint</c>, which it sets to its own value.
+    /// </summary>
     public string TableName => Table.Name;
 
     /// <summary>How many rows there are; their keys count from 0.</summary>
     public int Keys { get; }
 
-    /// <summary>Writes that were committed more than once, as <see cref="CompleteAsync"/> has found, which refuses a history with any.</summary>
+    /// <summary>
+    /// Writes that were committed more than once, as <see cref="CompleteAsync"/> has found, which refuses a history with any.
+    /// </summary>
     public int DoubleWrites { get; private set; }
 
     /// <summary>The SQL with which a node gives its own address, for reads of one's own.</summary>
@@ -58,14 +64,21 @@ public sealed class HistoryRecorder : IAsyncDisposable
     }
 
     /// <summary>Makes the table on any cluster and begins to follow its WAL.</summary>
-    /// <param name="nodes">How to reach each node, by its name. One of them is the primary, all answer, and its replicas are among them.</param>
+    /// <param name="nodes">
+    /// How to reach each node, by its name. One of them is the primary, all answer, and its replicas are among them.
+    /// </param>
     /// <param name="order">Where the order of commits comes from. The recorder disposes of it.</param>
     /// <param name="keys">How many rows to make, from 1. The fewer, the more sessions meet.</param>
     /// <param name="time">The clock of the history. Default <see cref="TimeProvider.System"/>.</param>
-    /// <param name="schema">A schema that does not exist: it is made, holds everything, and is dropped at the end. Default null: tables go where the role's tables go.</param>
+    /// <param name="schema">
+    /// A schema that does not exist: it is made, holds everything, and is dropped at the end. Default null: tables go where the role's
+    /// tables go.
+    /// </param>
     /// <param name="cancellationToken">Ends the start, which waits until every node shows the table.</param>
     /// <exception cref="ArgumentException">The schema is not a name of small letters, digits and underscores.</exception>
-    /// <exception cref="InvalidOperationException">None or several of the nodes are primaries, or one does not show the table within 30 s.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// None or several of the nodes are primaries, or one does not show the table within 30 s.
+    /// </exception>
     public static async Task<HistoryRecorder> StartAsync(
         IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, string? schema = null, CancellationToken cancellationToken = default)
     {
@@ -94,7 +107,10 @@ public sealed class HistoryRecorder : IAsyncDisposable
         lock (_lock) return new RecordedClient(this, _builder.AddClient(name));
     }
 
-    /// <summary>Records the losses that a data source reports (<see cref="TidemarkDataSource.WriteLost"/>) for the client in whose flow each is reported.</summary>
+    /// <summary>
+    /// Records the losses that a data source reports (<see cref="TidemarkDataSource.WriteLost"/>) for the client in whose flow each is
+    /// reported.
+    /// </summary>
     /// <param name="source">The data source.</param>
     public void Watch(TidemarkDataSource source)
     {
@@ -104,7 +120,8 @@ public sealed class HistoryRecorder : IAsyncDisposable
     }
 
     /// <summary>
-    /// Notes that the next timeline does not exist yet. Called before each promotion, it makes the verdict sharper: a loss that is reported earlier is then
+    /// Notes that the next timeline does not exist yet. Called before each promotion, it makes the verdict sharper: a loss that is reported
+    /// earlier is then
     /// about something else.
     /// </summary>
     public void BeforePromotion() => _beforeForks.Add(Now());

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Verification;
 
-/// <summary>What a <see cref="HistoryWorkload"/> did and what <see cref="HistoryChecker"/> says of it. Serializes to JSON as it is.</summary>
+/// <summary>
+/// What a <see cref="HistoryWorkload"/> did and what <see cref="HistoryChecker"/> says of it. Serializes to JSON as it is.
+/// </summary>
 public sealed record HistoryReport
 {
     /// <summary>What stood between the sessions and the cluster.</summary>
@@ -60,7 +62,9 @@ public sealed record HistoryReport
     /// <summary>Losses that sessions were told of.</summary>
     public required int LossesReported { get; init; }
 
-    /// <summary>Reads on the primary that missed what a replica could already show, which is PostgreSQL's order of visibility and no violation.</summary>
+    /// <summary>
+    /// Reads on the primary that missed what a replica could already show, which is PostgreSQL's order of visibility and no violation.
+    /// </summary>
     public required long VisibilityOrder { get; init; }
 
     /// <summary>From sending a read to having its answer.</summary>

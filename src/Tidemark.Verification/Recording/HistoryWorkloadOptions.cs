@@ -12,13 +12,20 @@ public sealed record HistoryWorkloadOptions
     /// <summary>The share of operations that are writes. Default 0.2; 0 to 1.</summary>
     public double WriteShare { get; init; } = 0.2;
 
-    /// <summary>The share of sessions that end by handing over to one that goes on elsewhere, by a token as text. Default 0.5; 0 to 1.</summary>
+    /// <summary>
+    /// The share of sessions that end by handing over to one that goes on elsewhere, by a token as text. Default 0.5; 0 to 1.
+    /// </summary>
     public double HandOverShare { get; init; } = 0.5;
 
-    /// <summary>The most rows that a read shows. Default 4; 1 to <see cref="HistoryBuilder.MaxKeysPerRead"/>, and at most the recorder's <see cref="HistoryRecorder.Keys"/>.</summary>
+    /// <summary>
+    /// The most rows that a read shows. Default 4; 1 to <see cref="HistoryBuilder.MaxKeysPerRead"/>, and at most the recorder's
+    /// <see cref="HistoryRecorder.Keys"/>.
+    /// </summary>
     public int KeysPerRead { get; init; } = 4;
 
-    /// <summary>What reads ask for; each session draws one level and keeps to it. Default <see cref="Consistency.Session"/> alone.</summary>
+    /// <summary>
+    /// What reads ask for; each session draws one level and keeps to it. Default <see cref="Consistency.Session"/> alone.
+    /// </summary>
     public IReadOnlyList<Consistency> Levels { get; init; } = [Consistency.Session];
 
     /// <summary>How long sessions go on. Default 10 s; above 0. What has begun by then is completed.</summary>

@@ -5,7 +5,8 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A client of a <see cref="HistoryRecorder"/>: sends what it is told to send and records what comes back. Each call is stamped before it is sent and after its
+/// A client of a <see cref="HistoryRecorder"/>: sends what it is told to send and records what comes back. Each call is stamped before it
+/// is sent and after its
 /// answer was received. A client may have several operations at once.
 /// </summary>
 public sealed class RecordedClient
@@ -31,11 +32,14 @@ public sealed class RecordedClient
     }
 
     /// <summary>
-    /// Writes a row by whatever means: the row's <c>ver</c> is raised by one and its <c>val</c> becomes the value given. What is thrown is recorded, as failed where
+    /// Writes a row by whatever means: the row's <c>ver</c> is raised by one and its <c>val</c> becomes the value given. What is thrown is
+    /// recorded, as failed where
     /// the server said so and else as unknown, and thrown on.
     /// </summary>
     /// <param name="key">The row.</param>
-    /// <param name="write">Writes the value; returns the version that it made, 0 if it was not told. Completes when the commit is acknowledged.</param>
+    /// <param name="write">
+    /// Writes the value; returns the version that it made, 0 if it was not told. Completes when the commit is acknowledged.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The version that it made.</returns>
     public async Task<long> WriteAsync(int key, Func<long, CancellationToken, Task<long>> write, CancellationToken cancellationToken = default)
@@ -76,7 +80,9 @@ public sealed class RecordedClient
 
     /// <summary>Reads rows by whatever means, in one statement.</summary>
     /// <param name="read">Reads them, and returns when all of the answer is there.</param>
-    /// <param name="consistency">What the read has to keep. <see cref="Consistency.Strong"/> counts as <see cref="Consistency.Session"/>.</param>
+    /// <param name="consistency">
+    /// What the read has to keep. <see cref="Consistency.Strong"/> counts as <see cref="Consistency.Session"/>.
+    /// </param>
     /// <param name="cancellationToken">Gives up; a read without an answer is not recorded.</param>
     public async Task<RecordedAnswer> ReadAsync(Func<CancellationToken, Task<RecordedAnswer>> read, Consistency consistency, CancellationToken cancellationToken = default)
     {
@@ -110,7 +116,9 @@ public sealed class RecordedClient
         _recorder.Record(history => history.HandOver(handOver.From._number, _number, handOver.GivenAt, now));
     }
 
-    /// <summary>The session was told that it lost something. Losses that a watched data source reports are recorded by themselves.</summary>
+    /// <summary>
+    /// The session was told that it lost something. Losses that a watched data source reports are recorded by themselves.
+    /// </summary>
     public void ReportLoss()
     {
         var now = _recorder.Now();
@@ -118,7 +126,9 @@ public sealed class RecordedClient
         _recorder.Record(history => history.LossReported(_number, now));
     }
 
-    /// <summary>What the client of a write knows after an exception: that it failed, where the server or the router refused it; else nothing.</summary>
+    /// <summary>
+    /// What the client of a write knows after an exception: that it failed, where the server or the router refused it; else nothing.
+    /// </summary>
     [SuppressMessage("Style", "IDE0072", Justification = "All other exceptions tell nothing.")]
     internal static HistoryOutcome OutcomeOf(Exception failure) => failure switch
     {

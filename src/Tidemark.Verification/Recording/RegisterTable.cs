@@ -5,7 +5,8 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The table that is written and read. A trigger notes every write in the WAL beside its commit (<c>pg_logical_emit_message</c>), so that the WAL alone tells
+/// The table that is written and read. A trigger notes every write in the WAL beside its commit (<c>pg_logical_emit_message</c>), so that
+/// the WAL alone tells
 /// what was committed in which order, whoever wrote it and whatever the writer was told.
 /// </summary>
 /// <param name="schema">The schema to make it in, which is made and dropped with it; null for the first of the role's search path.</param>
@@ -13,7 +14,9 @@ internal sealed class RegisterTable(string? schema = null)
 {
     private const string EndNote = "end";
 
-    /// <summary>The name without the schema. As a prefix of messages it also keeps apart what several recorders note in one database.</summary>
+    /// <summary>
+    /// The name without the schema. As a prefix of messages it also keeps apart what several recorders note in one database.
+    /// </summary>
     public string Note { get; } = "tidemark_reg_" + Guid.NewGuid().ToString("N")[..8];
 
     public string Name => schema is null ? Note : $"{schema}.{Note}";
@@ -66,7 +69,9 @@ internal sealed class RegisterTable(string? schema = null)
             """, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Waits until the writes that were sent have ended, whoever still waits for them, and notes the end in the WAL, flushed.</summary>
+    /// <summary>
+    /// Waits until the writes that were sent have ended, whoever still waits for them, and notes the end in the WAL, flushed.
+    /// </summary>
     public Task EndAsync(string connectionString, CancellationToken cancellationToken) => RunAsync(connectionString, $"""
         BEGIN; SET LOCAL synchronous_commit = local; LOCK TABLE {Name} IN EXCLUSIVE MODE; SELECT pg_logical_emit_message(true, '{Note}', '{EndNote}'); COMMIT
         """, cancellationToken);

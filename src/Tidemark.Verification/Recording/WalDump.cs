@@ -12,7 +12,9 @@ internal static class WalDump
 
     public static bool IsIn(PostgresBinaries binaries) => Find(binaries) is not null;
 
-    /// <summary>Adds what is there from a position on. The WAL of a running or crashed server just ends somewhere, so what it says then is no error.</summary>
+    /// <summary>
+    /// Adds what is there from a position on. The WAL of a running or crashed server just ends somewhere, so what it says then is no error.
+    /// </summary>
     /// <returns>What <c>pg_waldump</c> said last, such as why it went no further.</returns>
     public static async Task<string> ReadAsync(
         PostgresBinaries binaries, string folder, uint timeline, NpgsqlLogSequenceNumber start, WalDumpText into, CancellationToken cancellationToken)

@@ -5,7 +5,9 @@ using NpgsqlTypes;
 
 namespace Tidemark.Verification;
 
-/// <summary>Reads what <c>pg_waldump</c> prints of transactions and messages, line by line: which noted writes were committed, and where. Pure.</summary>
+/// <summary>
+/// Reads what <c>pg_waldump</c> prints of transactions and messages, line by line: which noted writes were committed, and where. Pure.
+/// </summary>
 /// <param name="prefix">The prefix of the messages that note writes.</param>
 /// <param name="timeline">The timeline that the lines are of.</param>
 internal sealed class WalDumpText(string prefix, uint timeline)

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Tidemark.Verification;
 
-/// <summary>What stands between the sessions of a <see cref="HistoryWorkload"/> and the cluster: Tidemark, or what an application without it has.</summary>
+/// <summary>
+/// What stands between the sessions of a <see cref="HistoryWorkload"/> and the cluster: Tidemark, or what an application without it has.
+/// </summary>
 public abstract class WorkloadRouter : IAsyncDisposable
 {
     private protected WorkloadRouter(string name) => Name = name;

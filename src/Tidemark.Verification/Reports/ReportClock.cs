@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Tidemark.Verification;
 
-/// <summary>The time of a history in seconds. Counts from the clock's zero where the history begins near it, otherwise from its first operation.</summary>
+/// <summary>
+/// The time of a history in seconds. Counts from the clock's zero where the history begins near it, otherwise from its first operation.
+/// </summary>
 internal sealed class ReportClock
 {
     private readonly long _origin;

@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The operations that make a violation: the one that broke the promise, the one whose effect it misses, the writes between them, and the hand-overs that
+/// The operations that make a violation: the one that broke the promise, the one whose effect it misses, the writes between them, and the
+/// hand-overs that
 /// bind one to the other. Pure.
 /// </summary>
 internal sealed record ViolationScene
@@ -58,7 +59,8 @@ internal sealed record ViolationScene
         };
     }
 
-    // The hand-overs that lead from a session of which something is true to that of an operation: one binds the taking client to what the giving one had received
+    // The hand-overs that lead from a session of which something is true to that of an operation: one binds the taking client to what the
+    // giving one had received
     // by then, in an earlier tick, as for the checker.
     private static ImmutableArray<HandOverRecord>? Trace(History history, in Operation operation, Func<int, long, bool> isFound)
     {

@@ -1,6 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>Writes down what the user of a simulated client does and is shown, and keeps what an oracle would know: where in true history that has brought the user.</summary>
+/// <summary>
+/// Writes down what the user of a simulated client does and is shown, and keeps what an oracle would know: where in true history that has
+/// brought the user.
+/// </summary>
 internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplication application)
 {
     private long? _continuedAt;
@@ -59,7 +62,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <param name="rows">What was shown.</param>
     /// <param name="start">When it was asked for.</param>
     /// <param name="level">What was asked for.</param>
-    /// <param name="isVerified">The library sent it to the primary, and is to know of every loss there before it believes the connection.</param>
+    /// <param name="isVerified">
+    /// The library sent it to the primary, and is to know of every loss there before it believes the connection.
+    /// </param>
     /// <param name="isHeld">It was read on a connection that was opened before and is held.</param>
     public void Answered(ReadAnswer rows, long start, Consistency level, bool isVerified, bool isHeld = false)
     {
@@ -109,7 +114,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <summary>Something failed that reads.</summary>
     /// <param name="what">What it was.</param>
     /// <param name="failure">How it failed.</param>
-    /// <param name="cuts">How many of its connections the network ended. The library tries a node twice: after that a read may fail.</param>
+    /// <param name="cuts">
+    /// How many of its connections the network ended. The library tries a node twice: after that a read may fail.
+    /// </param>
     public void Failed(string what, Exception failure, int cuts = 0)
     {
         cluster.Counts.FailedReads++;
@@ -135,7 +142,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// A standby that history went on without serves reads that need not include anything while nothing shows that it was left behind (docs/guarantees.md). What it
+    /// A standby that history went on without serves reads that need not include anything while nothing shows that it was left behind
+    /// (docs/guarantees.md). What it
     /// shows then is lost already.
     /// </summary>
     private void ExcuseDead(ReadAnswer rows)
@@ -144,7 +152,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// A replica that is ahead of a primary whose storage was rolled back serves until its process has asked the primary since, after the replica: a limit that the
+    /// A replica that is ahead of a primary whose storage was rolled back serves until its process has asked the primary since, after the
+    /// replica: a limit that the
     /// guarantees name (docs/guarantees.md). It holds for positions that another process has learned meanwhile too.
     /// </summary>
     private bool IsDivergedUnnoticed(ReadAnswer rows, long start)
@@ -159,7 +168,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// Two servers answer to the name of the node, and the process has not detected that yet, or a pooler hides which of them answers: what one of them reports is
+    /// Two servers answer to the name of the node, and the process has not detected that yet, or a pooler hides which of them answers: what
+    /// one of them reports is
     /// taken for true of the other (docs/guarantees.md).
     /// </summary>
     private bool IsBehindSharedName(ReadAnswer rows) =>
@@ -170,7 +180,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public static string Text(ReadAnswer rows) => string.Join(", ", rows.Rows.Select(r => $"k{r.Key} v{r.Version}"));
 
     /// <summary>
-    /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice, is beyond what is
+    /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice,
+    /// is beyond what is
     /// promised (docs/guarantees.md): the checker is to count it as told.
     /// </summary>
     private void Excuse(bool isVerified)

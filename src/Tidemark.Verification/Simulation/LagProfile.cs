@@ -10,7 +10,8 @@ public enum LagProfile
     Healthy,
 
     /// <summary>
-    /// The distribution published for Facebook's TAO (2013): below 1 s in 85 %, 3 s in 99 %, 10 s in 99.8 % of cases. Log-normal with a Pareto tail from 3 s.
+    /// The distribution published for Facebook's TAO (2013): below 1 s in 85 %, 3 s in 99 %, 10 s in 99.8 % of cases. Log-normal with a
+    /// Pareto tail from 3 s.
     /// </summary>
     Tao,
 

@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The known ways to get read replicas wrong, each planted where the simulated world meets the library, to show that the checker catches it. The numbers
+/// The known ways to get read replicas wrong, each planted where the simulated world meets the library, to show that the checker catches
+/// it. The numbers
 /// are stable.
 /// </summary>
 public enum PlantedFault
@@ -33,7 +34,9 @@ public enum PlantedFault
     /// <summary>The list of nodes changes between decision and use.</summary>
     NodeListChangedUnderDecision = 8,
 
-    /// <summary>The epoch is the start time alone: after a crash that leaves it unchanged, a node's old position still counts as proven.</summary>
+    /// <summary>
+    /// The epoch is the start time alone: after a crash that leaves it unchanged, a node's old position still counts as proven.
+    /// </summary>
     EpochByStartTime = 9,
 
     /// <summary>Places lose their timelines.</summary>
@@ -93,7 +96,9 @@ public enum PlantedFault
     /// <summary>A connection opened since the last probe counts as proven.</summary>
     YoungConnectionProven = 28,
 
-    /// <summary>A connection ends between the acknowledgement of a write and its position, and a position that was known before stands for it.</summary>
+    /// <summary>
+    /// A connection ends between the acknowledgement of a write and its position, and a position that was known before stands for it.
+    /// </summary>
     AcknowledgedAtOldPosition = 29,
 
     /// <summary>A position that was sampled while the transaction was open counts as that of its commit.</summary>
@@ -114,7 +119,9 @@ public enum PlantedFault
     /// <summary>A replica that has more than the primary of its timeline ever had goes on serving.</summary>
     DivergedReplicaServes = 35,
 
-    /// <summary>A new start of a server is taken for the end of what it had not flushed, and the crash of one backend is not noticed.</summary>
+    /// <summary>
+    /// A new start of a server is taken for the end of what it had not flushed, and the crash of one backend is not noticed.
+    /// </summary>
     RestartTakenForCrash = 36,
 
     /// <summary>What an open reader has shown counts only from its end.</summary>

@@ -4,7 +4,8 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be killed at any
+/// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be
+/// killed at any
 /// moment, and then whatever it was doing ends without an answer.
 /// </summary>
 internal sealed class SimulatedApplication : IDisposable
@@ -135,14 +136,17 @@ internal sealed class SimulatedApplication : IDisposable
         }
     }
 
-    /// <summary>A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.</summary>
+    /// <summary>
+    /// A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.
+    /// </summary>
     public async Task<SimulatedConnection> OpenAsync(int index)
     {
         if (_cluster.Has(PlantedFault.NodeListChangedUnderDecision) && _cluster.Chance(0.1)) index = (index + 1) % _cluster.Nodes.Count;
         var node = _cluster.Nodes[index];
         if (node.IsForeign)
         {
-            // Before most nodes have answered, whatever answers first is taken for the cluster, unless the settings name that: docs/guarantees.md says so.
+            // Before most nodes have answered, whatever answers first is taken for the cluster, unless the settings name that:
+            // docs/guarantees.md says so.
             if (KnowsCluster) _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
             throw SimulatedConnection.Refused();
         }

@@ -1,8 +1,10 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A browser: it keeps the cookies of the answers that it received, sends them with each request to any process of the application, and has several requests
-/// under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules (<see cref="CookieSlots"/>).
+/// A browser: it keeps the cookies of the answers that it received, sends them with each request to any process of the application, and has
+/// several requests
+/// under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules
+/// (<see cref="CookieSlots"/>).
 /// </summary>
 internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplication home)
 {
@@ -52,7 +54,10 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         }
     }
 
-    /// <summary>What the response changes. Its token tells of everything that was read too, so it counts as new unless a cookie of the request covers it.</summary>
+    /// <summary>
+    /// What the response changes. Its token tells of everything that was read too, so it counts as new unless a cookie of the request
+    /// covers it.
+    /// </summary>
     private CookieChange Change(CookieSlots slots, CausalToken token, string jar, uint latest)
     {
         if (cluster.Has(PlantedFault.OneCookieName)) return new CookieChange(CookieSlots.Prefix + "one", []);

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace Tidemark.Verification;
 
-/// <summary>A user after another at one place of an application: each has a session, writes, reads what was written, hands tokens on.</summary>
+/// <summary>
+/// A user after another at one place of an application: each has a session, writes, reads what was written, hands tokens on.
+/// </summary>
 internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplication application)
 {
     private static readonly RoutingRules ArmRules = new([], [], 0);
@@ -142,7 +144,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows!)} at {level} from {read.Decision}");
         if (!isCounted) return;
 
-        // What is in doubt keeps to the primary until the server process that may commit it is known to be gone: that is promised, and no loss of share.
+        // What is in doubt keeps to the primary until the server process that may commit it is known to be gone: that is promised, and no
+        // loss of share.
         cluster.Counts.Count(read.Rows!.OnPrimary, could, cluster.IsSettled && !_session.IsInDoubt);
     }
 
@@ -308,7 +311,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// A write in a transaction that outlives its connection, as a scope's does: its position is sampled while the transaction is open, and the session may read
+    /// A write in a transaction that outlives its connection, as a scope's does: its position is sampled while the transaction is open, and
+    /// the session may read
     /// before the commit.
     /// </summary>
     private async Task WriteInScopeAsync()
@@ -402,7 +406,9 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>A connection to the primary, as the library opens it; <see langword="null"/>: there is none, and nothing was sent.</summary>
+    /// <summary>
+    /// A connection to the primary, as the library opens it; <see langword="null"/>: there is none, and nothing was sent.
+    /// </summary>
     private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync()
     {
         using var reported = LossListener.Listen(_journal.Lost);
@@ -427,7 +433,9 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.</summary>
+    /// <summary>
+    /// One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.
+    /// </summary>
     /// <param name="received">The answers that the browser has received.</param>
     /// <param name="sent">The cookies that it sends.</param>
     /// <param name="reportedAt">When it last received an answer whose session was told of a loss; zero: never.</param>
@@ -450,7 +458,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more than they did: when a
+    /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more
+    /// than they did: when a
     /// parallel request after the same cookies was told what of that is lost, the browser knows.
     /// </summary>
     private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long reportedAt)

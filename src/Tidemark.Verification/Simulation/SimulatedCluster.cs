@@ -5,7 +5,8 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A world of simulated servers and applications with the real library in them, under virtual time: one thread, one seed, the same run every time.
+/// A world of simulated servers and applications with the real library in them, under virtual time: one thread, one seed, the same run
+/// every time.
 /// <see cref="Run(SimulationOptions)"/> lets clients work in it while everything goes wrong that can, heals it, and has the history judged.
 /// </summary>
 public sealed class SimulatedCluster
@@ -94,7 +95,9 @@ public sealed class SimulatedCluster
 
     internal bool IsOver { get; private set; }
 
-    /// <summary>The server that takes writes in truth, whatever anybody believes; <see langword="null"/> while it is down or cut off.</summary>
+    /// <summary>
+    /// The server that takes writes in truth, whatever anybody believes; <see langword="null"/> while it is down or cut off.
+    /// </summary>
     internal SimulatedServer? Primary => Servers.FirstOrDefault(s => s.IsPrimary && s.Serves && s.Branch == Current);
 
     /// <summary>The branch on which history goes on.</summary>
@@ -241,7 +244,9 @@ public sealed class SimulatedCluster
         standby.Replay.Add(primary.Flushed, arrives, arrives + TimeSpan.FromMilliseconds(Random.Next(1, 50)).Ticks);
     }
 
-    /// <summary>A node for each server; but two replicas may stand behind one name, and a server of another cluster may be configured by mistake.</summary>
+    /// <summary>
+    /// A node for each server; but two replicas may stand behind one name, and a server of another cluster may be configured by mistake.
+    /// </summary>
     private List<SimulatedNode> NodesOf(WalBranch branch)
     {
         var nodes = new List<SimulatedNode>();

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Tidemark.Verification;
 
-/// <summary>A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.</summary>
+/// <summary>
+/// A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.
+/// </summary>
 /// <remarks>Behind a pooler it outlives the server's lives, and each transaction on it may run on another server of the name.</remarks>
 internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity, bool isPooled)
 {
@@ -19,7 +21,9 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
     /// <summary>The server that ran the last transaction.</summary>
     public SimulatedServer Server => _server;
 
-    /// <summary>What the server goes on with after the connection was cut; <see langword="null"/>: it was not, or nothing was under way.</summary>
+    /// <summary>
+    /// What the server goes on with after the connection was cut; <see langword="null"/>: it was not, or nothing was under way.
+    /// </summary>
     public Task? Abandoned { get; private set; }
 
     /// <summary>What a real connection's parameters are to the library: the same for as long as the physical connection lives.</summary>

@@ -3,7 +3,8 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One read of a simulated client through the library's own loop: opens simulated connections where the loop decides, with the leases that real ones have.
+/// One read of a simulated client through the library's own loop: opens simulated connections where the loop decides, with the leases that
+/// real ones have.
 /// </summary>
 /// <param name="application">The process that reads.</param>
 /// <param name="cluster">The world.</param>

@@ -20,7 +20,9 @@ internal static class SimulatedStatements
         return new ReadAnswer(server, server.IsPrimary, server.Branch, rows, shownTo);
     }
 
-    /// <summary>What a server says of itself before a read, and what a library with a planted fault reads of it. The library judges it.</summary>
+    /// <summary>
+    /// What a server says of itself before a read, and what a library with a planted fault reads of it. The library judges it.
+    /// </summary>
     public static CheckAnswer Check(SimulatedCluster cluster, SimulatedServer server)
     {
         var replayed = server.Replay.ReplayedAt(cluster.Now);

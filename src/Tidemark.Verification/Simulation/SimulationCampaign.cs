@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Runs many worlds, each from its own seed and on one thread from beginning to end, and adds up what they find. What it says of a seed depends on
+/// Runs many worlds, each from its own seed and on one thread from beginning to end, and adds up what they find. What it says of a seed
+/// depends on
 /// nothing but the seed.
 /// </summary>
 public static class SimulationCampaign

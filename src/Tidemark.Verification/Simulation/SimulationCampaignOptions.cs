@@ -6,7 +6,10 @@ public sealed record SimulationCampaignOptions
     /// <summary>The first seed. 1 by default.</summary>
     public int FirstSeed { get; init; } = 1;
 
-    /// <summary>How many seeds, one after the other from the first. 1,000 by default; at least 1, and the last seed is no greater than <see cref="int.MaxValue"/>.</summary>
+    /// <summary>
+    /// How many seeds, one after the other from the first. 1,000 by default; at least 1, and the last seed is no greater than
+    /// <see cref="int.MaxValue"/>.
+    /// </summary>
     public int Seeds { get; init; } = 1000;
 
     /// <summary>How far behind replicas run. <see cref="LagProfile.Mixed"/> by default.</summary>
@@ -24,7 +27,9 @@ public sealed record SimulationCampaignOptions
     /// <summary>One seed of so many is run twice, to see the same run again. 20 by default; 0: none is.</summary>
     public int CheckDeterminismEvery { get; init; } = 20;
 
-    /// <summary>Stop at the first seed that finds something: it is the smallest that does, whatever runs at the same time. Off by default.</summary>
+    /// <summary>
+    /// Stop at the first seed that finds something: it is the smallest that does, whatever runs at the same time. Off by default.
+    /// </summary>
     public bool StopAtFirstFinding { get; init; }
 
     /// <summary>Is told after each seed, in the order in which they end, on the threads of the campaign. Nobody by default.</summary>

@@ -56,10 +56,14 @@ public sealed record SimulationCampaignResult
     /// <summary>Violations of all kinds.</summary>
     public long Violations => ViolationsByKind.Values.Sum();
 
-    /// <summary>Reads that replicas served, of those that they could have served: 0 to 1; <see langword="null"/> where none could have been.</summary>
+    /// <summary>
+    /// Reads that replicas served, of those that they could have served: 0 to 1; <see langword="null"/> where none could have been.
+    /// </summary>
     public double? OffloadEfficiency => CouldBeOnReplicas == 0 ? null : (double)OnReplicas / CouldBeOnReplicas;
 
-    /// <summary>Reads that replicas served, of all reads that were answered: 0 to 1; <see langword="null"/> where there were none.</summary>
+    /// <summary>
+    /// Reads that replicas served, of all reads that were answered: 0 to 1; <see langword="null"/> where there were none.
+    /// </summary>
     public double? ShareOnReplicas => Reads == 0 ? null : (double)OnReplicas / Reads;
 
     /// <summary>Violations in 10,000 reads; <see langword="null"/> where there were none.</summary>

@@ -6,7 +6,9 @@ public sealed record SimulationOptions
     /// <summary>The seed from which everything is drawn. The same seed and options give the same run, to the last bit.</summary>
     public int Seed { get; init; }
 
-    /// <summary>How far behind replicas run. <see cref="LagProfile.Mixed"/> by default, which brings every fault of servers and networks with it.</summary>
+    /// <summary>
+    /// How far behind replicas run. <see cref="LagProfile.Mixed"/> by default, which brings every fault of servers and networks with it.
+    /// </summary>
     public LagProfile Profile { get; init; } = LagProfile.Mixed;
 
     /// <summary>Who decides where reads go. Tidemark by default.</summary>

@@ -37,7 +37,10 @@ public sealed class SimulationRun
     /// <summary>A fingerprint of the whole run: the same seed gives the same.</summary>
     public string TraceHash { get; }
 
-    /// <summary>Invariants of the library that broke, in words: a wait that never ended, a lease that did not come back, no node though the primary was well.</summary>
+    /// <summary>
+    /// Invariants of the library that broke, in words: a wait that never ended, a lease that did not come back, no node though the primary
+    /// was well.
+    /// </summary>
     public ImmutableArray<string> BrokenInvariants { get; }
 
     /// <summary>Reads and writes that ended.</summary>

@@ -43,12 +43,16 @@ internal readonly record struct TruePosition
     }
 
     /// <summary>
-    /// A crash of the primary had lost it on the same timeline by a moment. A token from there cannot be told from a good one: a limit that the guarantees
+    /// A crash of the primary had lost it on the same timeline by a moment. A token from there cannot be told from a good one: a limit that
+    /// the guarantees
     /// name, and no violation.
     /// </summary>
     public bool WasLostBefore(long time, SimulatedCluster cluster) => OnCurrent(cluster).LostBy?.LeftAt <= time;
 
-    /// <summary>A crash of the primary has lost it on the same timeline, and no probe has been answered by the primary since a moment before it was back.</summary>
+    /// <summary>
+    /// A crash of the primary has lost it on the same timeline, and no probe has been answered by the primary since a moment before it was
+    /// back.
+    /// </summary>
     public bool WasLostUnnoticed(ClusterSnapshot known, SimulatedCluster cluster) =>
         OnCurrent(cluster).LostBy is { } branch && !(known.Primary is { Failure: null } primary && primary.SampledAt > branch.BeganAt);
 

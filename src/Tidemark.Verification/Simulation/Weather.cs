@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What goes wrong in a simulated world, and when: crashes, stalls, cuts, promotions that lose a tail, processes that are killed, clocks that jump. Drawn
+/// What goes wrong in a simulated world, and when: crashes, stalls, cuts, promotions that lose a tail, processes that are killed, clocks
+/// that jump. Drawn
 /// from the world's seed; healed before its end.
 /// </summary>
 internal sealed class Weather(SimulatedCluster cluster)
@@ -246,7 +247,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     }
 
     /// <summary>
-    /// The primary's storage is restored to an earlier moment, while a replica has replayed more. The applications have seen by then how far the replica is, and it
+    /// The primary's storage is restored to an earlier moment, while a replica has replayed more. The applications have seen by then how
+    /// far the replica is, and it
     /// is so far ahead that the primary does not come as far again before the world ends.
     /// </summary>
     private async Task RollBackStorageAsync()
@@ -348,7 +350,9 @@ internal sealed class Weather(SimulatedCluster cluster)
         }
     }
 
-    /// <summary>While the primary is away nobody may take a former one for it: that is up to whatever promotes, not to those who route.</summary>
+    /// <summary>
+    /// While the primary is away nobody may take a former one for it: that is up to whatever promotes, not to those who route.
+    /// </summary>
     private void FenceOff()
     {
         foreach (var former in cluster.Servers.Where(s => s.IsPrimary && s.IsUp && s.Branch != cluster.Current))
@@ -360,7 +364,9 @@ internal sealed class Weather(SimulatedCluster cluster)
 
     /// <param name="server">Comes back.</param>
     /// <param name="isCrash">It had crashed.</param>
-    /// <param name="to">The position that a primary's storage was rolled back to; <see langword="null"/>: it has what it had flushed.</param>
+    /// <param name="to">
+    /// The position that a primary's storage was rolled back to; <see langword="null"/>: it has what it had flushed.
+    /// </param>
     private void Restart(SimulatedServer server, bool isCrash = true, ulong? to = null)
     {
         server.EndEpoch(cluster.Now);

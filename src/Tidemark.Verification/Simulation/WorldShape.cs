@@ -71,7 +71,9 @@ internal sealed class WorldShape
 
     public double AsynchronousShare { get; }
 
-    /// <summary>How long the WAL writer may take to flush what did not wait for it: a bound of staleness counts asynchronous commits from then on.</summary>
+    /// <summary>
+    /// How long the WAL writer may take to flush what did not wait for it: a bound of staleness counts asynchronous commits from then on.
+    /// </summary>
     public TimeSpan FlushDelay => AsynchronousShare > 0 ? TimeSpan.FromSeconds(0.6) : TimeSpan.Zero;
 
     public TimeSpan ThinkTime { get; }
@@ -87,7 +89,9 @@ internal sealed class WorldShape
     /// <summary>The mean time between two faults; <see langword="null"/>: there are none.</summary>
     public TimeSpan? FaultInterval { get; }
 
-    /// <summary>The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.</summary>
+    /// <summary>
+    /// The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.
+    /// </summary>
     public TimeSpan? NoiseInterval { get; }
 
     /// <summary>Nodes and processes stand in zones, and the near ones are preferred.</summary>
@@ -111,7 +115,10 @@ internal sealed class WorldShape
     /// <summary>The library's role does not see which timeline a standby follows; the control file shows it late.</summary>
     public bool HidesTimelines { get; }
 
-    /// <summary>A pooler stands before every server: a connection outlives the server's runs, and each transaction may run on another server of its name.</summary>
+    /// <summary>
+    /// A pooler stands before every server: a connection outlives the server's runs, and each transaction may run on another server of its
+    /// name.
+    /// </summary>
     public bool IsPooled { get; }
 
     /// <summary>Connections for reads to the primary may write, and the server does not report it.</summary>

@@ -3,13 +3,17 @@ using System.Runtime.InteropServices;
 namespace Tidemark;
 
 /// <summary>
-/// Keeps an affinity key on one node by rendezvous hashing (highest random weight; Thaler and Ravishankar 1998) with bounded load (Mirrokni 2018): each
-/// node draws a number for the key, and the greatest serves. A node that comes or goes moves only the keys it wins or had won. Pure, the same in every
+/// Keeps an affinity key on one node by rendezvous hashing (highest random weight; Thaler and Ravishankar 1998) with bounded load (Mirrokni
+/// 2018): each
+/// node draws a number for the key, and the greatest serves. A node that comes or goes moves only the keys it wins or had won. Pure, the
+/// same in every
 /// process, and no promise: what a user must see again is up to the session's horizons.
 /// </summary>
 internal static class Rendezvous
 {
-    /// <summary>A node with more than this many times its fair share of the reads in flight leaves a key to the next in its ranking.</summary>
+    /// <summary>
+    /// A node with more than this many times its fair share of the reads in flight leaves a key to the next in its ranking.
+    /// </summary>
     public const double LoadBound = 1.25;
 
     /// <summary>Reads in flight up to which no node counts as loaded: of so few, the mean says nothing.</summary>
@@ -26,7 +30,9 @@ internal static class Rendezvous
         return Mix(hash);
     }
 
-    /// <summary>The number that stands for a node: of its name, which stays when nodes come and go, in any case, as names are compared.</summary>
+    /// <summary>
+    /// The number that stands for a node: of its name, which stays when nodes come and go, in any case, as names are compared.
+    /// </summary>
     public static ulong Seed(string name) => Hash(name.ToUpperInvariant());
 
     /// <summary>The place in the list of the candidate that serves the key; the list is not empty.</summary>

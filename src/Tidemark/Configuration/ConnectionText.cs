@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Reads connection strings in both forms people write, and splits those that name several hosts. Its errors quote no value.</summary>
+/// <summary>
+/// Reads connection strings in both forms people write, and splits those that name several hosts. Its errors quote no value.
+/// </summary>
 internal static class ConnectionText
 {
     private const int DefaultPort = 5432;

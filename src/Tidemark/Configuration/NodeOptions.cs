@@ -11,7 +11,9 @@ public sealed class NodeOptions
     /// <summary>The node's share of reads relative to the others. Above 0, at most 1,000; 1 by default.</summary>
     public double Weight { get; set; } = 1;
 
-    /// <summary>Where the node stands, such as an availability zone; nodes in <see cref="TidemarkOptions.Zone"/> are preferred. None by default.</summary>
+    /// <summary>
+    /// Where the node stands, such as an availability zone; nodes in <see cref="TidemarkOptions.Zone"/> are preferred. None by default.
+    /// </summary>
     public string? Zone { get; set; }
 
     /// <summary>

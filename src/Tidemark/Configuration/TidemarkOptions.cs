@@ -15,29 +15,36 @@ public sealed class TidemarkOptions
     public Consistency DefaultConsistency { get; set; } = Consistency.Session;
 
     /// <summary>
-    /// How old what a read shows may be at most, whatever its level. At least <see cref="ProbeInterval"/>; no bound by default. A replica that may be
+    /// How old what a read shows may be at most, whatever its level. At least <see cref="ProbeInterval"/>; no bound by default. A replica
+    /// that may be
     /// older is passed over.
     /// </summary>
     public TimeSpan? MaxStaleness { get; set; }
 
     /// <summary>
-    /// How long a read waits for a replica to replay what it must include before it goes to the primary. From 0 (never) to 10 s; 10 ms by default. A
+    /// How long a read waits for a replica to replay what it must include before it goes to the primary. From 0 (never) to 10 s; 10 ms by
+    /// default. A
     /// synchronous read blocks its thread for that long.
     /// </summary>
     public TimeSpan ReadWait { get; set; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Reads at most that wait at the same time; any more go to the primary at once. From 0 to 1,000,000; 1,000 by default.</summary>
+    /// <summary>
+    /// Reads at most that wait at the same time; any more go to the primary at once. From 0 to 1,000,000; 1,000 by default.
+    /// </summary>
     public int MaxWaitingReads { get; set; } = 1000;
 
     /// <summary>
-    /// What a session does next after it lost something (<see cref="LostWrite"/>), a read, a write or a capture, throws a <see cref="LostWriteException"/> before it
-    /// is sent, once for each loss. False by default: the loss is logged and reported by <see cref="TidemarkDataSource.WriteLost"/>, and a read is answered from the
+    /// What a session does next after it lost something (<see cref="LostWrite"/>), a read, a write or a capture, throws a
+    /// <see cref="LostWriteException"/> before it
+    /// is sent, once for each loss. False by default: the loss is logged and reported by <see cref="TidemarkDataSource.WriteLost"/>, and a
+    /// read is answered from the
     /// present. A loss that is found while a cookie is made is only logged and reported.
     /// </summary>
     public bool ThrowOnLostWrite { get; set; }
 
     /// <summary>
-    /// The secret that signs tokens, the same in every process that hands them on; at least 32 characters. None by default: tokens are unsigned, and only
+    /// The secret that signs tokens, the same in every process that hands them on; at least 32 characters. None by default: tokens are
+    /// unsigned, and only
     /// for inside the application. A token whose signature is not good is never believed: the primary is asked instead.
     /// </summary>
     public string? TokenKey { get; set; }
@@ -45,7 +52,9 @@ public sealed class TidemarkOptions
     /// <summary>How long the places in a token are worth anything. From 1 second to 30 days; 1 hour by default.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>How often each node is probed. From 10 ms to 1 minute; 100 ms by default. A lone node is probed at most once a second.</summary>
+    /// <summary>
+    /// How often each node is probed. From 10 ms to 1 minute; 100 ms by default. A lone node is probed at most once a second.
+    /// </summary>
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>After how long without an answer a node is taken as unreachable. From 10 ms to 1 minute; 750 ms by default.</summary>
@@ -58,7 +67,8 @@ public sealed class TidemarkOptions
     public string? Zone { get; set; }
 
     /// <summary>
-    /// The identity of the cluster: <c>SELECT system_identifier FROM pg_control_system()</c>, as <c>tidemark doctor</c> prints it. A node with another one is
+    /// The identity of the cluster: <c>SELECT system_identifier FROM pg_control_system()</c>, as <c>tidemark doctor</c> prints it. A node
+    /// with another one is
     /// refused from the start. Without it the cluster is what most nodes say, and until most have answered, what the first ones say.
     /// </summary>
     public ulong? SystemIdentifier { get; set; }
@@ -70,13 +80,15 @@ public sealed class TidemarkOptions
     public double PrimaryReadWeight { get; set; }
 
     /// <summary>
-    /// Where EF Core's queries that track entities read. From the primary by default: an entity read behind the times and then saved undoes what somebody else
+    /// Where EF Core's queries that track entities read. From the primary by default: an entity read behind the times and then saved undoes
+    /// what somebody else
     /// has changed since, unless it has a concurrency token.
     /// </summary>
     public TrackedQueries TrackedQueries { get; set; } = TrackedQueries.FromPrimary;
 
     /// <summary>
-    /// A read that takes at least this long, until its first row is there or it fails, is logged at Warning with its node, the reason and its text (the first
+    /// A read that takes at least this long, until its first row is there or it fails, is logged at Warning with its node, the reason and
+    /// its text (the first
     /// 4,000 characters; never a parameter's value). From 1 ms to 1 day; off by default.
     /// </summary>
     public TimeSpan? SlowReadThreshold { get; set; }

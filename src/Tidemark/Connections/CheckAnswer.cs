@@ -7,7 +7,9 @@ namespace Tidemark;
 /// <param name="IsInRecovery">It is a standby.</param>
 /// <param name="Replayed">What it has replayed; <see langword="null"/>: nothing, or the role may not ask.</param>
 /// <param name="Timeline">The timeline that its receiver follows; zero: there is no receiver, or the role does not see it.</param>
-/// <param name="LeastTimeline">The timeline of its minimum recovery point: it has replayed WAL of that one, and perhaps of a later one.</param>
+/// <param name="LeastTimeline">
+/// The timeline of its minimum recovery point: it has replayed WAL of that one, and perhaps of a later one.
+/// </param>
 /// <param name="SystemIdentifier">The identity of its cluster.</param>
 /// <param name="Epoch">Its run.</param>
 internal readonly record struct CheckAnswer(

@@ -4,7 +4,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Decides and opens: the one place where routing meets the pools of the nodes. Owns the pools, the monitor and the count of reads in flight.
+/// Decides and opens: the one place where routing meets the pools of the nodes. Owns the pools, the monitor and the count of reads in
+/// flight.
 /// </summary>
 internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 {
@@ -92,7 +93,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
                 "TidemarkDataSource", "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered with AddTidemark is, with the application.");
     }
 
-    /// <summary>The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.</summary>
+    /// <summary>
+    /// The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.
+    /// </summary>
     public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)
     {
         var connection = _pools[decision.NodeIndex].Reads.CreateConnection();
@@ -104,10 +107,14 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
     public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _epochs);
 
-    /// <summary>Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.</summary>
+    /// <summary>
+    /// Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.
+    /// </summary>
     public Action<ConsistencySession?>? Validate { get; set; }
 
-    /// <summary>Asks the node once more, for callers that cannot await: blocks until it has answered or the probe's time-out is over.</summary>
+    /// <summary>
+    /// Asks the node once more, for callers that cannot await: blocks until it has answered or the probe's time-out is over.
+    /// </summary>
     public void Sample(int nodeIndex)
     {
         ThrowIfDisposed();
@@ -171,7 +178,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var shown = node.IsPooled ? default : _epochs.EpochOf(connection);
         if (!decision.IsReplica)
         {
-            // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it is the primary's.
+            // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it
+            // is the primary's.
             if (!shown.IsUnknown && shown == node.Epoch) return ConnectionCheck.None;
             return IsAlone && (node.IsPooled || _epochs.IsVerified(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unverified;
         }
@@ -211,7 +219,9 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>The epoch that a physical connection has shown, in which the node is; unknown: it has shown none, or another.</summary>
     public ServerEpoch EpochOf(object connection, NodeState node) => _epochs.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
 
-    /// <summary>Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.</summary>
+    /// <summary>
+    /// Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.
+    /// </summary>
     public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, WalPosition position, TimeSpan timeout, CancellationToken cancellationToken)
     {
         try
@@ -229,14 +239,18 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.</summary>
+    /// <summary>
+    /// Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.
+    /// </summary>
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
     {
         if (_askBackends is not null) return await AskStandInAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
         return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), isAsync, cancellationToken).ConfigureAwait(false)).Backends;
     }
 
-    /// <summary>Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.</summary>
+    /// <summary>
+    /// Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.
+    /// </summary>
     public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
     {
         if (_askTransactions is not null) return await AskStandInAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);

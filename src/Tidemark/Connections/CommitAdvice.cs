@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Says once, at the first transaction that asks for it, that a commit is to wait for replicas and the primary has none to wait for.</summary>
+/// <summary>
+/// Says once, at the first transaction that asks for it, that a commit is to wait for replicas and the primary has none to wait for.
+/// </summary>
 internal sealed class CommitAdvice(ILogger logger)
 {
     private int _isGiven;

@@ -7,7 +7,8 @@ internal enum ConnectionCheck
     None,
 
     /// <summary>
-    /// It is to lead to the primary, perhaps to a run of it that began after a crash: a session that came before must hear what that has lost. It must show
+    /// It is to lead to the primary, perhaps to a run of it that began after a crash: a session that came before must hear what that has
+    /// lost. It must show
     /// that it does, and in which epoch.
     /// </summary>
     Unverified,
@@ -21,6 +22,8 @@ internal enum ConnectionCheck
     /// <summary>Nothing, but its epoch is not known: it is asked along with its first statement.</summary>
     Learn,
 
-    /// <summary>It may lead to a later life of the server than the session has read from: the session's position must be learned first.</summary>
+    /// <summary>
+    /// It may lead to a later life of the server than the session has read from: the session's position must be learned first.
+    /// </summary>
     TooYoung,
 }

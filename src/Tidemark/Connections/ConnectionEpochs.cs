@@ -3,9 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Tidemark;
 
 /// <summary>
-/// Knows of which epoch each physical connection is, once a statement on it has shown that. A crash of a server ends every connection to it, so what a
-/// connection has shown holds for as long as it answers, and a position that anybody sampled in that epoch is proven for it. A connection that has shown
-/// nothing may lead to a later run of the server, which has gone back (postgres.md: a crash restart replays less than was shown before), or to another server.
+/// Knows of which epoch each physical connection is, once a statement on it has shown that. A crash of a server ends every connection to
+/// it, so what a
+/// connection has shown holds for as long as it answers, and a position that anybody sampled in that epoch is proven for it. A connection
+/// that has shown
+/// nothing may lead to a later run of the server, which has gone back (postgres.md: a crash restart replays less than was shown before), or
+/// to another server.
 /// </summary>
 internal sealed class ConnectionEpochs
 {
@@ -28,7 +31,8 @@ internal sealed class ConnectionEpochs
     }
 
     /// <summary>
-    /// Whether a probe has witnessed the connection: it was open before the probe was sent, and still answers. Says nothing where several servers may answer.
+    /// Whether a probe has witnessed the connection: it was open before the probe was sent, and still answers. Says nothing where several
+    /// servers may answer.
     /// </summary>
     /// <param name="connection">The identity of the physical connection.</param>
     /// <param name="node">The node it leads to, as last probed.</param>

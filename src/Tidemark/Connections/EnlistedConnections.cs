@@ -16,7 +16,8 @@ internal static class EnlistedConnections
     private static volatile bool _isHidden;
 
     /// <summary>
-    /// The transaction that the connection was kept aside for; <see langword="null"/>: none. A version of Npgsql that keeps them elsewhere costs
+    /// The transaction that the connection was kept aside for; <see langword="null"/>: none. A version of Npgsql that keeps them elsewhere
+    /// costs
     /// knowledge only: the ambient transaction, if there is one, then counts as the connection's.
     /// </summary>
     /// <param name="source">The pool of the connection.</param>

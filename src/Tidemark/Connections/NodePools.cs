@@ -8,7 +8,8 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
     // Whole seconds: what the driver takes.
     private const int MaxConnectSeconds = 5;
     private static readonly TimeSpan MaxWaitForProbe = TimeSpan.FromMilliseconds(500);
-    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's own may hide
+    // A standby refuses serializable transactions, the time-outs are those of the application's statements, and a function of the user's
+    // own may hide
     // one that a probe calls. Start-up options override what the server, the database and the role set; later ones override earlier ones.
     private const string ProbeSettings =
         @"-c default_transaction_isolation=read\ committed -c default_transaction_deferrable=off -c search_path=pg_catalog"
@@ -108,10 +109,12 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         settings.Enlist = false;
         settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
 
-        // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon. Zero would mean for ever.
+        // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon. Zero would mean
+        // for ever.
         settings.Timeout = settings.Timeout is > 0 and < MaxConnectSeconds ? settings.Timeout : MaxConnectSeconds;
 
-        // The probes keep the connection alive. The driver's own keepalive comes from the pool of threads, and would end a connection that is in use.
+        // The probes keep the connection alive. The driver's own keepalive comes from the pool of threads, and would end a connection that
+        // is in use.
         settings.KeepAlive = 0;
 
         // A probe that hangs is given up and its connection broken at once: nothing is waited for on a server that does not answer.

@@ -8,7 +8,8 @@ namespace Tidemark;
 
 /// <summary>
 /// The physical connection behind an open <see cref="NpgsqlConnection"/>. It is looked at after that was closed, when the pool may have
-/// given it to another user: what it says then is on the safe side, a connection used or broken by somebody else counts as used or broken here.
+/// given it to another user: what it says then is on the safe side, a connection used or broken by somebody else counts as used or broken
+/// here.
 /// A version of Npgsql that keeps it elsewhere shows none (<c>PhysicalConnectionTests</c>).
 /// </summary>
 internal sealed class PhysicalConnection

@@ -122,7 +122,8 @@ internal static class PiggybackedQuery
         failure is NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } ? first : failure;
 
     /// <summary>
-    /// Ends a connection on which a statement failed while its rows were read: Npgsql leaves the answer to the question unread, and would take it for the answer to
+    /// Ends a connection on which a statement failed while its rows were read: Npgsql leaves the answer to the question unread, and would
+    /// take it for the answer to
     /// what is sent next. Waiting for a notification, it meets that answer instead, and gives the connection up.
     /// </summary>
     /// <param name="connection">Its reader is closed.</param>

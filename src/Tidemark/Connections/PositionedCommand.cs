@@ -6,7 +6,8 @@ namespace Tidemark;
 
 /// <summary>
 /// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the
-/// reader of rows harvests it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure of the command.
+/// reader of rows harvests it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure of the
+/// command.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
@@ -57,7 +58,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
     }
 
-    /// <summary>Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.</summary>
+    /// <summary>
+    /// Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.
+    /// </summary>
     public void GiveUp(DbDataReader reader)
     {
         _hasFailed = true;

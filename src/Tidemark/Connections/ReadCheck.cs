@@ -4,9 +4,12 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Has a server show what it is and has, in the same round trip as the read that depends on it. The answer comes before the read's snapshot is
-/// taken: the two are separated by a Sync, or a session default of repeatable read would give both one snapshot. Behind a pooler each of the two could
-/// run on another server connection, so there they run in one transaction, read-only and read committed, in which each statement has a snapshot of its own.
+/// Has a server show what it is and has, in the same round trip as the read that depends on it. The answer comes before the read's snapshot
+/// is
+/// taken: the two are separated by a Sync, or a session default of repeatable read would give both one snapshot. Behind a pooler each of
+/// the two could
+/// run on another server connection, so there they run in one transaction, read-only and read committed, in which each statement has a
+/// snapshot of its own.
 /// </summary>
 internal static class ReadCheck
 {
@@ -38,7 +41,9 @@ internal static class ReadCheck
         return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
     }
 
-    /// <summary>Runs the command after the check. Null: the node did not show what the read needs; rows and errors of the command are void then.</summary>
+    /// <summary>
+    /// Runs the command after the check. Null: the node did not show what the read needs; rows and errors of the command are void then.
+    /// </summary>
     public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(
         NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, CancellationToken cancellationToken)
     {
@@ -74,7 +79,8 @@ internal static class ReadCheck
 
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <remarks>
-    /// The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection that only
+    /// The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection
+    /// that only
     /// learns its epoch, once in its life, does so in a round trip of its own.
     /// </remarks>
     public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior)

@@ -13,7 +13,8 @@ internal enum ReadFailure
     TryAnotherNode,
 
     /// <summary>
-    /// The replica ran out of memory or disk, or its data is damaged: another node may answer. Where no other can serve, the error is the caller's.
+    /// The replica ran out of memory or disk, or its data is damaged: another node may answer. Where no other can serve, the error is the
+    /// caller's.
     /// </summary>
     NodeFault,
 

@@ -15,7 +15,8 @@ internal static class ReadFailures
     {
         PostgresException p => Classify(p.SqlState, EndsConnection(p), onReplica, isOpen),
 
-        // No connection was free in time, or the node did not accept one, or it did and never greeted, as a paused server does. A command that
+        // No connection was free in time, or the node did not accept one, or it did and never greeted, as a paused server does. A command
+        // that
         // ran too long has the same exception, down to the words; but its time belongs to the caller and is spent.
         NpgsqlException { InnerException: TimeoutException } when !isOpen => ReadFailure.TryAnotherNode,
         NpgsqlException { InnerException: IOException or SocketException } => ReadFailure.NodeLost,
@@ -34,17 +35,20 @@ internal static class ReadFailures
         PostgresErrorCodes.QueryCanceled => ReadFailure.CallersOwn,
         PostgresErrorCodes.DatabaseDropped when onReplica => ReadFailure.TryAnotherNode,
 
-        // The server ended the connection, so the statement has no answer, whatever the code says: idle_session_timeout (57P05), a shutdown, a crash.
+        // The server ended the connection, so the statement has no answer, whatever the code says: idle_session_timeout (57P05), a
+        // shutdown, a crash.
         _ when endsConnection && isOpen => ReadFailure.NodeLost,
         PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or IdleSessionTimeout => ReadFailure.NodeLost,
         _ when IsOfClass(sqlState, "08") => ReadFailure.NodeLost,
 
-        // No connection was to be had there: too many of them, no memory, no disk. What is wrong with the role or the database (28, 3D, 42) is so on every node.
+        // No connection was to be had there: too many of them, no memory, no disk. What is wrong with the role or the database (28, 3D, 42)
+        // is so on every node.
         PostgresErrorCodes.TooManyConnections => ReadFailure.TryAnotherNode,
         _ when endsConnection && IsOfNode(sqlState) => ReadFailure.TryAnotherNode,
         _ when !onReplica => ReadFailure.CallersOwn,
 
-        // A limit that was set for queries (temp_file_limit) ends the query on every node, and each try costs that node as much as the first.
+        // A limit that was set for queries (temp_file_limit) ends the query on every node, and each try costs that node as much as the
+        // first.
         PostgresErrorCodes.ConfigurationLimitExceeded => ReadFailure.CallersOwn,
         _ when IsOfNode(sqlState) => ReadFailure.NodeFault,
 

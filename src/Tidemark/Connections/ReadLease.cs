@@ -75,7 +75,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     {
         if (!_isOpen || _isObserved || _session is null) return;
 
-        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a name too.
+        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a
+        // name too.
         _observedIn = _node.IsPooled ? default(ServerEpoch) : epochs?.EpochOf(Connection);
         _isObserved = _session.BeginObservation(_node, OnPrimary, Connection, _observedIn, epochs?.TimelineOf(Connection) ?? 0);
     }
@@ -127,7 +128,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 
     private void Reopened(NpgsqlConnection connection, ReopeningCheck reopening)
     {
-        // What the check throws fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool twice.
+        // What the check throws fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool
+        // twice.
         Connection = connection.PostgresParameters;
         (_node, _session) = reopening.Check(this, connection);
         Opened(connection.PostgresParameters);

@@ -1,13 +1,18 @@
 namespace Tidemark;
 
 /// <summary>
-/// What an open connection must show, in the round trip of the read itself, before rows are believed. Whatever it shows is noted: the connection learns its
+/// What an open connection must show, in the round trip of the read itself, before rows are believed. Whatever it shows is noted: the
+/// connection learns its
 /// epoch, and the snapshot the node's position.
 /// </summary>
 /// <param name="Cluster">Notes what is shown.</param>
 /// <param name="Node">The node as it was known when it was chosen.</param>
-/// <param name="Position">What a replica must have replayed, on the timeline that it was known to follow; <see langword="null"/>: anything will do.</param>
-/// <param name="Epoch">The run that the server must be in, or for a primary one without a crash in between; <see langword="null"/>: any.</param>
+/// <param name="Position">
+/// What a replica must have replayed, on the timeline that it was known to follow; <see langword="null"/>: anything will do.
+/// </param>
+/// <param name="Epoch">
+/// The run that the server must be in, or for a primary one without a crash in between; <see langword="null"/>: any.
+/// </param>
 /// <param name="OnPrimary">The server must be the primary.</param>
 /// <param name="SystemIdentifier">The cluster that it must be of; zero: not known.</param>
 internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, WalPosition? Position, ServerEpoch? Epoch, bool OnPrimary, ulong SystemIdentifier)
@@ -39,7 +44,8 @@ internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, Wa
         return Position is not { } position || (answer.IsInRecovery && answer.Replayed >= position.Lsn && IsOn(position.Timeline, answer));
     }
 
-    // A receiver that is gone for a moment shows no timeline: within one run a server goes on with the history that it was seen to follow. One that hides it
+    // A receiver that is gone for a moment shows no timeline: within one run a server goes on with the history that it was seen to follow.
+    // One that hides it
     // must have come to the timeline by its control file.
     private bool IsOn(uint timeline, in CheckAnswer answer) =>
         answer.Timeline != 0 ? answer.Timeline == timeline

@@ -1,7 +1,10 @@
 namespace Tidemark;
 
 /// <summary>What a commit waits for before it returns: PostgreSQL's <c>synchronous_commit</c>, for one transaction.</summary>
-/// <remarks>The synchronous replicas are those of the primary's <c>synchronous_standby_names</c>; without any, all but <see cref="Off"/> are <see cref="Local"/>.</remarks>
+/// <remarks>
+/// The synchronous replicas are those of the primary's <c>synchronous_standby_names</c>; without any, all but <see cref="Off"/> are
+/// <see cref="Local"/>.
+/// </remarks>
 public enum SynchronousCommit
 {
     /// <summary>The primary's own disk.</summary>

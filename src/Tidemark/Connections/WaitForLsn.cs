@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// The statement with which PostgreSQL 19 waits for a position by itself, in place of asking again and again. Known from its documentation; no server of
+/// The statement with which PostgreSQL 19 waits for a position by itself, in place of asking again and again. Known from its documentation;
+/// no server of
 /// that version could be had to run it.
 /// </summary>
 internal static class WaitForLsn
@@ -13,7 +14,9 @@ internal static class WaitForLsn
 
     public static bool IsIn(int serverVersion) => serverVersion >= 19;
 
-    /// <summary>The statement. The position is a literal there, and no parameter; a time-out of less than a millisecond would mean for ever.</summary>
+    /// <summary>
+    /// The statement. The position is a literal there, and no parameter; a time-out of less than a millisecond would mean for ever.
+    /// </summary>
     public static string Text(WalPosition position, TimeSpan timeout)
     {
         var milliseconds = Math.Max(1, (long)timeout.TotalMilliseconds);

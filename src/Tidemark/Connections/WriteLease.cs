@@ -42,7 +42,9 @@ internal sealed class WriteLease
     /// <summary>The node the connection leads to.</summary>
     public int NodeIndex => _node.Index;
 
-    /// <summary>The session that what is done between opening and closing belongs to, unless <see cref="FindSession"/> finds another.</summary>
+    /// <summary>
+    /// The session that what is done between opening and closing belongs to, unless <see cref="FindSession"/> finds another.
+    /// </summary>
     public ConsistencySession? Session { get; set; }
 
     /// <summary>Finds the session at each opening; <see langword="null"/>: it is always <see cref="Session"/>.</summary>
@@ -63,13 +65,17 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary, or was given another connection string since and
+    /// The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary, or was given another connection
+    /// string since and
     /// leads wherever that says.
     /// </summary>
     public static WriteLease? Of(NpgsqlConnection connection) =>
         Leases.TryGetValue(connection, out var lease) && lease._connectionString == connection.ConnectionString ? lease : null;
 
-    /// <summary>The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written to.</summary>
+    /// <summary>
+    /// The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written
+    /// to.
+    /// </summary>
     /// <exception cref="RoutingException">It is a standby, or not the primary of the snapshot; the connection must be closed.</exception>
     /// <param name="isStandby">It is one.</param>
     /// <param name="backend">The server process that the connection leads to.</param>
@@ -78,7 +84,8 @@ internal sealed class WriteLease
         // The connection may have been created long ago: before a promotion, or before the node turned out to be of another cluster.
         var snapshot = _owner.Monitor.Snapshot;
 
-        // A pooler repeats what the server said when its first connection was opened, perhaps before a promotion. A standby refuses a write itself.
+        // A pooler repeats what the server said when its first connection was opened, perhaps before a promotion. A standby refuses a write
+        // itself.
         if (isStandby && !snapshot.Nodes[NodeIndex].IsPooled)
         {
             _owner.Monitor.Suspect(NodeIndex);
@@ -264,7 +271,8 @@ internal sealed class WriteLease
         {
             if (Of(connection) is null) return;
 
-            // What is thrown here fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool twice.
+            // What is thrown here fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool
+            // twice.
             // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
             if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
             _owner.Validate?.Invoke(CurrentSession);
@@ -278,7 +286,8 @@ internal sealed class WriteLease
         }
     }
 
-    // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open which
+    // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open
+    // which
     // life that was: the place is pending then, and the session hears that it may have been lost.
     private LearnedPosition? LearnedOf(in PiggybackedPosition sampled)
     {

@@ -4,7 +4,8 @@ using System.Diagnostics.Metrics;
 namespace Tidemark;
 
 /// <summary>
-/// Remembers the texts of statements that were sent as reads and turned out to write (25006), so that they go to the primary at once the next time. Of more
+/// Remembers the texts of statements that were sent as reads and turned out to write (25006), so that they go to the primary at once the
+/// next time. Of more
 /// than it has room for, the one noted longest ago is forgotten, and found out anew when it is sent again.
 /// </summary>
 internal sealed class WritingStatements

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.</summary>
+/// <summary>
+/// All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(100, LogLevel.Information, "Node {Node} is {Status} on timeline {Timeline} at {Position}", EventName = "NodeUp")]

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Passes messages on and keeps the failures of a logging provider to itself: what cannot be logged must not fail a user's query.</summary>
+/// <summary>
+/// Passes messages on and keeps the failures of a logging provider to itself: what cannot be logged must not fail a user's query.
+/// </summary>
 internal sealed class QuietLogger(ILogger inner) : ILogger
 {
     public IDisposable? BeginScope<TState>(TState state)

@@ -3,21 +3,27 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Remembers for each key the place of its latest write, so that whoever reads it includes that write, in whichever session: an order, a document, a
+/// Remembers for each key the place of its latest write, so that whoever reads it includes that write, in whichever session: an order, a
+/// document, a
 /// tenant. Implementations are safe for concurrent use.
 /// </summary>
-/// <remarks>It is trusted: whoever can write to it decides which node reads go to, as tokens do. Only <see cref="CausalToken.Written"/> counts.</remarks>
+/// <remarks>
+/// It is trusted: whoever can write to it decides which node reads go to, as tokens do. Only <see cref="CausalToken.Written"/> counts.
+/// </remarks>
 public abstract class FreshnessStore
 {
     /// <summary>Characters at most in a key.</summary>
     public const int MaxKeyLength = 200;
 
     /// <summary>Moves the key to the place of the token unless it is there or beyond already. Atomic; it never moves back.</summary>
-    /// <exception cref="ArgumentException">The key is empty, too long or has control characters, or the token holds no written place.</exception>
+    /// <exception cref="ArgumentException">
+    /// The key is empty, too long or has control characters, or the token holds no written place.
+    /// </exception>
     public abstract ValueTask AdvanceAsync(string key, CausalToken token, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// The place of the key, or a later one; <see langword="null"/>: nothing was noted. A store that forgets keys answers for those it may have known
+    /// The place of the key, or a later one; <see langword="null"/>: nothing was noted. A store that forgets keys answers for those it may
+    /// have known
     /// with the latest place it has forgotten, never with <see langword="null"/>.
     /// </summary>
     /// <exception cref="ArgumentException">The key is empty, too long or has control characters.</exception>

@@ -1,8 +1,10 @@
 namespace Tidemark;
 
 /// <summary>
-/// Keys in the memory of this process, for as long as it lives: other processes do not see them (<see cref="TableFreshnessStore"/>). Of more keys than its
-/// limit the one noted longest ago is forgotten; unknown keys then have the latest place of all that were forgotten, which costs freshness nothing.
+/// Keys in the memory of this process, for as long as it lives: other processes do not see them (<see cref="TableFreshnessStore"/>). Of
+/// more keys than its
+/// limit the one noted longest ago is forgotten; unknown keys then have the latest place of all that were forgotten, which costs freshness
+/// nothing.
 /// </summary>
 public sealed class InMemoryFreshnessStore : FreshnessStore
 {

@@ -30,7 +30,10 @@ internal sealed class KeyFreshness(
         tokens.Include(session, token);
     }
 
-    /// <summary>A place at or beyond every commit before this call: the insert position, since one with <c>synchronous_commit = off</c> may not be flushed yet.</summary>
+    /// <summary>
+    /// A place at or beyond every commit before this call: the insert position, since one with <c>synchronous_commit = off</c> may not be
+    /// flushed yet.
+    /// </summary>
     private async ValueTask<WalPosition> PresentAsync(CancellationToken cancellationToken)
     {
         var monitor = cluster.Monitor;

@@ -5,11 +5,13 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Keys in a table of the database itself, for all processes that use it. Noting is one statement on the primary, and so is finding: one round trip each, on
+/// Keys in a table of the database itself, for all processes that use it. Noting is one statement on the primary, and so is finding: one
+/// round trip each, on
 /// the primary's pool, and no part of any session or transaction.
 /// </summary>
 /// <remarks>
-/// <see cref="Ddl"/> makes the table. Nothing is ever deleted from it; rows whose <c>noted_at</c> is longer ago than any replica lags say nothing any more and may be.
+/// <see cref="Ddl"/> makes the table. Nothing is ever deleted from it; rows whose <c>noted_at</c> is longer ago than any replica lags say
+/// nothing any more and may be.
 /// </remarks>
 public sealed class TableFreshnessStore : FreshnessStore
 {
@@ -37,7 +39,8 @@ public sealed class TableFreshnessStore : FreshnessStore
                 noted_at  timestamptz NOT NULL DEFAULT now())
             """;
 
-        // Two who note at once take turns at the row, and each compares with what the other left. Positions of another cluster mean nothing here: they
+        // Two who note at once take turns at the row, and each compares with what the other left. Positions of another cluster mean nothing
+        // here: they
         // came with a dump.
         _advance = $"""
             INSERT INTO {name} AS f (key, cluster, timeline, began, position) VALUES ($1, $2, $3, $4, $5)

@@ -3,8 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Probes all nodes, and is the only writer of snapshots. A synchronous step takes what has arrived, sends what is due and returns how long until something else
-/// is; a <see cref="MonitorDriver"/> runs the steps. A node that hangs delays no other node, and no reader ever waits for a probe once enough is known. Must never
+/// Probes all nodes, and is the only writer of snapshots. A synchronous step takes what has arrived, sends what is due and returns how long
+/// until something else
+/// is; a <see cref="MonitorDriver"/> runs the steps. A node that hangs delays no other node, and no reader ever waits for a probe once
+/// enough is known. Must never
 /// end before it is disposed of, and never throw into a user's query.
 /// </summary>
 internal sealed class ClusterMonitor : IAsyncDisposable
@@ -68,7 +70,9 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// <param name="timeout">How long an answer may take.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Receives the changes of state.</param>
-    /// <param name="resumption">How callers that wait resume: on the pool, or within the step in a simulation, which has one thread for all.</param>
+    /// <param name="resumption">
+    /// How callers that wait resume: on the pool, or within the step in a simulation, which has one thread for all.
+    /// </param>
     /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
@@ -122,7 +126,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until every node has answered or failed. Ends earlier once the probe time-out has passed and a primary is known; at the latest after the connect
+    /// Waits until every node has answered or failed. Ends earlier once the probe time-out has passed and a primary is known; at the latest
+    /// after the connect
     /// time-out, since a round that reached no node is not knowledge.
     /// </summary>
     /// <exception cref="OperationCanceledException">The token was cancelled, before or meanwhile.</exception>
@@ -145,7 +150,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     public void Suspect(int index) => Request(_slots[index], waiter: null, question: null);
 
     /// <summary>
-    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the next steps: the latest wins. What does
+    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the next steps: the latest
+    /// wins. What does
     /// not fit is a reason to ask the node.
     /// </summary>
     public void Note(int index, in SampledPosition sample)
@@ -187,7 +193,9 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         return Block(waiter.Task);
     }
 
-    /// <summary>Samples some nodes, and blocks until the first of them has answered or the time is over. Needs no thread of the pool.</summary>
+    /// <summary>
+    /// Samples some nodes, and blocks until the first of them has answered or the time is over. Needs no thread of the pool.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The monitor ended before an answer.</exception>
     public void SampleAny(int[] indexes, TimeSpan atMost)
     {
@@ -303,7 +311,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that the step came
+    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that
+    /// the step came
     /// late, up to a limit. Otherwise every node at once would look dead for a moment.
     /// </summary>
     private void GrantLateness(TimeSpan lateness)
@@ -325,7 +334,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
         if (arrived is { } result)
         {
-            // What arrived too late describes a moment long gone; the next probe is due at once. What was read in time and taken late is in time.
+            // What arrived too late describes a moment long gone; the next probe is due at once. What was read in time and taken late is in
+            // time.
             if (!slot.IsOverdue || result.ArrivedAt < slot.OverdueAt) Publish(index, slot, result);
         }
         else if (!slot.IsOverdue && _time.GetTimestamp() >= dueBy)

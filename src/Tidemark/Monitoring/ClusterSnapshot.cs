@@ -16,10 +16,14 @@ internal sealed class ClusterSnapshot
     /// <summary>The identity that the options ask for; zero: they name none.</summary>
     public ulong ExpectedIdentifier { get; init; }
 
-    /// <summary>Most of the configured nodes have answered with the identity, or the options name it. Until then it is provisional.</summary>
+    /// <summary>
+    /// Most of the configured nodes have answered with the identity, or the options name it. Until then it is provisional.
+    /// </summary>
     public bool IsIdentitySettled { get; init; }
 
-    /// <summary>Most of the configured nodes turned out to be of this cluster after another identity had been taken for the cluster's; zero: none.</summary>
+    /// <summary>
+    /// Most of the configured nodes turned out to be of this cluster after another identity had been taken for the cluster's; zero: none.
+    /// </summary>
     public ulong RivalIdentifier { get; init; }
 
     /// <summary>The latest timeline seen since the cluster's identity was found: a primary of an earlier one is never written to.</summary>

@@ -16,7 +16,8 @@ internal readonly record struct FurthestReplay(uint Timeline, NpgsqlLogSequenceN
     }
 
     /// <summary>
-    /// Returns whether a primary that was asked after the replica answered lacks what the replica had replayed. A standby never passes its primary, so the
+    /// Returns whether a primary that was asked after the replica answered lacks what the replica had replayed. A standby never passes its
+    /// primary, so the
     /// storage of this one was rolled back.
     /// </summary>
     public bool IsMissingFrom(NodeState primary) =>

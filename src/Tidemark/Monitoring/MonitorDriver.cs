@@ -1,6 +1,8 @@
 namespace Tidemark;
 
-/// <summary>Runs the steps of the monitor, never two at once: when it is woken, and when the time has passed that the last step returned.</summary>
+/// <summary>
+/// Runs the steps of the monitor, never two at once: when it is woken, and when the time has passed that the last step returned.
+/// </summary>
 internal abstract class MonitorDriver
 {
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);

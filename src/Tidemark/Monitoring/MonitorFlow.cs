@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Runs the monitor without a thread of its own: within the call that wakes it, so that a simulation has one thread and the same run for each seed, or on the pool,
+/// Runs the monitor without a thread of its own: within the call that wakes it, so that a simulation has one thread and the same run for
+/// each seed, or on the pool,
 /// for tests whose nodes are delegates.
 /// </summary>
 /// <param name="time">The clock.</param>

@@ -7,11 +7,16 @@ namespace Tidemark;
 
 /// <summary>
 /// Asks one node what it is, in one statement on a connection of its own that it keeps. Owns that connection; never used by two callers
-/// at once. The server names its epoch itself; no crash lies between two answers on one connection that reaches the server without a pooler.
+/// at once. The server names its epoch itself; no crash lies between two answers on one connection that reaches the server without a
+/// pooler.
 /// </summary>
 /// <param name="source">The node's database.</param>
-/// <param name="maintenance">The database <c>postgres</c> there: role and positions are the server's, also before the database is created.</param>
-/// <param name="replication">How a replication connection reaches the server: it tells where timelines were left, to roles with REPLICATION.</param>
+/// <param name="maintenance">
+/// The database <c>postgres</c> there: role and positions are the server's, also before the database is created.
+/// </param>
+/// <param name="replication">
+/// How a replication connection reaches the server: it tells where timelines were left, to roles with REPLICATION.
+/// </param>
 /// <param name="time">The clock.</param>
 /// <param name="historyPatience">How long a probe waits for the history of a new timeline.</param>
 internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance, string replication, TimeProvider time, TimeSpan historyPatience) : IDisposable
@@ -19,7 +24,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     // The first may be lost, and so may be one that was opened since: an administrator ends all of them, again and again.
     private const int MaxConnections = 4;
 
-    // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe tells.
+    // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe
+    // tells.
     // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
     // The minimum recovery point does to any role: a standby has replayed WAL of its timeline.
     private const string Question = $"""
@@ -35,7 +41,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
           FROM (SELECT pg_is_in_recovery() AS standby) r
         """;
 
-    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. It is immutable to the
+    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. It is
+    // immutable to the
     // planner and fails on a standby, so its argument is kept from being a constant. Says last whether the role may
     // call them by now.
     private const string QuestionWithoutPositions = $"""
@@ -82,7 +89,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     private bool _hidesPositions;
 
     /// <summary>
-    /// Asks the node, and blocks until it answers. A connection that was lost is no fact about the node, since an administrator, a time-out or a pooler may have
+    /// Asks the node, and blocks until it answers. A connection that was lost is no fact about the node, since an administrator, a time-out
+    /// or a pooler may have
     /// ended it: another is opened and asked at once. A connection that cannot be opened is one.
     /// </summary>
     /// <param name="asked">What may still be committed: the result names the part of it that has ended.</param>
@@ -217,7 +225,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     }
 
     /// <summary>
-    /// Where the primary's timeline left its ancestors: asked once for each timeline, since it never changes. The driver reads it asynchronously only; if the pool
+    /// Where the primary's timeline left its ancestors: asked once for each timeline, since it never changes. The driver reads it
+    /// asynchronously only; if the pool
     /// has no thread for that or the server is slow, a later probe delivers it.
     /// </summary>
     private IReadOnlyList<Fork>? ReadForks(ProbeAnswer answer)

@@ -33,7 +33,10 @@ internal sealed record NodeState
 
     public bool SeesTimeline { get; init; }
 
-    /// <summary>The server has replayed WAL of this timeline, and perhaps of a later one; zero: unknown. All that a role without pg_read_all_stats learns.</summary>
+    /// <summary>
+    /// The server has replayed WAL of this timeline, and perhaps of a later one; zero: unknown. All that a role without pg_read_all_stats
+    /// learns.
+    /// </summary>
     public uint LeastTimeline { get; init; }
 
     /// <summary>The role may not ask for positions: both are zero, and mean nothing.</summary>
@@ -53,13 +56,18 @@ internal sealed record NodeState
     /// </summary>
     public long? CompleteAsOf { get; init; }
 
-    /// <summary>Bytes a second that the replica replays when it has work all the time; <see langword="null"/>: it never had, as far as was seen.</summary>
+    /// <summary>
+    /// Bytes a second that the replica replays when it has work all the time; <see langword="null"/>: it never had, as far as was seen.
+    /// </summary>
     public double? ReplayRate { get; init; }
 
     /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
     public bool KeepsUp { get; init; }
 
-    /// <summary>A pooler stands before the server: what a probe brought is proven for no connection, and every read that needs a position asks for it.</summary>
+    /// <summary>
+    /// A pooler stands before the server: what a probe brought is proven for no connection, and every read that needs a position asks for
+    /// it.
+    /// </summary>
     public bool IsPooled { get; init; }
 
     /// <summary>Which life of the primary the cluster was in when this was sampled, as this process counts crashes.</summary>
@@ -96,7 +104,9 @@ internal sealed record NodeState
     /// <summary>Its replay was seen beyond what the primary had inserted on the same timeline.</summary>
     public bool IsDiverged { get; init; }
 
-    /// <summary>The epoch in which that was seen. In another one it may have been rebuilt, and is compared again before it serves.</summary>
+    /// <summary>
+    /// The epoch in which that was seen. In another one it may have been rebuilt, and is compared again before it serves.
+    /// </summary>
     public ServerEpoch DivergedIn { get; init; }
 
     /// <summary>The latest timeline of the cluster that was known when this was sampled.</summary>

@@ -4,7 +4,8 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Where the primary was and when, by this process's own monotonic clock. A replica that has replayed at least the position sampled at s has
+/// Where the primary was and when, by this process's own monotonic clock. A replica that has replayed at least the position sampled at s
+/// has
 /// everything committed before s: that bounds its staleness without reading a server's clock, and an idle primary makes nothing stale.
 /// </summary>
 internal sealed class PrimaryHistory
@@ -24,7 +25,9 @@ internal sealed class PrimaryHistory
     /// <summary>The timeline of the latest sample; zero before the first.</summary>
     public uint LatestTimeline => _entries.IsEmpty ? 0 : _entries[^1].Timeline;
 
-    /// <param name="sentAt">Monotonic time just before the probe was sent: what was committed before it is at or before the position.</param>
+    /// <param name="sentAt">
+    /// Monotonic time just before the probe was sent: what was committed before it is at or before the position.
+    /// </param>
     /// <param name="timeline">The primary's timeline.</param>
     /// <param name="flushed">The flush position the probe brought.</param>
     public PrimaryHistory Add(long sentAt, uint timeline, NpgsqlLogSequenceNumber flushed)

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// By when the answer of one node must arrive. The probe time-out counts for a question on an open connection; opening one takes several round trips and is
+/// By when the answer of one node must arrive. The probe time-out counts for a question on an open connection; opening one takes several
+/// round trips and is
 /// given more. Written by the monitor when it sends, and by the thread that probes; the monitor reads it at any time.
 /// </summary>
 /// <param name="time">The clock.</param>

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Probes one node on a thread of its own with synchronous I/O, so that a probe needs no thread of the pool, which callers can exhaust. The thread starts with
+/// Probes one node on a thread of its own with synchronous I/O, so that a probe needs no thread of the pool, which callers can exhaust. The
+/// thread starts with
 /// the first probe, is a background thread, and ends by itself after <see cref="Stop"/>, as soon as a probe that hangs has timed out.
 /// </summary>
 /// <param name="name">Of the node.</param>

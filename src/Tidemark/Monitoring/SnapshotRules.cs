@@ -40,7 +40,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// The snapshot after the traffic itself has shown a position of a node. A fact of another epoch, role or timeline moves nothing: it is a reason to probe.
+    /// The snapshot after the traffic itself has shown a position of a node. A fact of another epoch, role or timeline moves nothing: it is
+    /// a reason to probe.
     /// </summary>
     /// <param name="before">The snapshot until now.</param>
     /// <param name="index">The node.</param>
@@ -89,7 +90,8 @@ internal static class SnapshotRules
 
     private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
     {
-        // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each write
+        // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each
+        // write
         // connection says for itself whether its server is a standby.
         if (answer is { IsRefusal: true } && node.ReportedRole == ReportedRole.Primary) return node with { Failure = answer.Failure };
 
@@ -150,7 +152,9 @@ internal static class SnapshotRules
 
     private static bool KeepsUpSince(long? asOf, long sentAt, long ticksPerSecond) => asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
 
-    /// <summary>How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.</summary>
+    /// <summary>
+    /// How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.
+    /// </summary>
     private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber lsn, TimeSpan elapsed)
     {
         if (node.ReportedRole != ReportedRole.Replica) return null;
@@ -159,7 +163,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// No server returns to an epoch. A name that answers with one again, after another was seen, leads to two servers that are alive at once. So does one that
+    /// No server returns to an epoch. A name that answers with one again, after another was seen, leads to two servers that are alive at
+    /// once. So does one that
     /// still answers with the present epoch to a probe sent after another was noted.
     /// </summary>
     private static ImmutableArray<OtherEpoch> OthersAfter(NodeState node, ProbeAnswer answer, long probeNumber, out bool hasSeveral)
@@ -207,7 +212,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// The identity is settled once most of the configured nodes have answered with it. Until then what answers first is taken for the cluster; if most nodes then
+    /// The identity is settled once most of the configured nodes have answered with it. Until then what answers first is taken for the
+    /// cluster; if most nodes then
     /// turn out to be of another, nobody can tell what was written where, and everything is refused.
     /// </summary>
     private static (ulong Identifier, bool IsSettled, ulong Rival) Identify(ClusterSnapshot before, ImmutableArray<NodeState> nodes)
@@ -292,7 +298,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// Whether a replica has replayed what history went on without. It can follow no later timeline any more, and stays up and answers all the same; whoever read
+    /// Whether a replica has replayed what history went on without. It can follow no later timeline any more, and stays up and answers all
+    /// the same; whoever read
     /// from it would see lost writes again and again.
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
@@ -300,8 +307,10 @@ internal static class SnapshotRules
         && chain.SurvivalOf(new LearnedPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch), latest) == Survival.Lost;
 
     /// <summary>
-    /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the primary had inserted
-    /// then, holds other data: a storage that was rolled back, or two promotions by hand. Both are asked at the same time, and a replica may answer first each
+    /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the
+    /// primary had inserted
+    /// then, holds other data: a storage that was rolled back, or two promotions by hand. Both are asked at the same time, and a replica
+    /// may answer first each
     /// time: the answer before counts too.
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
@@ -312,7 +321,8 @@ internal static class SnapshotRules
             || IsBeyond(replica.Earlier, primary, askedAt));
 
     /// <summary>
-    /// The comparison says something new of the replica: it has diverged, or one that had diverged in an earlier epoch, and was asked before the primary, has not.
+    /// The comparison says something new of the replica: it has diverged, or one that had diverged in an earlier epoch, and was asked
+    /// before the primary, has not.
     /// </summary>
     private static bool IsNewOf(NodeState replica, NodeState primary, long askedAt) =>
         HasDiverged(replica, primary, askedAt)
@@ -340,7 +350,8 @@ internal static class SnapshotRules
         }
         else if (HasCrashed(was, primary))
         {
-            // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled back, and nobody can
+            // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled
+            // back, and nobody can
             // tell how far.
             var isRollback = insert < was.Lsn || before.Furthest.IsMissingFrom(primary);
             chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Lsn, insert, isRollback);
@@ -356,7 +367,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// The server discards its statistics when it recovers from a crash, and keeps them over a clean restart. A reset that the monitor's own physical connection
+    /// The server discards its statistics when it recovers from a crash, and keeps them over a clean restart. A reset that the monitor's
+    /// own physical connection
     /// has survived was asked for by an administrator.
     /// </summary>
     private static bool HasCrashed(NodeState was, NodeState primary)

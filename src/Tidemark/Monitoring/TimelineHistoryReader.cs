@@ -6,12 +6,17 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>Reads where a timeline left its ancestors, from the server's own history file. Needs the REPLICATION right; without it, probes bracket the forks.</summary>
+/// <summary>
+/// Reads where a timeline left its ancestors, from the server's own history file. Needs the REPLICATION right; without it, probes bracket
+/// the forks.
+/// </summary>
 internal static class TimelineHistoryReader
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>The forks that lead to the timeline; <see langword="null"/> when the server does not tell, or not in time. Never faults.</summary>
+    /// <summary>
+    /// The forks that lead to the timeline; <see langword="null"/> when the server does not tell, or not in time. Never faults.
+    /// </summary>
     public static async Task<IReadOnlyList<Fork>?> ReadAsync(string connectionString, uint timeline)
     {
         try
@@ -34,7 +39,8 @@ internal static class TimelineHistoryReader
         }
     }
 
-    // Npgsql's own TimelineHistory takes the content for bytea, which it was before PostgreSQL 15; since then it is text, and that method throws.
+    // Npgsql's own TimelineHistory takes the content for bytea, which it was before PostgreSQL 15; since then it is text, and that method
+    // throws.
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "ReadSingleRow")]
     private static extern Task<object[]> ReadSingleRow(ReplicationConnection connection, string command, CancellationToken cancellationToken);
 

@@ -5,7 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The attempts of one read: derives the node anew before each, and says after a failure whether another is worth it. Holds no connection and
+/// The attempts of one read: derives the node anew before each, and says after a failure whether another is worth it. Holds no connection
+/// and
 /// does no I/O, so that the synchronous and the asynchronous caller share it. A read is repeated before its first row only.
 /// </summary>
 internal struct ReadAttempts(
@@ -23,7 +24,8 @@ internal struct ReadAttempts(
     private readonly string? _text;
     private Exception? _last;
 
-    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began bounds
+    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began
+    // bounds
     // what was shown before.
     private readonly long _mark = onNode is null || session is null ? 0 : session.NextMark();
 
@@ -35,7 +37,9 @@ internal struct ReadAttempts(
     /// <summary>The node that was asked for by name; <see langword="null"/>: any.</summary>
     public readonly string? OnNode => onNode;
 
-    /// <summary>The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.</summary>
+    /// <summary>
+    /// The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.
+    /// </summary>
     public bool MayWait { get; set; }
 
     /// <summary>What is run may only read: that it turns out to write is an error, and the caller's.</summary>
@@ -44,7 +48,10 @@ internal struct ReadAttempts(
     /// <summary>Why the primary, where the level asks for it.</summary>
     public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
 
-    /// <summary>The text of the statement, so that one that turns out to write is known the next time; <see langword="null"/>: it is not the caller's.</summary>
+    /// <summary>
+    /// The text of the statement, so that one that turns out to write is known the next time; <see langword="null"/>: it is not the
+    /// caller's.
+    /// </summary>
     public string? Text
     {
         readonly get => _text;
@@ -102,7 +109,8 @@ internal struct ReadAttempts(
     }
 
     /// <summary>
-    /// The attempt is given up without a failure: the node has not replayed what the read must include, though it may yet if the read waits; or the
+    /// The attempt is given up without a failure: the node has not replayed what the read must include, though it may yet if the read
+    /// waits; or the
     /// session cannot stay there without knowing its position.
     /// </summary>
     public void GiveUp(ConnectionCheck check, Activity? activity)
@@ -117,7 +125,8 @@ internal struct ReadAttempts(
     }
 
     /// <summary>
-    /// A lone node's reads share the pool of its writes, and a statement there is not sent twice: what a session has lost is asked for before it is sent.
+    /// A lone node's reads share the pool of its writes, and a statement there is not sent twice: what a session has lost is asked for
+    /// before it is sent.
     /// </summary>
     public readonly bool MustVerifyFirst => cluster.IsAlone && session is { IsSomewhere: true };
 
@@ -130,7 +139,8 @@ internal struct ReadAttempts(
             ConnectionCheck.Position => new ReadProof(cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Epoch => new ReadProof(cluster, node, Decision.MustInclude is null ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
 
-            // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later statements of a
+            // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later
+            // statements of a
             // synchronous batch from the thread pool, which callers may have exhausted.
             ConnectionCheck.Learn when session is null && !node.IsPooled => null,
             ConnectionCheck.Learn => new ReadProof(cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
@@ -141,7 +151,8 @@ internal struct ReadAttempts(
     }
 
     /// <summary>
-    /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the place to wait
+    /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the
+    /// place to wait
     /// for. Null: there is nothing to wait for, or the caller cannot.
     /// </summary>
     public readonly WalPosition? WaitsFor =>

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Tidemark;
 
 /// <summary>
-/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not to have what
+/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not
+/// to have what
 /// the read must include, is left out, and the rest is decided anew. Never repeats what may have written.
 /// </summary>
 internal static class ReadLoop
@@ -24,7 +25,9 @@ internal static class ReadLoop
     /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
-    /// <remarks>What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.</remarks>
+    /// <remarks>
+    /// What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.
+    /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
         WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation, bool isAsync, CancellationToken cancellationToken)
@@ -64,7 +67,8 @@ internal static class ReadLoop
                 attempts.GiveUp(check, activity);
                 await operation.CloseAsync(isAsync).ConfigureAwait(false);
 
-                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it is answered.
+                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
+                // is answered.
                 if (check == ConnectionCheck.Unverified)
                     await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
             }

@@ -3,7 +3,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what is done on it
+/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what
+/// is done on it
 /// is the caller's.
 /// </summary>
 /// <param name="watermarks">Resolve what the session requires.</param>

@@ -37,7 +37,9 @@ internal static class RouteActivity
         return false;
     }
 
-    /// <summary>The attempt was given up: the replica turned out not to have what the read must include, or its connection proved nothing.</summary>
+    /// <summary>
+    /// The attempt was given up: the replica turned out not to have what the read must include, or its connection proved nothing.
+    /// </summary>
     public static void GiveUp(Activity? activity, ConnectionCheck check) =>
         activity?.SetTag("tidemark.outcome", check == ConnectionCheck.Position ? "behind" : "unproven");
 }

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Carries sessions from one process to another: makes tokens of what a session knows, and judges those that come in. A token that cannot be believed
+/// Carries sessions from one process to another: makes tokens of what a session knows, and judges those that come in. A token that cannot
+/// be believed
 /// means "unknown", and the primary is asked; it is never fresh, and never an error page.
 /// </summary>
 internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, string? key, TimeSpan lifetime, TimeProvider time)
@@ -30,7 +31,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     public CausalToken Unknown() => new(
         cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPosition), time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
 
-    /// <summary>Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.</summary>
+    /// <summary>
+    /// Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.
+    /// </summary>
     /// <exception cref="ArgumentException">A token is of another cluster than this one or than another token.</exception>
     public void ThrowIfContradictory(IReadOnlyList<CausalToken> tokens)
     {
@@ -48,7 +51,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         if (first is not null) ThrowIfElsewhere(first);
     }
 
-    /// <summary>The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.</summary>
+    /// <summary>
+    /// The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.
+    /// </summary>
     /// <exception cref="ArgumentException">The token is of another cluster.</exception>
     public void Continue(ConsistencySession session, CausalToken token)
     {
@@ -63,11 +68,14 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         if (problem is not null) Warn(problem);
         if (isForged) session.Resume(null, null, isUnknown: true);
 
-        // The places of one that may not be believed are true all the same, if it is signed well: where history went on without them, the session hears of it.
+        // The places of one that may not be believed are true all the same, if it is signed well: where history went on without them, the
+        // session hears of it.
         else if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
     }
 
-    /// <summary>The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.</summary>
+    /// <summary>
+    /// The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.
+    /// </summary>
     private static bool IsOfAnother(CausalToken token, WalPosition? position, bool wasWritten, ClusterSnapshot snapshot, ConsistencySession session)
     {
         if (position is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
@@ -75,7 +83,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         return true;
     }
 
-    /// <summary>The session's reads include what a store of this application's has noted: it needs no signature and does not expire.</summary>
+    /// <summary>
+    /// The session's reads include what a store of this application's has noted: it needs no signature and does not expire.
+    /// </summary>
     public void Include(ConsistencySession session, CausalToken token)
     {
         var snapshot = cluster.Monitor.Snapshot;
@@ -99,7 +109,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         return new CausalToken(snapshot.SystemIdentifier, position, seen: null, unknown: null, DateTimeOffset.MaxValue, snapshot.Chain, _key);
     }
 
-    /// <summary>A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.</summary>
+    /// <summary>
+    /// A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.
+    /// </summary>
     private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
     {
         var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Tells of reads that took longer than they should: where, why there, how long and what. Does nothing where no threshold is set.</summary>
+/// <summary>
+/// Tells of reads that took longer than they should: where, why there, how long and what. Does nothing where no threshold is set.
+/// </summary>
 internal sealed class SlowReads(TimeSpan? threshold, TimeProvider time, ILogger logger)
 {
     /// <summary>More of a text is cut off.</summary>

@@ -3,7 +3,8 @@ using System.Diagnostics.Metrics;
 namespace Tidemark;
 
 /// <summary>
-/// Learns what a session's reads must include, where that takes asking: samples the primary for what is pending, compares places with the history that
+/// Learns what a session's reads must include, where that takes asking: samples the primary for what is pending, compares places with the
+/// history that
 /// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
 /// </summary>
 internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time, Action<LostWrite> report)
@@ -17,7 +18,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     private ClusterMonitor Monitor => cluster.Monitor;
 
     /// <summary>
-    /// Before the first attempt: every node was asked once, places that came from elsewhere are known to exist, and it is known whether the replicas that served the
+    /// Before the first attempt: every node was asked once, places that came from elsewhere are known to exist, and it is known whether the
+    /// replicas that served the
     /// session have followed a promotion.
     /// </summary>
     /// <param name="session">Of the read.</param>
@@ -39,7 +41,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     public void Validate(ConsistencySession? session) => Report(session?.Validate(Monitor.Snapshot));
 
     /// <summary>
-    /// Tells the session what it has lost, by the very snapshot that its node was chosen from: history may have gone on since the attempt began, and no
+    /// Tells the session what it has lost, by the very snapshot that its node was chosen from: history may have gone on since the attempt
+    /// began, and no
     /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
     /// </summary>
     public bool Validate(ReadAttempts attempts)
@@ -50,7 +53,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before the primary answers.
+    /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before
+    /// the primary answers.
     /// </summary>
     public async ValueTask VerifyAsync(ConsistencySession? session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
     {
@@ -76,7 +80,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False: none has,
+    /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False:
+    /// none has,
     /// or it was not worth waiting.
     /// </summary>
     public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) => WaitAsync(position, onNode: null, isAsync: true, cancellationToken);
@@ -140,7 +145,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is left. One that
+    /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is
+    /// left. One that
     /// is paused or far behind is not waited for, unless it was named and nothing else will do.
     /// </summary>
     private static List<NodeState> Candidates(ClusterSnapshot snapshot, WalPosition position, string? onNode, TimeSpan left)
@@ -176,7 +182,10 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         if (await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
-    /// <summary>The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions that are no sample.</summary>
+    /// <summary>
+    /// The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions
+    /// that are no sample.
+    /// </summary>
     private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)
     {
         if (Monitor.Snapshot.Primary is not { } primary) return null;

@@ -9,10 +9,14 @@ internal readonly record struct ReadRequirement
     /// <summary>What the node must contain; <see langword="null"/>: anything will do.</summary>
     public WalPosition? MustInclude { get; init; }
 
-    /// <summary>What the session's reads have shown is known only as "what this node had": it may serve again, and no other replica.</summary>
+    /// <summary>
+    /// What the session's reads have shown is known only as "what this node had": it may serve again, and no other replica.
+    /// </summary>
     public NodeEpoch? StayOn { get; init; }
 
-    /// <summary>The physical connection on which the node served the session last: it is of the same life of the server, however young.</summary>
+    /// <summary>
+    /// The physical connection on which the node served the session last: it is of the same life of the server, however young.
+    /// </summary>
     public object? StayConnection { get; init; }
 
     /// <summary>Monotonic time: everything committed before it must be there; <see langword="null"/>: no bound.</summary>

@@ -25,7 +25,10 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <summary>A connection that is none of the cluster's decides: none of the nodes was chosen, whether or not it leads to one.</summary>
     internal static RouteDecision OwnConnection { get; } = new(null!, default, null!, 0, -1, RouteReason.OwnConnection);
 
-    /// <summary>The name of the node; <see langword="null"/> when no node can take the statement, or none was chosen (<see cref="RouteReason.OwnConnection"/>).</summary>
+    /// <summary>
+    /// The name of the node; <see langword="null"/> when no node can take the statement, or none was chosen
+    /// (<see cref="RouteReason.OwnConnection"/>).
+    /// </summary>
     public string? Node => HasNode ? _snapshot.Nodes[NodeIndex].Name : null;
 
     /// <summary>What the node was at that moment.</summary>
@@ -36,7 +39,8 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     /// <summary>
     /// How old what this node shows may be at most: nothing that was committed longer ago than this is missing there. Zero on the primary;
-    /// <see langword="null"/> when it is not known. Measured from the moment it is read, by the primary's positions and this process's own clock.
+    /// <see langword="null"/> when it is not known. Measured from the moment it is read, by the primary's positions and this process's own
+    /// clock.
     /// </summary>
     public TimeSpan? Staleness => _snapshot is null || NodeIndex < 0 ? null
         : Role == NodeRole.Primary ? TimeSpan.Zero
@@ -80,7 +84,8 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     internal WalPosition? MustInclude => _requirement.MustInclude;
 
     /// <summary>
-    /// What a replica must show on a connection that may lead to a later life of its server: what the read must include, and under a bound of
+    /// What a replica must show on a connection that may lead to a later life of its server: what the read must include, and under a bound
+    /// of
     /// staleness what made the node fresh enough. On the node's own timeline, which was found to lead through both.
     /// </summary>
     internal WalPosition? MustShow
@@ -102,7 +107,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
 
     internal object? StayConnection => _requirement.StayConnection;
 
-    /// <summary>The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.</summary>
+    /// <summary>
+    /// The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.
+    /// </summary>
     public string Summary => Reason == RouteReason.OwnConnection ? RouteText.Of(Reason)
         : _snapshot is null ? "no decision"
         : NodeIndex < 0 ? $"no node: {_requirement}"

@@ -60,6 +60,8 @@ public enum RouteReason
     /// <summary>The primary: the statement was sent as a read before, and turned out to write (25006).</summary>
     KnownToWrite,
 
-    /// <summary>No node was chosen: it runs on a connection that is none of the cluster's, such as one that the context was given at run time.</summary>
+    /// <summary>
+    /// No node was chosen: it runs on a connection that is none of the cluster's, such as one that the context was given at run time.
+    /// </summary>
     OwnConnection,
 }

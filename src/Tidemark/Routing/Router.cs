@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Decides which node takes a statement, from values alone: a snapshot, a requirement, the reads in flight and a seeded chance. Does no I/O and
+/// Decides which node takes a statement, from values alone: a snapshot, a requirement, the reads in flight and a seeded chance. Does no I/O
+/// and
 /// allocates nothing.
 /// </summary>
 internal sealed class Router(RoutingRules rules, Balancer balancer)
@@ -13,7 +14,9 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// <param name="readsInFlight">The load of each node, by index.</param>
     /// <param name="failed">A bit for each node that failed during this very read.</param>
     /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
-    /// <param name="affinity">The hash of the key that picks among those that can serve otherwise; <see langword="null"/>: the balancer picks.</param>
+    /// <param name="affinity">
+    /// The hash of the key that picks among those that can serve otherwise; <see langword="null"/>: the balancer picks.
+    /// </param>
     public RouteDecision Decide(
         ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1, ulong? affinity = null)
     {
@@ -140,8 +143,10 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
 
     /// <summary>
-    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose timeline is hidden
-    /// is known to have come to that of its minimum recovery point: it is trusted for what that one and the cluster's latest have in common. One that shows
+    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose
+    /// timeline is hidden
+    /// is known to have come to that of its minimum recovery point: it is trusted for what that one and the cluster's latest have in
+    /// common. One that shows
     /// none because it receives nothing is believed only where nobody was ever promoted.
     /// </summary>
     internal static bool Leads(NodeState node, ClusterSnapshot snapshot, WalPosition position) =>

@@ -3,7 +3,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>No node could take a statement, or the one that was asked for cannot run it. Says what was seen of every node.</summary>
-/// <remarks>It is an <see cref="NpgsqlException"/>, so that error handling and retry policies written for a single server cover it.</remarks>
+/// <remarks>
+/// It is an <see cref="NpgsqlException"/>, so that error handling and retry policies written for a single server cover it.
+/// </remarks>
 public sealed class RoutingException : NpgsqlException
 {
     /// <summary>An exception without a decision.</summary>
@@ -33,7 +35,9 @@ public sealed class RoutingException : NpgsqlException
     /// <summary>The decision behind the failure: each node and why it did not serve.</summary>
     public RouteDecision Decision { get; }
 
-    /// <summary>True when no node was there: the same call can succeed once one is. False when the statement is aimed at the wrong node.</summary>
+    /// <summary>
+    /// True when no node was there: the same call can succeed once one is. False when the statement is aimed at the wrong node.
+    /// </summary>
     public override bool IsTransient { get; }
 
     internal static RoutingException NoNode(in RouteDecision decision, Exception? last)

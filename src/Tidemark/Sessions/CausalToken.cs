@@ -10,7 +10,8 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// What one process hands to the next so that a session goes on there: the cluster, what was written and seen, and until when that is worth anything.
+/// What one process hands to the next so that a session goes on there: the cluster, what was written and seen, and until when that is worth
+/// anything.
 /// Its text is at most 160 characters, safe in URLs, headers and messages.
 /// </summary>
 /// <remarks>
@@ -91,7 +92,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     public bool IsUnknown { get; }
 
     /// <summary>
-    /// A connection broke during a commit, and the server may finish it yet: until the server processes that may are gone, or the timeline is over, reads keep to the
+    /// A connection broke during a commit, and the server may finish it yet: until the server processes that may are gone, or the timeline
+    /// is over, reads keep to the
     /// primary.
     /// </summary>
     public bool IsInDoubt { get; }
@@ -148,8 +150,10 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     }
 
     /// <summary>
-    /// Returns whether a session that goes on after this token includes all that the other asks for. Compares what the tokens say and nothing that changes, so
-    /// that every process gives the same answer; returns <see langword="false"/> where the two cannot be compared without the cluster's history.
+    /// Returns whether a session that goes on after this token includes all that the other asks for. Compares what the tokens say and
+    /// nothing that changes, so
+    /// that every process gives the same answer; returns <see langword="false"/> where the two cannot be compared without the cluster's
+    /// history.
     /// </summary>
     internal bool Covers(CausalToken other)
     {

@@ -16,7 +16,9 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
         MaxStaleness = maxStaleness;
     }
 
-    /// <summary>Any replica that is not older than the cluster's <see cref="TidemarkOptions.MaxStaleness"/>. The default value of the type.</summary>
+    /// <summary>
+    /// Any replica that is not older than the cluster's <see cref="TidemarkOptions.MaxStaleness"/>. The default value of the type.
+    /// </summary>
     public static Consistency Eventual { get; } = new(ConsistencyDemands.None);
 
     /// <summary>The read never shows less than the session's reads before it have shown.</summary>
@@ -31,7 +33,9 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     /// <summary>The primary. It is as strong as the fencing of an old primary after a failover.</summary>
     public static Consistency Strong { get; } = new(ConsistencyDemands.Primary);
 
-    /// <summary>How old what is read may be at most; <see langword="null"/>: the cluster's <see cref="TidemarkOptions.MaxStaleness"/> decides.</summary>
+    /// <summary>
+    /// How old what is read may be at most; <see langword="null"/>: the cluster's <see cref="TidemarkOptions.MaxStaleness"/> decides.
+    /// </summary>
     public TimeSpan? MaxStaleness { get; }
 
     internal ConsistencyDemands Demands { get; }
@@ -39,7 +43,8 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     internal static string Names => "Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual";
 
     /// <summary>
-    /// A read that misses nothing committed longer ago than this. Measured by replication positions against this process's own clock, so that no
+    /// A read that misses nothing committed longer ago than this. Measured by replication positions against this process's own clock, so
+    /// that no
     /// server's clock matters, and an idle primary makes nothing stale.
     /// </summary>
     /// <param name="maxStaleness">Above zero. Where it is used, at least the cluster's <see cref="TidemarkOptions.ProbeInterval"/>.</param>
@@ -55,7 +60,8 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     }
 
     /// <summary>
-    /// The level that asks for all that both ask for. <see cref="Strong"/> asks for most; a <see cref="Session"/> is <see cref="ReadYourWrites"/> and
+    /// The level that asks for all that both ask for. <see cref="Strong"/> asks for most; a <see cref="Session"/> is
+    /// <see cref="ReadYourWrites"/> and
     /// <see cref="MonotonicReads"/> together; of two bounds of staleness the smaller counts, and any bound asks for more than none.
     /// </summary>
     public static Consistency MostDemanding(Consistency one, Consistency other)

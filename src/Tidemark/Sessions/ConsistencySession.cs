@@ -5,7 +5,8 @@ namespace Tidemark;
 /// span several connections and contexts. <see cref="Dispose"/> ends it.
 /// </summary>
 /// <remarks>
-/// It keeps two horizons: what it wrote, and what its reads may have shown, on whichever node. Each is a place in history, or pending (the end of
+/// It keeps two horizons: what it wrote, and what its reads may have shown, on whichever node. Each is a place in history, or pending (the
+/// end of
 /// something whose position was not seen: one sample of the primary resolves it), or in doubt (a connection broke during a commit).
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
@@ -27,7 +28,9 @@ public sealed class ConsistencySession : IDisposable
 
     internal ConsistencySession(ClusterMonitor? monitor = null, Action? onDispose = null) => (_monitor, _onDispose) = (monitor, onDispose);
 
-    /// <summary>The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.</summary>
+    /// <summary>
+    /// The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.
+    /// </summary>
     public WalPosition? Written
     {
         get
@@ -36,7 +39,10 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The place up to which the session's reads may have shown history; <see langword="null"/> when they showed nothing or that is not known.</summary>
+    /// <summary>
+    /// The place up to which the session's reads may have shown history; <see langword="null"/> when they showed nothing or that is not
+    /// known.
+    /// </summary>
     public WalPosition? Seen
     {
         get
@@ -45,14 +51,19 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The hash of the key that keeps the session's reads on one node where that can serve; <see langword="null"/>: it has none.</summary>
+    /// <summary>
+    /// The hash of the key that keeps the session's reads on one node where that can serve; <see langword="null"/>: it has none.
+    /// </summary>
     internal ulong? Affinity { get; init; }
 
-    /// <summary>Judges tokens that are included later; <see langword="null"/>: the session belongs to a context, and nobody includes any.</summary>
+    /// <summary>
+    /// Judges tokens that are included later; <see langword="null"/>: the session belongs to a context, and nobody includes any.
+    /// </summary>
     internal Action<ConsistencySession, CausalToken>? ContinueAfter { private get; init; }
 
     /// <summary>
-    /// It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must be replaced.
+    /// It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must
+    /// be replaced.
     /// </summary>
     internal bool NeedsNewToken
     {
@@ -72,7 +83,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What a token says of the session, as of one moment: a write that begins while a token is made is either not in it at all, or makes it unknown.
+    /// What a token says of the session, as of one moment: a write that begins while a token is made is either not in it at all, or makes
+    /// it unknown.
     /// </summary>
     /// <param name="what">What the token is to carry.</param>
     /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
@@ -83,7 +95,8 @@ public sealed class ConsistencySession : IDisposable
             var withSeen = what.HasFlag(ConsistencyDemands.Seen);
             UnknownPosition? unknown = null;
 
-            // A token has one place for each. Where the latest may not contain the others, what history went on without is reported to whoever continues it.
+            // A token has one place for each. Where the latest may not contain the others, what history went on without is reported to
+            // whoever continues it.
             var (hasWrites, hasObservations) = (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasObservations || !IsSettled(_seen, chain));
             if (hasWrites || (withSeen && hasObservations))
             {
@@ -98,7 +111,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The place of the session's writes, if it is known to include every write that the caller made; <see langword="null"/>: the session wrote nothing itself,
+    /// The place of the session's writes, if it is known to include every write that the caller made; <see langword="null"/>: the session
+    /// wrote nothing itself,
     /// something of it is pending, or some of its writes are not counted (<see cref="IgnoreWrites"/>, or made after its end).
     /// </summary>
     internal WalPosition? PositionOfAllWrites
@@ -123,7 +137,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What the session wrote is no longer what it was begun with: it wrote something since, or something was lost. Its token must be replaced.
+    /// What the session wrote is no longer what it was begun with: it wrote something since, or something was lost. Its token must be
+    /// replaced.
     /// </summary>
     internal bool HasMoved
     {
@@ -161,7 +176,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Until the returned scope is disposed of, writes do not move the session: for what its reads need not include, such as a last-seen time or
+    /// Until the returned scope is disposed of, writes do not move the session: for what its reads need not include, such as a last-seen
+    /// time or
     /// an audit record.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The session has ended.</exception>
@@ -179,8 +195,10 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Ends the session. Connections it opened stay usable; what is done on them belongs to no session then. Whatever goes on in its flow begins a session of its
-    /// own: a routed read that is still of this one throws an <see cref="ObjectDisposedException"/>, unless it asks for <see cref="Consistency.Strong"/>.
+    /// Ends the session. Connections it opened stay usable; what is done on them belongs to no session then. Whatever goes on in its flow
+    /// begins a session of its
+    /// own: a routed read that is still of this one throws an <see cref="ObjectDisposedException"/>, unless it asks for
+    /// <see cref="Consistency.Strong"/>.
     /// </summary>
     public void Dispose()
     {
@@ -195,7 +213,9 @@ public sealed class ConsistencySession : IDisposable
 
     /// <summary>What a read must include. Derived from values alone; asked anew for each attempt.</summary>
     /// <param name="demands">What the level asks for.</param>
-    /// <param name="mayStay">A node whose reads are pending may serve again without a number; false when it is known that it cannot.</param>
+    /// <param name="mayStay">
+    /// A node whose reads are pending may serve again without a number; false when it is known that it cannot.
+    /// </param>
     /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none.</param>
     /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
     internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true, long mark = 0, TimelineChain? chain = null)
@@ -207,7 +227,8 @@ public sealed class ConsistencySession : IDisposable
             WalPosition? must = null;
             if (demands.HasFlag(ConsistencyDemands.Written))
             {
-                // Places of two timelines while no primary answers: a node with the latest may be of a history that went on without the others.
+                // Places of two timelines while no primary answers: a node with the latest may be of a history that went on without the
+                // others.
                 if (_pending.HasWrites || !IsSettled(_written, chain)) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
                 must = _written.Latest;
             }
@@ -228,7 +249,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What a sample of the primary, taken after this call, would resolve of what the read must include. Null: nothing, or the read can stay where
+    /// What a sample of the primary, taken after this call, would resolve of what the read must include. Null: nothing, or the read can
+    /// stay where
     /// it is without.
     /// </summary>
     internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, long mark = 0)
@@ -240,14 +262,17 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>A mark for a read that is judged by positions: what was shown before it is bounded for it by samples that are started after it.</summary>
+    /// <summary>
+    /// A mark for a read that is judged by positions: what was shown before it is bounded for it by samples that are started after it.
+    /// </summary>
     internal long NextMark()
     {
         lock (_lock) return _pending.NextMark();
     }
 
     /// <summary>
-    /// Resolves what was pending at the mark, by a sample of the primary that was started after it. Gives what was lost, if history was broken in
+    /// Resolves what was pending at the mark, by a sample of the primary that was started after it. Gives what was lost, if history was
+    /// broken in
     /// between.
     /// </summary>
     internal LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot)
@@ -256,7 +281,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Compares the session's places with the history that the cluster went on with. A place that is not part of it, or may not be, gives way to the
+    /// Compares the session's places with the history that the cluster went on with. A place that is not part of it, or may not be, gives
+    /// way to the
     /// present of the primary, which has whatever survived. Gives the worst of what was lost.
     /// </summary>
     internal LostWrite? Validate(ClusterSnapshot snapshot)
@@ -282,19 +308,27 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>A place from another process lies beyond what the primary is known to have: only a sample taken after it came can tell whether it exists.</summary>
+    /// <summary>
+    /// A place from another process lies beyond what the primary is known to have: only a sample taken after it came can tell whether it
+    /// exists.
+    /// </summary>
     internal bool NeedsVerification(NodeState primary)
     {
         lock (_lock) return _written.IsBeyond(primary) || _seen.IsBeyond(primary);
     }
 
-    /// <summary>A place from another process is on a timeline that this one has not seen yet: there was a promotion that it must learn of first.</summary>
+    /// <summary>
+    /// A place from another process is on a timeline that this one has not seen yet: there was a promotion that it must learn of first.
+    /// </summary>
     internal bool IsAheadOf(ClusterSnapshot snapshot)
     {
         lock (_lock) return _written.IsAheadOf(snapshot.LatestTimeline) || _seen.IsAheadOf(snapshot.LatestTimeline);
     }
 
-    /// <summary>The replicas that should be probed before it is judged whether what they showed is lost, by node index; see <see cref="PendingPositions"/>.</summary>
+    /// <summary>
+    /// The replicas that should be probed before it is judged whether what they showed is lost, by node index; see
+    /// <see cref="PendingPositions"/>.
+    /// </summary>
     internal int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
     {
         lock (_lock) return _pending.ReplicasToAsk(primary, snapshot);
@@ -311,7 +345,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Compares places from another process with a sample of the primary taken after they came. One beyond it is forged, or of a write lost in a crash:
+    /// Compares places from another process with a sample of the primary taken after they came. One beyond it is forged, or of a write lost
+    /// in a crash:
     /// it gives way to the present.
     /// </summary>
     internal LostWrite? Verify(NodeState primary)
@@ -350,7 +385,10 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>Something that may write is about to be sent to the primary. Until <see cref="EndWrite"/> reads keep to it. False: the session does not follow it.</summary>
+    /// <summary>
+    /// Something that may write is about to be sent to the primary. Until <see cref="EndWrite"/> reads keep to it. False: the session does
+    /// not follow it.
+    /// </summary>
     internal bool BeginWrite()
     {
         lock (_lock)
@@ -367,7 +405,9 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="at">Its place, if that is known.</param>
     /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
     /// <param name="backend">The server process that may still commit it; zero: unknown.</param>
-    /// <param name="probesSent">How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.</param>
+    /// <param name="probesSent">
+    /// How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.
+    /// </param>
     /// <param name="openTransaction">The transaction that may still be committed; <see langword="null"/>: none is known.</param>
     internal void EndWrite(NodeState node, LearnedPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0, string? openTransaction = null)
     {
@@ -402,7 +442,10 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return _pending.BackendsInDoubtAt(primary);
     }
 
-    /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
+    /// <summary>
+    /// Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has
+    /// it.
+    /// </summary>
     internal void Settle(NodeState primary, int[] gone)
     {
         lock (_lock) _pending.Settle(primary, gone);
@@ -415,7 +458,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the answer
+    /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the
+    /// answer
     /// brought its insert position along; pending otherwise.
     /// </summary>
     /// <param name="node">The node, as it was known when it was chosen.</param>
@@ -439,7 +483,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A node shows something on a connection that stays open, and may show more until <see cref="EndObservation"/>. It counts at once, and nothing resolves it before
+    /// A node shows something on a connection that stays open, and may show more until <see cref="EndObservation"/>. It counts at once, and
+    /// nothing resolves it before
     /// its end. False: the session has ended.
     /// </summary>
     /// <param name="node">The node, as it was known when it was chosen.</param>
@@ -454,7 +499,8 @@ public sealed class ConsistencySession : IDisposable
             if (_isEnded) return false;
             var observation = ObservationOf(node, onPrimary, connection, epoch) with { UnderWay = 1 };
 
-            // Another server than the probed one has answered, or a later run of it: what the probes say of the timeline is not true of that.
+            // Another server than the probed one has answered, or a later run of it: what the probes say of the timeline is not true of
+            // that.
             var isAnother = !onPrimary && epoch is { IsUnknown: false } shown && shown != node.Epoch;
             _pending.Add(isAnother ? observation with { Timeline = Math.Max(timeline, 1) } : observation);
             return true;
@@ -480,7 +526,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Runs when the innermost scope of <see cref="IgnoreWrites"/> around the caller ends, unless what is returned is disposed of before. Only within such a scope
+    /// Runs when the innermost scope of <see cref="IgnoreWrites"/> around the caller ends, unless what is returned is disposed of before.
+    /// Only within such a scope
     /// of this session.
     /// </summary>
     internal static IDisposable AtEndOfIgnoring(Action then) => Unmoved.Value!.AtEnd(then);
@@ -488,13 +535,15 @@ public sealed class ConsistencySession : IDisposable
     /// <summary>The caller's writes do not move the session.</summary>
     internal bool IgnoresWrites => Unmoved.Value?.Session == this;
 
-    // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known then.
+    // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known
+    // then.
     private static PendingObservation ObservationOf(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch) => new(
         new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1),
         node.PrimaryEpoch, onPrimary, connection);
 
     /// <summary>
-    /// The primary crashed, was seen to have lost something, and is away again: what it has instead is not known, and is pending. A replica must not answer before the
+    /// The primary crashed, was seen to have lost something, and is away again: what it has instead is not known, and is pending. A replica
+    /// must not answer before the
     /// session is told, for later WAL passes the position.
     /// </summary>
     private LostWrite? RemoveCrashed(ClusterSnapshot snapshot)

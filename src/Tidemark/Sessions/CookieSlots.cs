@@ -5,19 +5,27 @@ using System.Security.Cryptography;
 namespace Tidemark;
 
 /// <summary>
-/// The cookies in which a browser carries its session from one request to the next, and the rules by which responses replace them. Pure: no HTTP, no time.
+/// The cookies in which a browser carries its session from one request to the next, and the rules by which responses replace them. Pure: no
+/// HTTP, no time.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A browser sends requests in parallel, and their responses arrive in any order: none of them knows what the others set. So every response that sets a token
-/// uses a name that no other response uses, and the content of a name never changes. A response deletes only names that its own request brought, and its token
-/// includes what they said. Whatever the order of arrival, what a response set stays until something that includes it was set: nothing is overwritten.
+/// A browser sends requests in parallel, and their responses arrive in any order: none of them knows what the others set. So every response
+/// that sets a token
+/// uses a name that no other response uses, and the content of a name never changes. A response deletes only names that its own request
+/// brought, and its token
+/// includes what they said. Whatever the order of arrival, what a response set stays until something that includes it was set: nothing is
+/// overwritten.
 /// </para>
 /// <para>
-/// One request after another has one cookie: each response that sets one deletes the one before. Parallel responses leave one each; the next response that sets
-/// a token deletes them all, and one that sets nothing deletes those that another one covers. No fixed number of slots could do this, since with one more
-/// parallel response than slots two must share a slot without knowing of one another. <see cref="MostPerJar"/> limits the number where many responses to the same
-/// cookies set one: beyond it a response sets <see cref="Overflow"/>, whose content is constant and covers everything, so that it can be shared. It is never
+/// One request after another has one cookie: each response that sets one deletes the one before. Parallel responses leave one each; the
+/// next response that sets
+/// a token deletes them all, and one that sets nothing deletes those that another one covers. No fixed number of slots could do this, since
+/// with one more
+/// parallel response than slots two must share a slot without knowing of one another. <see cref="MostPerJar"/> limits the number where many
+/// responses to the same
+/// cookies set one: beyond it a response sets <see cref="Overflow"/>, whose content is constant and covers everything, so that it can be
+/// shared. It is never
 /// deleted, for another response may have set it since; it ends with its lifetime, and until then each request asks the primary.
 /// </para>
 /// </remarks>
@@ -32,7 +40,9 @@ internal sealed class CookieSlots
     /// <summary>Maximum number of slots of one request that are read; more count as unknown.</summary>
     public const int MostRead = 32;
 
-    /// <summary>Maximum number of responses to requests with the same cookies, in one process and one period, that set a slot of their own.</summary>
+    /// <summary>
+    /// Maximum number of responses to requests with the same cookies, in one process and one period, that set a slot of their own.
+    /// </summary>
     public const int MostPerJar = 8;
 
     private const int NameBytes = 6;
@@ -45,7 +55,9 @@ internal sealed class CookieSlots
     /// <summary>The tokens that the session goes on after.</summary>
     public IEnumerable<CausalToken> Tokens => _brought.Where(slot => slot.Token is not null).Select(slot => slot.Token!);
 
-    /// <summary>Something of what the browser's requests wrote is not known: a slot is damaged, or there were too many parallel responses.</summary>
+    /// <summary>
+    /// Something of what the browser's requests wrote is not known: a slot is damaged, or there were too many parallel responses.
+    /// </summary>
     public bool IsUnknown => _brought.Any(slot => slot.Token is null);
 
     /// <summary>The earliest timeline on which something unknown may have ended, by the overflow slots; zero: they do not say.</summary>
@@ -70,14 +82,17 @@ internal sealed class CookieSlots
     }
 
     /// <summary>
-    /// The change by a response whose session wrote, or learned what a slot did not say. Its token must be captured from a session that was continued with every
+    /// The change by a response whose session wrote, or learned what a slot did not say. Its token must be captured from a session that was
+    /// continued with every
     /// slot of its own request.
     /// </summary>
     /// <param name="name">A new name; see <see cref="NewName"/>.</param>
     /// <param name="hasWritten">The token says more than what the request brought.</param>
     /// <param name="isCrowded">Too many responses to requests with the same cookies have set a slot already.</param>
     /// <param name="since">The earliest timeline in the token; zero: none.</param>
-    /// <param name="latest">The latest timeline of the cluster, of which the token tells what became of the earlier ones; zero: not known.</param>
+    /// <param name="latest">
+    /// The latest timeline of the cluster, of which the token tells what became of the earlier ones; zero: not known.
+    /// </param>
     public CookieChange Replace(string name, bool hasWritten, bool isCrowded, uint since = 0, uint latest = 0)
     {
         // What was only learned is learned again by the next request, so it needs no slot.
@@ -88,7 +103,8 @@ internal sealed class CookieSlots
     }
 
     /// <summary>
-    /// The change by a response that sets nothing: it deletes slots that another one covers. All responses to the same cookies judge alike, so that no two of them
+    /// The change by a response that sets nothing: it deletes slots that another one covers. All responses to the same cookies judge alike,
+    /// so that no two of them
     /// delete each other's reason.
     /// </summary>
     public CookieChange Prune()

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Something a session wrote or saw, and that the cluster's history went on without: an acknowledged write lost in a failover or crash. Its reads
+/// Something a session wrote or saw, and that the cluster's history went on without: an acknowledged write lost in a failover or crash. Its
+/// reads
 /// are answered from the present.
 /// </summary>
 /// <param name="Position">The place that was lost; <see langword="null"/> when it was not known.</param>

@@ -1,6 +1,9 @@
 namespace Tidemark;
 
-/// <summary>Thrown by a read, a write or a capture before it is sent, where <see cref="TidemarkOptions.ThrowOnLostWrite"/> asks for it, once for each loss.</summary>
+/// <summary>
+/// Thrown by a read, a write or a capture before it is sent, where <see cref="TidemarkOptions.ThrowOnLostWrite"/> asks for it, once for
+/// each loss.
+/// </summary>
 public sealed class LostWriteException : Exception
 {
     /// <summary>An exception without a loss.</summary>

@@ -11,7 +11,9 @@ internal readonly record struct PendingObservation(NodeEpoch Node, uint Timeline
     /// <summary>Samples that were started after it resolve it. Given by <see cref="PendingPositions"/>.</summary>
     public long Mark { get; init; }
 
-    /// <summary>How many connections are open on which the node shows this session more: no sample resolves it before they are closed.</summary>
+    /// <summary>
+    /// How many connections are open on which the node shows this session more: no sample resolves it before they are closed.
+    /// </summary>
     public int UnderWay { get; init; }
 
     /// <summary>The mark of the last sample that bounds what was shown until then, though more is under way.</summary>
@@ -24,7 +26,9 @@ internal readonly record struct PendingObservation(NodeEpoch Node, uint Timeline
     public bool IsLike(in PendingObservation other) =>
         Node == other.Node && OnPrimary == other.OnPrimary && Timeline == other.Timeline && PrimaryEpoch == other.PrimaryEpoch;
 
-    /// <summary>The node has come to the timeline itself, in the life in which it showed this: no server does that without what it had.</summary>
+    /// <summary>
+    /// The node has come to the timeline itself, in the life in which it showed this: no server does that without what it had.
+    /// </summary>
     public bool HasComeTo(uint timeline, ClusterSnapshot snapshot) =>
         Node.Index >= 0 && snapshot.Nodes[Node.Index] is { Failure: null, HasSeveralServers: false } now && now.Epoch == Node.Epoch && now.ProvenTimeline == timeline;
 }

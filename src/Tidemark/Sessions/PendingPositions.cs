@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tidemark;
 
 /// <summary>
-/// What of a session ended somewhere in history, and it is not known yet where: its writes, and what it has seen. A sample of the primary that was started after
+/// What of a session ended somewhere in history, and it is not known yet where: its writes, and what it has seen. A sample of the primary
+/// that was started after
 /// them resolves both; what is in doubt has to be settled first. Not safe for several threads at once.
 /// </summary>
 internal sealed class PendingPositions
@@ -22,7 +23,9 @@ internal sealed class PendingPositions
 
     public bool HasObservations => _observations.Count > 0 || _shownWithWrites > 0;
 
-    /// <summary>Something was seen, and no sample bounds it that was started after the mark; zero: after everything was closed that shows more.</summary>
+    /// <summary>
+    /// Something was seen, and no sample bounds it that was started after the mark; zero: after everything was closed that shows more.
+    /// </summary>
     public bool HasObservationsAt(long mark)
     {
         if (mark == 0 || _shownWithWrites > 0) return HasObservations;
@@ -51,7 +54,8 @@ internal sealed class PendingPositions
     public void EndWrite() => _underWay--;
 
     /// <summary>
-    /// A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the latest mark.
+    /// A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the
+    /// latest mark.
     /// </summary>
     public void Add(PendingWrite write)
     {
@@ -88,7 +92,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// A connection was closed on which a node was showing something (<see cref="PendingObservation.UnderWay"/>): what it showed has ended somewhere.
+    /// A connection was closed on which a node was showing something (<see cref="PendingObservation.UnderWay"/>): what it showed has ended
+    /// somewhere.
     /// </summary>
     public void EndObservation(NodeEpoch node, bool onPrimary)
     {
@@ -102,18 +107,22 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// What a sample of the primary, taken after this call, would resolve of what a read must include. Null: nothing, or the read can stay where it is without.
+    /// What a sample of the primary, taken after this call, would resolve of what a read must include. Null: nothing, or the read can stay
+    /// where it is without.
     /// </summary>
     /// <param name="demands">What the read asks for.</param>
     /// <param name="snapshot">The nodes now.</param>
     /// <param name="mayStay">The read may go to the node that everything was seen on.</param>
     /// <param name="must">What it must include besides.</param>
-    /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none, and what is under way stays pending for it.</param>
+    /// <param name="mark">
+    /// The read's own mark (<see cref="NextMark"/>); zero: it has none, and what is under way stays pending for it.
+    /// </param>
     public long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, WalPosition? must, long mark = 0)
     {
         if (demands.HasFlag(ConsistencyDemands.Written) && _underWay == 0)
         {
-            // What is in doubt is settled once the backend that may still commit is known to be gone, with its server's life or its timeline.
+            // What is in doubt is settled once the backend that may still commit is known to be gone, with its server's life or its
+            // timeline.
             foreach (var write in _writes)
                 if (!write.IsOpen(snapshot)) return _marks;
         }
@@ -122,14 +131,16 @@ internal sealed class PendingPositions
         if (mark == 0 && KeepsToPrimary) return null;
         if (!mayStay || OnlyObservation is not { OnPrimary: false } observation) return _marks;
 
-        // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has shown.
+        // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has
+        // shown.
         var node = snapshot.Nodes[observation.Node.Index];
         var mayServe = node.Status == ConcludedStatus.Replica && observation.Node.MayBe(node.Index, node.Epoch) && (must is not { } position || Router.Leads(node, snapshot, position));
         return mayServe ? null : _marks;
     }
 
     /// <summary>
-    /// Moves what was pending at the mark to the horizons, by a sample of the primary that was started after it. Gives what was lost, if history was broken in
+    /// Moves what was pending at the mark to the horizons, by a sample of the primary that was started after it. Gives what was lost, if
+    /// history was broken in
     /// between: a sample of another timeline says nothing about a position on the one before.
     /// </summary>
     public LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot, Watermark written, Watermark seen)
@@ -162,7 +173,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// What ended on a timeline, or in a life of the primary, that is over: no sample of this one tells where. That is told at once, and it is pending in the
+    /// What ended on a timeline, or in a life of the primary, that is over: no sample of this one tells where. That is told at once, and it
+    /// is pending in the
     /// present from then on. What is in doubt was never acknowledged, and has its own end.
     /// </summary>
     public LostWrite? Validate(NodeState primary, ClusterSnapshot snapshot)
@@ -196,7 +208,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// The replicas, by node index, that have shown something on a timeline that is over, and may follow the present one by now: a probe tells. Empty: there is none.
+    /// The replicas, by node index, that have shown something on a timeline that is over, and may follow the present one by now: a probe
+    /// tells. Empty: there is none.
     /// </summary>
     public int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
     {
@@ -225,7 +238,10 @@ internal sealed class PendingPositions
         return backends is null ? [] : [.. backends];
     }
 
-    /// <summary>Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has it.</summary>
+    /// <summary>
+    /// Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has
+    /// it.
+    /// </summary>
     public void Settle(NodeState primary, int[] gone)
     {
         var settled = _writes.FindAll(w => w.IsInDoubtAt(primary) && gone.Contains(w.Backend));

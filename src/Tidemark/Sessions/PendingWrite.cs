@@ -13,7 +13,8 @@ internal readonly record struct PendingWrite(uint Timeline, int PrimaryEpoch, in
     public long Mark { get; init; }
 
     /// <summary>
-    /// How many probes had been sent when its connection was opened; zero: the epoch is certain. Otherwise it is only what the node was known by: the
+    /// How many probes had been sent when its connection was opened; zero: the epoch is certain. Otherwise it is only what the node was
+    /// known by: the
     /// connection may have led to a later run, unless a probe sent after its opening still found that one.
     /// </summary>
     public long ProbesSent { get; init; }
@@ -41,7 +42,8 @@ internal readonly record struct PendingWrite(uint Timeline, int PrimaryEpoch, in
         if (Timeline != 0 && snapshot.LatestTimeline != Timeline) return true;
         if (Epoch.IsUnknown || Node < 0 || snapshot.Nodes[Node].LastProbeIn(Epoch) <= ProbesSent - 1 || snapshot.Nodes[Node] is not { Status: ConcludedStatus.Primary } node) return false;
 
-        // Another start of the server, or a crash of one backend: no backend survives either. Only a reset of the statistics changes the epoch beside that.
+        // Another start of the server, or a crash of one backend: no backend survives either. Only a reset of the statistics changes the
+        // epoch beside that.
         return node.Epoch.StartedAt != Epoch.StartedAt || (node.PrimaryEpoch != PrimaryEpoch && !node.Epoch.IsSameButForCleanRestarts(Epoch));
     }
 }

@@ -3,7 +3,9 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>What is known of something that is not: enough to hear of a loss, and to find out when it is settled.</summary>
-/// <param name="Timeline">It ended on this timeline or a later one; where history went on with a later one, it may have been lost. Zero: not even that.</param>
+/// <param name="Timeline">
+/// It ended on this timeline or a later one; where history went on with a later one, it may have been lost. Zero: not even that.
+/// </param>
 /// <param name="Backend">A server process that may still commit it; zero: there is none, or they are not known.</param>
 /// <param name="OtherBackend">Another one; zero: there is none. More than two are not known.</param>
 internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, int OtherBackend = 0)

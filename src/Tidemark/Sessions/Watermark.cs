@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// How far a session's writes, or what its reads have shown, are known to reach: one place for each life of history, the latest in it, since places of
+/// How far a session's writes, or what its reads have shown, are known to reach: one place for each life of history, the latest in it,
+/// since places of
 /// different lives are compared only through the chain. Not safe for several threads at once.
 /// </summary>
 /// <param name="isWritten">It is what the session wrote. False: what it saw.</param>
@@ -60,7 +61,9 @@ internal sealed class Watermark(bool isWritten)
         return false;
     }
 
-    /// <summary>Places from another process that lie beyond what the primary has, as sampled after they came, give way to its present.</summary>
+    /// <summary>
+    /// Places from another process that lie beyond what the primary has, as sampled after they came, give way to its present.
+    /// </summary>
     public LostWrite? Verify(NodeState primary)
     {
         LostWrite? lost = null;
@@ -77,7 +80,9 @@ internal sealed class Watermark(bool isWritten)
         return lost;
     }
 
-    /// <summary>Places that are not part of the history that the cluster went on with, or may not be, give way to the present of the primary.</summary>
+    /// <summary>
+    /// Places that are not part of the history that the cluster went on with, or may not be, give way to the present of the primary.
+    /// </summary>
     public LostWrite? Validate(NodeState primary, TimelineChain chain)
     {
         LostWrite? lost = null;
@@ -100,7 +105,8 @@ internal sealed class Watermark(bool isWritten)
     }
 
     /// <summary>
-    /// While the primary is away: removes the places that a crash of it lost, or may have lost. Returns the worst of them; <see langword="null"/>: there is none.
+    /// While the primary is away: removes the places that a crash of it lost, or may have lost. Returns the worst of them;
+    /// <see langword="null"/>: there is none.
     /// </summary>
     public LostWrite? RemoveCrashed(TimelineChain chain)
     {
@@ -120,7 +126,8 @@ internal sealed class Watermark(bool isWritten)
     /// <param name="index">The place.</param>
     /// <param name="primary">The primary.</param>
     /// <param name="keepsPosition">
-    /// The place may have survived: another process may have written it after the crash, and after this snapshot. Its number is passed soon in any
+    /// The place may have survived: another process may have written it after the crash, and after this snapshot. Its number is passed soon
+    /// in any
     /// case, so it is kept where it is farther.
     /// </param>
     private void GiveWay(int index, NodeState primary, bool keepsPosition)

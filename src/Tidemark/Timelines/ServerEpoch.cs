@@ -3,11 +3,13 @@ using System.Data.Common;
 namespace Tidemark;
 
 /// <summary>
-/// One run of a server between restarts, as the server itself names it. A clean restart changes only the start time. The crash of one backend
+/// One run of a server between restarts, as the server itself names it. A clean restart changes only the start time. The crash of one
+/// backend
 /// changes only the reset of the statistics. The death of the postmaster changes both. Facts about a node's position end with the epoch.
 /// </summary>
 /// <remarks>
-/// Measured on PostgreSQL 15 to 18 as an ordinary role, on primaries and standbys. Servers that were copied from one template share the reset of the
+/// Measured on PostgreSQL 15 to 18 as an ordinary role, on primaries and standbys. Servers that were copied from one template share the
+/// reset of the
 /// statistics and differ in the start time. <c>pg_stat_reset_shared</c> looks like a crash: a false alarm.
 /// </remarks>
 /// <param name="StartedAt"><c>pg_postmaster_start_time()</c>.</param>

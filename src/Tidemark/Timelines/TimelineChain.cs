@@ -106,7 +106,8 @@ internal sealed class TimelineChain
             if (crash.Timeline != learned.Position.Timeline || learned.PrimaryEpoch >= crash.PrimaryEpoch) continue;
             var survived = Before(learned.Position.Lsn, crash.AtLeast, crash.AtMost);
 
-            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of the next, all
+            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of
+            // the next, all
             // the more if the crash was known when it came.
             if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown) survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
             survival = Worse(survival, survived);

@@ -14,8 +14,10 @@ internal readonly record struct WalPages(ulong PageSize, ulong SegmentSize)
     public static WalPages Usual { get; } = new(8192, 0);
 
     /// <summary>
-    /// An insert position that stands right behind a page header, moved before it: no record ends inside a header, and a replica does not get there
-    /// until something else is written. In mid-segment commits do end 40 bytes into a page, so the long header counts at a segment's start only.
+    /// An insert position that stands right behind a page header, moved before it: no record ends inside a header, and a replica does not
+    /// get there
+    /// until something else is written. In mid-segment commits do end 40 bytes into a page, so the long header counts at a segment's start
+    /// only.
     /// </summary>
     public NpgsqlLogSequenceNumber BeforeHeader(NpgsqlLogSequenceNumber insert)
     {

@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 namespace Tidemark;
 
 /// <summary>
-/// Runs docs/first-hour.md: each command of its blocks as a process, on servers of its own, and compares what is printed with what stands there, all but the figures.
+/// Runs docs/first-hour.md: each command of its blocks as a process, on servers of its own, and compares what is printed with what stands
+/// there, all but the figures.
 /// <c>TIDEMARK_WRITE_DOCS=1</c> writes what was printed into the page.
 /// </summary>
 [Collection("local clusters")]     // they share an environment variable

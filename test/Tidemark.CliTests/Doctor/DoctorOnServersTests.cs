@@ -4,7 +4,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What a reload, a role or a row provokes on a healthy cluster that all these tests share. Each puts back what it changed.</summary>
+/// <summary>
+/// What a reload, a role or a row provokes on a healthy cluster that all these tests share. Each puts back what it changed.
+/// </summary>
 [Collection(nameof(RealServers))]
 public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster healthy) : IClassFixture<DoctorOnServersTests.HealthyCluster>
 {

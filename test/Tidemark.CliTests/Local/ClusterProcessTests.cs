@@ -5,7 +5,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Local clusters from their beginning to their end, by the tool as it was built, and what commands refuse before anything is done.</summary>
+/// <summary>
+/// Local clusters from their beginning to their end, by the tool as it was built, and what commands refuse before anything is done.
+/// </summary>
 [Collection("local clusters")]
 public sealed class ClusterProcessTests : IAsyncDisposable
 {

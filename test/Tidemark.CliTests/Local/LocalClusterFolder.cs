@@ -3,7 +3,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A folder for the clusters that commands keep, in this process and in those it starts; nothing of it outlives its tests.</summary>
+/// <summary>
+/// A folder for the clusters that commands keep, in this process and in those it starts; nothing of it outlives its tests.
+/// </summary>
 public sealed class LocalClusterFolder : IAsyncDisposable
 {
     private readonly string? _before = Environment.GetEnvironmentVariable(SearchEnvironment.ClustersVariable);
@@ -24,7 +26,8 @@ public sealed class LocalClusterFolder : IAsyncDisposable
         .Select(name => ProcessTable.CommandLine(int.Parse(name, System.Globalization.CultureInfo.InvariantCulture))).Where(line => line.Contains(Path, StringComparison.Ordinal));
 
     /// <summary>
-    /// The tool, as it was built, as a process of its own. Whoever runs the tests in the background has SIGINT ignored, and children inherit that; a terminal's Ctrl-C would
+    /// The tool, as it was built, as a process of its own. Whoever runs the tests in the background has SIGINT ignored, and children
+    /// inherit that; a terminal's Ctrl-C would
     /// reach nobody.
     /// </summary>
     public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", "dotnet", System.IO.Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), .. arguments])

@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>One browser whose requests run in parallel: its next request includes what earlier responses wrote, in whichever order they arrived.</summary>
+/// <summary>
+/// One browser whose requests run in parallel: its next request includes what earlier responses wrote, in whichever order they arrived.
+/// </summary>
 public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _gates = [];

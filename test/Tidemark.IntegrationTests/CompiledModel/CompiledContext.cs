@@ -3,7 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark.CompiledModel;
 
 /// <summary>
-/// A context whose model is compiled: the files in <c>Generated</c> are what <c>dotnet ef dbcontext optimize</c> makes of it, but for the attribute by which
+/// A context whose model is compiled: the files in <c>Generated</c> are what <c>dotnet ef dbcontext optimize</c> makes of it, but for the
+/// attribute by which
 /// the context would find them by itself, so that its tests have both models.
 /// </summary>
 internal sealed class CompiledContext(DbContextOptions options) : DbContext(options)

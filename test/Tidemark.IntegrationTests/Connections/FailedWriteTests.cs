@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Writes that fail late, behind rows or when they commit, with their position riding behind them: they fail as they do without Tidemark, and leave nothing behind.</summary>
+/// <summary>
+/// Writes that fail late, behind rows or when they commit, with their position riding behind them: they fail as they do without Tidemark,
+/// and leave nothing behind.
+/// </summary>
 public sealed class FailedWriteTests : IAsyncLifetime
 {
     private const string Deferred = "INSERT INTO children (parent) VALUES (42)";
@@ -120,7 +123,9 @@ public sealed class FailedWriteTests : IAsyncLifetime
         }
     }
 
-    /// <summary>A data source with one connection for writes, which the next command gets too, whatever the last one has left on it.</summary>
+    /// <summary>
+    /// A data source with one connection for writes, which the next command gets too, whatever the last one has left on it.
+    /// </summary>
     private Task<TidemarkDataSource> OneConnectionAsync(bool resets) =>
         _store.ConnectAsync(b => b.AddToConnectionStrings($"Maximum Pool Size=1;Command Timeout=10;No Reset On Close={!resets}"));
 

@@ -4,7 +4,9 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Connections that are handed out: they are checked at each opening, and what is done on them counts until they are closed.</summary>
+/// <summary>
+/// Connections that are handed out: they are checked at each opening, and what is done on them counts until they are closed.
+/// </summary>
 public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
     protected override StoreCluster Store => shared;

@@ -6,7 +6,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Which position proves what: each trap of PostgreSQL's positions on real servers, and that Tidemark does not step into it.</summary>
+/// <summary>
+/// Which position proves what: each trap of PostgreSQL's positions on real servers, and that Tidemark does not step into it.
+/// </summary>
 public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private const string Insert = "INSERT INTO items (name) VALUES ('positioned')";
@@ -92,7 +94,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         using var session = shared.Source.BeginSession();
         var (position, took) = (0UL, TimeSpan.Zero);
 
-        // The server writes records of its own now and then (running transactions, each 15 s): then the read says nothing, and is tried again.
+        // The server writes records of its own now and then (running transactions, each 15 s): then the read says nothing, and is tried
+        // again.
         for (var tries = 0; tries == 0 || await InsertPositionAsync() != position; tries++)
         {
             tries.ShouldBeLessThan(20, "something else was written each time");
@@ -162,7 +165,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [InlineData("repeatable read")]
     public async Task A_check_that_passes_proves_the_rows_whatever_isolation_level_is_the_sessions_default(string isolation)
     {
-        // The check takes longer here than the replicas lag, so the row arrives while it runs: in the snapshot of the check it would be missing.
+        // The check takes longer here than the replicas lag, so the row arrives while it runs: in the snapshot of the check it would be
+        // missing.
         await Primary.RunAsync("""
             CREATE SCHEMA IF NOT EXISTS slow;
             CREATE OR REPLACE FUNCTION slow.pg_last_wal_replay_lsn() RETURNS pg_lsn LANGUAGE sql VOLATILE

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Positions cost no round trip, counted on the wire between the application and its servers, beside the same code on plain Npgsql.</summary>
+/// <summary>
+/// Positions cost no round trip, counted on the wire between the application and its servers, beside the same code on plain Npgsql.
+/// </summary>
 public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private readonly List<Relay> _relays = [];

@@ -7,7 +7,8 @@ using System.Text;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Whatever a query returned, as text that is equal when the results are: every property and field, what they lead to, and which of them are one object.
+/// Whatever a query returned, as text that is equal when the results are: every property and field, what they lead to, and which of them
+/// are one object.
 /// </summary>
 internal sealed class Dump
 {

@@ -16,7 +16,8 @@ public sealed class NorthwindCluster : IAsyncLifetime
     public TidemarkDataSource Source { get; private set; } = null!;
 
     /// <summary>
-    /// It opens a connection for each command, and no probe vouches for a connection younger than itself: after a write each read on a replica proves
+    /// It opens a connection for each command, and no probe vouches for a connection younger than itself: after a write each read on a
+    /// replica proves
     /// the position in its own round trip.
     /// </summary>
     public TidemarkDataSource Checking { get; private set; } = null!;

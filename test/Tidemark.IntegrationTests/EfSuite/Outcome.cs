@@ -2,7 +2,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>All that can be seen of a query that was run: rows or error, what the context tracks afterwards, and what was sent where.</summary>
+/// <summary>
+/// All that can be seen of a query that was run: rows or error, what the context tracks afterwards, and what was sent where.
+/// </summary>
 internal sealed record Outcome(string Rows, string Tracked, bool HasTracked, string? Error, IReadOnlyList<string> Sql, IReadOnlyList<int> Ports, bool AreChecked)
 {
     public bool HasRows => Rows is not ("" or "null" or "#0=[]");

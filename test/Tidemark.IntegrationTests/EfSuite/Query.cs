@@ -21,7 +21,9 @@ internal sealed record Query(string Text, Func<NorthwindContext, bool, Cancellat
     public static Query Rows<T>(Func<NorthwindContext, IQueryable<T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         new(text, async (db, sync, stop) => sync ? query(db).ToList() : await query(db).ToListAsync(stop));
 
-    /// <summary>What an operator such as <c>Count</c> or <c>First</c> gives; EF Core's own asynchronous operators are made of the same.</summary>
+    /// <summary>
+    /// What an operator such as <c>Count</c> or <c>First</c> gives; EF Core's own asynchronous operators are made of the same.
+    /// </summary>
     public static Query Value<T>(Expression<Func<NorthwindContext, T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         new(text, async (db, sync, stop) =>
         {

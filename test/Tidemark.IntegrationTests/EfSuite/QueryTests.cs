@@ -3,7 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Every query gives with Tidemark what it gives without: the same rows, the same errors, the same tracked entities by the same SQL. Nothing that is
+/// Every query gives with Tidemark what it gives without: the same rows, the same errors, the same tracked entities by the same SQL.
+/// Nothing that is
 /// tracked comes from a replica unless that is asked for, and no query without tracking goes to the primary.
 /// </summary>
 public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<NorthwindCluster>

@@ -6,7 +6,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// Six workers use EF Core, each with contexts of its own, while replicas 5, 50 and 200 ms behind are stopped, killed and restarted all along, and the checker
+/// Six workers use EF Core, each with contexts of its own, while replicas 5, 50 and 200 ms behind are stopped, killed and restarted all
+/// along, and the checker
 /// judges what they were shown. <c>TIDEMARK_FULL_FIGURES=1</c> runs a minute of it.
 /// </summary>
 public sealed class ContextLoadTests : IAsyncLifetime
@@ -106,7 +107,10 @@ public sealed class ContextLoadTests : IAsyncLifetime
             CancellationToken.None);
     }
 
-    /// <summary>One replica is killed and another stopped, both are started, and once both serve again the next two are. Returns how often a replica ended.</summary>
+    /// <summary>
+    /// One replica is killed and another stopped, both are started, and once both serve again the next two are. Returns how often a replica
+    /// ended.
+    /// </summary>
     private async Task<int> DisturbAsync()
     {
         var replicas = _store.Cluster.Replicas;

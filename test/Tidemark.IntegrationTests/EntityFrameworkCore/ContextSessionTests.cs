@@ -5,7 +5,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
 
-/// <summary>Which session a context's reads and writes belong to, with replay held back on every replica, so that only a session finds what was written.</summary>
+/// <summary>
+/// Which session a context's reads and writes belong to, with replay held back on every replica, so that only a session finds what was
+/// written.
+/// </summary>
 public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

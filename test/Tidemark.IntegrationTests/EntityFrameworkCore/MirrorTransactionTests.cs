@@ -5,7 +5,9 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What code under test does with transactions of its own in a mirror whose test holds one, beside what the same code does on a cluster.</summary>
+/// <summary>
+/// What code under test does with transactions of its own in a mirror whose test holds one, beside what the same code does on a cluster.
+/// </summary>
 public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorTestBase(shared), IClassFixture<OneServerAndReplica>
 {
     public override async ValueTask DisposeAsync()

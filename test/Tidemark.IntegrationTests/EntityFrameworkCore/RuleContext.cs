@@ -2,7 +2,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>Entities with rules: a profile is read from the primary, its public view from anywhere, card payments from the primary.</summary>
+/// <summary>
+/// Entities with rules: a profile is read from the primary, its public view from anywhere, card payments from the primary.
+/// </summary>
 internal sealed class RuleContext(TidemarkDataSource source) : DbContext
 {
     public CommandPorts Commands { get; } = new();

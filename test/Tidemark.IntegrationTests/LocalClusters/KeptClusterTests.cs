@@ -8,7 +8,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Clusters that outlive whoever started them. To open one again is what another process does: the servers are no children of ours then.</summary>
+/// <summary>
+/// Clusters that outlive whoever started them. To open one again is what another process does: the servers are no children of ours then.
+/// </summary>
 public sealed class KeptClusterTests : IAsyncLifetime
 {
     private readonly KeptClusters _kept = new();

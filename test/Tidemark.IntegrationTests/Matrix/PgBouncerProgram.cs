@@ -15,7 +15,9 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
     private static PgBouncerProgram? _found;
 
     /// <summary>Finds PgBouncer or fetches it.</summary>
-    /// <exception cref="InvalidOperationException">PgBouncer is missing and cannot be fetched; the message says what to install.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// PgBouncer is missing and cannot be fetched; the message says what to install.
+    /// </exception>
     public static async Task<PgBouncerProgram> ObtainAsync(CancellationToken cancellationToken)
     {
         await Gate.WaitAsync(cancellationToken);

@@ -4,7 +4,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Restarts, crashes and names that lead to several servers: the server's own epoch tells them apart, for an ordinary role too.</summary>
+/// <summary>
+/// Restarts, crashes and names that lead to several servers: the server's own epoch tells them apart, for an ordinary role too.
+/// </summary>
 public sealed class EpochTests : IAsyncLifetime
 {
     private readonly StoreCluster _store = new();

@@ -7,7 +7,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>The monitor depends on nothing that callers can exhaust, and takes a fact about its own connection for no fact about the node.</summary>
+/// <summary>
+/// The monitor depends on nothing that callers can exhaust, and takes a fact about its own connection for no fact about the node.
+/// </summary>
 public sealed class MonitorTests : IClassFixture<StoreCluster>
 {
     private const string EndMonitorConnections =

@@ -6,7 +6,10 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Servers that go back, change their role, or are cut off: a position is worth something only for the life of the server it was sampled in.</summary>
+/// <summary>
+/// Servers that go back, change their role, or are cut off: a position is worth something only for the life of the server it was sampled
+/// in.
+/// </summary>
 public sealed class ServerEpochTests : IAsyncLifetime
 {
     private const string Replayed = "SELECT pg_last_wal_replay_lsn()";

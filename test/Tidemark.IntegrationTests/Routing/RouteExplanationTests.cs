@@ -47,7 +47,8 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         var name = "ad" + (context.Database.ProviderName!.Length > 0 ? "a" : "");
         foreach (var node in shared.Cluster.Nodes)
         {
-            // A session of its own: what one node has shown, the next may not have replayed in the little time that a named node is waited for.
+            // A session of its own: what one node has shown, the next may not have replayed in the little time that a named node is waited
+            // for.
             await using var asking = shared.CreateRuleContext();
             var plan = await asking.PublicProfiles.Where(p => p.Name == name).OnNode(node.Name).ExplainAnalyzeAsync(Stop);
             plan.Decision.Node.ShouldBe(node.Name);

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Failures of reads whose server was shut down in the midst of an answer: it then sends what it has of it, rows without an end. A read is repeated before its first
+/// Failures of reads whose server was shut down in the midst of an answer: it then sends what it has of it, rows without an end. A read is
+/// repeated before its first
 /// row only (docs/operating.md), so a few of them may fail where servers are stopped, and no more than a few.
 /// </summary>
 internal static class MidAnswer

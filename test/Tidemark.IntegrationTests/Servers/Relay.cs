@@ -5,7 +5,8 @@ using System.Text;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server and counts round trips on the wire: each time the client speaks after the server has. The monitor's connections,
+/// Stands between a client and a server and counts round trips on the wire: each time the client speaks after the server has. The monitor's
+/// connections,
 /// known by their application name, pass uncounted.
 /// </summary>
 internal sealed class Relay : IAsyncDisposable
@@ -29,7 +30,10 @@ internal sealed class Relay : IAsyncDisposable
 
     public int RoundTrips => Volatile.Read(ref _roundTrips);
 
-    /// <summary>The answer to what contains this text is lost, and its connection ends; <see langword="null"/>: nothing is lost. Holds for one answer.</summary>
+    /// <summary>
+    /// The answer to what contains this text is lost, and its connection ends; <see langword="null"/>: nothing is lost. Holds for one
+    /// answer.
+    /// </summary>
     public string? LosesAnswerTo { get; set; }
 
     public async ValueTask DisposeAsync()

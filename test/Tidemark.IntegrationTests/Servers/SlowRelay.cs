@@ -5,7 +5,8 @@ using System.Threading.Channels;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server: passes bytes on with a delay each way, and while it is closed accepts connections and stays silent.
+/// Stands between a client and a server: passes bytes on with a delay each way, and while it is closed accepts connections and stays
+/// silent.
 /// </summary>
 internal sealed class SlowRelay : IAsyncDisposable
 {

@@ -37,7 +37,9 @@ internal static class SourceSql
         return watch.Elapsed;
     }
 
-    /// <summary>The replica receives nothing more, and does not know that there is more: it claims to have replayed all it has received.</summary>
+    /// <summary>
+    /// The replica receives nothing more, and does not know that there is more: it claims to have replayed all it has received.
+    /// </summary>
     public static async Task StopReceivingAsync(this LocalNode replica)
     {
         await replica.RunAsync("ALTER SYSTEM SET primary_conninfo = ''");

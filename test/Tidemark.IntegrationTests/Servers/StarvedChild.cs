@@ -9,7 +9,9 @@ internal static class StarvedChild
     public const string Command = "read-without-threads";
 
     /// <summary>Reads synchronously at a cold start.</summary>
-    /// <param name="readers">How many at once, on the pool; 0: on the main thread, while every thread of the pool is blocked for ever.</param>
+    /// <param name="readers">
+    /// How many at once, on the pool; 0: on the main thread, while every thread of the pool is blocked for ever.
+    /// </param>
     /// <param name="connectionStrings">Of the nodes.</param>
     /// <returns>The number of reads that failed; says why each did.</returns>
     public static int Run(int readers, IReadOnlyList<string> connectionStrings)

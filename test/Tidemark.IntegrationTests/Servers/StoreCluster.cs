@@ -3,7 +3,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A primary with two replicas, a table of items on them, and a data source over all three. One for each test class that breaks nothing.</summary>
+/// <summary>
+/// A primary with two replicas, a table of items on them, and a data source over all three. One for each test class that breaks nothing.
+/// </summary>
 public class StoreCluster : IAsyncLifetime
 {
     public LocalCluster Cluster { get; private set; } = null!;
@@ -45,7 +47,9 @@ public class StoreCluster : IAsyncLifetime
     /// <summary>The name of the node that listens on the port a server gave as its own.</summary>
     public string NodeAt(int port) => Cluster.Nodes.Single(n => n.Port == port).Name;
 
-    /// <summary>Waits until the data source's picture of the cluster is as described; the test's own time-out ends a wait in vain.</summary>
+    /// <summary>
+    /// Waits until the data source's picture of the cluster is as described; the test's own time-out ends a wait in vain.
+    /// </summary>
     public static async Task UntilAsync(TidemarkDataSource source, Func<ClusterSnapshotView, bool> isSo)
     {
         while (!isSo(new ClusterSnapshotView(source)))

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Tidemark;
 
-/// <summary>One address behind which connections go to several servers in turn, as a Kubernetes service, a reader endpoint or HAProxy sends them.</summary>
+/// <summary>
+/// One address behind which connections go to several servers in turn, as a Kubernetes service, a reader endpoint or HAProxy sends them.
+/// </summary>
 internal sealed class TwoServerName : IAsyncDisposable
 {
 #pragma warning disable CA2213 // Stop() disposes of it.

@@ -4,7 +4,8 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Writes that were acknowledged and that the cluster's history went on without. The one forbidden answer is silence; and nothing is reported that
+/// Writes that were acknowledged and that the cluster's history went on without. The one forbidden answer is silence; and nothing is
+/// reported that
 /// was not lost.
 /// </summary>
 public sealed class LostWriteTests : IAsyncLifetime
@@ -246,7 +247,9 @@ public sealed class LostWriteTests : IAsyncLifetime
     private static async Task<long> CountAsync(TidemarkDataSource source, string name) =>
         (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
 
-    /// <summary>A data source with everything it reports. Without the right to replicate, it cannot read where timelines were left.</summary>
+    /// <summary>
+    /// A data source with everything it reports. Without the right to replicate, it cannot read where timelines were left.
+    /// </summary>
     private static async Task<User> UserAsync(StoreCluster store, bool mayReplicate, Action<TidemarkDataSourceBuilder>? configure = null)
     {
         if (!mayReplicate)

@@ -5,7 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The promise in figures, beside what a random choice of replica does to the same users. <c>TIDEMARK_FULL_FIGURES=1</c> runs the numbers that are
+/// The promise in figures, beside what a random choice of replica does to the same users. <c>TIDEMARK_FULL_FIGURES=1</c> runs the numbers
+/// that are
 /// published.
 /// </summary>
 public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingCluster>
@@ -75,7 +76,8 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
                 var answers = await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => by == "EF" ? counter.ReadByEfAsync() : counter.ReadAsync()));
                 foreach (var (value, port) in answers)
                 {
-                    // A commit is shown by a replica as soon as it has its record, and by the primary when its backend has come to say so: the one that is under way
+                    // A commit is shown by a replica as soon as it has its record, and by the primary when its backend has come to say so:
+                    // the one that is under way
                     // may be missing there (docs/guarantees.md, visibility on the primary). There is one writer, so that is one at most.
                     if (port == PrimaryPort && value == last - 1) Interlocked.Increment(ref notYetVisible);
                     else if (value < last) Interlocked.Increment(ref back);

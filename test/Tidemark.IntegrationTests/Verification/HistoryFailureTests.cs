@@ -3,7 +3,10 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>Sessions go on while servers are stopped, killed and promoted, and the checker judges what they were shown. Each test breaks a cluster of its own.</summary>
+/// <summary>
+/// Sessions go on while servers are stopped, killed and promoted, and the checker judges what they were shown. Each test breaks a cluster
+/// of its own.
+/// </summary>
 public sealed class HistoryFailureTests : IAsyncLifetime
 {
     private readonly LaggingCluster _store = new();
@@ -56,7 +59,8 @@ public sealed class HistoryFailureTests : IAsyncLifetime
             foreach (var replica in remaining.Where(replica => replica != Cluster.Primary)) await replica.FollowAsync(Cluster.Primary, Stop);
         });
 
-        // One of the replicas may have received, and show, what the promoted one has not; nobody rewinds it here. It must not go on serving.
+        // One of the replicas may have received, and show, what the promoted one has not; nobody rewinds it here. It must not go on
+        // serving.
         report.Violations.ShouldBeEmpty(string.Join('\n', report.Examples));
         report.LostWrites.ShouldBeGreaterThan(0);
         report.LossesReported.ShouldBeGreaterThan(0);

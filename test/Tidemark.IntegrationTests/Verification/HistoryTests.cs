@@ -4,7 +4,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// What eight sessions at once are shown by replicas 5, 50 and 200 ms behind, judged by the checker. <c>TIDEMARK_FULL_FIGURES=1</c> runs a minute of it.
+/// What eight sessions at once are shown by replicas 5, 50 and 200 ms behind, judged by the checker. <c>TIDEMARK_FULL_FIGURES=1</c> runs a
+/// minute of it.
 /// </summary>
 public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingCluster>
 {

@@ -5,7 +5,10 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>The rows of a <see cref="HistoryRecorder"/> as entities: read and written as an application with EF Core does, told to a <see cref="RecordedClient"/>.</summary>
+/// <summary>
+/// The rows of a <see cref="HistoryRecorder"/> as entities: read and written as an application with EF Core does, told to a
+/// <see cref="RecordedClient"/>.
+/// </summary>
 internal sealed class RegisterContext(TidemarkDataSource source, string table) : DbContext
 {
     public DbSet<Register> Registers => Set<Register>();

@@ -2,7 +2,9 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What a read asks for, and by which rules; near and failed nodes as bits by index; -1: no node to stay on, no bound of staleness.</summary>
+/// <summary>
+/// What a read asks for, and by which rules; near and failed nodes as bits by index; -1: no node to stay on, no bound of staleness.
+/// </summary>
 public sealed record ReadOf(
     ulong Include = 0, RouteReason Because = RouteReason.None, string? OnNode = null, ulong Failed = 0, ulong Near = 0,
     double PrimaryWeight = 0, double Weight = 1, uint Timeline = 1, int StayOn = -1, int StayEpoch = 1, long CompleteSince = -1)

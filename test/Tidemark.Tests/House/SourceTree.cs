@@ -18,7 +18,9 @@ internal static partial class SourceTree
 
     public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
 
-    /// <summary>Returns C# without comments and without the contents of strings; interpolated strings keep theirs, which may be code.</summary>
+    /// <summary>
+    /// Returns C# without comments and without the contents of strings; interpolated strings keep theirs, which may be code.
+    /// </summary>
     public static string CodeOf(string file) =>
         CommentOrText().Replace(Read(file), m => m.Value[0] switch { '/' => " ", '$' => m.Value, _ => "\"\"" });
 

@@ -141,7 +141,10 @@ public sealed class RouterTests
     public void Every_reason_against_a_node_occurs() =>
         Rejections.Select(row => row.Data.Item1).Distinct().Order().ShouldBe(Enum.GetValues<RejectionReason>().Order());
 
-    /// <summary>ReplicaCaughtUp takes a wait, which ReadAttemptsTests has; OwnConnection is what is told where nothing was decided, as OwnConnectionTests has it.</summary>
+    /// <summary>
+    /// ReplicaCaughtUp takes a wait, which ReadAttemptsTests has; OwnConnection is what is told where nothing was decided, as
+    /// OwnConnectionTests has it.
+    /// </summary>
     [Fact]
     public void Every_reason_for_a_node_occurs() =>
         Decisions.Select(row => row.Data.Item5).Append(RouteReason.ReplicaCaughtUp).Append(RouteReason.OwnConnection).Distinct().Order().ShouldBe(Enum.GetValues<RouteReason>().Order());

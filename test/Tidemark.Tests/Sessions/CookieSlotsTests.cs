@@ -2,7 +2,9 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>A browser whose requests run in parallel, and whose responses arrive in any order: what they wrote is in its next request.</summary>
+/// <summary>
+/// A browser whose requests run in parallel, and whose responses arrive in any order: what they wrote is in its next request.
+/// </summary>
 public sealed class CookieSlotsTests
 {
     private static readonly DateTimeOffset Expiry = new(2000, 1, 1, 1, 0, 0, TimeSpan.Zero);

@@ -6,7 +6,8 @@ namespace Tidemark;
 internal static class Histories
 {
     /// <summary>
-    /// Two clients (0 and 1), two replicas (nodes 0 and 1) and a primary (node 2). Lines of <paramref name="records"/> follow; the end is supplied.
+    /// Two clients (0 and 1), two replicas (nodes 0 and 1) and a primary (node 2). Lines of <paramref name="records"/> follow; the end is
+    /// supplied.
     /// </summary>
     public static History Of(string records) => HistoryFile.Read(new StringReader(Text(records)));
 

@@ -4,7 +4,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// The checker against exhaustive search, on histories drawn by chance. <c>TIDEMARK_SMALL_HISTORIES=50000</c> in the environment draws more of them.
+/// The checker against exhaustive search, on histories drawn by chance. <c>TIDEMARK_SMALL_HISTORIES=50000</c> in the environment draws more
+/// of them.
 /// </summary>
 public sealed class HistoryCheckerAgainstSearchTests
 {

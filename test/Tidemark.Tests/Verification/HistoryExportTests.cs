@@ -4,7 +4,8 @@ namespace Tidemark;
 
 public sealed class HistoryExportTests
 {
-    // Alice writes twice and reads while the second write is under way; bob's write breaks off, and another one fails. Ten ticks are a second.
+    // Alice writes twice and reads while the second write is under way; bob's write breaks off, and another one fails. Ten ticks are a
+    // second.
     private const string Small = """
         write 0 0 1 7 1 101 acknowledged
         write 0 2 5 7 2 102 acknowledged

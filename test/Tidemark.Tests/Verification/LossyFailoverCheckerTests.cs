@@ -4,7 +4,9 @@ using static Tidemark.Verification.ViolationKind;
 
 namespace Tidemark;
 
-/// <summary>What the checker makes of a failover that lost acknowledged commits: lost at rank 100 of timeline 1, from which timeline 2 went on.</summary>
+/// <summary>
+/// What the checker makes of a failover that lost acknowledged commits: lost at rank 100 of timeline 1, from which timeline 2 went on.
+/// </summary>
 public sealed class LossyFailoverCheckerTests
 {
     // Alice wrote version 1 of key 1 (kept) and version 2 (lost); then bob wrote another version 2 on timeline 2.

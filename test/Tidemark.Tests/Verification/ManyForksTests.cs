@@ -82,7 +82,8 @@ public sealed class ManyForksTests
         }
     }
 
-    // On each timeline a session writes a key of its own and reads it; a last read goes back. Half the writes come after their timeline was left.
+    // On each timeline a session writes a key of its own and reads it; a last read goes back. Half the writes come after their timeline was
+    // left.
     private static HistoryBuilder WithForks(string shape)
     {
         var random = new Random(1);

@@ -3,8 +3,10 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one state for each read explains
-/// everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are a prefix, and it can miss only what is not certain to be
+/// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one state
+/// for each read explains
+/// everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are a prefix, and it can
+/// miss only what is not certain to be
 /// visible. Knows nothing of ranks compared, horizons or order of time.
 /// </summary>
 internal sealed class PrefixSearch(SmallHistory history)
@@ -29,7 +31,9 @@ internal sealed class PrefixSearch(SmallHistory history)
         return [.. states];
     }
 
-    /// <summary>On every timeline what it began with, and of its own commits any set that has with a version of a key those before it.</summary>
+    /// <summary>
+    /// On every timeline what it began with, and of its own commits any set that has with a version of a key those before it.
+    /// </summary>
     public static List<State> PrimaryStates(SmallHistory history)
     {
         List<State> states = [];
@@ -84,7 +88,8 @@ internal sealed class PrefixSearch(SmallHistory history)
             && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Contains(_chosen[index], Seen(read.Client, read.Start, []), read));
     }
 
-    // A session is bound to a prefix of the WAL. A primary has of it what is certain to be visible, and must have come from the same history.
+    // A session is bound to a prefix of the WAL. A primary has of it what is certain to be visible, and must have come from the same
+    // history.
     private bool Contains(State state, int required, SmallHistory.Read read) => read.OnPrimary
         ? Each(required).All(i => IsOfHistory(i, state.Timeline)) && HasWhatIsVisible(state, required, read)
         : Has(state.Commits, required);
@@ -135,7 +140,8 @@ internal sealed class PrefixSearch(SmallHistory history)
 
     private bool IsAcknowledgedBefore(int index, int time) => history.Commits[index].Outcome == HistoryOutcome.Acknowledged && history.Commits[index].End < time;
 
-    // Of a write in doubt its session knows once it has ended and its server process is gone. If a failover lost it, it is bound to nothing.
+    // Of a write in doubt its session knows once it has ended and its server process is gone. If a failover lost it, it is bound to
+    // nothing.
     private bool IsSettledBefore(int index, int time) =>
         history.Commits[index] is { Outcome: HistoryOutcome.Unknown } commit && commit.SettledAt < time && commit.End < time && IsOfHistory(index, Timelines(history));
 

@@ -37,7 +37,8 @@ internal static class ObjectChecks
             "The catalog was replicated, the files were not: functions of the extension that are written in C fail there with 58P01.",
             "Install the package of the extension on the server's machine, as it is on the primary's; no restart is needed unless it stands in shared_preload_libraries."),
 
-        // Packages bring no scripts of old versions, and a database that was never updated works: only that the machines differ says something.
+        // Packages bring no scripts of old versions, and a database that was never updated works: only that the machines differ says
+        // something.
         .. Check.Where(
             cluster.Replicas, node => Extensions(node, one => one is { IsAvailable: true, IsInstallable: false } && cluster.Primary?.Extensions?.Contains(one with { IsInstallable = true }) == true) is { Count: > 0 } missing
                 ? $"{Named(missing)}: not among pg_available_extension_versions, as it is on {cluster.Primary!.Name}" : null, Severity.Warning,

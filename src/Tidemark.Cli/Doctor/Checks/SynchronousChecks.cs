@@ -43,7 +43,9 @@ internal static partial class SynchronousChecks
     // What copies WAL to files streams too, and never says that it has a commit.
     private static bool IsStandby(Sender sender) => sender.State == "streaming" && sender.Application is not ("pg_receivewal" or "pg_basebackup");
 
-    /// <summary>How many standbys a commit waits for: <c>FIRST 2 (…)</c>, <c>ANY 1 (…)</c>, <c>2 (…)</c>, or a mere list, which is one.</summary>
+    /// <summary>
+    /// How many standbys a commit waits for: <c>FIRST 2 (…)</c>, <c>ANY 1 (…)</c>, <c>2 (…)</c>, or a mere list, which is one.
+    /// </summary>
     internal static int Required(string names) => Count().Match(names) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : 1;
 
     [GeneratedRegex(@"^\s*(?:(?:FIRST|ANY)\s+)?([0-9]+)\s*\(", RegexOptions.IgnoreCase)]

@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>What asks for a node of the cluster in a context that was given a connection of its own is refused, and all else runs on that connection.</summary>
+/// <summary>
+/// What asks for a node of the cluster in a context that was given a connection of its own is refused, and all else runs on that
+/// connection.
+/// </summary>
 public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<JournalCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Every path through EF Core gives with Tidemark what it gives without, on the node it belongs to by the port of the connections that its commands
+/// Every path through EF Core gives with Tidemark what it gives without, on the node it belongs to by the port of the connections that its
+/// commands
 /// really ran on.
 /// </summary>
 public abstract class PathTests(JournalCluster shared)
