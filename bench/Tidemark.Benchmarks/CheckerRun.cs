@@ -28,8 +28,11 @@ internal static class CheckerRun
         Step("built", clock);
         var verdict = HistoryChecker.Check(history);
         Step("checked", clock);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{verdict.Operations:N0} operations, {verdict.Reads:N0} reads, {verdict.ViolationCount:N0} violations"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"largest memory {Process.GetCurrentProcess().PeakWorkingSet64 / 1e6:N0} MB"));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture,
+            $"{verdict.Operations:N0} operations, {verdict.Reads:N0} reads, {verdict.ViolationCount:N0} violations"));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"largest memory {Process.GetCurrentProcess().PeakWorkingSet64 / 1e6:N0} MB"));
         if (!verdict.IsClean) Console.WriteLine(verdict.Violations[0]);
     }
 

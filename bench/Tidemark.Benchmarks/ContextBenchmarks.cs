@@ -37,7 +37,8 @@ public class ContextBenchmarks
     {
         _cluster = await LocalCluster.StartAsync(replicas: 1);
         _primary = NpgsqlDataSource.Create(_cluster.Primary.ConnectionString);
-        await using (var table = _primary.CreateCommand("CREATE TABLE counters (id int PRIMARY KEY, value int NOT NULL); INSERT INTO counters SELECT i, 0 FROM generate_series(1, 3) i"))
+        await using (var table = _primary.CreateCommand("CREATE TABLE counters (id int PRIMARY KEY, value int NOT NULL); INSERT INTO "
+            + "counters SELECT i, 0 FROM generate_series(1, 3) i"))
             await table.ExecuteNonQueryAsync();
         await _cluster.WaitForReplayAsync();
 

@@ -47,7 +47,8 @@ public class DecisionBenchmarks
         {
             var answer = new ProbeAnswer
             {
-                Epoch = new ServerEpoch(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch), IsInRecovery = index > 0, SystemIdentifier = 7, Timeline = 1, Lsn = new NpgsqlLogSequenceNumber(1000),
+                Epoch = new ServerEpoch(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch), IsInRecovery = index > 0, SystemIdentifier = 7,
+                    Timeline = 1, Lsn = new NpgsqlLogSequenceNumber(1000),
             };
             snapshot = SnapshotRules.After(snapshot, index, answer, probeNumber: index + 1, sentAt: index, TimeSpan.TicksPerSecond);
         }

@@ -10,7 +10,8 @@ using Tidemark.Testing;
 namespace Store;
 
 /// <summary>The store in the test's own process, on the nodes given, with services of the test's in place of its own.</summary>
-internal sealed class StoreApplication(IEnumerable<LocalNode> nodes, Action<IServiceCollection>? replace = null) : WebApplicationFactory<StoreContext>
+internal sealed class StoreApplication(IEnumerable<LocalNode> nodes,
+    Action<IServiceCollection>? replace = null) : WebApplicationFactory<StoreContext>
 {
     /// <summary>A browser of its own in front of the store, with nobody signed in.</summary>
     public Visitor Visit(bool refusesSession = false)

@@ -11,7 +11,8 @@ internal static class Terminal
     /// <summary>Shows the steps of a start while it lasts.</summary>
     public static Task<T> ShowAsync<T>(string title, Func<IProgress<LocalClusterProgress>, Task<T>> start)
     {
-        if (!IsPipe) return AnsiConsole.Status().StartAsync(title, status => start(new Steps(step => status.Status = Markup.Escape(step.Stage))));
+        if (!IsPipe)
+            return AnsiConsole.Status().StartAsync(title, status => start(new Steps(step => status.Status = Markup.Escape(step.Stage))));
 
         Console.WriteLine(title);
         return start(new Steps(step => Console.WriteLine($"{step.Elapsed.TotalSeconds,5:0.0} s  {step.Stage}")));
@@ -21,7 +22,8 @@ internal static class Terminal
     public static void Announce(IEnumerable<string> urls, LocalCluster? cluster)
     {
         foreach (var url in urls) Write("store", url, "bold");
-        foreach (var node in cluster?.Nodes ?? []) Write(node.Name, $"127.0.0.1:{node.Port}  {(node == cluster!.Primary ? "primary" : "replica")}");
+        foreach (var node in cluster?.Nodes ?? [])
+            Write(node.Name, $"127.0.0.1:{node.Port}  {(node == cluster!.Primary ? "primary" : "replica")}");
         Write("", "Ctrl-C stops everything.", "grey");
     }
 

@@ -80,7 +80,8 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            return Rejected("it was forged, or protected with keys this process does not have (share the Data Protection key ring)", ref problem);
+            return Rejected("it was forged, or protected with keys this process does not have (share the Data Protection key ring)",
+                ref problem);
         }
     }
 

@@ -6,15 +6,18 @@ namespace Tidemark;
 internal static partial class SessionLog
 {
     [LoggerMessage(300, LogLevel.Warning,
-        "Session cookie rejected: {Problem}. The request asks the primary once for the WAL position of its writes", EventName = "CookieNotBelieved")]
+        "Session cookie rejected: {Problem}. The request asks the primary once for the WAL position of its writes",
+            EventName = "CookieNotBelieved")]
     public static partial void CookieNotBelieved(ILogger logger, string problem);
 
     [LoggerMessage(301, LogLevel.Information,
-        "The WAL position of a request's writes is unknown, because the primary did not report it. The next request asks for it", EventName = "PositionNotLearned")]
+        "The WAL position of a request's writes is unknown, because the primary did not report it. The next request asks for it",
+            EventName = "PositionNotLearned")]
     public static partial void PositionNotLearned(ILogger logger, Exception exception);
 
     [LoggerMessage(302, LogLevel.Error,
-        "The session cookie could not be protected, so the browser's requests read from the primary for a day. Fix the Data Protection key ring",
+        "The session cookie could not be protected, so the browser's requests read from the primary for a day. Fix the Data Protection "
+            + "key ring",
         EventName = "CookieNotWritten")]
     public static partial void CookieNotWritten(ILogger logger, Exception exception);
 }

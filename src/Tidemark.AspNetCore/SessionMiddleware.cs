@@ -74,7 +74,8 @@ internal sealed class SessionMiddleware(
         }
 
         var isUnknown = session.IsUnknown;
-        if (problem is null && slots.IsUnknown) session.Resume(written: null, isUnknown: true, unknown: new UnknownPosition(slots.UnknownSince));
+        if (problem is null && slots.IsUnknown)
+            session.Resume(written: null, isUnknown: true, unknown: new UnknownPosition(slots.UnknownSince));
         return isUnknown;
     }
 
@@ -87,7 +88,8 @@ internal sealed class SessionMiddleware(
     {
         var hasWritten = session.NeedsNewToken;
         CausalToken? token = null;
-        if (hasWritten || (wasUnknown && !session.IsUnknown)) token = await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false);
+        if (hasWritten || (wasUnknown && !session.IsUnknown))
+            token = await CaptureAsync(session, context.RequestAborted).ConfigureAwait(false);
         try
         {
             var latest = source.Cluster.Monitor.Snapshot.LatestTimeline;
@@ -110,7 +112,8 @@ internal sealed class SessionMiddleware(
     {
         // A browser without any cookie is known by its connection.
         var cookies = context.Request.Headers.Cookie.ToString();
-        return !_quota.TryTake((cookies.Length > 0 ? cookies : context.Connection.Id).GetHashCode(StringComparison.Ordinal), hasWritten) && !token.IsInDoubt;
+        return !_quota.TryTake((cookies.Length > 0 ? cookies : context.Connection.Id).GetHashCode(StringComparison.Ordinal), hasWritten)
+            && !token.IsInDoubt;
     }
 
     private async Task<CausalToken> CaptureAsync(ConsistencySession session, CancellationToken cancellationToken)

@@ -20,7 +20,8 @@ public static class TidemarkApplicationBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(app);
         if (app.ApplicationServices.GetService<TidemarkDataSource>() is null)
-            throw new InvalidOperationException("UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
+            throw new InvalidOperationException(
+                "UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
         return app.UseMiddleware<SessionMiddleware>(Protection(app.ApplicationServices));
     }
 

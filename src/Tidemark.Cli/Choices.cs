@@ -18,7 +18,8 @@ internal static class Choices
             Description = $"{description}: {string.Join(", ", Enum.GetNames<T>())}, or {All}.",
             HelpName = "NAME",
             DefaultValueFactory = _ => [otherwise],
-            CustomParser = argument => Text(argument).Equals(All, StringComparison.OrdinalIgnoreCase) ? [.. Enum.GetValues<T>()] : [Parse<T>(name, argument, Enum.GetNames<T>().Append(All))],
+            CustomParser = argument => Text(argument).Equals(All, StringComparison.OrdinalIgnoreCase)
+                ? [.. Enum.GetValues<T>()] : [Parse<T>(name, argument, Enum.GetNames<T>().Append(All))],
         };
         return option;
     }
@@ -38,7 +39,8 @@ internal static class Choices
         HelpName = "N",
         CustomParser = argument =>
         {
-            if (int.TryParse(Text(argument), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
+            if (int.TryParse(Text(argument), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
+                && number <= most) return number;
             argument.AddError($"{name} takes a whole number from {least} to {most}, and not {Quoted.Word(Text(argument))}.");
             return null;
         },
@@ -51,9 +53,12 @@ internal static class Choices
         HelpName = form,
         CustomParser = argument =>
         {
-            var numbers = Text(argument).Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1).ToArray();
+            var numbers = Text(argument).Split(',')
+                .Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1)
+                .ToArray();
             if (numbers.All(number => number >= least && number <= most)) return numbers;
-            argument.AddError($"{name} takes whole numbers from {least} to {most} with commas between them, and not {Quoted.Word(Text(argument))}.");
+            argument.AddError(
+                $"{name} takes whole numbers from {least} to {most} with commas between them, and not {Quoted.Word(Text(argument))}.");
             return null;
         },
     };
@@ -67,7 +72,9 @@ internal static class Choices
         CustomParser = argument =>
         {
             if (TryTime(Text(argument), out var time) && time >= least && time <= most) return time;
-            argument.AddError($"{name} takes a time from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, such as 500ms, 30s or 2min, and not {Quoted.Word(Text(argument))}.");
+            argument.AddError(
+                $"{name} takes a time from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, such "
+                + $"as 500ms, 30s or 2min, and not {Quoted.Word(Text(argument))}.");
             return otherwise;
         },
     };
@@ -78,7 +85,9 @@ internal static class Choices
         if (text.Contains(':', StringComparison.Ordinal)) return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out time);
         var unit = text.TrimStart([.. "0123456789."]);
         var milliseconds = unit.Trim() switch { "ms" => 1, "s" or "" => 1000, "min" => 60_000, "h" => 3_600_000, _ => 0 };
-        if (milliseconds == 0 || !double.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) return false;
+        if (milliseconds == 0
+            || !double.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+            return false;
         if (number * milliseconds > TimeSpan.MaxValue.TotalMilliseconds) return false;
         time = TimeSpan.FromMilliseconds(number * milliseconds);
         return true;

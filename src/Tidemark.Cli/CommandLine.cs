@@ -15,7 +15,8 @@ internal static class CommandLine
     private const int BrokenPipe = 32;
 
     // Not a RootCommand, which takes its name from the file it runs from.
-    private static Command Commands(Terminal terminal, TargetEnvironment environment) => new("tidemark", "Read replicas for .NET and PostgreSQL that never take a user back in time.")
+    private static Command Commands(Terminal terminal, TargetEnvironment environment) =>
+        new("tidemark", "Read replicas for .NET and PostgreSQL that never take a user back in time.")
     {
         new HelpOption { Recursive = true },
         new VersionOption(),
@@ -35,7 +36,8 @@ internal static class CommandLine
     /// <param name="terminal">Where the command speaks.</param>
     /// <param name="environment">What surrounds it.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>
-    public static async Task<ExitCode> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, TargetEnvironment environment, CancellationToken cancellationToken)
+    public static async Task<ExitCode> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, TargetEnvironment environment,
+        CancellationToken cancellationToken)
     {
         var root = Commands(terminal, environment);
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpWithExamples((HelpAction)help.Action!, terminal);
@@ -48,7 +50,9 @@ internal static class CommandLine
         try
         {
             // Ctrl-C is the token's business, and nobody else's.
-            var invocation = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            var invocation =
+                new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null };
             var code = (ExitCode)await result.InvokeAsync(invocation, cancellationToken);
 
             // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is no failure; any other
@@ -60,7 +64,8 @@ internal static class CommandLine
         {
             return Complain("stopped.", terminal);
         }
-        catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException or NpgsqlException or TimeoutException)
+        catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException or NpgsqlException
+            or TimeoutException)
         {
             return Complain(e.Message, terminal);
         }
@@ -83,16 +88,19 @@ internal static class CommandLine
     {
         if (result.Tokens.Count == 0) Complain("which command?", terminal);
         else if (result.CommandResult.Command == root) Complain($"there is no command {Quoted.Word(result.Tokens[0].Value)}.", terminal);
-        else if (result.UnmatchedTokens is [var word, ..]) Complain($"{Quoted.Word(word)} is nothing that '{result.CommandResult.Command.Name}' takes.", terminal);
+        else if (result.UnmatchedTokens is [var word, ..])
+            Complain($"{Quoted.Word(word)} is nothing that '{result.CommandResult.Command.Name}' takes.", terminal);
         else foreach (var error in result.Errors) Complain(WithoutSecrets(error.Message, result), terminal);
         return Complain($"'{PathOf(result.CommandResult)} --help' tells what there is.", terminal);
     }
 
     // A connection string behind an option that takes something else.
     private static string WithoutSecrets(string message, ParseResult result) =>
-        result.Tokens.Where(token => Quoted.MayBeSecret(token.Value)).Aggregate(message, (text, token) => text.Replace(token.Value, "…", StringComparison.Ordinal));
+        result.Tokens.Where(token => Quoted.MayBeSecret(token.Value))
+            .Aggregate(message, (text, token) => text.Replace(token.Value, "…", StringComparison.Ordinal));
 
-    private static string PathOf(CommandResult command) => command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : command.Command.Name;
+    private static string PathOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : command.Command.Name;
 
     private sealed class HelpWithExamples(HelpAction help, Terminal terminal) : SynchronousCommandLineAction
     {
@@ -109,7 +117,8 @@ internal static class CommandLine
                 terminal.Line();
             }
 
-            terminal.Line("Exit codes: 0 success; 1 a finding; 2 wrong usage, what was asked for cannot be done, or stopped by Ctrl-C before the end without a finding.");
+            terminal.Line("Exit codes: 0 success; 1 a finding; 2 wrong usage, what was asked for cannot be done, or stopped by Ctrl-C "
+                + "before the end without a finding.");
             return 0;
         }
     }

@@ -13,8 +13,10 @@ internal static class Publications
     /// <exception cref="CommandException">There is one.</exception>
     public static async Task RefuseAllTablesAsync(NpgsqlConnection primary, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("SELECT string_agg(pubname, ', ' ORDER BY pubname) FROM pg_publication WHERE puballtables", primary);
+        await using var command = new NpgsqlCommand("SELECT string_agg(pubname, ', ' ORDER BY pubname) FROM pg_publication WHERE "
+            + "puballtables", primary);
         if (await command.ExecuteScalarAsync(cancellationToken) is string names)
-            throw new CommandException($"the database {primary.Database} has a publication for all tables ({names}). Its subscribers would stop at a table that is made here and that they do not have. Use another database of the cluster.");
+            throw new CommandException($"the database {primary.Database} has a publication for all tables ({names}). Its subscribers "
+                + "would stop at a table that is made here and that they do not have. Use another database of the cluster.");
     }
 }

@@ -18,7 +18,8 @@ internal static partial class Suggestions
         var position = int.TryParse(given, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, text.Length) : text.Length;
 
         // The help option answers to /? and /h too, which nobody types here.
-        foreach (var item in root.Parse(text).GetCompletions(position).Where(item => !item.Label.StartsWith('/'))) terminal.Out.WriteLine(item.Label);
+        foreach (var item in root.Parse(text).GetCompletions(position).Where(item => !item.Label.StartsWith('/')))
+            terminal.Out.WriteLine(item.Label);
         return true;
     }
 

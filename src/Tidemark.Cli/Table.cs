@@ -7,7 +7,9 @@ internal sealed class Table<T>(params Column<T>[] columns)
 
     public void Write(Terminal terminal, IReadOnlyCollection<T> records)
     {
-        var rows = records.Select(record => columns.Select(column => new Cell(Words.Printable(column.Text(record)), column.Tone?.Invoke(record) ?? Tone.Plain)).ToArray()).ToList();
+        var rows = records.Select(record =>
+            columns.Select(column => new Cell(Words.Printable(column.Text(record)), column.Tone?.Invoke(record) ?? Tone.Plain)).ToArray())
+            .ToList();
         var widths = columns.Select((column, i) => rows.Select(row => row[i].Text.Length).Append(column.Name.Length).Max()).ToArray();
         if (widths.Sum() + (Gap.Length * (widths.Length - 1)) > terminal.Width) WriteBelow(terminal, rows);
         else WriteBeside(terminal, rows, widths);
@@ -17,7 +19,9 @@ internal sealed class Table<T>(params Column<T>[] columns)
     {
         output.WriteLine($"| {string.Join(" | ", columns.Select(column => column.Name))} |");
         output.WriteLine($"|{string.Concat(columns.Select(column => column.IsNumber ? "---:|" : "---|"))}");
-        foreach (var record in records) output.WriteLine($"| {string.Join(" | ", columns.Select(column => column.Text(record).Replace("|", "\\|", StringComparison.Ordinal)))} |");
+        foreach (var record in records)
+            output.WriteLine(
+            $"| {string.Join(" | ", columns.Select(column => column.Text(record).Replace("|", "\\|", StringComparison.Ordinal)))} |");
     }
 
     private void WriteBeside(Terminal terminal, IEnumerable<Cell[]> rows, int[] widths)

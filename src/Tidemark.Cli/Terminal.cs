@@ -73,7 +73,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     public Screen OpenScreen() => new(this);
 
     /// <summary>The same terminal, as wide as it is now, whose output goes elsewhere.</summary>
-    public Terminal Onto(TextWriter page) => new(page, Error) { Width = Resized?.Invoke() ?? Width, HasColour = HasColour, IsScreen = IsScreen, ShowsProgress = ShowsProgress, Time = Time };
+    public Terminal Onto(TextWriter page) =>
+        new(page, Error) { Width = Resized?.Invoke()
+        ?? Width, HasColour = HasColour, IsScreen = IsScreen, ShowsProgress = ShowsProgress, Time = Time };
 
     /// <summary>
     /// Writes a line, wrapped between words where it is too long. It stays one line, and paints nothing, whatever a server or a file has
@@ -104,7 +106,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Error) });
         var bar = new ProgressBarColumn { Width = Math.Clamp(console.Profile.Width - 50, 5, 40) };
-        return console.Progress().AutoClear(enabled: true).Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, bar, new PercentageColumn(), new RemainingTimeColumn());
+        return console.Progress().AutoClear(enabled: true)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, bar, new PercentageColumn(), new RemainingTimeColumn());
     }
 
     private static Action<double, string> Teller(ProgressContext context, string title)

@@ -7,7 +7,8 @@ internal static class Words
 {
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
-    public static string Percent(double? share) => share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : "-";
+    public static string Percent(double? share) =>
+        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : "-";
 
     public static string Rate(double? rate) => rate is { } value ? value.ToString("0.##", CultureInfo.InvariantCulture) : "-";
 
@@ -33,7 +34,8 @@ internal static class Words
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
 
     /// <summary>A text without what would move the cursor or paint the terminal: names in a database may hold anything.</summary>
-    public static string Printable(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '?' : c)) : text;
+    public static string Printable(string text) =>
+        text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '?' : c)) : text;
 
     /// <summary>The lines of a text, none longer than so many columns unless a word is.</summary>
     public static IEnumerable<string> Wrap(string text, int width)

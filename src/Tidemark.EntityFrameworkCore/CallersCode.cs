@@ -63,7 +63,8 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
         return base.VisitMember(node);
     }
 
-    protected override Expression VisitExtension(Expression node) => node is QueryRootExpression or QueryParameterExpression ? node : base.VisitExtension(node);
+    protected override Expression VisitExtension(Expression node) =>
+        node is QueryRootExpression or QueryParameterExpression ? node : base.VisitExtension(node);
 
     private void Hand(IEnumerable<Expression> values)
     {
@@ -74,7 +75,8 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
     {
         // What came from outside the query was not made by it.
         var bare = Bare(value);
-        if (bare is not (ConstantExpression or QueryParameterExpression or LambdaExpression)) _getsEntities |= new ResultShape(model).MayHoldEntity(bare.Type);
+        if (bare is not (ConstantExpression or QueryParameterExpression or LambdaExpression))
+            _getsEntities |= new ResultShape(model).MayHoldEntity(bare.Type);
     }
 
     /// <summary>
@@ -96,5 +98,6 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
         || model.FindDbFunction(method) is not null;
 
     private static Expression Bare(Expression value) =>
-        value is UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked or ExpressionType.TypeAs } cast ? Bare(cast.Operand) : value;
+        value is UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked or ExpressionType.TypeAs } cast
+            ? Bare(cast.Operand) : value;
 }

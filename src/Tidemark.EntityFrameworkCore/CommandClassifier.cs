@@ -77,7 +77,8 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     }
 
     public static InvalidOperationException ReadOnly(string what) => new(
-        $"{what} was called in a read-only transaction (BeginReadOnlyTransaction), which runs on a replica where one can serve it and takes no writes. " +
+        $"{what} was called in a read-only transaction (BeginReadOnlyTransaction), which runs on a replica where one can serve it and "
+            + "takes no writes. " +
         "End it first, or write in another context.");
 
     /// <summary>
@@ -93,7 +94,8 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
 
         var without = source.Effective(own, isRuled: route.IsRuled);
         var isByRule = !without.Demands.HasFlag(ConsistencyDemands.Primary);
-        return new ReadAsk(source.Effective(own, route.Rule, route.IsRuled), null, isByRule ? RouteReason.EntityRule : RouteReason.StrongConsistency);
+        return new ReadAsk(source.Effective(own, route.Rule, route.IsRuled), null, isByRule
+            ? RouteReason.EntityRule : RouteReason.StrongConsistency);
     }
 
     /// <summary>
@@ -104,7 +106,8 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
         if (named is null) return;
         if (report is null && !LeadsToCluster(connection))
             throw new InvalidOperationException(
-                $"The query names node '{named}', but the context was given a connection or a connection string of its own, and all its queries run there. " +
+                $"The query names node '{named}', but the context was given a connection or a connection string of its own, and all its "
+                    + "queries run there. " +
                 "Leave out OnNode, or ask in another context.");
         var there = report?.Decision ?? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Transaction));
         if (!string.Equals(there.Node, named, StringComparison.OrdinalIgnoreCase))

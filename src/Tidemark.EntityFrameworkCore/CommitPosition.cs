@@ -13,7 +13,8 @@ internal sealed class CommitPosition : DbTransactionInterceptor
 {
     public static CommitPosition Instance { get; } = new();
 
-    public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
+    public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData,
+        InterceptionResult result)
     {
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
         PositionedCommit.Execute(connection, lease);

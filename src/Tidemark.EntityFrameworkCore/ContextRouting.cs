@@ -60,7 +60,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public bool IsSaving { get; set; }
 
     /// <summary>Where and why the query under way runs there.</summary>
-    public RouteDecision UnderWay(IRelationalConnection main) => _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
+    public RouteDecision UnderWay(IRelationalConnection main) =>
+        _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
 
     /// <summary>The routing of a context; <see langword="null"/> when it does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
@@ -101,7 +102,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <summary>What a read-only transaction asks for.</summary>
-    public ReadAsk AskFor(Consistency? consistency) => new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
+    public ReadAsk AskFor(Consistency? consistency) =>
+        new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
     public ReadAttempts BeginRead(in ReadAsk ask) =>
         new(Source.Cluster, Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
@@ -119,7 +121,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
-    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) => _evaluate.ThrowIfMayNotWrite(command, route, Report);
+    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) =>
+        _evaluate.ThrowIfMayNotWrite(command, route, Report);
 
     /// <summary>
     /// The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out
@@ -195,7 +198,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     private void LeaveOldPrimary()
     {
         var primary = Source.Cluster.Monitor.Snapshot.PrimaryIndex;
-        if (primary < 0 || Main is not { State: ConnectionState.Closed } made || WriteLease.Of(made) is not { } lease || lease.NodeIndex == primary) return;
+        if (primary < 0 || Main is not { State: ConnectionState.Closed } made || WriteLease.Of(made) is not { } lease
+            || lease.NodeIndex == primary) return;
         var main = _dependencies.CurrentContext.Context.GetService<IRelationalConnection>();
         Main = null;
         if (ReferenceEquals(main.DbConnection, made)) main.SetDbConnection(null, contextOwnsConnection: true);

@@ -16,13 +16,15 @@ internal static class MirrorCluster
 
         // Nothing that is behind ever catches up: there is nothing to wait for.
         builder.Options.ReadWait = TimeSpan.Zero;
-        foreach (var name in (string[])[routes.Primary, .. routes.Replicas]) builder.AddNode(name, "Host=mirror.invalid;Username=mirror;Database=mirror");
+        foreach (var name in (string[])[routes.Primary, .. routes.Replicas])
+            builder.AddNode(name, "Host=mirror.invalid;Username=mirror;Database=mirror");
         routes.Configure?.Invoke(builder.Options);
         var source = builder.Build();
         source.Cluster.Monitor.FirstRound();
         return source;
 
-        Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken) => Task.FromResult(Answer(isReplica: index > 0, routes.ReplicasAreBehind));
+        Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken) =>
+            Task.FromResult(Answer(isReplica: index > 0, routes.ReplicasAreBehind));
     }
 
     private static ProbeAnswer Answer(bool isReplica, bool isBehind) => new()

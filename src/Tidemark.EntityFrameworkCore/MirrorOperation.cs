@@ -7,7 +7,8 @@ namespace Tidemark;
 /// One query that may leave the primary, under a mirror: it runs on the shared connection, and where that plays a replica PostgreSQL
 /// refuses to write.
 /// </summary>
-internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing, RelationalCommandParameterObject parameters)
+internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing,
+    RelationalCommandParameterObject parameters)
     : IReadOperation<RelationalDataReader>
 {
     private RouteDecision _decision;
@@ -28,7 +29,8 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
 
     public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
-        if (!_decision.IsReplica) return await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+        if (!_decision.IsReplica)
+            return await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
         var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {

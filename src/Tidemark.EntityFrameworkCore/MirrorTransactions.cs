@@ -27,14 +27,16 @@ internal sealed class MirrorTransactions : DbTransactionInterceptor
     }
 
     public override async ValueTask<InterceptionResult<DbTransaction>> TransactionStartingAsync(
-        DbConnection connection, TransactionStartingEventData eventData, InterceptionResult<DbTransaction> result, CancellationToken cancellationToken = default)
+        DbConnection connection, TransactionStartingEventData eventData, InterceptionResult<DbTransaction> result,
+            CancellationToken cancellationToken = default)
     {
         if (result.HasResult || Around(connection, eventData) is not { } around) return result;
         await RunAsync(around, Begin, cancellationToken).ConfigureAwait(false);
         return InterceptionResult<DbTransaction>.SuppressWithResult(around);
     }
 
-    public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
+    public override InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData,
+        InterceptionResult result)
     {
         if (result.IsSuppressed || !IsSavepoint(eventData)) return result;
         try
@@ -65,7 +67,8 @@ internal sealed class MirrorTransactions : DbTransactionInterceptor
         return InterceptionResult.Suppress();
     }
 
-    public override InterceptionResult TransactionRollingBack(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result)
+    public override InterceptionResult TransactionRollingBack(DbTransaction transaction, TransactionEventData eventData,
+        InterceptionResult result)
     {
         if (result.IsSuppressed || !IsSavepoint(eventData)) return result;
         RollBack(transaction);
@@ -82,10 +85,12 @@ internal sealed class MirrorTransactions : DbTransactionInterceptor
 
     public static void RollBack(DbTransaction around) => Run(around, Rollback);
 
-    public static Task RollBackAsync(DbTransaction around, CancellationToken cancellationToken) => RunAsync(around, Rollback, cancellationToken);
+    public static Task RollBackAsync(DbTransaction around, CancellationToken cancellationToken) =>
+        RunAsync(around, Rollback, cancellationToken);
 
     private static NpgsqlTransaction? Around(DbConnection connection, DbContextEventData eventData) =>
-        ContextRouting.Of(eventData.Context)?.Mirror is { } mirror && ReferenceEquals(mirror.Connection, connection) ? mirror.Transaction : null;
+        ContextRouting.Of(eventData.Context)?.Mirror is { } mirror && ReferenceEquals(mirror.Connection, connection)
+            ? mirror.Transaction : null;
 
     private static bool IsSavepoint(DbContextEventData eventData) => eventData.Context?.Database.CurrentTransaction is MirroredTransaction;
 

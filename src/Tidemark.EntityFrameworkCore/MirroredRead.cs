@@ -37,7 +37,8 @@ internal sealed class MirroredRead
 
     /// <summary>The rows were read, or the read has failed: either way the connection may write again.</summary>
     public ValueTask EndAsync(bool isAsync) =>
-        _connection.FullState == ConnectionState.Open ? RunAsync(_connection, _end, isAsync, CancellationToken.None) : ValueTask.CompletedTask;
+        _connection.FullState == ConnectionState.Open
+            ? RunAsync(_connection, _end, isAsync, CancellationToken.None) : ValueTask.CompletedTask;
 
     private static async ValueTask RunAsync(NpgsqlConnection connection, string sql, bool isAsync, CancellationToken cancellationToken)
     {

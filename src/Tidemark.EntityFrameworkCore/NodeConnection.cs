@@ -10,7 +10,8 @@ namespace Tidemark;
 /// interceptors
 /// (a tenant's <c>set_config</c>) run on it too.
 /// </summary>
-internal sealed class NodeConnection(RelationalConnectionDependencies dependencies, TidemarkDataSource source) : RelationalConnection(dependencies)
+internal sealed class NodeConnection(RelationalConnectionDependencies dependencies,
+    TidemarkDataSource source) : RelationalConnection(dependencies)
 {
     private RouteDecision _decision;
     private ConsistencySession? _session;

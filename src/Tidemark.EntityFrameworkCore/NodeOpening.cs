@@ -27,7 +27,8 @@ internal sealed class NodeOpening<T>(
     public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
         ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(ask), this, isAsync: true, cancellationToken);
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        CancellationToken cancellationToken)
     {
         _decision = decision;
         if (routing.Mirror is not null)
@@ -46,7 +47,9 @@ internal sealed class NodeOpening<T>(
     {
         if (proof is { IsRequired: true } && _node is { DbConnection: var connection })
         {
-            var passes = isAsync ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, proof);
+            var passes = isAsync
+                ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)
+                : ReadCheck.Passes(connection, proof);
             if (!passes) return null;
         }
 

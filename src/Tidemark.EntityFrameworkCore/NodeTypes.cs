@@ -32,7 +32,8 @@ internal static class NodeTypes
     /// <param name="cancellationToken">Gives up.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
-        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof, bool mayRepeat, bool isAsync,
+        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof,
+            bool mayRepeat, bool isAsync,
         CancellationToken cancellationToken)
     {
         try
@@ -58,7 +59,8 @@ internal static class NodeTypes
         if (rows is not NpgsqlDataReader reader) return false;
         for (var i = 0; i < reader.FieldCount; i++)
         {
-            if (reader.GetPostgresType(i) is UnknownBackendType && Sought.GetOrCreateValue(source).TryAdd((nodeIndex, reader.GetDataTypeOID(i)), true)) return true;
+            if (reader.GetPostgresType(i) is UnknownBackendType
+                && Sought.GetOrCreateValue(source).TryAdd((nodeIndex, reader.GetDataTypeOID(i)), true)) return true;
         }
 
         return false;

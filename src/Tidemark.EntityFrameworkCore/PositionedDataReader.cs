@@ -10,7 +10,8 @@ namespace Tidemark;
 /// Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.
 /// </param>
 /// <param name="mirrored">Holds the mirrored read whose rows these are; nothing outside mirrors.</param>
-internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked, StrongBox<MirroredRead?> mirrored) : RelationalDataReader
+internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked,
+    StrongBox<MirroredRead?> mirrored) : RelationalDataReader
 {
     private bool _hasFailed;
 

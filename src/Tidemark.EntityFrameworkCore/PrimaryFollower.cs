@@ -18,7 +18,8 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
 
     public override DbConnection ConnectionCreated(ConnectionCreatedEventData eventData, DbConnection result)
     {
-        if (Lease(result) is { } lease && ContextRouting.Of(eventData.Context) is { } routing) Attach(lease, (NpgsqlConnection)result, routing);
+        if (Lease(result) is { } lease && ContextRouting.Of(eventData.Context) is { } routing)
+            Attach(lease, (NpgsqlConnection)result, routing);
         return result;
     }
 
@@ -48,7 +49,8 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         return Task.CompletedTask;
     }
 
-    public override void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData) => ForgetDropped(connection, eventData);
+    public override void ConnectionClosed(DbConnection connection, ConnectionEndEventData eventData) =>
+        ForgetDropped(connection, eventData);
 
     public override Task ConnectionClosedAsync(DbConnection connection, ConnectionEndEventData eventData)
     {

@@ -18,14 +18,18 @@ internal sealed record ProbedQuery(QueryRoute Route, RelationalCommandParameterO
     /// <summary>
     /// EF Core makes a command that it will not run itself. Npgsql may hand one out that was used and disposed of before.
     /// </summary>
-    public static void Note(DbCommand made, QueryRoute route, in RelationalCommandParameterObject command) => Probes.AddOrUpdate(made, new ProbedQuery(route, command));
+    public static void Note(DbCommand made, QueryRoute route, in RelationalCommandParameterObject command) =>
+        Probes.AddOrUpdate(made, new ProbedQuery(route, command));
 
     /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
     public static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Of(IQueryable query)
     {
         ArgumentNullException.ThrowIfNull(query);
-        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made && Probes.TryGetValue(made, out var probed))
+        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made
+            && Probes.TryGetValue(made, out var probed))
             return (probed, provider.Routing, made);
-        throw new InvalidOperationException($"The query is not one of a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so no route decides where it runs.");
+        throw new InvalidOperationException(
+            $"The query is not one of a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so no route "
+            + "decides where it runs.");
     }
 }

@@ -26,7 +26,8 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
         return this;
     }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        CancellationToken cancellationToken)
     {
         _node = routing.ConnectTo(decision, isWrite);
         if (_node is null) return ConnectionCheck.None;
@@ -41,12 +42,14 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
         // A query is routed only where nothing else is open on the main connection, so one that writes commits by itself there.
-        if (_node is null) return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+        if (_node is null)
+            return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRepeat: !_node.MayHaveWritten, isAsync, cancellationToken).ConfigureAwait(false);
+                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRepeat: !_node.MayHaveWritten, isAsync,
+                    cancellationToken).ConfigureAwait(false);
 
             // The reader has opened it once more for itself.
             Deliver();

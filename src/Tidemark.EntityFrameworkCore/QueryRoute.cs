@@ -98,5 +98,6 @@ internal sealed record QueryRoute
 
     private static Consistency Parse(string level) => Tidemark.Consistency.Parse(level, CultureInfo.InvariantCulture);
 
-    private static Consistency With(Consistency? one, Consistency other) => one is { } known ? Tidemark.Consistency.MostDemanding(known, other) : other;
+    private static Consistency With(Consistency? one, Consistency other) =>
+        one is { } known ? Tidemark.Consistency.MostDemanding(known, other) : other;
 }

@@ -37,7 +37,8 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
         foreach (var entry in _tracker.Entries())
         {
             if (entry.State != EntityState.Modified || !_entities.Contains(entry.Entity)) continue;
-            if (_reported.TryAdd(entry.Metadata.Name, true)) EntityLog.SavedFromReplica(source.Cluster.Logger, entry.Metadata.DisplayName());
+            if (_reported.TryAdd(entry.Metadata.Name, true))
+                EntityLog.SavedFromReplica(source.Cluster.Logger, entry.Metadata.DisplayName());
         }
     }
 
@@ -52,7 +53,8 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
 
     private void OnTracked(object? sender, EntityTrackedEventArgs e)
     {
-        if (_areFromReplica && e.FromQuery && !_reported.ContainsKey(e.Entry.Metadata.Name) && !HasToken(e.Entry.Metadata)) _entities.Add(e.Entry.Entity);
+        if (_areFromReplica && e.FromQuery && !_reported.ContainsKey(e.Entry.Metadata.Name) && !HasToken(e.Entry.Metadata))
+            _entities.Add(e.Entry.Entity);
     }
 
     private static bool HasToken(IReadOnlyEntityType entity) => entity.GetProperties().Any(p => p.IsConcurrencyToken);

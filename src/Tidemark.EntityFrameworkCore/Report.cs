@@ -48,7 +48,8 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         if (BeginEnd() && node is not null) await node.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main, IsolationLevel isolation) =>
+    private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main,
+        IsolationLevel isolation) =>
         new(routing, (node, decision, isAsync, stop) => new Report(routing, main, node, decision).StartAsync(isolation, isAsync, stop));
 
     private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
@@ -57,7 +58,8 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         {
             if (node is not null) main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
             routing.Report = this;
-            var transaction = isAsync ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
+            var transaction = isAsync
+                ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
             using var command = new NpgsqlCommand(ReadOnly, (NpgsqlConnection)main.DbConnection);
             if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             else command.ExecuteNonQuery();
@@ -87,10 +89,12 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         if (CommandClassifier.MayBeLeft(main)) return;
         if (CommandClassifier.IsIdle(main))
             throw new InvalidOperationException(
-                "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which may lead anywhere: it runs on a " +
+                "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which "
+                    + "may lead anywhere: it runs on a " +
                 "node of the cluster. Begin an ordinary transaction, or use another context.");
         throw new InvalidOperationException(
-            "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection of its own, to a replica. " +
+            "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection "
+                + "of its own, to a replica. " +
             "End the transaction and close the connection first, or use another context.");
     }
 }

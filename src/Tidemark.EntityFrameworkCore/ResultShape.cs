@@ -20,7 +20,8 @@ internal sealed class ResultShape(IModel model)
         if (type == typeof(object) || (type.Namespace == "System.Collections" && type != typeof(BitArray))) return true;
         if (type.IsArray) return MayHoldEntity(type.GetElementType()!);
         if (model.FindEntityTypes(type).Any()) return model.FindEntityTypes(type).Any(e => e.FindPrimaryKey() is not null && !e.IsOwned());
-        if (type.IsGenericType && (typeof(IEnumerable).IsAssignableFrom(type) || IsOfSystem(type))) return type.GetGenericArguments().Any(MayHoldEntity);
+        if (type.IsGenericType && (typeof(IEnumerable).IsAssignableFrom(type) || IsOfSystem(type)))
+            return type.GetGenericArguments().Any(MayHoldEntity);
         if (IsOfSystem(type)) return false;
         if (type.IsInterface || type.IsAbstract) return true;
 

@@ -48,7 +48,8 @@ internal sealed class RouteMarker(
 
         protected override Expression VisitMethodCall(MethodCallExpression node)
         {
-            if (node.Method.DeclaringType != typeof(TidemarkQueryableExtensions) || node.Arguments is not [var source, var value]) return base.VisitMethodCall(node);
+            if (node.Method.DeclaringType != typeof(TidemarkQueryableExtensions) || node.Arguments is not [var source, var value])
+                return base.VisitMethodCall(node);
             switch (node.Method.Name)
             {
                 case nameof(TidemarkQueryableExtensions.WithConsistency):
@@ -73,7 +74,8 @@ internal sealed class RouteMarker(
             ConstantExpression { Value: { } known } => constant + known,
             QueryParameterExpression { Name: var name } => parameter + name,
             _ => throw new InvalidOperationException(
-                $"'{value}' is known only row by row. Give WithConsistency and OnNode a value that does not depend on the query's own rows."),
+                $"'{value}' is known only row by row. Give WithConsistency and OnNode a value that does not depend on the query's own "
+                    + "rows."),
         };
     }
 
@@ -96,7 +98,8 @@ internal sealed class RouteMarker(
             if (node is not QueryRootExpression root) return base.VisitExtension(node);
 
             // Every root but a plain set or inline values is SQL or a function of the caller's own, which nobody knows not to write.
-            IsRaw |= root.GetType() != typeof(EntityQueryRootExpression) && root is not (InlineQueryRootExpression or ParameterQueryRootExpression);
+            IsRaw |= root.GetType() != typeof(EntityQueryRootExpression)
+                && root is not (InlineQueryRootExpression or ParameterQueryRootExpression);
             if (root is not EntityQueryRootExpression { EntityType: var entity }) return node;
 
             _entities++;

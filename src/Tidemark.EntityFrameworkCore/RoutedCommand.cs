@@ -34,7 +34,8 @@ internal sealed class RoutedCommand(
     }
 
     /// <summary>The command EF Core is about to run, with the position behind it where it is a write that commits by itself.</summary>
-    public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId, DbCommandMethod commandMethod)
+    public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId,
+        DbCommandMethod commandMethod)
     {
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
         if (!Enum.IsDefined(commandMethod))
@@ -45,12 +46,14 @@ internal sealed class RoutedCommand(
         }
 
         _piggybacked.Value = null;
-        if (_proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read) return new CheckedCommand(read, replica, proof);
+        if (_proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read)
+            return new CheckedCommand(read, replica, proof);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
         // What an earlier command of the same save has reached says nothing of this one.
         lease.Forget();
-        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave && CommandClassifier.CommitsByItself(parameterObject.Connection);
+        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave
+            && CommandClassifier.CommitsByItself(parameterObject.Connection);
         var isAlone = _piggybacks || isSave;
         if (!isAlone || !BatchText.CanPiggyback(plain)) return command;
 
@@ -64,7 +67,8 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        if (because == RouteReason.None) return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
+        if (because == RouteReason.None)
+            return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
 #pragma warning disable CA2012, RS0030 // It blocks for itself: the task is complete, and nothing is waited for here.
         return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
@@ -73,10 +77,12 @@ internal sealed class RoutedCommand(
     public override Task<RelationalDataReader> ExecuteReaderAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReaderAsync(parameterObject, cancellationToken);
+        if (ContextRouting.Of(parameterObject.Context) is not { } routing)
+            return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), isAsync: true, cancellationToken)
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), isAsync: true,
+                cancellationToken)
             : ReadOnMainAsync(routing, because, parameterObject, isAsync: true, cancellationToken);
         return reading.AsTask();
     }
@@ -100,14 +106,17 @@ internal sealed class RoutedCommand(
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
-        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync, CancellationToken cancellationToken)
+        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync,
+            CancellationToken cancellationToken)
     {
         using var activity = OnMain(routing, because, parameterObject);
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRepeat: true, isAsync, cancellationToken).ConfigureAwait(false)
-                : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false) : base.ExecuteReader(parameterObject);
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRepeat: true, isAsync,
+                    cancellationToken).ConfigureAwait(false)
+                : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
+                    : base.ExecuteReader(parameterObject);
         }
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))
         {
@@ -161,8 +170,10 @@ internal sealed class RoutedCommand(
         if (routing is null) return null;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
         if (routing.Mirror is { } mirror && CommandClassifier.LeadsToCluster(command.Connection))
-            mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
-        if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open) WriteLease.Of(open)?.Join(routing.Session);
+            mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText,
+                command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
+        if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open)
+            WriteLease.Of(open)?.Join(routing.Session);
         _proof = null;
         _piggybacks = because == RouteReason.Write && CommandClassifier.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;

@@ -3,7 +3,8 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>Builds commands that are routed when they run. EF Core makes every command through this service.</summary>
-internal sealed class RoutedCommandBuilderFactory(RelationalCommandBuilderDependencies dependencies) : RelationalCommandBuilderFactory(dependencies)
+internal sealed class RoutedCommandBuilderFactory(RelationalCommandBuilderDependencies dependencies) : RelationalCommandBuilderFactory(
+    dependencies)
 {
     public override IRelationalCommandBuilder Create() => new Builder(Dependencies);
 

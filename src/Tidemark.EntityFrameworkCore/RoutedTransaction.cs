@@ -72,7 +72,8 @@ internal class RoutedTransaction(
         if (_report is not null) await _report.EndAsync().ConfigureAwait(false);
     }
 
-    private Watching? Watch() => _source is not null && Connection.DbConnection is NpgsqlConnection npgsql ? new Watching(this, npgsql) : null;
+    private Watching? Watch() =>
+        _source is not null && Connection.DbConnection is NpgsqlConnection npgsql ? new Watching(this, npgsql) : null;
 
     private void TellWait()
     {
@@ -92,6 +93,7 @@ internal class RoutedTransaction(
 
         public void Dispose() => _connection.Notice -= OnNotice;
 
-        private void OnNotice(object sender, NpgsqlNoticeEventArgs e) => _transaction._isWaitCancelled |= e.Notice.Routine == TidemarkTransaction.WaitRoutine;
+        private void OnNotice(object sender, NpgsqlNoticeEventArgs e) =>
+            _transaction._isWaitCancelled |= e.Notice.Routine == TidemarkTransaction.WaitRoutine;
     }
 }

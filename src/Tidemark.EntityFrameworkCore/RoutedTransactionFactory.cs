@@ -6,7 +6,8 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>Makes transactions that tell their connection's lease how they ended.</summary>
-internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(dependencies)
+internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(
+    dependencies)
 {
     public override RelationalTransaction Create(
         IRelationalConnection connection,

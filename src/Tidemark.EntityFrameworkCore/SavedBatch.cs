@@ -48,7 +48,8 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
     private static bool IsSaved(IRelationalConnection connection, Exception failure)
     {
         if (failure is DbUpdateConcurrencyException || Lease(connection)?.Piggybacked is not { } piggybacked) return false;
-        return piggybacked.EndWith(failure is DbUpdateException { InnerException: { } cause } ? cause : failure) && piggybacked.Affected == 1;
+        return piggybacked.EndWith(failure is DbUpdateException { InnerException: { } cause } ? cause : failure)
+            && piggybacked.Affected == 1;
     }
 
     private static WriteLease? Lease(IRelationalConnection connection) =>

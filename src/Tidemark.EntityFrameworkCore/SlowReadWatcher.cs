@@ -26,7 +26,8 @@ internal sealed class SlowReadWatcher : DbCommandInterceptor
     public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) =>
         Note(command, eventData, eventData.Duration, eventData.CommandSource);
 
-    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData,
+        CancellationToken cancellationToken = default)
     {
         Note(command, eventData, eventData.Duration, eventData.CommandSource);
         return Task.CompletedTask;
@@ -34,7 +35,9 @@ internal sealed class SlowReadWatcher : DbCommandInterceptor
 
     private static void Note(DbCommand command, DbContextEventData eventData, TimeSpan duration, CommandSource source)
     {
-        if (source is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery) || ContextRouting.Of(eventData.Context) is not { } routing) return;
-        routing.Source.SlowReads.Note(duration, routing.UnderWay(eventData.Context!.GetService<IRelationalConnection>()), command.CommandText);
+        if (source is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)
+            || ContextRouting.Of(eventData.Context) is not { } routing) return;
+        routing.Source.SlowReads.Note(duration, routing.UnderWay(eventData.Context!.GetService<IRelationalConnection>()),
+            command.CommandText);
     }
 }

@@ -56,7 +56,8 @@ public static class TidemarkDatabaseFacadeExtensions
         try
         {
             using var batch = TidemarkTransaction.Batch((NpgsqlConnection)database.GetDbConnection(), setting);
-            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "") routing.Source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "")
+                routing.Source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
             (transaction as RoutedTransaction)?.WatchWait(routing.Source, setting);
             return transaction;
         }
@@ -120,6 +121,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         ArgumentNullException.ThrowIfNull(database);
         return ((IInfrastructure<IServiceProvider>)database).Instance.GetService(typeof(ContextRouting)) as ContextRouting
-            ?? throw new InvalidOperationException($"This context does not use Tidemark; its provider is '{database.ProviderName}'. Configure it with UseTidemark.");
+            ?? throw new InvalidOperationException(
+                $"This context does not use Tidemark; its provider is '{database.ProviderName}'. Configure it with UseTidemark.");
     }
 }

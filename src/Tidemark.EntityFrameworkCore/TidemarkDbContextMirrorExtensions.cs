@@ -29,17 +29,20 @@ public static class TidemarkDbContextMirrorExtensions
     /// <exception cref="ArgumentException">The transaction has ended.</exception>
     /// <exception cref="InvalidOperationException">The context is configured for a cluster already.</exception>
     public static DbContextOptionsBuilder UseTidemarkMirror(
-        this DbContextOptionsBuilder options, NpgsqlTransaction transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        this DbContextOptionsBuilder options, NpgsqlTransaction transaction, RouteRecorder routes,
+            Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
     {
         ArgumentNullException.ThrowIfNull(transaction);
         if (Mirror.ConnectionOf(transaction) is not { } connection)
-            throw new ArgumentException("The transaction of a mirror must be under way: all reads and writes are part of it. This one has ended.", nameof(transaction));
+            throw new ArgumentException("The transaction of a mirror must be under way: all reads and writes are part of it. This one "
+                + "has ended.", nameof(transaction));
         return options.AddMirror(connection, transaction, routes, npgsql);
     }
 
     /// <inheritdoc cref="UseTidemarkMirror(DbContextOptionsBuilder, NpgsqlTransaction, RouteRecorder, Action{NpgsqlDbContextOptionsBuilder}?)"/>
     public static DbContextOptionsBuilder<TContext> UseTidemarkMirror<TContext>(
-        this DbContextOptionsBuilder<TContext> options, NpgsqlTransaction transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        this DbContextOptionsBuilder<TContext> options, NpgsqlTransaction transaction, RouteRecorder routes,
+            Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
         where TContext : DbContext =>
         (DbContextOptionsBuilder<TContext>)UseTidemarkMirror((DbContextOptionsBuilder)options, transaction, routes, npgsql);
 
@@ -53,7 +56,8 @@ public static class TidemarkDbContextMirrorExtensions
     /// <exception cref="ArgumentException">The connection is not open.</exception>
     /// <exception cref="InvalidOperationException">The context is configured for a cluster already.</exception>
     public static DbContextOptionsBuilder UseTidemarkMirror(
-        this DbContextOptionsBuilder options, NpgsqlConnection connection, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        this DbContextOptionsBuilder options, NpgsqlConnection connection, RouteRecorder routes,
+            Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
     {
         ArgumentNullException.ThrowIfNull(connection);
         return options.AddMirror(connection, transaction: null, routes, npgsql);
@@ -61,20 +65,24 @@ public static class TidemarkDbContextMirrorExtensions
 
     /// <inheritdoc cref="UseTidemarkMirror(DbContextOptionsBuilder, NpgsqlConnection, RouteRecorder, Action{NpgsqlDbContextOptionsBuilder}?)"/>
     public static DbContextOptionsBuilder<TContext> UseTidemarkMirror<TContext>(
-        this DbContextOptionsBuilder<TContext> options, NpgsqlConnection connection, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        this DbContextOptionsBuilder<TContext> options, NpgsqlConnection connection, RouteRecorder routes,
+            Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
         where TContext : DbContext =>
         (DbContextOptionsBuilder<TContext>)UseTidemarkMirror((DbContextOptionsBuilder)options, connection, routes, npgsql);
 
     private static DbContextOptionsBuilder AddMirror(
-        this DbContextOptionsBuilder options, NpgsqlConnection connection, NpgsqlTransaction? transaction, RouteRecorder routes, Action<NpgsqlDbContextOptionsBuilder>? npgsql)
+        this DbContextOptionsBuilder options, NpgsqlConnection connection, NpgsqlTransaction? transaction, RouteRecorder routes,
+            Action<NpgsqlDbContextOptionsBuilder>? npgsql)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(routes);
         if (connection.State != ConnectionState.Open)
-            throw new ArgumentException("The connection of a mirror must be open: its transaction is what all reads and writes share. Open it before the context is configured.", nameof(connection));
+            throw new ArgumentException("The connection of a mirror must be open: its transaction is what all reads and writes share. "
+                + "Open it before the context is configured.", nameof(connection));
         if (options.Options.FindExtension<TidemarkOptionsExtension>() is not null)
             throw new InvalidOperationException(
-                $"UseTidemarkMirror was called for {options.Options.ContextType.Name}, which is configured for a cluster already. It takes the place of UseTidemark: call one of them, once.");
+                $"UseTidemarkMirror was called for {options.Options.ContextType.Name}, which is configured for a cluster already. It "
+                    + "takes the place of UseTidemark: call one of them, once.");
 
         routes.Source.ThrowIfDisposed();
         options.UseNpgsql(connection, npgsql);

@@ -42,7 +42,8 @@ public static class TidemarkExplainExtensions
                 await main.OpenAsync(cancellationToken).ConfigureAwait(false);
                 try
                 {
-                    return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken).ConfigureAwait(false));
+                    return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken)
+                        .ConfigureAwait(false));
                 }
                 finally
                 {

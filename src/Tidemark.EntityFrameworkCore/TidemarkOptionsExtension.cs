@@ -40,7 +40,8 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror
         if (options.FindExtension<NpgsqlOptionsExtension>() is not { } npgsql) return known is not null;
         if (npgsql.Connection is not null)
             throw new InvalidOperationException(
-                $"UseNpgsql gave {ContextOf(options)} a connection of its own, past the cluster that UseTidemark names. Remove UseNpgsql, and give its options to UseTidemark.");
+                $"UseNpgsql gave {ContextOf(options)} a connection of its own, past the cluster that UseTidemark names. Remove "
+                    + "UseNpgsql, and give its options to UseTidemark.");
         var database = npgsql.ConnectionString is { } text ? new NpgsqlConnectionStringBuilder(text).Database : null;
         if (database is not null && database != source.Database)
             throw new InvalidOperationException(
@@ -61,7 +62,8 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror
         if (own.Mirror is { } mirror && ReferenceEquals(npgsql?.Connection, mirror.Connection)) return source;
         if (npgsql is null || (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)) return source;
         throw new InvalidOperationException(
-            $"UseNpgsql was called after UseTidemark for {ContextOf(options)} with a connection of its own: writes would go past the cluster, and reads would not wait for them. " +
+            $"UseNpgsql was called after UseTidemark for {ContextOf(options)} with a connection of its own: writes would go past the "
+                + "cluster, and reads would not wait for them. " +
             $"UseTidemark ('{source.Database}') takes the place of UseNpgsql: remove UseNpgsql, and give its options to UseTidemark.");
     }
 

@@ -41,8 +41,10 @@ public static class TidemarkQueryableExtensions
     }
 
     // EF Core makes a parameter of what is read from an object, and a new query of each new constant.
-    private static IQueryable<T> Call<T, TValue>(IQueryable<T> query, MethodInfo method, Asked<TValue> asked) => query.Provider.CreateQuery<T>(
-        Expression.Call(method.MakeGenericMethod(typeof(T)), query.Expression, Expression.Property(Expression.Constant(asked), nameof(asked.Tidemark))));
+    private static IQueryable<T> Call<T, TValue>(IQueryable<T> query, MethodInfo method, Asked<TValue> asked) =>
+        query.Provider.CreateQuery<T>(
+        Expression.Call(method.MakeGenericMethod(typeof(T)), query.Expression,
+            Expression.Property(Expression.Constant(asked), nameof(asked.Tidemark))));
 
     private static MethodInfo MethodOf(string name) => typeof(TidemarkQueryableExtensions).GetMethod(name)!;
 

@@ -37,7 +37,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     public override void Cancel() => _inner.Cancel();
 
     public override void Prepare() => throw new NotSupportedException(
-        "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings instead.");
+        "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings "
+            + "instead.");
 
     public override int ExecuteNonQuery()
     {
@@ -125,7 +126,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
         try
         {
-            var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0 ? reader.GetValue(0) : null;
+            var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0
+                ? reader.GetValue(0) : null;
             await EndBehindValueAsync(reader).ConfigureAwait(false);
             return value;
         }
@@ -165,7 +167,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
     }
 
-    private static bool IsNodeLost(Exception failure) => ReadFailures.Classify(failure, onReplica: true, isOpen: true) == ReadFailure.NodeLost;
+    private static bool IsNodeLost(Exception failure) =>
+        ReadFailures.Classify(failure, onReplica: true, isOpen: true) == ReadFailure.NodeLost;
 
     protected override DbParameter CreateDbParameter() => _inner.CreateParameter();
 
@@ -188,7 +191,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
 
         var attempts = source.BeginRead(consistency) with { Text = CommandText };
-        return await ReadLoop.RunAsync(source.Watermarks, attempts, new Operation(this, behavior), isAsync: true, cancellationToken).ConfigureAwait(false);
+        return await ReadLoop.RunAsync(source.Watermarks, attempts, new Operation(this, behavior), isAsync: true, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     protected override void Dispose(bool disposing)
@@ -218,7 +222,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
     }
 
-    private async Task<NpgsqlDataReader> WriteOrCloseAsync(NpgsqlConnection connection, CommandBehavior behavior, CancellationToken cancellationToken)
+    private async Task<NpgsqlDataReader> WriteOrCloseAsync(NpgsqlConnection connection, CommandBehavior behavior,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -237,7 +242,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return ClosingItsConnection(_inner.ExecuteReader(behavior & ~CommandBehavior.CloseConnection), connection);
     }
 
-    private async Task<NpgsqlDataReader> WriteAsync(NpgsqlConnection connection, CommandBehavior behavior, CancellationToken cancellationToken)
+    private async Task<NpgsqlDataReader> WriteAsync(NpgsqlConnection connection, CommandBehavior behavior,
+        CancellationToken cancellationToken)
     {
         _inner.Connection = connection;
         var reader = await _inner.ExecuteReaderAsync(behavior & ~CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
@@ -253,7 +259,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     private static InvalidOperationException OwnConnection() => new(
-        "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and create the command there.");
+        "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and "
+            + "create the command there.");
 
     /// <summary>One read of the command: on a connection of its own at each attempt, which the reader closes.</summary>
     private sealed class Operation(TidemarkCommand command, CommandBehavior behavior) : IReadOperation<DbDataReader>
@@ -269,7 +276,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
         public bool MayHaveWritten => _lease?.MayHaveWritten == true;
 
-        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+            CancellationToken cancellationToken)
         {
             (_decision, _isWrite) = (decision, isWrite);
             _connection = _cluster.Create(decision, isWrite, _session, out _lease);
@@ -282,7 +290,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         public async ValueTask<DbDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
         {
             var connection = _connection!;
-            if (_isWrite) return isAsync ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false) : command.Write(connection, behavior);
+            if (_isWrite)
+                return isAsync
+                ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
+                : command.Write(connection, behavior);
 
             var start = command.Source.SlowReads.Start();
             try
@@ -304,7 +315,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, bool isAsync,
+            CancellationToken cancellationToken)
         {
             var inner = command._inner;
             _lease!.Sending(connection, proof);
@@ -322,7 +334,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             else
             {
                 inner.Connection = connection;
-                reader = isAsync ? await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false) : inner.ExecuteReader(closing);
+                reader = isAsync
+                    ? await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false) : inner.ExecuteReader(closing);
             }
             return reader is null || hidesBreak ? reader : ClosingItsConnection(reader, connection);
         }

@@ -146,7 +146,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
-        CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, or call app.UseTidemark()."),
+        CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, "
+            + "or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
 
@@ -165,7 +166,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.
     /// </exception>
     /// <exception cref="RoutingException">The place had to be asked for, and there is no primary.</exception>
-    public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) => _freshness.NoteWriteAsync(key, cancellationToken);
+    public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) =>
+        _freshness.NoteWriteAsync(key, cancellationToken);
 
     /// <summary>
     /// The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.
@@ -180,11 +182,13 @@ public sealed class TidemarkDataSource : DbDataSource
     /// No session surrounds the caller; or the table of a <see cref="TableFreshnessStore"/> is not there.
     /// </exception>
     /// <exception cref="RoutingException">Keys are kept in a table, and there is no primary to ask.</exception>
-    public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) => _freshness.RequireAsync(key, cancellationToken);
+    public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) =>
+        _freshness.RequireAsync(key, cancellationToken);
 
     /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
-    public IDisposable Require(Consistency consistency) => Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
+    public IDisposable Require(Consistency consistency) =>
+        Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
 
     /// <summary>Sends reads to one node until the returned scope is disposed of. They never move elsewhere.</summary>
     /// <exception cref="ArgumentException">There is no node of that name.</exception>
@@ -213,7 +217,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <exception cref="LostWriteException">
     /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
-    public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null, CancellationToken cancellationToken = default) =>
+    public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null,
+        CancellationToken cancellationToken = default) =>
         OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
@@ -237,19 +242,26 @@ public sealed class TidemarkDataSource : DbDataSource
     /// </exception>
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
-        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead, CancellationToken cancellationToken = default)
+        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead,
+            CancellationToken cancellationToken = default)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         return OpenReadAsync(
-            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken, isReadOnly: true);
+            consistency,
+                (connection, decision, isAsync, stop) =>
+                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken,
+                isReadOnly: true);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
-    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
+    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null,
+        IsolationLevel isolation = IsolationLevel.RepeatableRead)
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         return OpenRead(
-            consistency, (connection, decision, isAsync, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), isReadOnly: true);
+            consistency,
+                (connection, decision, isAsync, stop) =>
+                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), isReadOnly: true);
     }
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
@@ -310,11 +322,13 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such <see cref="SynchronousCommit"/>.</exception>
     public ValueTask<TidemarkTransaction> BeginTransactionAsync(
-        SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified, CancellationToken cancellationToken = default) =>
+        SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified,
+            CancellationToken cancellationToken = default) =>
         TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, cancellationToken);
 
     /// <inheritdoc cref="BeginTransactionAsync"/>
-    public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified) =>
+    public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit,
+        IsolationLevel isolation = IsolationLevel.Unspecified) =>
         TidemarkTransaction.Begin(this, synchronousCommit, isolation);
 
     /// <summary>
@@ -337,7 +351,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="isRuled">The model has such a rule for each of them, so that the default says nothing.</param>
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
-        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
+        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
+            ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
         if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
         return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
     }
@@ -345,7 +360,8 @@ public sealed class TidemarkDataSource : DbDataSource
     private Consistency Checked(Consistency consistency) =>
         consistency.MaxStaleness is { } bound && bound < _options.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
-                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.ProbeInterval} (ProbeInterval): ask for at least that, or probe more often.")
+                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.ProbeInterval} (ProbeInterval): ask "
+                    + "for at least that, or probe more often.")
             : consistency;
 
     private void ReportLoss(LostWrite lost)
@@ -373,12 +389,18 @@ public sealed class TidemarkDataSource : DbDataSource
     internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
 
     private ValueTask<T> OpenReadAsync<T>(
-        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, CancellationToken cancellationToken, bool isReadOnly = false)
+        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
+            CancellationToken cancellationToken, bool isReadOnly = false)
         where T : class => ReadLoop.RunAsync(
-            Watermarks, BeginRead(consistency), new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly }, isAsync: true, cancellationToken);
+            Watermarks, BeginRead(consistency),
+                new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
+                isAsync: true, cancellationToken);
 
-    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isReadOnly = false)
-        where T : class => ReadLoop.Run(Watermarks, BeginRead(consistency), new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly });
+    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
+        bool isReadOnly = false)
+        where T : class =>
+            ReadLoop.Run(Watermarks, BeginRead(consistency),
+            new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly });
 
     /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)
@@ -401,7 +423,8 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(node);
         if (!Cluster.Names.Contains(node, StringComparer.OrdinalIgnoreCase))
-            throw new ArgumentException($"There is no node named '{node}'. The nodes are {string.Join(", ", Cluster.Names)}.", nameof(node));
+            throw new ArgumentException($"There is no node named '{node}'. The nodes are {string.Join(", ", Cluster.Names)}.",
+                nameof(node));
     }
 
     /// <summary>
@@ -424,7 +447,8 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>There is none: a batch has several statements, and a session counts the writes of a connection.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>
     protected override DbBatch CreateDbBatch() => throw new NotSupportedException(
-        "A data source with several nodes has no batches of its own. Open a connection with OpenWriteConnection or OpenReadConnection, and create the batch on it.");
+        "A data source with several nodes has no batches of its own. Open a connection with OpenWriteConnection or OpenReadConnection, "
+            + "and create the batch on it.");
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

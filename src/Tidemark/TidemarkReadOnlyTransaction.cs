@@ -44,7 +44,9 @@ public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
     internal static async ValueTask<TidemarkReadOnlyTransaction> BeginAsync(
         NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
     {
-        var transaction = isAsync ? await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : connection.BeginTransaction(isolation);
+        var transaction = isAsync
+            ? await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false)
+            : connection.BeginTransaction(isolation);
         using var command = new NpgsqlCommand(ReadOnly, connection);
         if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         else command.ExecuteNonQuery();

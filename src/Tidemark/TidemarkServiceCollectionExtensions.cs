@@ -46,7 +46,8 @@ public static class TidemarkServiceCollectionExtensions
         IServiceCollection services, Action<TidemarkOptions> configure, Action<NpgsqlDataSourceBuilder>? configureNodes)
     {
         if (services.Any(s => s.ServiceType == typeof(TidemarkDataSource)))
-            throw new InvalidOperationException("AddTidemark was called before on these services, and an application has one cluster. Name all nodes in one call.");
+            throw new InvalidOperationException(
+                "AddTidemark was called before on these services, and an application has one cluster. Name all nodes in one call.");
         services.AddSingleton(provider =>
         {
             var builder = new TidemarkDataSourceBuilder

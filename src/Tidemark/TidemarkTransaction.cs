@@ -17,7 +17,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     private readonly WriteLease _lease;
     private bool _isOver;
 
-    private TidemarkTransaction(TidemarkDataSource source, NpgsqlConnection connection, NpgsqlTransaction transaction, SynchronousCommit synchronousCommit)
+    private TidemarkTransaction(TidemarkDataSource source, NpgsqlConnection connection, NpgsqlTransaction transaction,
+        SynchronousCommit synchronousCommit)
     {
         (_source, Connection, Transaction, SynchronousCommit) = (source, connection, transaction, synchronousCommit);
         _lease = WriteLease.Of(connection)!;
@@ -147,7 +148,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         {
             var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false);
             using var batch = Batch(connection, setting);
-            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "") source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "")
+                source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
             return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
         }
         catch
@@ -195,7 +197,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         SynchronousCommit.On => "on",
         SynchronousCommit.RemoteApply => "remote_apply",
         SynchronousCommit.Off => "off",
-        _ => throw new ArgumentOutOfRangeException(nameof(synchronousCommit), synchronousCommit, "There is no such level of synchronous commit."),
+        _ => throw new ArgumentOutOfRangeException(nameof(synchronousCommit), synchronousCommit,
+            "There is no such level of synchronous commit."),
     };
 
     /// <summary>Nothing of the caller's was sent.</summary>
@@ -238,7 +241,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     private void Check(bool isCommitted)
     {
         if (!isCommitted)
-            throw new InvalidOperationException("A statement of the transaction had failed before, so PostgreSQL rolled it back: nothing is committed.");
+            throw new InvalidOperationException(
+                "A statement of the transaction had failed before, so PostgreSQL rolled it back: nothing is committed.");
         if (IsWaitCancelled) Log.CommitWaitCancelled(_source.Cluster.Logger, SettingOf(SynchronousCommit));
     }
 }

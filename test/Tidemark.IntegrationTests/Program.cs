@@ -9,7 +9,8 @@ internal static class Program
     private static Task<int> Main(string[] args) => args switch
     {
         [LocalClusterChild.Command, var parent] => LocalClusterChild.HoldAsync(parent),
-        [StarvedChild.Command, var readers, .. var nodes] => Task.FromResult(StarvedChild.Run(int.Parse(readers, CultureInfo.InvariantCulture), nodes)),
+        [StarvedChild.Command, var readers, .. var nodes] =>
+            Task.FromResult(StarvedChild.Run(int.Parse(readers, CultureInfo.InvariantCulture), nodes)),
         _ => ConsoleRunner.Run(args),
     };
 }

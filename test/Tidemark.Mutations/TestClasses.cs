@@ -16,7 +16,8 @@ internal sealed class TestClasses
 
     public TestClasses(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Where(IsSource).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Where(IsSource)
+            .Order(StringComparer.Ordinal))
         {
             var root = CSharpSyntaxTree.ParseText(File.ReadAllText(file)).GetRoot();
             var mentions = root.DescendantTokens()
@@ -43,7 +44,8 @@ internal sealed class TestClasses
         CSharpSyntaxTree.ParseText(source).GetRoot().DescendantNodes().OfType<BaseTypeDeclarationSyntax>()
             .Select(type => type.Identifier.ValueText);
 
-    private static bool IsSource(string file) => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal);
+    private static bool IsSource(string file) =>
+        !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal);
 
     private static bool IsTestClass(ClassDeclarationSyntax type) => type.Members.OfType<MethodDeclarationSyntax>()
         .Any(method => method.AttributeLists.SelectMany(list => list.Attributes)

@@ -9,7 +9,8 @@ namespace Tidemark;
 /// <summary>
 /// The store's pages in a real browser, with replicas slower than any click, so that only the session can make them right.
 /// </summary>
-public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : IClassFixture<OpenStore>, IClassFixture<Chromium>, IAsyncLifetime
+public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : IClassFixture<OpenStore>, IClassFixture<Chromium>,
+    IAsyncLifetime
 {
     private readonly ConcurrentQueue<string> _problems = new();
     private IBrowserContext _context = null!;
@@ -59,7 +60,8 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         await Expect(_page.Locator(".product h2")).ToHaveTextAsync(["Quiet Oak Kettle"]);
 
         await _page.GetByRole(AriaRole.Button, new() { Name = "Add Quiet Oak Kettle to wishlist" }).ClickAsync();
-        await SeeAtOnceAsync(_page.GetByRole(AriaRole.Button, new() { Name = "Remove Quiet Oak Kettle from wishlist" }), WishCount, wishes + 1);
+        await SeeAtOnceAsync(_page.GetByRole(AriaRole.Button, new() { Name = "Remove Quiet Oak Kettle from wishlist" }), WishCount, wishes
+            + 1);
         _page.Url.ShouldContain("search=quiet");
         await ExpectStripAsync(afterWrite: true);
 
@@ -118,13 +120,16 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         {
             await _page.GotoAsync(path);
             await ExpectStripAsync(afterWrite: false);
-            (await _page.EvaluateAsync<int>("[...document.styleSheets].reduce((rules, sheet) => rules + sheet.cssRules.length, 0)")).ShouldBeGreaterThan(10);
+            (await _page.EvaluateAsync<int>("[...document.styleSheets].reduce((rules, sheet) => rules + sheet.cssRules.length, 0)"))
+                .ShouldBeGreaterThan(10);
             (await Queries("This page").Locator(".node").AllInnerTextsAsync()).ShouldAllBe(node => node == "pg-2" || node == "pg-3");
             (await Queries("This page").Locator(".reason").AllInnerTextsAsync()).ShouldAllBe(
-                reason => reason == "any replica may serve this read" || reason == "it has served the session's reads so far, and still has what they showed");
+                reason => reason == "any replica may serve this read"
+                    || reason == "it has served the session's reads so far, and still has what they showed");
 
             await Queries("This page").First.Locator("summary").ClickAsync();
-            await Expect(Queries("This page").First.Locator(".decision")).ToContainTextAsync("pg-1  is the primary, which serves reads only when no replica can");
+            await Expect(Queries("This page").First.Locator(".decision"))
+                .ToContainTextAsync("pg-1  is the primary, which serves reads only when no replica can");
             await Expect(_page.GetByRole(AriaRole.List, new() { Name = "Nodes" }).GetByRole(AriaRole.Listitem)).ToHaveTextAsync(
                 [NodeLine("pg-1", "primary"), NodeLine("pg-2", "replica"), NodeLine("pg-3", "replica")]);
         }
@@ -178,7 +183,8 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         }
 
         (await Queries("Before the redirect").Locator(".node").AllInnerTextsAsync()).ShouldHaveSingleItem().ShouldBe("pg-1");
-        (await Queries("Before the redirect").Locator(".reason").AllInnerTextsAsync()).ShouldHaveSingleItem().ShouldBe("writes go to the primary");
+        (await Queries("Before the redirect").Locator(".reason").AllInnerTextsAsync()).ShouldHaveSingleItem()
+            .ShouldBe("writes go to the primary");
         (await Queries("Before the redirect").Locator(".sql").InnerTextAsync()).ShouldMatch("^(INSERT|UPDATE|DELETE) ");
     }
 

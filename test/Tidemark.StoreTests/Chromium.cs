@@ -21,7 +21,8 @@ public sealed class Chromium : IAsyncLifetime
     // Nothing but the store is to be asked for anything; and root has no sandbox.
     private static readonly string[] Flags =
     [
-        "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+        "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--no-first-run",
     ];
 
     private IPlaywright _playwright = null!;
@@ -59,10 +60,12 @@ public sealed class Chromium : IAsyncLifetime
 
     private async Task<string> InstallAsync()
     {
-        var hasApt = Environment.IsPrivilegedProcess && await RunsAsync("apt-get", "update") && await RunsAsync("apt-get", "install", "-y", "chromium");
+        var hasApt = Environment.IsPrivilegedProcess && await RunsAsync("apt-get", "update")
+            && await RunsAsync("apt-get", "install", "-y", "chromium");
         if (!hasApt) Microsoft.Playwright.Program.Main(["install", "chromium"]);
         return await FindAsync() ?? throw new InvalidOperationException(
-            "The tests in a browser need Chromium or Chrome, and found none in PATH nor in the usual places. Neither apt-get (as root) nor Playwright's " +
+            "The tests in a browser need Chromium or Chrome, and found none in PATH nor in the usual places. Neither apt-get (as root) "
+                + "nor Playwright's " +
             "installer could get one. Install one: apt-get install chromium, dnf install chromium or brew install --cask chromium.");
     }
 
@@ -70,7 +73,8 @@ public sealed class Chromium : IAsyncLifetime
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process =
+                Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             await Task.WhenAll(process.StandardOutput.ReadToEndAsync(Stop), process.StandardError.ReadToEndAsync(Stop));
             await process.WaitForExitAsync(Stop);
             return process.ExitCode == 0;

@@ -44,7 +44,8 @@ internal sealed partial record Page(Uri Address, HttpStatusCode Status, string H
         if (Status != HttpStatusCode.OK) return $"{Address}: {(int)Status} {Text}";
         if (!Html.TrimEnd().EndsWith("</html>", StringComparison.Ordinal)) return $"{Address}: is cut off";
         if (!Html.Contains("aria-label=\"Queries of this page\"", StringComparison.Ordinal)) return $"{Address}: has no strip";
-        if (Html.Contains("is-failed", StringComparison.Ordinal) && Html.Contains("No node can", StringComparison.Ordinal)) return $"{Address}: a query failed";
+        if (Html.Contains("is-failed", StringComparison.Ordinal) && Html.Contains("No node can", StringComparison.Ordinal))
+            return $"{Address}: a query failed";
         var isThere = Address.AbsolutePath switch
         {
             "/" => ProductRow().Count(Html) == ProductsOnAPage,
@@ -72,6 +73,7 @@ internal sealed partial record Page(Uri Address, HttpStatusCode Status, string H
     [GeneratedRegex("<li class=\"product\"")]
     private static partial Regex ProductRow();
 
-    [GeneratedRegex("<li class=\"row message(?<class>[^\"]*)\" id=\"message-(?<id>\\d+)\">.*?<p class=\"text\">(?<text>.*?)</p>", RegexOptions.Singleline)]
+    [GeneratedRegex("<li class=\"row message(?<class>[^\"]*)\" id=\"message-(?<id>\\d+)\">.*?<p class=\"text\">(?<text>.*?)</p>",
+        RegexOptions.Singleline)]
     private static partial Regex MessageRow();
 }

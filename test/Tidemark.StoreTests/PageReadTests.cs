@@ -9,7 +9,8 @@ public sealed class PageReadTests(OpenStore store) : IClassFixture<OpenStore>
     // Half a minute on two cores.
     private const int Pages = 10_000;
 
-    private static readonly string[] ForAll = ["/", "/?p=7", "/?category=Desk&p=3", "/?search=kettle", "/?p=400&category=", "/?category=Audio&search=oak"];
+    private static readonly string[] ForAll =
+        ["/", "/?p=7", "/?category=Desk&p=3", "/?search=kettle", "/?p=400&category=", "/?category=Audio&search=oak"];
 
     private static readonly string[] ForUsers = ["/wishlist", "/messages"];
 

@@ -22,7 +22,8 @@ internal static class ProcessTable
 
     // The second field behind a name in brackets that may hold anything.
     private static int ParentOf(int id) =>
-        Read(id, "stat") is { Length: > 0 } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) : -1;
+        Read(id, "stat") is { Length: > 0 } stat
+            ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) : -1;
 
     private static string Read(int id, string file)
     {

@@ -24,7 +24,8 @@ public sealed class StoreFailureTests : IAsyncLifetime
 
         await replica.KillAsync(Stop);
         await traffic.AtLeastAsync(300);
-        using (var visitor = _store.Visit()) (await visitor.GetAsync("/")).Html.ShouldNotContain("""<span class="node node-2" title="replica">pg-2</span>""");
+        using (var visitor = _store.Visit()) (await visitor.GetAsync("/"))
+            .Html.ShouldNotContain("""<span class="node node-2" title="replica">pg-2</span>""");
 
         await replica.StartAsync(Stop);
         await traffic.AtLeastAsync(600);

@@ -50,7 +50,8 @@ internal sealed partial class StoreProcess : IAsyncDisposable
         var ended = store._process.WaitForExitAsync(Stop);
         if (await Task.WhenAny(store._open.Task, ended).WaitAsync(Patience, Stop) == store._open.Task) return store;
 
-        await using (store) throw new InvalidOperationException($"The store ended with {store._process.ExitCode} before it was open:\n{store.Output}");
+        await using (store) throw new InvalidOperationException(
+            $"The store ended with {store._process.ExitCode} before it was open:\n{store.Output}");
     }
 
     /// <summary>Starts the store and waits for nothing.</summary>
@@ -66,7 +67,8 @@ internal sealed partial class StoreProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         string[] ours = ["Tidemark__", "ASPNETCORE_", "DOTNET_ENVIRONMENT"];
-        foreach (var name in description.Environment.Keys.Where(name => ours.Any(name.StartsWith)).ToList()) description.Environment.Remove(name);
+        foreach (var name in description.Environment.Keys.Where(name => ours.Any(name.StartsWith)).ToList())
+            description.Environment.Remove(name);
         description.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (name, value) in settings) description.Environment[name] = value;
         return new StoreProcess(Process.Start(description)!);
@@ -74,7 +76,8 @@ internal sealed partial class StoreProcess : IAsyncDisposable
 
     /// <summary>What the store says of one of its parts when it opens, such as the address of <c>pg-2</c>.</summary>
     public string Announced(string name) =>
-        _output.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).First(words => words.Length > 1 && words[0] == name)[1];
+        _output.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .First(words => words.Length > 1 && words[0] == name)[1];
 
     /// <summary>Waits until it has written a line with this text.</summary>
     public async Task SaysAsync(string text)

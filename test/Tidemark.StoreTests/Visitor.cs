@@ -58,9 +58,11 @@ internal sealed class Visitor(HttpClient http, CookieContainer cookies) : IDispo
     {
         using var response = await http.SendAsync(request, Stop);
         if (RefusesSession)
-            foreach (var slot in cookies.GetCookies(http.BaseAddress!).Where(c => c.Name.StartsWith(".Tidemark.", StringComparison.Ordinal))) slot.Expired = true;
+            foreach (var slot in cookies.GetCookies(http.BaseAddress!)
+                .Where(c => c.Name.StartsWith(".Tidemark.", StringComparison.Ordinal))) slot.Expired = true;
 
-        if (response is { StatusCode: HttpStatusCode.Redirect, Headers.Location: { } next }) return await GetAsync(next.OriginalString.Split('#')[0]);
+        if (response is { StatusCode: HttpStatusCode.Redirect, Headers.Location: { } next })
+            return await GetAsync(next.OriginalString.Split('#')[0]);
 
         var page = new Page(request.RequestUri!, response.StatusCode, await response.Content.ReadAsStringAsync(Stop));
         _token = page.Token ?? _token;

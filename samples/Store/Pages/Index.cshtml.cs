@@ -30,7 +30,8 @@ public sealed class IndexModel(StoreContext db) : PageModel
     {
         var products = db.Products.AsQueryable();
         if (!string.IsNullOrEmpty(Category)) products = products.Where(product => product.Category == Category);
-        if (!string.IsNullOrWhiteSpace(Search)) products = products.Where(product => EF.Functions.ILike(product.Name, $"%{Search.Trim()}%"));
+        if (!string.IsNullOrWhiteSpace(Search))
+            products = products.Where(product => EF.Functions.ILike(product.Name, $"%{Search.Trim()}%"));
 
         Total = await products.CountAsync();
         Number = Math.Clamp(Number, 1, LastNumber);

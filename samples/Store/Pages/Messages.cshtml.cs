@@ -43,7 +43,8 @@ public sealed class MessagesModel(StoreContext db) : PageModel
         return RedirectToPage(null, null, null, fragment: $"message-{message}");
     }
 
-    public async Task<IActionResult> OnPostSendAsync([Range(1, int.MaxValue)] int to, [Required, StringLength(Message.MaxLength)] string text)
+    public async Task<IActionResult> OnPostSendAsync([Range(1, int.MaxValue)] int to,
+        [Required, StringLength(Message.MaxLength)] string text)
     {
         if (ModelState.IsValid)
         {

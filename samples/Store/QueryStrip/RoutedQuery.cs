@@ -28,7 +28,8 @@ public sealed record RoutedQuery(
         get
         {
             var text = Sql.LastOrDefault("");
-            var query = text.StartsWith(Question, StringComparison.Ordinal) ? text[(text.IndexOf(';', StringComparison.Ordinal) + 1)..] : text;
+            var query = text.StartsWith(Question, StringComparison.Ordinal)
+                ? text[(text.IndexOf(';', StringComparison.Ordinal) + 1)..] : text;
             return string.Join(' ', query.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         }
     }

@@ -11,7 +11,8 @@ internal sealed class CheckCommand : TidemarkCommand
     private readonly Option<string?> _html = Choices.File("--html", "Write a page with charts, and a picture of each violation.");
 
     public CheckCommand(Terminal terminal)
-        : base(terminal, "check", "Judge a history of what clients did and saw.", "tidemark check history.txt", "tidemark check history.txt --html report.html")
+        : base(terminal, "check", "Judge a history of what clients did and saw.", "tidemark check history.txt",
+            "tidemark check history.txt --html report.html")
     {
         Add(_file);
         Add(_json);
@@ -32,7 +33,8 @@ internal sealed class CheckCommand : TidemarkCommand
         }
 
         var verdict = HistoryChecker.Check(history);
-        if (result.GetValue(_html) is { } html) HistoryPage.Write(history, verdict, html, new HistoryPageOptions { Title = Path.GetFileName(file) });
+        if (result.GetValue(_html) is { } html)
+            HistoryPage.Write(history, verdict, html, new HistoryPageOptions { Title = Path.GetFileName(file) });
         var record = VerdictRecord.Of(verdict);
         if (result.GetValue(_json)) Json.Write(Terminal, record);
         else record.Write(Terminal);

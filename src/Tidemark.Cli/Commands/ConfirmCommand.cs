@@ -8,13 +8,17 @@ namespace Tidemark.Cli.Commands;
 /// <summary><c>tidemark confirm</c>: replication as it stands, and a row written and read back everywhere.</summary>
 internal sealed class ConfirmCommand : TargetCommand
 {
-    private readonly Option<TimeSpan> _timeout = Choices.Time("--timeout", "How long to wait for a replica to show the row.", TimeSpan.FromSeconds(10), least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
+    private readonly Option<TimeSpan> _timeout =
+        Choices.Time("--timeout", "How long to wait for a replica to show the row.", TimeSpan.FromSeconds(10),
+        least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
     private readonly Option<bool> _json = JsonOption();
 
     public ConfirmCommand(Terminal terminal, TargetEnvironment environment)
         : base(
             terminal, environment, "confirm",
-            "Confirm that replication works: pg_stat_replication, pg_replication_slots, each replica's receiver, and a row that is written on the primary, in a schema made for it and dropped, and read back on each replica. Exit code 1 when it does not.",
+            "Confirm that replication works: pg_stat_replication, pg_replication_slots, each replica's receiver, and a row that is "
+                + "written on the primary, in a schema made for it and dropped, and read back on each replica. Exit code 1 when it does "
+                + "not.",
             "tidemark confirm", "tidemark confirm --timeout 1min --json")
     {
         Add(_timeout);
@@ -37,7 +41,8 @@ internal sealed class ConfirmCommand : TargetCommand
         return works ? ExitCode.Success : ExitCode.Finding;
     }
 
-    private static async Task<(TargetNode Primary, IReadOnlyList<TargetNode> Replicas)> RolesAsync(ClusterTarget target, CancellationToken cancellationToken)
+    private static async Task<(TargetNode Primary, IReadOnlyList<TargetNode> Replicas)> RolesAsync(ClusterTarget target,
+        CancellationToken cancellationToken)
     {
         await using var source = await target.OpenAsync(cancellationToken);
         var snapshot = source.Cluster.Monitor.Snapshot;
@@ -52,21 +57,31 @@ internal sealed class ConfirmCommand : TargetCommand
             new("State", sender => sender.State ?? "-", Tone: sender => sender.State == "streaming" ? Tone.Good : Tone.Bad),
             new("Synchronous", sender => sender.SyncState ?? "-"), new("Lag", sender => Words.Bytes(sender.LagBytes), IsNumber: true),
             new("Replay lag", sender => sender.ReplayLagMs is { } ms ? Words.Duration(ms) : "-", IsNumber: true)));
-        Section($"Slots of {record.Primary} (pg_replication_slots)", record.Slots, "There is none: a standby that is away too long must be made anew.", new Table<SlotRecord>(
-            new("Slot", slot => slot.Name, Tone: _ => Tone.Strong), new("Type", slot => slot.Type), new("Active", slot => slot.IsActive ? "yes" : "no", Tone: slot => slot.IsActive ? Tone.Good : Tone.Bad),
+        Section($"Slots of {record.Primary} (pg_replication_slots)", record.Slots,
+            "There is none: a standby that is away too long must be made anew.", new Table<SlotRecord>(
+            new("Slot", slot => slot.Name, Tone: _ => Tone.Strong), new("Type", slot => slot.Type),
+                new("Active", slot => slot.IsActive ? "yes" : "no", Tone: slot => slot.IsActive ? Tone.Good : Tone.Bad),
             new("WAL", slot => slot.WalStatus ?? "-"), new("Retains", slot => Words.Bytes(slot.RetainedBytes), IsNumber: true)));
         Section("Receivers of the replicas (pg_stat_wal_receiver)", record.Receivers, "There is no replica.", new Table<ReceiverRecord>(
-            new("Node", receiver => receiver.Node, Tone: _ => Tone.Strong), new("State", receiver => receiver.Status ?? "none", Tone: receiver => receiver.Status == "streaming" ? Tone.Good : Tone.Bad),
+            new("Node", receiver => receiver.Node, Tone: _ => Tone.Strong),
+                new("State", receiver => receiver.Status ?? "none", Tone: receiver => receiver.Status == "streaming"
+                ? Tone.Good : Tone.Bad),
             new("From", receiver => receiver.From ?? "-"), new("Slot", receiver => receiver.Slot ?? "-"),
             new("Timeline", receiver => receiver.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "-", IsNumber: true)));
         Section($"A row written on {record.Primary}", record.Rows, "Nobody could read it back.", new Table<RowRecord>(
             new("Read on", row => row.Node, Tone: _ => Tone.Strong),
-            new("After", row => row.Milliseconds is { } ms ? Words.Duration(ms) : row.Problem ?? "-", Tone: row => row.Milliseconds is null ? Tone.Bad : Tone.Good)));
+            new("After", row => row.Milliseconds is { } ms ? Words.Duration(ms) : row.Problem ?? "-", Tone: row => row.Milliseconds is null
+                ? Tone.Bad : Tone.Good)));
         foreach (var unseen in record.Unseen) Terminal.Line($"Not seen: {unseen}", Tone.Strong);
-        var missing = target.Nodes.Select(node => node.Name).Except(record.Rows.Select(row => row.Node)).Where(name => name != record.Primary).ToList();
-        if (record.Works) Terminal.Line($"Replication works: {record.Rows.Count} of {record.Rows.Count} {(record.Rows.Count == 1 ? "replica has" : "replicas have")} shown the row.", Tone.Good);
-        else if (record.Rows.Count == 0 && missing.Count == 0) Terminal.Line("There is no replica among the nodes, so there is nothing to confirm.", Tone.Bad);
-        else Terminal.Line($"Replication does not work everywhere: {string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node).Concat(missing.Select(name => $"{name} (is no replica, or does not answer)")))}. 'tidemark doctor' looks for the cause.", Tone.Bad);
+        var missing = target.Nodes.Select(node => node.Name).Except(record.Rows.Select(row => row.Node))
+            .Where(name => name != record.Primary).ToList();
+        if (record.Works)
+            Terminal.Line(
+            $"Replication works: {record.Rows.Count} of {record.Rows.Count} {(record.Rows.Count == 1 ? "replica has" : "replicas have")} shown the row.", Tone.Good);
+        else if (record.Rows.Count == 0 && missing.Count == 0)
+            Terminal.Line("There is no replica among the nodes, so there is nothing to confirm.", Tone.Bad);
+        else Terminal.Line(
+            $"Replication does not work everywhere: {string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node).Concat(missing.Select(name => $"{name} (is no replica, or does not answer)")))}. 'tidemark doctor' looks for the cause.", Tone.Bad);
     }
 
     private void Section<T>(string title, IReadOnlyList<T> records, string empty, Table<T> table)

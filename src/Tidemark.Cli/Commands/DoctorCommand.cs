@@ -10,13 +10,15 @@ internal sealed class DoctorCommand : TargetCommand
     private static readonly DoctorBounds Defaults = new();
 
     private readonly Option<TimeSpan> _maxStaleness = Choices.Time(
-        "--max-staleness", "How old what a replica shows may be; the settings' MaxStaleness where they have one,", Defaults.MaxStaleness, least: TimeSpan.FromMilliseconds(1), most: TimeSpan.FromDays(30));
+        "--max-staleness", "How old what a replica shows may be; the settings' MaxStaleness where they have one,", Defaults.MaxStaleness,
+            least: TimeSpan.FromMilliseconds(1), most: TimeSpan.FromDays(30));
 
     private readonly Option<bool> _json = JsonOption();
 
     public DoctorCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "doctor", "Check up a cluster: what is wrong, what comes of it, and how to mend it. Changes nothing. Exit code 1 with an error or a warning, 2 when no node answers.",
+            terminal, environment, "doctor", "Check up a cluster: what is wrong, what comes of it, and how to mend it. Changes nothing. "
+                + "Exit code 1 with an error or a warning, 2 when no node answers.",
             "tidemark doctor", "tidemark doctor --max-staleness 10s --json", "tidemark doctor --connection postgres://app@pg-1,pg-2/store")
     {
         Add(_maxStaleness);
@@ -25,13 +27,16 @@ internal sealed class DoctorCommand : TargetCommand
 
     protected override async Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken)
     {
-        var staleness = result.CommandResult.Has(_maxStaleness) ? result.GetValue(_maxStaleness) : target.Options.MaxStaleness ?? Defaults.MaxStaleness;
+        var staleness = result.CommandResult.Has(_maxStaleness) ? result.GetValue(_maxStaleness) : target.Options.MaxStaleness
+            ?? Defaults.MaxStaleness;
         var cluster = await Terminal.WithStagesAsync(
             $"Asking {string.Join(", ", target.Nodes.Select(node => node.Name))}",
-            _ => Examination.RunAsync([.. target.Nodes.Select(node => Node(node, target))], Defaults with { MaxStaleness = staleness }, TimeProvider.System, cancellationToken));
+            _ => Examination.RunAsync([.. target.Nodes.Select(node => Node(node, target))], Defaults with { MaxStaleness = staleness },
+                TimeProvider.System, cancellationToken));
         if (Diagnosis.IsBlind(cluster))
         {
-            foreach (var node in cluster.Nodes) CommandLine.Complain($"{node.Name}: {node.Failure!.Reason}. {node.Failure.Remedy}", Terminal);
+            foreach (var node in cluster.Nodes)
+                CommandLine.Complain($"{node.Name}: {node.Failure!.Reason}. {node.Failure.Remedy}", Terminal);
             return ExitCode.WrongUsage;
         }
 

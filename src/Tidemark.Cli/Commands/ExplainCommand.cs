@@ -11,7 +11,9 @@ internal sealed class ExplainCommand : TargetCommand
     {
         Description = $"What the read asks for: {Consistency.Names}; the settings' default by default.",
         HelpName = "LEVEL",
-        CompletionSources = { _ => ((string[])["Strong", "Session", "ReadYourWrites", "MonotonicReads", "Eventual"]).Select(level => new CompletionItem(level)) },
+        CompletionSources =
+            { _ => ((string[])["Strong", "Session", "ReadYourWrites", "MonotonicReads", "Eventual"])
+            .Select(level => new CompletionItem(level)) },
         CustomParser = argument =>
         {
             if (Consistency.TryParse(argument.Tokens[0].Value, provider: null, out var level)) return level;
@@ -38,8 +40,10 @@ internal sealed class ExplainCommand : TargetCommand
 
     public ExplainCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "explain", "Show which node a read would go to now, why, and why not the others. Exit code 1 when there is none. A read that runs may do better: it can wait a moment for a replica.",
-            "tidemark explain", "tidemark explain --consistency Strong", "tidemark explain --after TOKEN", "tidemark explain --consistency \"BoundedStaleness(00:00:05)\"")
+            terminal, environment, "explain", "Show which node a read would go to now, why, and why not the others. Exit code 1 when "
+                + "there is none. A read that runs may do better: it can wait a moment for a replica.",
+            "tidemark explain", "tidemark explain --consistency Strong", "tidemark explain --after TOKEN",
+                "tidemark explain --consistency \"BoundedStaleness(00:00:05)\"")
     {
         foreach (var option in new Option[] { _consistency, _after, _node, _write, _json }) Add(option);
         Validators.Add(given =>
@@ -60,7 +64,8 @@ internal sealed class ExplainCommand : TargetCommand
         if (result.GetValue(_after) is { } given && Doubt(given, target.Options) is { } doubt) notes.Add(doubt);
         source.WriteLost += (_, lost) => notes.Add(lost.ToString());
         var decision = result.GetValue(_write) ? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Write))
-            : await DecideAsync(source, level, result.GetValue(_after), result.GetValue(_node) is { } name ? target[name].Name : null, cancellationToken);
+            : await DecideAsync(source, level, result.GetValue(_after), result.GetValue(_node) is { } name
+                ? target[name].Name : null, cancellationToken);
         if (result.GetValue(_after) is { } after) asks += $" after {Describe(after)}";
         if (result.GetValue(_json)) Json.Write(Terminal, Record(asks, decision, notes));
         else Write(asks, decision, notes);
@@ -87,15 +92,20 @@ internal sealed class ExplainCommand : TargetCommand
     }
 
     private static string? Doubt(CausalToken token, TidemarkOptions options) =>
-        token.ExpiresAt <= TimeProvider.System.GetUtcNow() ? $"The token expired at {token.ExpiresAt.UtcDateTime:u}: its places are not believed, and the primary is asked." :
-        options.TokenKey is null ? token.IsSigned ? "The token is signed, and the settings have no TokenKey: the signature was not checked." : null
+        token.ExpiresAt <= TimeProvider.System.GetUtcNow()
+            ? $"The token expired at {token.ExpiresAt.UtcDateTime:u}: its places are not believed, and the primary is asked." :
+        options.TokenKey is null ? token.IsSigned
+            ? "The token is signed, and the settings have no TokenKey: the signature was not checked." : null
         : !token.IsSigned ? "The token is not signed, and the settings have a TokenKey: it is not believed."
-        : !token.IsSignedBy(CausalToken.KeyOf(options.TokenKey)!) ? "The token was signed with another TokenKey than that of the settings: it is not believed."
+        : !token.IsSignedBy(CausalToken.KeyOf(options.TokenKey)!)
+            ? "The token was signed with another TokenKey than that of the settings: it is not believed."
         : null;
 
     private static string Describe(CausalToken token)
     {
-        var positions = new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } seen ? $"seen up to {seen}" : null, token.IsUnknown ? "something unknown" : null };
+        var positions =
+            new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } seen
+            ? $"seen up to {seen}" : null, token.IsUnknown ? "something unknown" : null };
         return $"a token: {string.Join(", ", positions.Where(position => position is not null).DefaultIfEmpty("nothing"))}";
     }
 
@@ -115,7 +125,10 @@ internal sealed class ExplainCommand : TargetCommand
     {
         Terminal.Line($"{asks} goes to");
         Terminal.Line($"  {decision.Summary}", decision.Node is null ? Tone.Bad : Tone.Good);
-        if (decision.IsReplica) Terminal.Line(decision.Staleness is { } staleness ? $"  It shows everything committed longer than {Words.Duration(staleness.TotalMilliseconds)} ago." : "  How stale it may be is not known yet.", Tone.Quiet);
+        if (decision.IsReplica)
+            Terminal.Line(decision.Staleness is { } staleness
+            ? $"  It shows everything committed longer than {Words.Duration(staleness.TotalMilliseconds)} ago."
+            : "  How stale it may be is not known yet.", Tone.Quiet);
         if (decision.Rejected.Count > 0) Terminal.Line("and not to");
         foreach (var rejection in decision.Rejected) Terminal.Line($"  {rejection.Node}: {rejection.Detail}");
         foreach (var note in notes) Terminal.Line($"Note: {note}", Tone.Strong);

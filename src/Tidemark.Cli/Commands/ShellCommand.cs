@@ -32,13 +32,15 @@ internal sealed class ShellCommand : TargetCommand
     protected override async Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken)
     {
         var words = result.GetValue(_words) ?? [];
-        var given = words.Length - result.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash).Count(token => token.Type != TokenType.DoubleDash);
+        var given = words.Length - result.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash)
+            .Count(token => token.Type != TokenType.DoubleDash);
         if (given > 1) throw new CommandException($"a shell is on one node, and these are {given}. What is for psql goes behind --.");
         var name = given == 0 ? PrimaryByRole : words[0];
         var isRole = name.Equals(PrimaryByRole, StringComparison.OrdinalIgnoreCase) && !target.Options.Nodes.ContainsKey(name);
         var node = isRole ? await FindPrimaryAsync(target, cancellationToken) : target[name];
         var psql = _environment.FindProgram("psql")
-            ?? throw new CommandException("psql is not in PATH, nor where installers of PostgreSQL put it. Install it (Debian: postgresql-client; Homebrew: libpq).");
+            ?? throw new CommandException("psql is not in PATH, nor where installers of PostgreSQL put it. Install it (Debian: "
+                + "postgresql-client; Homebrew: libpq).");
         var start = new ProcessStartInfo(psql, words[given..]) { UseShellExecute = false };
         foreach (var (variable, value) in Variables(node.Settings)) start.Environment[variable] = value;
 
@@ -64,7 +66,8 @@ internal sealed class ShellCommand : TargetCommand
     private static async Task<TargetNode> FindPrimaryAsync(ClusterTarget target, CancellationToken cancellationToken)
     {
         await using var source = await target.OpenAsync(cancellationToken);
-        return source.Cluster.Monitor.Snapshot.Primary is { } primary ? target[primary.Name] : throw target.HasNoPrimary(source, "for a shell");
+        return source.Cluster.Monitor.Snapshot.Primary is { } primary
+            ? target[primary.Name] : throw target.HasNoPrimary(source, "for a shell");
     }
 
     // By the environment, which only the user and root can see, and not by arguments, which all can.
@@ -81,12 +84,15 @@ internal sealed class ShellCommand : TargetCommand
         if (settings.SslCertificate is { } certificate) yield return ("PGSSLCERT", certificate);
         if (settings.SslKey is { } key) yield return ("PGSSLKEY", key);
         if (settings.ShouldSerialize("SSL Mode")) yield return ("PGSSLMODE", Mode(settings.SslMode));
-        if (settings.ShouldSerialize("GSS Encryption Mode")) yield return ("PGGSSENCMODE", settings.GssEncryptionMode.ToString().ToLowerInvariant());
-        if (settings.ShouldSerialize("Channel Binding")) yield return ("PGCHANNELBINDING", settings.ChannelBinding.ToString().ToLowerInvariant());
+        if (settings.ShouldSerialize("GSS Encryption Mode"))
+            yield return ("PGGSSENCMODE", settings.GssEncryptionMode.ToString().ToLowerInvariant());
+        if (settings.ShouldSerialize("Channel Binding"))
+            yield return ("PGCHANNELBINDING", settings.ChannelBinding.ToString().ToLowerInvariant());
         if (settings.ShouldSerialize("Require Auth") && settings.RequireAuth is { } auth) yield return ("PGREQUIREAUTH", auth);
 
         // These would lead elsewhere, or refuse a replica.
-        foreach (var variable in (string[])["PGSERVICE", "PGHOSTADDR", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS"]) yield return (variable, null);
+        foreach (var variable in (string[])["PGSERVICE", "PGHOSTADDR", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS"])
+            yield return (variable, null);
     }
 
     private static string Mode(SslMode mode) => mode switch

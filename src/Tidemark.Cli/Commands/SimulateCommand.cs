@@ -15,18 +15,26 @@ internal sealed class SimulateCommand : TidemarkCommand
     private const int DefaultSeedsOfTable = 20;
     private const int DefaultSeedsOfFaults = 10_000;
 
-    private readonly Option<int?> _seeds = Choices.Number("--seeds", $"How many worlds: {DefaultSeeds} by default; {DefaultSeedsOfTable} for each cell with --profile all or --policy all; at most {DefaultSeedsOfFaults} for each fault with --faults.", least: 1);
+    private readonly Option<int?> _seeds =
+        Choices.Number("--seeds", $"How many worlds: {DefaultSeeds} by default; {DefaultSeedsOfTable} for each cell with --profile all "
+        + $"or --policy all; at most {DefaultSeedsOfFaults} for each fault with --faults.", least: 1);
     private readonly Option<int?> _from = Choices.Number("--from", "The first seed; 1 by default.", least: 0);
     private readonly Option<int?> _seed = Choices.Number("--seed", "Replay one seed, and trace what happens.", least: 0);
-    private readonly Option<ImmutableArray<LagProfile>> _profile = Choices.OneOrAll("--profile", "How far behind replicas run", LagProfile.Mixed);
-    private readonly Option<ImmutableArray<RoutingArm>> _policy = Choices.OneOrAll("--policy", "Who decides where reads go: Tidemark, or one of the ways in use elsewhere", RoutingArm.Tidemark);
+    private readonly Option<ImmutableArray<LagProfile>> _profile =
+        Choices.OneOrAll("--profile", "How far behind replicas run", LagProfile.Mixed);
+    private readonly Option<ImmutableArray<RoutingArm>> _policy =
+        Choices.OneOrAll("--policy", "Who decides where reads go: Tidemark, or one of the ways in use elsewhere", RoutingArm.Tidemark);
     private readonly Option<PlantedFault> _fault = Choices.One<PlantedFault>("--fault", "A defect to plant; --faults lists them.");
-    private readonly Option<bool> _faults = new("--faults") { Description = "Plant every known defect, and count the seeds until each is caught." };
+    private readonly Option<bool> _faults = new("--faults") { Description = "Plant every known defect, and count the seeds until each "
+        + "is caught." };
     private readonly Option<bool> _json = JsonOption();
     private readonly Option<bool> _markdown = new("--markdown") { Description = "Print tables as Markdown." };
-    private readonly Option<string?> _html = Choices.File("--html", "With --seed: write a page with charts, and a picture of each violation.");
-    private readonly Option<string?> _export = Choices.File("--export", "With --seed: write the history, for 'tidemark check' and other checkers.");
-    private readonly Option<int?> _parallel = Choices.Number("--parallel", "How many worlds run at a time; one for each processor by default.", least: 1, most: 1024);
+    private readonly Option<string?> _html = Choices.File("--html", "With --seed: write a page with charts, and a picture of each "
+        + "violation.");
+    private readonly Option<string?> _export =
+        Choices.File("--export", "With --seed: write the history, for 'tidemark check' and other checkers.");
+    private readonly Option<int?> _parallel = Choices.Number("--parallel", "How many worlds run at a time; one for each processor by "
+        + "default.", least: 1, most: 1024);
 
     public SimulateCommand(Terminal terminal)
         : base(
@@ -34,7 +42,8 @@ internal sealed class SimulateCommand : TidemarkCommand
             "tidemark simulate --seeds 10000", "tidemark simulate --seed 17 --html seed17.html", "tidemark simulate --faults --json",
             "tidemark simulate --profile all --policy all --markdown", "tidemark simulate --seed 1 --fault GateAsSeenHorizon --html x.html")
     {
-        foreach (var option in new Option[] { _seeds, _from, _seed, _profile, _policy, _fault, _faults, _parallel, _json, _markdown, _html, _export }) Add(option);
+        foreach (var option in new Option[] { _seeds, _from, _seed, _profile, _policy, _fault, _faults, _parallel, _json, _markdown, _html,
+            _export }) Add(option);
         Validators.Add(RefuseContradictions);
     }
 
@@ -57,14 +66,17 @@ internal sealed class SimulateCommand : TidemarkCommand
             Profile = profiles[0], Arm = policies[0], Fault = result.GetValue(_fault),
             Parallelism = result.GetValue(_parallel) ?? Environment.ProcessorCount,
         };
-        return Task.FromResult(isHunt ? new FaultTable(Terminal, form).Run(options, cancellationToken) : new Campaigns(Terminal, form).Run(options, profiles, policies, cancellationToken));
+        return Task.FromResult(isHunt
+            ? new FaultTable(Terminal, form).Run(options, cancellationToken)
+            : new Campaigns(Terminal, form).Run(options, profiles, policies, cancellationToken));
     }
 
     private void RefuseContradictions(CommandResult given)
     {
         void Together(Option one, string why, params Option[] others)
         {
-            foreach (var other in others.Where(other => given.Has(one) && given.Has(other))) given.AddError($"{one.Name} and {other.Name} contradict each other: {why}");
+            foreach (var other in others.Where(other => given.Has(one) && given.Has(other)))
+                given.AddError($"{one.Name} and {other.Name} contradict each other: {why}");
         }
 
         void Needs(Option one, Option other)
@@ -84,13 +96,16 @@ internal sealed class SimulateCommand : TidemarkCommand
 
     private void RefuseSeedsBeyondTheLast(CommandResult given)
     {
-        if (given.Has(_from) && given.GetValue(_from) is { } from && (long)from + (given.GetValue(_seeds) ?? DefaultSeeds) - 1 > int.MaxValue)
+        if (given.Has(_from) && given.GetValue(_from) is { } from && (long)from
+            + (given.GetValue(_seeds) ?? DefaultSeeds) - 1 > int.MaxValue)
             given.AddError($"--from {from} leaves too few seeds: the last one is {int.MaxValue}.");
     }
 
     private void RefuseAll<T>(CommandResult given, Option<ImmutableArray<T>> option)
     {
-        if (!given.Has(option) || given.GetResult(option)!.Tokens is not [{ Value: var value }] || !value.Equals("all", StringComparison.OrdinalIgnoreCase)) return;
-        foreach (var one in new Option[] { _seed, _faults }.Where(given.Has)) given.AddError($"{option.Name} all and {one.Name} contradict each other: {one.Name} takes one {option.Name[2..]}.");
+        if (!given.Has(option) || given.GetResult(option)!.Tokens is not [{ Value: var value }]
+            || !value.Equals("all", StringComparison.OrdinalIgnoreCase)) return;
+        foreach (var one in new Option[] { _seed, _faults }.Where(given.Has))
+            given.AddError($"{option.Name} all and {one.Name} contradict each other: {one.Name} takes one {option.Name[2..]}.");
     }
 }

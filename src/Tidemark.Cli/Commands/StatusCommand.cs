@@ -10,13 +10,17 @@ internal sealed class StatusCommand : TargetCommand
     private const int WidthOfSparkline = 20;
 
     private readonly Option<bool> _watch = new("--watch", "-w") { Description = "Go on until Ctrl-C, with what staleness was before." };
-    private readonly Option<TimeSpan> _interval = Choices.Time("--interval", "With --watch: the time between two looks.", TimeSpan.FromSeconds(1), least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromMinutes(1));
+    private readonly Option<TimeSpan> _interval =
+        Choices.Time("--interval", "With --watch: the time between two looks.", TimeSpan.FromSeconds(1),
+        least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromMinutes(1));
     private readonly Option<bool> _json = JsonOption();
 
     public StatusCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "status", "Show the nodes of a cluster: role, position, timeline, lag, how stale they can be at most, load, health. Exit code 1 when one does not serve or there is no primary.",
-            "tidemark status", "tidemark status --watch", "tidemark status --connection \"Host=pg-1,pg-2;Database=store;Username=app\" --json")
+            terminal, environment, "status", "Show the nodes of a cluster: role, position, timeline, lag, how stale they can be at "
+                + "most, load, health. Exit code 1 when one does not serve or there is no primary.",
+            "tidemark status", "tidemark status --watch",
+                "tidemark status --connection \"Host=pg-1,pg-2;Database=store;Username=app\" --json")
     {
         foreach (var option in new Option[] { _watch, _interval, _json }) Add(option);
         Validators.Add(given =>
@@ -31,7 +35,8 @@ internal sealed class StatusCommand : TargetCommand
         var watches = result.GetValue(_watch);
 
         // Looking costs a server a statement each time: no more of them than somebody sees.
-        if (watches && target.Options is { MaxStaleness: null, DefaultConsistency.MaxStaleness: null } options && options.ProbeInterval < interval) options.ProbeInterval = interval / 2;
+        if (watches && target.Options is { MaxStaleness: null, DefaultConsistency.MaxStaleness: null } options
+            && options.ProbeInterval < interval) options.ProbeInterval = interval / 2;
         await using var reader = await StatusReader.OpenAsync(target, cancellationToken);
         var cluster = await reader.ReadAsync(cancellationToken);
         if (watches) return await WatchAsync(reader, cluster, interval, result.GetValue(_json), cancellationToken);
@@ -43,7 +48,8 @@ internal sealed class StatusCommand : TargetCommand
     private static ExitCode CodeOf(ClusterRecord cluster) => cluster.IsWell ? ExitCode.Success : ExitCode.Finding;
 
     // Ctrl-C is how one stops watching, and no failure.
-    private async Task<ExitCode> WatchAsync(StatusReader reader, ClusterRecord cluster, TimeSpan interval, bool asJson, CancellationToken cancellationToken)
+    private async Task<ExitCode> WatchAsync(StatusReader reader, ClusterRecord cluster, TimeSpan interval, bool asJson,
+        CancellationToken cancellationToken)
     {
         var staleness = cluster.Nodes.ToDictionary(node => node.Name, _ => new Sparkline(WidthOfSparkline));
         using var timer = new PeriodicTimer(interval);

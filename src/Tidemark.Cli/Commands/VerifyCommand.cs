@@ -15,12 +15,21 @@ internal sealed class VerifyCommand : TargetCommand
     private const int DefaultReplicas = 2;
     private const int MostReplicas = 14;
 
-    private readonly Option<int?> _seconds = Choices.Number("--seconds", $"How long sessions run; {DefaultSeconds} by default.", least: 1, most: 86_400);
-    private readonly Option<int?> _sessions = Choices.Number("--sessions", $"How many sessions at a time; {DefaultSessions} by default.", least: 1, most: 1000);
-    private readonly Option<VerifyPolicy> _policy = Choices.One<VerifyPolicy>("--policy", $"Who decides where reads go: {string.Join(", ", Enum.GetNames<VerifyPolicy>())}. Tidemark by default; the others keep no promise, and the verdict says so.");
-    private readonly Option<TimeSpan> _maxStaleness = Choices.Time("--max-staleness", "The bound that half of the sessions ask for.", TimeSpan.FromSeconds(1), least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
-    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Without a cluster: the replicas of the local one that is started; {DefaultReplicas} by default, or as many as --delay names.", least: 1, most: MostReplicas);
-    private readonly Option<int[]> _delay = Choices.Numbers("--delay", "Without a cluster: how many milliseconds each replica of the local one is behind, such as 5,50,200.", least: 0, most: 60_000);
+    private readonly Option<int?> _seconds =
+        Choices.Number("--seconds", $"How long sessions run; {DefaultSeconds} by default.", least: 1, most: 86_400);
+    private readonly Option<int?> _sessions =
+        Choices.Number("--sessions", $"How many sessions at a time; {DefaultSessions} by default.", least: 1, most: 1000);
+    private readonly Option<VerifyPolicy> _policy =
+        Choices.One<VerifyPolicy>("--policy",
+        $"Who decides where reads go: {string.Join(", ", Enum.GetNames<VerifyPolicy>())}. Tidemark by default; the others keep no "
+        + "promise, and the verdict says so.");
+    private readonly Option<TimeSpan> _maxStaleness =
+        Choices.Time("--max-staleness", "The bound that half of the sessions ask for.", TimeSpan.FromSeconds(1),
+        least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
+    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Without a cluster: the replicas of the local one that is "
+        + $"started; {DefaultReplicas} by default, or as many as --delay names.", least: 1, most: MostReplicas);
+    private readonly Option<int[]> _delay = Choices.Numbers("--delay", "Without a cluster: how many milliseconds each replica of the "
+        + "local one is behind, such as 5,50,200.", least: 0, most: 60_000);
     private readonly Option<bool> _json = JsonOption();
     private readonly Option<string?> _html = Choices.File("--html", "Write a page with charts, and a picture of each violation.");
     private readonly Option<string?> _export = Choices.File("--export", "Write the history, for 'tidemark check' and other checkers.");
@@ -28,19 +37,27 @@ internal sealed class VerifyCommand : TargetCommand
     public VerifyCommand(Terminal terminal, TargetEnvironment environment)
         : base(
             terminal, environment, "verify",
-            "Prove the promises on a cluster: sessions write and read in a schema that is made for them and dropped, and a checker judges what they were shown by the order of commits. Without --connection, --cluster or --config on a local cluster of its own. Exit code 1 when a promise was broken.",
-            "tidemark verify --replicas 3 --delay 5,50,200", "tidemark verify --cluster default --seconds 60", "tidemark verify --replicas 3 --delay 5,50,200 --policy Random",
+            "Prove the promises on a cluster: sessions write and read in a schema that is made for them and dropped, and a checker "
+                + "judges what they were shown by the order of commits. Without --connection, --cluster or --config on a local cluster "
+                + "of its own. Exit code 1 when a promise was broken.",
+            "tidemark verify --replicas 3 --delay 5,50,200", "tidemark verify --cluster default --seconds 60",
+                "tidemark verify --replicas 3 --delay 5,50,200 --policy Random",
             "tidemark verify --connection \"Host=pg-1,pg-2;Database=store;Username=app\" --json")
     {
-        foreach (var option in new Option[] { _seconds, _sessions, _policy, _maxStaleness, _replicas, _delay, _json, _html, _export }) Add(option);
+        foreach (var option in new Option[] { _seconds, _sessions, _policy, _maxStaleness, _replicas, _delay, _json, _html, _export })
+            Add(option);
         Validators.Add(given =>
         {
-            if (given.Has(_delay) && given.Has(_replicas) && given.GetValue(_delay) is { Length: > 1 } delays && delays.Length != given.GetValue(_replicas))
+            if (given.Has(_delay) && given.Has(_replicas) && given.GetValue(_delay) is { Length: > 1 } delays
+                && delays.Length != given.GetValue(_replicas))
                 given.AddError($"--replicas asks for {given.GetValue(_replicas)} replicas, and --delay names {delays.Length}.");
             foreach (var file in new[] { _html, _export }.Where(given.Has))
-                if (Path.GetDirectoryName(Path.GetFullPath(given.GetValue(file)!)) is { } folder && !Directory.Exists(folder)) given.AddError($"{file.Name} is to be in a folder that does not exist.");
+                if (Path.GetDirectoryName(Path.GetFullPath(given.GetValue(file)!)) is { } folder && !Directory.Exists(folder))
+                    given.AddError($"{file.Name} is to be in a folder that does not exist.");
             foreach (var option in new Option[] { _replicas, _delay }.Where(given.Has))
-                if (OptionOfTarget(given) is { } other) given.AddError($"{option.Name} and {other} contradict each other: {option.Name} is about a local cluster that is started for this.");
+                if (OptionOfTarget(given) is { } other)
+                    given.AddError($"{option.Name} and {other} contradict each other: {option.Name} is about a local cluster that is "
+                    + "started for this.");
         });
     }
 
@@ -57,13 +74,18 @@ internal sealed class VerifyCommand : TargetCommand
     protected override async Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken)
     {
         var options = new VerificationOptions(
-            TimeSpan.FromSeconds(result.GetValue(_seconds) ?? DefaultSeconds), result.GetValue(_sessions) ?? DefaultSessions, result.GetValue(_policy), result.GetValue(_maxStaleness));
+            TimeSpan.FromSeconds(result.GetValue(_seconds) ?? DefaultSeconds), result.GetValue(_sessions)
+                ?? DefaultSessions, result.GetValue(_policy), result.GetValue(_maxStaleness));
         var (record, report) = await Terminal.WithProgressAsync(
             $"Verifying {target.Nodes.Count} nodes",
-            reported => VerificationRun.RunAsync(target, options, now => reported(now.Elapsed / options.Duration, $"{Words.Count(now.Operations)} operations"), cancellationToken));
+            reported =>
+                VerificationRun.RunAsync(target, options,
+                now => reported(now.Elapsed / options.Duration, $"{Words.Count(now.Operations)} operations"), cancellationToken));
         if (result.GetValue(_json)) Json.Write(Terminal, record);
         else Write(record);
-        if (result.GetValue(_html) is { } html) HistoryPage.Write(report.History, report.Verdict, html, new HistoryPageOptions { Title = $"{record.Policy} on {target.Source}" });
+        if (result.GetValue(_html) is { } html)
+            HistoryPage.Write(report.History, report.Verdict, html,
+            new HistoryPageOptions { Title = $"{record.Policy} on {target.Source}" });
         if (result.GetValue(_export) is { } file) HistoryFile.Write(report.History, file);
         return record.IsClean ? ExitCode.Success : ExitCode.Finding;
     }
@@ -89,16 +111,24 @@ internal sealed class VerifyCommand : TargetCommand
     private void Write(VerifyRecord record)
     {
         Facts.Write(
-            Terminal, ("Policy", record.Policy), ("Sessions", $"{Words.Count(record.Sessions)} in {Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count(record.HandOvers)} handed over"),
+            Terminal, ("Policy", record.Policy),
+                ("Sessions",
+                $"{Words.Count(record.Sessions)} in {Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count(record.HandOvers)} handed over"),
             ("Reads", $"{Words.Count(record.Reads)}, {Words.Percent(record.Offload)} on replicas ({string.Join(", ", record.ServedBy.Select(node => $"{node.Key} {Words.Count(node.Value)}"))})"),
-            ("Read latency", $"p50 {Words.Duration(record.P50Ms)}, p99 {Words.Duration(record.P99Ms)}"), ("Writes", Words.Count(record.Writes)),
-            ("Staleness", string.Join(", ", record.Lag.Select(node => $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} mostly, {Words.Duration(node.Value.MaxMs)} at most")) is { Length: > 0 } lag ? lag : "-"),
-            ("Failed", $"{Words.Count(record.FailedReads)} reads, {Words.Count(record.FailedWrites)} writes"), ("Violations", Words.Count(record.Violations.Total)),
+            ("Read latency", $"p50 {Words.Duration(record.P50Ms)}, p99 {Words.Duration(record.P99Ms)}"),
+                ("Writes", Words.Count(record.Writes)),
+            ("Staleness",
+                string.Join(", ",
+                record.Lag.Select(node =>
+                $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} mostly, {Words.Duration(node.Value.MaxMs)} at most")) is { Length: > 0 } lag ? lag : "-"),
+            ("Failed", $"{Words.Count(record.FailedReads)} reads, {Words.Count(record.FailedWrites)} writes"),
+                ("Violations", Words.Count(record.Violations.Total)),
             ("Lost without a word", Words.Count(record.LostWritesUnreported)), ("Written twice", Words.Count(record.DoubleWrites)));
         Terminal.Line();
         foreach (var example in record.Examples) Terminal.Line($"- {example}", Tone.Quiet);
         if (record.Examples.Count > 0) Terminal.Line();
-        if (record.LeftOut.Count > 0) Terminal.Line($"Left out, since they served nothing: {string.Join(", ", record.LeftOut)}.", Tone.Strong);
+        if (record.LeftOut.Count > 0)
+            Terminal.Line($"Left out, since they served nothing: {string.Join(", ", record.LeftOut)}.", Tone.Strong);
         if (record.Offload == 0) Terminal.Line("No replica answered a read, so nothing is proven of replicas.", Tone.Strong);
         if (record.IsClean) Terminal.Line($"Clean: {record.Policy} broke no promise.", Tone.Good);
         else Terminal.Line($"{record.Policy} broke promises: {Kinds(record)}.", Tone.Bad);
@@ -108,10 +138,14 @@ internal sealed class VerifyCommand : TargetCommand
     {
         var kinds = new[]
         {
-            ("own writes not read", record.Violations.ReadYourWrites), ("steps back in time", record.Violations.MonotonicReads), ("effects without their causes", record.Violations.Prefix),
-            ("reads older than their bound", record.Violations.Staleness), ("writes out of order", record.Violations.MonotonicWrites), ("writes before what they follow", record.Violations.WritesFollowReads),
-            ("failed writes shown", record.Violations.FailedWriteVisible), ("writes lost without a word", record.LostWritesUnreported), ("writes committed twice", record.DoubleWrites),
+            ("own writes not read", record.Violations.ReadYourWrites), ("steps back in time", record.Violations.MonotonicReads),
+                ("effects without their causes", record.Violations.Prefix),
+            ("reads older than their bound", record.Violations.Staleness), ("writes out of order", record.Violations.MonotonicWrites),
+                ("writes before what they follow", record.Violations.WritesFollowReads),
+            ("failed writes shown", record.Violations.FailedWriteVisible), ("writes lost without a word", record.LostWritesUnreported),
+                ("writes committed twice", record.DoubleWrites),
         };
-        return string.Join(", ", kinds.Where(kind => kind.Item2 > 0).Select(kind => string.Create(CultureInfo.InvariantCulture, $"{kind.Item2:N0} {kind.Item1}")));
+        return string.Join(", ", kinds.Where(kind => kind.Item2 > 0)
+            .Select(kind => string.Create(CultureInfo.InvariantCulture, $"{kind.Item2:N0} {kind.Item1}")));
     }
 }

@@ -9,5 +9,6 @@ namespace Tidemark.Cli.Confirm;
 /// <param name="Rows">When each replica showed the row.</param>
 /// <param name="Unseen">What could not be read, and why.</param>
 internal sealed record ConfirmRecord(
-    bool Works, string Primary, IReadOnlyList<SenderRecord> Senders, IReadOnlyList<SlotRecord> Slots, IReadOnlyList<ReceiverRecord> Receivers, IReadOnlyList<RowRecord> Rows,
+    bool Works, string Primary, IReadOnlyList<SenderRecord> Senders, IReadOnlyList<SlotRecord> Slots,
+        IReadOnlyList<ReceiverRecord> Receivers, IReadOnlyList<RowRecord> Rows,
     IReadOnlyList<string> Unseen);

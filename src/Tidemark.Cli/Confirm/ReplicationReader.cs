@@ -15,9 +15,11 @@ internal sealed class ReplicationReader(TimeSpan patience)
         """;
 
     private const string SlotsQuestion =
-        "SELECT slot_name, slot_type, active, wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::bigint FROM pg_replication_slots ORDER BY slot_name";
+        "SELECT slot_name, slot_type, active, wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::bigint FROM "
+            + "pg_replication_slots ORDER BY slot_name";
 
-    private const string ReceiverQuestion = "SELECT status, sender_host || ':' || sender_port, slot_name, received_tli FROM pg_stat_wal_receiver";
+    private const string ReceiverQuestion = "SELECT status, sender_host || ':' || sender_port, slot_name, received_tli FROM "
+        + "pg_stat_wal_receiver";
 
     private readonly List<string> _unseen = [];
 
@@ -27,29 +29,37 @@ internal sealed class ReplicationReader(TimeSpan patience)
     public async Task<IReadOnlyList<SenderRecord>> SendersAsync(TargetNode primary, CancellationToken cancellationToken)
     {
         var senders = await ReadAsync(
-            primary, SendersQuestion, row => new SenderRecord(row.GetString(0), Text(row, 1), Text(row, 2), Text(row, 3), row.IsDBNull(4) ? null : row.GetInt64(4), row.IsDBNull(5) ? null : Math.Round(row.GetDouble(5), 2)),
+            primary, SendersQuestion,
+                row => new SenderRecord(row.GetString(0), Text(row, 1), Text(row, 2), Text(row, 3), row.IsDBNull(4)
+                ? null : row.GetInt64(4), row.IsDBNull(5) ? null : Math.Round(row.GetDouble(5), 2)),
             cancellationToken);
         if (senders.Any(sender => sender.State is null)) Hidden(primary, "the state of its standbys");
         return senders;
     }
 
     public Task<IReadOnlyList<SlotRecord>> SlotsAsync(TargetNode primary, CancellationToken cancellationToken) => ReadAsync(
-        primary, SlotsQuestion, row => new SlotRecord(row.GetString(0), row.GetString(1), row.GetBoolean(2), Text(row, 3), row.IsDBNull(4) ? null : row.GetInt64(4)), cancellationToken);
+        primary, SlotsQuestion,
+            row => new SlotRecord(row.GetString(0), row.GetString(1), row.GetBoolean(2), Text(row, 3), row.IsDBNull(4)
+            ? null : row.GetInt64(4)), cancellationToken);
 
     public async Task<ReceiverRecord> ReceiverAsync(TargetNode replica, CancellationToken cancellationToken)
     {
         var received = await ReadAsync(
-            replica, ReceiverQuestion, row => new ReceiverRecord(replica.Name, Text(row, 0), Text(row, 1), Text(row, 2), row.IsDBNull(3) ? null : row.GetInt32(3)), cancellationToken);
+            replica, ReceiverQuestion,
+                row => new ReceiverRecord(replica.Name, Text(row, 0), Text(row, 1), Text(row, 2), row.IsDBNull(3) ? null : row.GetInt32(3)),
+                cancellationToken);
         if (received is [{ Status: null }]) Hidden(replica, "its receiver");
         return received is [var one, ..] ? one : new ReceiverRecord(replica.Name, null, null, null, null);
     }
 
     private void Hidden(TargetNode node, string what)
     {
-        lock (_unseen) _unseen.Add($"{node.Name}: {what}, which {node.Settings.Username ?? "the role"} may not see. GRANT pg_read_all_stats shows it.");
+        lock (_unseen) _unseen.Add($"{node.Name}: {what}, which {node.Settings.Username ?? "the role"} may not see. GRANT "
+            + "pg_read_all_stats shows it.");
     }
 
-    private async Task<IReadOnlyList<T>> ReadAsync<T>(TargetNode node, string question, Func<NpgsqlDataReader, T> record, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<T>> ReadAsync<T>(TargetNode node, string question, Func<NpgsqlDataReader, T> record,
+        CancellationToken cancellationToken)
     {
         try
         {

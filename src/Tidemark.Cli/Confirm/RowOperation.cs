@@ -7,7 +7,8 @@ namespace Tidemark.Cli.Confirm;
 /// <summary>
 /// Writes a row on the primary, in a schema of its own, and reads it back on every replica with the time that took. Leaves nothing.
 /// </summary>
-[SuppressMessage("Security", "CA2100", Justification = "The only part that varies is the schema's name, which is made here of letters and digits.")]
+[SuppressMessage("Security", "CA2100", Justification = "The only part that varies is the schema's name, which is made here of letters "
+    + "and digits.")]
 internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
@@ -27,7 +28,8 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         {
             var written = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
             var readers = replicas.Select(replica => ReadPromptlyAsync(replica, written.Task, cancellationToken)).ToList();
-            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; INSERT INTO {_schema}.row VALUES (now()); COMMIT", cancellationToken);
+            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; INSERT INTO {_schema}.row VALUES (now()); COMMIT",
+                cancellationToken);
             written.SetResult(TimeProvider.System.GetTimestamp());
             return await Task.WhenAll(readers);
         }
@@ -46,7 +48,9 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
     {
         try
         {
-            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; CREATE SCHEMA {_schema}; CREATE TABLE {_schema}.row (at timestamptz); COMMIT", cancellationToken);
+            await RunAsync(connection,
+                $"BEGIN; SET LOCAL synchronous_commit = local; CREATE SCHEMA {_schema}; CREATE TABLE {_schema}.row (at timestamptz); "
+                + "COMMIT", cancellationToken);
         }
         catch (PostgresException e)
         {
@@ -63,7 +67,8 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
     private CommandException Refused(PostgresException refusal)
     {
         using var quoting = new NpgsqlCommandBuilder();
-        var remedy = refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege && primary.Settings is { Database: { } database, Username: { } role }
+        var remedy = refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege
+            && primary.Settings is { Database: { } database, Username: { } role }
             ? $" The row needs a schema of its own: GRANT CREATE ON DATABASE {quoting.QuoteIdentifier(database)} TO {quoting.QuoteIdentifier(role)}."
             : "";
         return new CommandException($"{primary.Name} refused to take a row: {refusal.MessageText}.{remedy}", refusal);
@@ -76,11 +81,13 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         {
             await using var connection = new NpgsqlConnection(primary.Within(patience));
             await connection.OpenAsync(CancellationToken.None);
-            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; DROP SCHEMA IF EXISTS {_schema} CASCADE; COMMIT", CancellationToken.None);
+            await RunAsync(connection, $"BEGIN; SET LOCAL synchronous_commit = local; DROP SCHEMA IF EXISTS {_schema} CASCADE; COMMIT",
+                CancellationToken.None);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
-            throw new CommandException($"{primary.Name} does not let go of the row: {NodeProbe.Describe(e)}. What is left: DROP SCHEMA {_schema} CASCADE;", e);
+            throw new CommandException(
+                $"{primary.Name} does not let go of the row: {NodeProbe.Describe(e)}. What is left: DROP SCHEMA {_schema} CASCADE;", e);
         }
     }
 
@@ -107,7 +114,8 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         {
             hasTable = hasTable || await AskAsync(connection, $"SELECT to_regclass('{_schema}.row') IS NOT NULL", cancellationToken);
             if (hasTable && await AskAsync(connection, $"SELECT EXISTS (SELECT FROM {_schema}.row)", cancellationToken))
-                return new RowRecord(replica.Name, Math.Round(TimeProvider.System.GetElapsedTime(await written).TotalMilliseconds, 2), null);
+                return new RowRecord(replica.Name, Math.Round(TimeProvider.System.GetElapsedTime(await written).TotalMilliseconds, 2),
+                    null);
 
             // To the millisecond at first; who waits for long wants to know it to the percent.
             await Task.Delay(Pause + (TimeProvider.System.GetElapsedTime(started) / 100), TimeProvider.System, cancellationToken);

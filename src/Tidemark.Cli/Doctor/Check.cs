@@ -14,23 +14,28 @@ internal sealed record Check(string Id, Of Of, ImmutableArray<Section> Needs, Fu
     public static ImmutableArray<Check> All { get; } =
     [
         .. ReachChecks.All, .. RoleChecks.All, .. StreamChecks.All, .. LagChecks.All, .. SlotChecks.All, .. SynchronousChecks.All,
-        .. ReplicationSettingChecks.All, .. ServerSettingChecks.All, .. ConflictChecks.All, .. TransactionChecks.All, .. ConnectionChecks.All, .. ObjectChecks.All, .. RightChecks.All,
+        .. ReplicationSettingChecks.All, .. ServerSettingChecks.All, .. ConflictChecks.All, .. TransactionChecks.All,
+            .. ConnectionChecks.All, .. ObjectChecks.All, .. RightChecks.All,
     ];
 
     /// <summary>One finding about all nodes that have something to show, or none.</summary>
-    public static IEnumerable<Finding> Where(IEnumerable<NodeFacts> nodes, Func<NodeFacts, string?> evidence, Severity severity, string consequence, params ImmutableArray<string> remedy)
+    public static IEnumerable<Finding> Where(IEnumerable<NodeFacts> nodes, Func<NodeFacts, string?> evidence, Severity severity,
+        string consequence, params ImmutableArray<string> remedy)
     {
         var shown = nodes.Select(node => (node.Name, Evidence: evidence(node))).Where(node => node.Evidence is not null).ToList();
         if (shown.Count > 0)
-            yield return new Finding(severity, [.. shown.Select(node => node.Name)], [.. shown.Select(node => $"{node.Name}: {node.Evidence}")], consequence, remedy);
+            yield return new Finding(severity, [.. shown.Select(node => node.Name)],
+                [.. shown.Select(node => $"{node.Name}: {node.Evidence}")], consequence, remedy);
     }
 
     /// <summary>The names of nodes, for a remedy that is not meant for all of a finding's.</summary>
     public static string Names(IEnumerable<NodeFacts> nodes) => string.Join(", ", nodes.Select(node => node.Name));
 
     /// <summary>The remedy of a setting that a reload brings into force.</summary>
-    public static ImmutableArray<string> Set(string setting, string value) => [$"ALTER SYSTEM SET {setting} = {value};", "SELECT pg_reload_conf();"];
+    public static ImmutableArray<string> Set(string setting, string value) =>
+        [$"ALTER SYSTEM SET {setting} = {value};", "SELECT pg_reload_conf();"];
 
     /// <summary>The remedy of a setting that only a restart brings into force.</summary>
-    public static ImmutableArray<string> SetAndRestart(string setting, string value) => [$"ALTER SYSTEM SET {setting} = {value};", "Restart the server."];
+    public static ImmutableArray<string> SetAndRestart(string setting, string value) =>
+        [$"ALTER SYSTEM SET {setting} = {value};", "Restart the server."];
 }

@@ -13,10 +13,13 @@ internal sealed record ClusterFacts(ImmutableArray<NodeFacts> Nodes, DoctorBound
         .OrderByDescending(nodes => nodes.Count()).FirstOrDefault()?.Key;
 
     /// <summary>Nodes of that cluster; also those that did not say which they are of.</summary>
-    public IEnumerable<NodeFacts> Members => Reached.Where(node => node.Identity is null || node.Identity.SystemIdentifier == SystemIdentifier);
+    public IEnumerable<NodeFacts> Members =>
+        Reached.Where(node => node.Identity is null || node.Identity.SystemIdentifier == SystemIdentifier);
 
     /// <summary>Servers that say they are the primary, the latest timeline first.</summary>
-    public IEnumerable<NodeFacts> Claimants => Members.Where(node => node.IsReplica == false).DistinctBy(node => node.Server!.StartedAt).OrderByDescending(node => node.Position?.Timeline);
+    public IEnumerable<NodeFacts> Claimants =>
+        Members.Where(node => node.IsReplica == false).DistinctBy(node => node.Server!.StartedAt)
+        .OrderByDescending(node => node.Position?.Timeline);
 
     /// <summary>The primary: of several claimants the one on the latest timeline, if it alone is on it.</summary>
     public NodeFacts? Primary => Claimants.ToList() switch

@@ -8,7 +8,8 @@ namespace Tidemark.Cli.Doctor;
 /// <param name="Findings">The worst first, then by id.</param>
 /// <param name="NotChecked">What could not be checked, and why.</param>
 /// <param name="Checks">How many checks ran.</param>
-internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableArray<Finding> Findings, ImmutableArray<NotChecked> NotChecked, int Checks)
+internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableArray<Finding> Findings,
+    ImmutableArray<NotChecked> NotChecked, int Checks)
 {
     /// <summary>Where the cluster was found.</summary>
     [JsonPropertyOrder(-1)]
@@ -26,8 +27,12 @@ internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableAr
 
     /// <summary>Makes all checks. Pure.</summary>
     public static Diagnosis Of(ClusterFacts cluster) => new(
-        [.. cluster.Nodes.Select(node => new ExaminedNode(node.Name, node.IsReplica switch { true => "replica", false => "primary", null => null }, node.Server?.Version, node.Failure is null))],
-        [.. Check.All.SelectMany(check => check.Find(cluster).Select(finding => finding with { Id = check.Id })).OrderBy(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Nodes[0], StringComparer.Ordinal)],
+        [.. cluster.Nodes.Select(node =>
+            new ExaminedNode(node.Name, node.IsReplica switch { true => "replica", false => "primary", null => null }, node.Server?.Version,
+            node.Failure is null))],
+        [.. Check.All.SelectMany(check => check.Find(cluster).Select(finding => finding with { Id = check.Id }))
+            .OrderBy(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal)
+            .ThenBy(finding => finding.Nodes[0], StringComparer.Ordinal)],
         [.. NotCheckedOn(cluster).OrderBy(one => one.Node, StringComparer.Ordinal).ThenBy(one => one.Check, StringComparer.Ordinal)],
         Check.All.Length)
     {

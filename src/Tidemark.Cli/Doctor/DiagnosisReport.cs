@@ -8,7 +8,8 @@ internal sealed class DiagnosisReport(Terminal terminal)
     public void Write(Diagnosis diagnosis)
     {
         terminal.Line(Summary(diagnosis), Tone.Strong);
-        if (diagnosis.SystemIdentifier is { } identifier) terminal.Line($"Identity, to keep nodes of other clusters out: \"SystemIdentifier\": {identifier}");
+        if (diagnosis.SystemIdentifier is { } identifier)
+            terminal.Line($"Identity, to keep nodes of other clusters out: \"SystemIdentifier\": {identifier}");
         foreach (var findings in diagnosis.Findings.GroupBy(finding => finding.Severity))
         {
             terminal.Line();
@@ -25,14 +26,17 @@ internal sealed class DiagnosisReport(Terminal terminal)
 
     private static string Summary(Diagnosis diagnosis)
     {
-        var nodes = string.Join(", ", diagnosis.Nodes.Select(node => $"{node.Name} {(node.IsReachable ? $"({node.Role ?? "role unknown"})" : "(unreachable)")}"));
+        var nodes =
+            string.Join(", ",
+            diagnosis.Nodes.Select(node => $"{node.Name} {(node.IsReachable ? $"({node.Role ?? "role unknown"})" : "(unreachable)")}"));
         return $"{diagnosis.Nodes.Length} {(diagnosis.Nodes.Length == 1 ? "node" : "nodes")}{(diagnosis.Source.Length == 0 ? "" : $" from {diagnosis.Source}")}: {nodes}. {(diagnosis.Findings.Length == 0 ? "Nothing found" : Counts(diagnosis))}.";
     }
 
     private static string Counts(Diagnosis diagnosis) => string.Join(", ", diagnosis.Findings.GroupBy(finding => finding.Severity)
         .Select(findings => $"{findings.Count()} {(findings.Count() == 1 ? Word(findings.Key) : $"{Word(findings.Key)}s")}"));
 
-    private static string Word(Severity severity) => severity switch { Severity.Error => "error", Severity.Warning => "warning", _ => "notice" };
+    private static string Word(Severity severity) =>
+        severity switch { Severity.Error => "error", Severity.Warning => "warning", _ => "notice" };
 
     private void Write(Finding finding)
     {

@@ -8,7 +8,8 @@ internal static class Examination
     /// <param name="bounds">How long they have.</param>
     /// <param name="time">The time waited by.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<ClusterFacts> RunAsync(IReadOnlyList<DoctorNode> nodes, DoctorBounds bounds, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ClusterFacts> RunAsync(IReadOnlyList<DoctorNode> nodes, DoctorBounds bounds, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         using var timeout = new CancellationTokenSource(bounds.Timeout, time);
@@ -26,8 +27,10 @@ internal static class Examination
                 var left = bounds.CatchUp - time.GetElapsedTime(start);
                 using var catchUp = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(catchUp.Token, cancellationToken);
-                var behind = facts.Replicas.Where(replica => replica.Position?.Position < position).Select(replica => replica.Name).ToHashSet();
-                await Task.WhenAll(examinations.Where(examination => behind.Contains(examination.Facts.Name)).Select(examination => examination.CatchUpAsync(position, time, limit.Token)));
+                var behind = facts.Replicas.Where(replica => replica.Position?.Position < position).Select(replica => replica.Name)
+                    .ToHashSet();
+                await Task.WhenAll(examinations.Where(examination => behind.Contains(examination.Facts.Name))
+                    .Select(examination => examination.CatchUpAsync(position, time, limit.Token)));
                 cancellationToken.ThrowIfCancellationRequested();
             }
 

@@ -9,7 +9,8 @@ namespace Tidemark.Cli.Doctor;
 /// <param name="Evidence">What the servers said, a line for each.</param>
 /// <param name="Consequence">What comes of it.</param>
 /// <param name="Remedy">What mends it, a line for each step: SQL, or lines of settings.</param>
-internal sealed record Finding(Severity Severity, ImmutableArray<string> Nodes, ImmutableArray<string> Evidence, string Consequence, ImmutableArray<string> Remedy)
+internal sealed record Finding(Severity Severity, ImmutableArray<string> Nodes, ImmutableArray<string> Evidence, string Consequence,
+    ImmutableArray<string> Remedy)
 {
     /// <summary>The check that found it; also the section of docs/doctor.md.</summary>
     [JsonPropertyOrder(-1)]

@@ -34,7 +34,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         try
         {
             // Loading the types of a database takes a round trip, and only text is read.
-            _source = new NpgsqlDataSourceBuilder(ForAsking().ConnectionString).ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
+            _source = new NpgsqlDataSourceBuilder(ForAsking().ConnectionString)
+                .ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
             _connection = await PromptlyAsync(_source.OpenConnectionAsync(deadline).AsTask(), deadline);
         }
 #pragma warning disable CA1031 // Whatever stands in the way is an answer about the node.
@@ -77,13 +78,16 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
                 await using (connection)
                 {
                     await using var command = new NpgsqlCommand(
-                        "SELECT extract(epoch FROM pg_postmaster_start_time())::text || ' ' || (SELECT system_identifier FROM pg_control_system())", connection);
-                    if (await PromptlyAsync(command.ExecuteScalarAsync(deadline), deadline) is string answer && answer.Split(' ') is [var startedAt, var identifier])
+                        "SELECT extract(epoch FROM pg_postmaster_start_time())::text || ' ' || (SELECT system_identifier FROM "
+                            + "pg_control_system())", connection);
+                    if (await PromptlyAsync(command.ExecuteScalarAsync(deadline), deadline) is string answer
+                        && answer.Split(' ') is [var startedAt, var identifier])
                         _behind.Add(new NamedServer(startedAt, identifier));
                 }
             }
         }
-        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException
+            or InvalidOperationException)
         {
             // A server with no connection left says nothing about others.
         }
@@ -132,7 +136,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
             _answers[JsonNamingPolicy.SnakeCaseLower.ConvertName(question.Section.ToString())] = JsonNode.Parse(answer);
             _unseen.Remove(question.Section);
         }
-        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException
+            or InvalidOperationException)
         {
             _unseen[question.Section] = Because(e);
         }
@@ -148,7 +153,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
             BatchCommands =
             {
                 new NpgsqlBatchCommand("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
-                new NpgsqlBatchCommand($"SELECT set_config('search_path', 'pg_catalog', true), set_config('lock_timeout', '{bounds.LockTimeout.TotalMilliseconds:F0}', true), set_config('statement_timeout', '{bounds.Timeout.TotalMilliseconds:F0}', true)"),
+                new NpgsqlBatchCommand(
+                    $"SELECT set_config('search_path', 'pg_catalog', true), set_config('lock_timeout', '{bounds.LockTimeout.TotalMilliseconds:F0}', true), set_config('statement_timeout', '{bounds.Timeout.TotalMilliseconds:F0}', true)"),
                 new NpgsqlBatchCommand(sql),
                 new NpgsqlBatchCommand("COMMIT"),
             },
@@ -171,7 +177,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     private string Because(Exception failure) => failure switch
     {
         PostgresException refused => $"{refused.SqlState}: {refused.MessageText}",
-        OperationCanceledException or TimeoutException or { InnerException: TimeoutException } => $"no answer within {bounds.Timeout.TotalSeconds:0.#} s",
+        OperationCanceledException or TimeoutException or { InnerException: TimeoutException } =>
+            $"no answer within {bounds.Timeout.TotalSeconds:0.#} s",
         _ => "the connection was lost",
     };
 
@@ -187,7 +194,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     };
 
     private static bool IsLoopback(string host) =>
-        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
     private NpgsqlConnectionStringBuilder ForAsking() => new(node.Settings.ConnectionString)
     {

@@ -64,11 +64,13 @@ internal sealed record NodeFacts
     public string? Value(string setting) => Settings?.GetValueOrDefault(setting)?.Value;
 
     /// <summary>A setting that is a number, in its unit.</summary>
-    public long? Number(string setting) => long.TryParse(Value(setting), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
+    public long? Number(string setting) =>
+        long.TryParse(Value(setting), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     /// <summary>Whether a setting has a value.</summary>
     public bool Has(string setting, string value) => Value(setting) == value;
 
     /// <summary>Connections that an ordinary role can have.</summary>
-    public long? OrdinaryConnections => Number("max_connections") - Number("superuser_reserved_connections") - (Number("reserved_connections") ?? 0);
+    public long? OrdinaryConnections =>
+        Number("max_connections") - Number("superuser_reserved_connections") - (Number("reserved_connections") ?? 0);
 }

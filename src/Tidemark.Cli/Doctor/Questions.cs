@@ -11,9 +11,12 @@ internal static class Questions
 {
     private static readonly string[] Settings =
     [
-        "wal_level", "max_wal_senders", "max_replication_slots", "max_connections", "max_worker_processes", "max_prepared_transactions", "max_locks_per_transaction",
-        "superuser_reserved_connections", "reserved_connections", "hot_standby", "hot_standby_feedback", "max_standby_streaming_delay", "max_slot_wal_keep_size",
-        "wal_keep_size", "restore_command", "recovery_min_apply_delay", "synchronous_commit", "synchronous_standby_names", "default_transaction_isolation",
+        "wal_level", "max_wal_senders", "max_replication_slots", "max_connections", "max_worker_processes", "max_prepared_transactions",
+            "max_locks_per_transaction",
+        "superuser_reserved_connections", "reserved_connections", "hot_standby", "hot_standby_feedback", "max_standby_streaming_delay",
+            "max_slot_wal_keep_size",
+        "wal_keep_size", "restore_command", "recovery_min_apply_delay", "synchronous_commit", "synchronous_standby_names",
+            "default_transaction_isolation",
         "default_transaction_read_only", "fsync", "full_page_writes", "wal_log_hints", "data_checksums", "cluster_name",
     ];
 

@@ -1,3 +1,4 @@
 namespace Tidemark.Cli.Doctor;
 
-internal sealed record Receiver(string? Status, int? ReceivedTimeline, string? SlotName, string? Application, string? SenderHost, int? SenderPort);
+internal sealed record Receiver(string? Status, int? ReceivedTimeline, string? SlotName, string? Application, string? SenderHost,
+    int? SenderPort);

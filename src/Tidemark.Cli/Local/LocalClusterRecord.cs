@@ -4,7 +4,8 @@ namespace Tidemark.Cli.Local;
 
 /// <summary>A kept cluster as it stands, for both people and JSON.</summary>
 internal sealed record LocalClusterRecord(
-    string Name, int PostgresVersion, string Database, bool SynchronousReplicas, string Folder, string ConnectionString, IReadOnlyList<LocalNodeRecord> Nodes, IReadOnlyList<string> Findings)
+    string Name, int PostgresVersion, string Database, bool SynchronousReplicas, string Folder, string ConnectionString,
+        IReadOnlyList<LocalNodeRecord> Nodes, IReadOnlyList<string> Findings)
 {
     public static async Task<LocalClusterRecord> ReadAsync(string name, CancellationToken cancellationToken)
     {

@@ -16,7 +16,8 @@ internal abstract class LocalCommand : TidemarkCommand
         CompletionSources = { _ => KeptCluster.FindNames().Select(name => new CompletionItem(name)) },
     };
 
-    protected LocalCommand(Terminal terminal, string name, string description, params string[] examples) : base(terminal, name, description, examples)
+    protected LocalCommand(Terminal terminal, string name, string description, params string[] examples) : base(terminal, name, description,
+        examples)
     {
         Add(_name);
         Validators.Add(given =>
@@ -40,7 +41,8 @@ internal abstract class LocalCommand : TidemarkCommand
         }
         catch (NpgsqlException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException($"a server of the cluster did not do it: {e.Message}\n'{LocalHints.Command(result.GetRequiredValue(_name), "status")}' tells how it stands.", e);
+            throw new CommandException(
+                $"a server of the cluster did not do it: {e.Message}\n'{LocalHints.Command(result.GetRequiredValue(_name), "status")}' tells how it stands.", e);
         }
     }
 

@@ -5,5 +5,6 @@ internal static class LocalHints
 {
     public const string DefaultName = "default";
 
-    public static string Command(string cluster, string rest) => $"tidemark cluster {rest}{(cluster == DefaultName ? "" : $" --name {cluster}")}";
+    public static string Command(string cluster, string rest) =>
+        $"tidemark cluster {rest}{(cluster == DefaultName ? "" : $" --name {cluster}")}";
 }

@@ -8,7 +8,8 @@ internal static class LocalView
     private static readonly Table<LocalNodeRecord> Nodes = new(
         new("Node", node => node.Name),
         new("Role", node => RoleOf(node.Role), Tone: node => node.Role == LocalNodeRole.Primary ? Tone.Strong : Tone.Plain),
-        new("Process", node => node.ProcessId is { } id ? node.Answers ? $"{id}" : node.Refusal is null ? $"{id}, silent" : $"{id}, refuses" : "down", Tone: node => node.Answers ? Tone.Good : Tone.Bad),
+        new("Process", node => node.ProcessId is { } id ? node.Answers ? $"{id}" : node.Refusal is null
+            ? $"{id}, silent" : $"{id}, refuses" : "down", Tone: node => node.Answers ? Tone.Good : Tone.Bad),
         new("Port", node => $"{node.Port}", IsNumber: true),
         new("Follows", node => node.Follows is null ? "-" : node.Streaming ? node.Follows : $"{node.Follows}, not streaming"),
         new("Timeline", node => node.Timeline is { } timeline ? $"{timeline}" : "-", IsNumber: true),
@@ -21,12 +22,14 @@ internal static class LocalView
         new("PostgreSQL", cluster => $"{cluster.PostgresVersion}", IsNumber: true),
         new("Database", cluster => cluster.Database ?? ""),
         new("Nodes", cluster => $"{cluster.Nodes}", IsNumber: true),
-        new("Running", cluster => $"{cluster.Running}", IsNumber: true, Tone: cluster => cluster.Running == cluster.Nodes ? Tone.Good : Tone.Bad),
+        new("Running", cluster => $"{cluster.Running}", IsNumber: true, Tone: cluster => cluster.Running == cluster.Nodes
+            ? Tone.Good : Tone.Bad),
         new("Problem", cluster => cluster.Problem?.Split('\n')[0] ?? ""));
 
     public static void Write(Terminal terminal, LocalClusterRecord cluster)
     {
-        terminal.Line($"{cluster.Name}: PostgreSQL {cluster.PostgresVersion}, database {cluster.Database}{(cluster.SynchronousReplicas ? ", synchronous replicas" : "")}", Tone.Strong);
+        terminal.Line(
+            $"{cluster.Name}: PostgreSQL {cluster.PostgresVersion}, database {cluster.Database}{(cluster.SynchronousReplicas ? ", synchronous replicas" : "")}", Tone.Strong);
         Nodes.Write(terminal, cluster.Nodes);
         if (cluster.Findings.Count > 0) terminal.Line();
         foreach (var finding in cluster.Findings) terminal.Line(finding, Tone.Bad);
@@ -41,7 +44,8 @@ internal static class LocalView
     public static void WriteNextSteps(Terminal terminal, LocalClusterRecord cluster)
     {
         var replica = cluster.Nodes.FirstOrDefault(node => node.Role == LocalNodeRole.Replica)?.Name;
-        if (cluster.Nodes.FirstOrDefault(node => node.Role == LocalNodeRole.Primary) is not { } primary) return;     // what is wrong has been said
+        if (cluster.Nodes.FirstOrDefault(node => node.Role == LocalNodeRole.Primary) is not { } primary)
+            return;     // what is wrong has been said
         terminal.Line();
         terminal.Line("With psql, on the primary:", Tone.Quiet);
         terminal.Out.WriteLine($"psql -h 127.0.0.1 -p {primary.Port} -U postgres {Shell(cluster.Database)}");
@@ -63,7 +67,9 @@ internal static class LocalView
         Facts.Write(terminal, [.. steps]);
     }
 
-    private static string Shell(string word) => word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-') ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    private static string Shell(string word) =>
+        word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-')
+        ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string RoleOf(LocalNodeRole role) => role switch
     {
@@ -72,5 +78,8 @@ internal static class LocalView
         _ => "replica",
     };
 
-    private static string ReplayOf(LocalNodeRecord node) => string.Join(", ", new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms late" : "" }.Where(part => part.Length > 0).DefaultIfEmpty("-"));
+    private static string ReplayOf(LocalNodeRecord node) =>
+        string.Join(", ",
+        new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms late" : "" }.Where(part => part.Length > 0)
+        .DefaultIfEmpty("-"));
 }

@@ -12,7 +12,8 @@ internal abstract class NodeCommand : LocalCommand
 
     private readonly Argument<string> _node;
 
-    protected NodeCommand(Terminal terminal, string name, string description, bool needsNode, params string[] examples) : base(terminal, name, description, examples)
+    protected NodeCommand(Terminal terminal, string name, string description, bool needsNode, params string[] examples) : base(terminal,
+        name, description, examples)
     {
         _node = new Argument<string>("NODE")
         {
@@ -29,13 +30,15 @@ internal abstract class NodeCommand : LocalCommand
         return await RunAsync(new OpenedCluster(cluster, opened, Terminal), result.GetValue(_node), result, cancellationToken);
     }
 
-    protected abstract Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken);
+    protected abstract Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
+        CancellationToken cancellationToken);
 
     private IEnumerable<CompletionItem> Complete(CompletionContext context)
     {
         try
         {
-            return [.. KeptCluster.Read(context.ParseResult.GetValue(NameOption) ?? LocalHints.DefaultName).Nodes.Select(node => new CompletionItem(node.Name))];
+            return [.. KeptCluster.Read(context.ParseResult.GetValue(NameOption) ?? LocalHints.DefaultName)
+                .Nodes.Select(node => new CompletionItem(node.Name))];
         }
         catch (Exception e) when (e is LocalClusterException or KeyNotFoundException)
         {
@@ -46,7 +49,8 @@ internal abstract class NodeCommand : LocalCommand
     /// <summary>A cluster that nobody else can change meanwhile.</summary>
     protected sealed record OpenedCluster(string Name, LocalCluster Cluster, Terminal Terminal)
     {
-        public Task<LocalClusterRecord> ReadAsync(CancellationToken cancellationToken) => LocalClusterRecord.ReadAsync(Name, cancellationToken);
+        public Task<LocalClusterRecord> ReadAsync(CancellationToken cancellationToken) =>
+            LocalClusterRecord.ReadAsync(Name, cancellationToken);
 
         public string Command(string rest) => LocalHints.Command(Name, rest);
 
@@ -58,7 +62,8 @@ internal abstract class NodeCommand : LocalCommand
         /// <summary>A replica, running or not.</summary>
         public LocalNode Replica(string node, string butPrimary) => Cluster[node] is { Follows: not null } replica
             ? replica
-            : throw new CommandException($"{node} is no replica: {butPrimary}. The replicas are {string.Join(", ", Cluster.Replicas.Select(each => each.Name).DefaultIfEmpty("(none)"))}.");
+            : throw new CommandException(
+                $"{node} is no replica: {butPrimary}. The replicas are {string.Join(", ", Cluster.Replicas.Select(each => each.Name).DefaultIfEmpty("(none)"))}.");
 
         /// <summary>
         /// Looks until nothing is wrong with the nodes in question, for as long as something may be about to right itself.
@@ -69,7 +74,8 @@ internal abstract class NodeCommand : LocalCommand
             while (true)
             {
                 var now = await ReadAsync(cancellationToken);
-                var isSettled = now.Nodes.Where(concerns).All(node => node.Answers && (node.Role != LocalNodeRole.Replica || node.Streaming));
+                var isSettled = now.Nodes.Where(concerns)
+                    .All(node => node.Answers && (node.Role != LocalNodeRole.Replica || node.Streaming));
                 if (isSettled || TimeProvider.System.GetElapsedTime(start) > SettlingTime) return now;
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);
             }
@@ -81,7 +87,8 @@ internal abstract class NodeCommand : LocalCommand
             var what = node switch
             {
                 { Running: false } => "is down",
-                { Role: LocalNodeRole.Replica } => $"is a replica of {node.Follows}, {(node.Streaming ? "and streams" : "and does not stream")}",
+                { Role: LocalNodeRole.Replica } =>
+                    $"is a replica of {node.Follows}, {(node.Streaming ? "and streams" : "and does not stream")}",
                 { Role: LocalNodeRole.Primary } => "is the primary",
                 _ => "is an old primary",
             };

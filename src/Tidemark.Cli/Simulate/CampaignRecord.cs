@@ -54,16 +54,21 @@ internal sealed record CampaignRecord
             Operations = own.Sum(result => result.Operations),
             Reads = own.Sum(result => result.Reads),
             Violations = own.Sum(result => result.Violations),
-            ViolationsByKind = own.SelectMany(result => result.ViolationsByKind).GroupBy(kind => kind.Key).ToDictionary(kind => kind.Key, kind => kind.Sum(count => count.Value)),
+            ViolationsByKind = own.SelectMany(result => result.ViolationsByKind).GroupBy(kind => kind.Key)
+                .ToDictionary(kind => kind.Key, kind => kind.Sum(count => count.Value)),
             BrokenInvariants = own.Sum(result => result.BrokenInvariants),
             LostWrites = own.Sum(result => result.LostWrites),
             LostWritesUnreported = own.Sum(result => result.LostWritesUnreported),
             OffloadEfficiency = own.ToDictionary(result => result.Options.Profile, result => CellRecord.Of(result).OffloadEfficiency),
             DeterminismChecked = own.Sum(result => result.DeterminismChecked),
             FailingSeedCount = own.Sum(result => result.FailingSeedCount),
-            FailingSeeds = [.. own.SelectMany(result => result.FailingSeeds.Select(seed => new FailingSeedRecord(seed.Seed, policy, result.Options.Profile, seed.Finding, seed.Text)))],
+            FailingSeeds =
+                [.. own.SelectMany(result =>
+                result.FailingSeeds.Select(seed =>
+                new FailingSeedRecord(seed.Seed, policy, result.Options.Profile, seed.Finding, seed.Text)))],
             Seconds = Math.Round(seconds, 3),
-            OperationsPerSecondAndCore = seconds > 0 ? Math.Round(own.Sum(result => result.Operations) / seconds / own[0].Options.Parallelism) : 0,
+            OperationsPerSecondAndCore = seconds > 0
+                ? Math.Round(own.Sum(result => result.Operations) / seconds / own[0].Options.Parallelism) : 0,
             IsCancelled = results.Any(result => result.IsCancelled),
             Cells = [.. results.Select(CellRecord.Of)],
         };

@@ -25,6 +25,7 @@ internal static class CampaignTables
         terminal.Out.WriteLine("Offload efficiency · share of all reads on replicas · violations per 10,000 reads");
         terminal.Out.WriteLine();
         var columns = profiles.Select(profile => new Column<RoutingArm>($"{profile}", policy => Cell(policy, profile), IsNumber: true));
-        new Table<RoutingArm>([new("Policy", policy => $"{policy}"), .. columns]).WriteMarkdown(terminal.Out, record.Cells.Select(cell => cell.Policy).Distinct());
+        new Table<RoutingArm>([new("Policy", policy => $"{policy}"), .. columns])
+            .WriteMarkdown(terminal.Out, record.Cells.Select(cell => cell.Policy).Distinct());
     }
 }

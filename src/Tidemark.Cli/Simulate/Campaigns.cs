@@ -7,7 +7,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
 {
     private const int MaxFailingSeedsPrinted = 10;
 
-    public ExitCode Run(SimulationCampaignOptions options, IReadOnlyList<LagProfile> profiles, IReadOnlyList<RoutingArm> policies, CancellationToken cancellationToken)
+    public ExitCode Run(SimulationCampaignOptions options, IReadOnlyList<LagProfile> profiles, IReadOnlyList<RoutingArm> policies,
+        CancellationToken cancellationToken)
     {
         var cells = policies.SelectMany(policy => profiles.Select(profile => options with { Profile = profile, Arm = policy })).ToList();
         var results = terminal.WithProgress("simulating", tell => RunAll(cells, tell, cancellationToken));
@@ -23,7 +24,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         return Evaluate(record);
     }
 
-    private static List<SimulationCampaignResult> RunAll(List<SimulationCampaignOptions> cells, Action<double, string> tell, CancellationToken cancellationToken)
+    private static List<SimulationCampaignResult> RunAll(List<SimulationCampaignOptions> cells, Action<double, string> tell,
+        CancellationToken cancellationToken)
     {
         List<SimulationCampaignResult> results = [];
         foreach (var cell in cells)
@@ -31,7 +33,9 @@ internal sealed class Campaigns(Terminal terminal, Form form)
             // The first says at least that it was stopped.
             if (results.Count > 0 && cancellationToken.IsCancellationRequested) break;
             var done = results.Count;
-            var progress = new Progress(now => tell((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count, $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} failing"));
+            var progress =
+                new Progress(now =>
+                tell((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count, $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} failing"));
             results.Add(SimulationCampaign.Run(cell with { Progress = progress }, cancellationToken));
         }
 
@@ -41,7 +45,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
     // Other policies break promises by nature, and a planted fault that is caught is what was hoped for.
     private static ExitCode Evaluate(CampaignRecord record) => record switch
     {
-        { FailingSeeds: var seeds } when seeds.Any(seed => seed.Finding is SimulationFinding.AnotherRun or SimulationFinding.Error) => ExitCode.Finding,
+        { FailingSeeds: var seeds } when seeds.Any(seed => seed.Finding is SimulationFinding.AnotherRun or SimulationFinding.Error) =>
+            ExitCode.Finding,
         { Policy: not RoutingArm.Tidemark } => Unfound(record),
         { Fault: PlantedFault.None, FailingSeedCount: > 0 } => ExitCode.Finding,
         { Fault: not PlantedFault.None, FailingSeedCount: 0, IsCancelled: false } => ExitCode.Finding,
@@ -64,7 +69,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
             ("Seeds", record.Seeds == ofSeeds ? Words.Count(record.Seeds) : $"{Words.Count(record.Seeds)} of {Words.Count(ofSeeds)}"),
             ("Operations", Words.Count(record.Operations)),
             ("Reads", Words.Count(record.Reads)),
-            ("Violations", record.Violations == 0 ? "0" : $"{Words.Count(record.Violations)} ({string.Join(", ", record.ViolationsByKind.Select(kind => $"{kind.Key} {Words.Count(kind.Value)}"))})"),
+            ("Violations", record.Violations == 0
+                ? "0" : $"{Words.Count(record.Violations)} ({string.Join(", ", record.ViolationsByKind.Select(kind => $"{kind.Key} {Words.Count(kind.Value)}"))})"),
             ("Broken invariants", Words.Count(record.BrokenInvariants)),
             ("Lost in failovers", $"{Words.Count(record.LostWrites)} writes"),
             ("Lost without a word", Words.Count(record.LostWritesUnreported)),
@@ -79,14 +85,19 @@ internal sealed class Campaigns(Terminal terminal, Form form)
     {
         if (record.FailingSeedCount == 0)
         {
-            terminal.Line(record.Fault == PlantedFault.None ? "Clean: no promise and no invariant was broken." : $"Nothing caught {record.Fault}.", record.Fault == PlantedFault.None ? Tone.Good : Tone.Bad);
+            terminal.Line(record.Fault == PlantedFault.None
+                ? "Clean: no promise and no invariant was broken." : $"Nothing caught {record.Fault}.", record.Fault == PlantedFault.None
+                ? Tone.Good : Tone.Bad);
             return;
         }
 
-        foreach (var seed in record.FailingSeeds.Take(MaxFailingSeedsPrinted)) terminal.Line($"Seed {seed.Seed} ({seed.Profile}): {seed.Text}");
-        if (record.FailingSeedCount > MaxFailingSeedsPrinted) terminal.Line($"… and {Words.Count(record.FailingSeedCount - MaxFailingSeedsPrinted)} more seeds.", Tone.Quiet);
+        foreach (var seed in record.FailingSeeds.Take(MaxFailingSeedsPrinted))
+            terminal.Line($"Seed {seed.Seed} ({seed.Profile}): {seed.Text}");
+        if (record.FailingSeedCount > MaxFailingSeedsPrinted)
+            terminal.Line($"… and {Words.Count(record.FailingSeedCount - MaxFailingSeedsPrinted)} more seeds.", Tone.Quiet);
         terminal.Line();
-        terminal.Line($"{Words.Count(record.FailingSeedCount)} of {Words.Count(record.Seeds)} seeds found something. To see the first:", record.Fault == PlantedFault.None ? Tone.Bad : Tone.Plain);
+        terminal.Line($"{Words.Count(record.FailingSeedCount)} of {Words.Count(record.Seeds)} seeds found something. To see the first:",
+            record.Fault == PlantedFault.None ? Tone.Bad : Tone.Plain);
         var first = record.FailingSeeds[0];
         var fault = record.Fault == PlantedFault.None ? "" : $" --fault {record.Fault}";
         var policy = first.Policy == RoutingArm.Tidemark ? "" : $" --policy {first.Policy}";

@@ -4,7 +4,8 @@ namespace Tidemark.Cli.Simulate;
 
 /// <summary>One policy under one profile.</summary>
 internal sealed record CellRecord(
-    RoutingArm Policy, LagProfile Profile, int Seeds, long Operations, long Reads, long Violations, double? OffloadEfficiency, double? ShareOnReplicas, double? ViolationsPer10000Reads)
+    RoutingArm Policy, LagProfile Profile, int Seeds, long Operations, long Reads, long Violations, double? OffloadEfficiency,
+        double? ShareOnReplicas, double? ViolationsPer10000Reads)
 {
     public static CellRecord Of(SimulationCampaignResult result) => new(
         result.Options.Arm, result.Options.Profile, result.Seeds, result.Operations, result.Reads, result.Violations,

@@ -56,11 +56,14 @@ internal sealed class FaultTable(Terminal terminal, Form form)
         return line.Length <= Most ? line : $"{line[..(Most - 1)]}…";
     }
 
-    private sealed record FaultRecord(string Name, bool Caught, int Seeds, int Number, bool Stopped, SimulationFinding? Finding, int? Seed, string? Text)
+    private sealed record FaultRecord(string Name, bool Caught, int Seeds, int Number, bool Stopped, SimulationFinding? Finding, int? Seed,
+        string? Text)
     {
         [System.Text.Json.Serialization.JsonIgnore]
         public string? By => Finding == SimulationFinding.Violation ? "the checker" : Text;
 
-        public static FaultRecord Of(FaultHunt hunt) => new($"{hunt.Fault}", hunt.IsCaught, hunt.Seeds, (int)hunt.Fault, hunt.IsCancelled, hunt.By?.Finding, hunt.By?.Seed, hunt.By?.Text);
+        public static FaultRecord Of(FaultHunt hunt) =>
+            new($"{hunt.Fault}", hunt.IsCaught, hunt.Seeds, (int)hunt.Fault, hunt.IsCancelled, hunt.By?.Finding, hunt.By?.Seed,
+            hunt.By?.Text);
     }
 }

@@ -14,7 +14,8 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
         {
             // A thread of its own: a world runs on one, and the context of whoever called is none of its business.
             run = await Task.Factory.StartNew(
-                () => SimulatedCluster.Run(world with { Trace = events }), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancellationToken);
+                () => SimulatedCluster.Run(world with { Trace = events }), cancellationToken, TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default).WaitAsync(cancellationToken);
         }
         catch (HistoryException e)
         {
@@ -58,11 +59,15 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
     }
 
     private sealed record ReplayRecord(
-        int Seed, LagProfile Profile, RoutingArm Policy, PlantedFault Fault, string Shape, string Fingerprint, long Operations, long Reads, long OnReplicas, long CouldBeOnReplicas,
-        IReadOnlyDictionary<string, long> ReadsByNode, long FailedReads, long FailedWrites, long Violations, long LostWritesUnreported, IReadOnlyList<string> BrokenInvariants, VerdictRecord Verdict)
+        int Seed, LagProfile Profile, RoutingArm Policy, PlantedFault Fault, string Shape, string Fingerprint, long Operations, long Reads,
+            long OnReplicas, long CouldBeOnReplicas,
+        IReadOnlyDictionary<string, long> ReadsByNode, long FailedReads, long FailedWrites, long Violations, long LostWritesUnreported,
+            IReadOnlyList<string> BrokenInvariants, VerdictRecord Verdict)
     {
         public static ReplayRecord Of(SimulationRun run) => new(
-            run.Options.Seed, run.Options.Profile, run.Options.Arm, run.Options.Fault, run.Shape, run.TraceHash, run.Operations, run.Reads, run.OnReplicas, run.CouldBeOnReplicas,
-            run.ReadsByNode, run.FailedReads, run.FailedWrites, run.Verdict.ViolationCount, run.Verdict.SilentLoss, run.BrokenInvariants, VerdictRecord.Of(run.Verdict));
+            run.Options.Seed, run.Options.Profile, run.Options.Arm, run.Options.Fault, run.Shape, run.TraceHash, run.Operations, run.Reads,
+                run.OnReplicas, run.CouldBeOnReplicas,
+            run.ReadsByNode, run.FailedReads, run.FailedWrites, run.Verdict.ViolationCount, run.Verdict.SilentLoss, run.BrokenInvariants,
+                VerdictRecord.Of(run.Verdict));
     }
 }

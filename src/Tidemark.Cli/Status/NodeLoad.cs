@@ -33,7 +33,9 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
         {
             if (_connection is null)
             {
-                var settings = new NpgsqlConnectionStringBuilder(node.Settings.ConnectionString) { Pooling = false, Timeout = TimeoutSeconds, CommandTimeout = TimeoutSeconds };
+                var settings =
+                    new NpgsqlConnectionStringBuilder(node.Settings.ConnectionString) { Pooling = false, Timeout = TimeoutSeconds,
+                    CommandTimeout = TimeoutSeconds };
                 _connection = new NpgsqlConnection(settings.ConnectionString);
                 await _connection.OpenAsync(cancellationToken);
             }
@@ -47,7 +49,8 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
         {
             // The monitor tells why; the next question opens a new connection.
             await DisposeAsync();
-            return (null, [], e is PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } ? $"it has no database {node.Settings.Database ?? node.Settings.Username}" : null);
+            return (null, [], e is PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName }
+                ? $"it has no database {node.Settings.Database ?? node.Settings.Username}" : null);
         }
     }
 
@@ -63,7 +66,8 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
     private static IEnumerable<string> Notes(NpgsqlDataReader answer)
     {
         if (!answer.IsDBNull(3) && answer.GetBoolean(3)) yield return "replay is paused";
-        if (!answer.IsDBNull(4) && answer.GetInt32(4) is > 0 and var delay) yield return string.Create(CultureInfo.InvariantCulture, $"replay is delayed by {delay} ms");
+        if (!answer.IsDBNull(4) && answer.GetInt32(4) is > 0 and var delay)
+            yield return string.Create(CultureInfo.InvariantCulture, $"replay is delayed by {delay} ms");
         if (!answer.IsDBNull(5) && !answer.GetBoolean(5)) yield return "receives nothing";
     }
 }

@@ -16,7 +16,8 @@ namespace Tidemark.Cli.Status;
 /// <param name="Notes">What a healthy replica would not have, such as paused replay.</param>
 /// <param name="Version">The major version of the server; null when unknown.</param>
 internal sealed record NodeRecord(
-    string Name, string Address, NodeRole Role, bool IsServing, string? Problem, uint Timeline, string? Position, long? LagBytes, double? StalenessMs, LoadRecord? Load,
+    string Name, string Address, NodeRole Role, bool IsServing, string? Problem, uint Timeline, string? Position, long? LagBytes,
+        double? StalenessMs, LoadRecord? Load,
     IReadOnlyList<string> Notes, int? Version)
 {
     /// <summary>In a word.</summary>

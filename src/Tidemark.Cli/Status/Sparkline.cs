@@ -16,6 +16,8 @@ internal sealed class Sparkline(int width)
     public override string ToString()
     {
         var most = _figures.Max() ?? 0;
-        return string.Concat(_figures.Select(figure => figure is not { } value ? ' ' : Bars[most <= 0 ? 0 : (int)Math.Min(Bars.Length - 1, value / most * Bars.Length)]));
+        return string.Concat(
+            _figures.Select(figure => figure is not { } value
+            ? ' ' : Bars[most <= 0 ? 0 : (int)Math.Min(Bars.Length - 1, value / most * Bars.Length)]));
     }
 }

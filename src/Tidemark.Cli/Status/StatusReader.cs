@@ -26,7 +26,8 @@ internal sealed class StatusReader : IAsyncDisposable
     {
         var loads = await Task.WhenAll(_loads.Select(load => load.ReadAsync(cancellationToken)));
         var (snapshot, words) = (_source.Cluster.Monitor.Snapshot, _source.Nodes);
-        return new ClusterRecord(_target.Source, snapshot.Primary?.Name, [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i]))]);
+        return new ClusterRecord(_target.Source, snapshot.Primary?.Name,
+            [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i]))]);
     }
 
     public async ValueTask DisposeAsync()
@@ -35,7 +36,8 @@ internal sealed class StatusReader : IAsyncDisposable
         await _source.DisposeAsync();
     }
 
-    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words, (LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle) asked)
+    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words,
+        (LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle) asked)
     {
         var isReplica = state.Status == ConcludedStatus.Replica;
         return new NodeRecord(

@@ -11,7 +11,8 @@ internal static class StatusView
         new("Timeline", node => node.Timeline == 0 ? "-" : Words.Count(node.Timeline), IsNumber: true),
         new("Lag", node => Words.Bytes(node.LagBytes), IsNumber: true),
         new("Staleness", node => node.StalenessMs is { } ms ? $"≤ {Words.Duration(ms)}" : "-", IsNumber: true),
-        new("Load", node => node.Load is { } load ? $"{load.Active?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"} active, {Words.Count(load.Connections)}/{Words.Count(load.MaxConnections)}" : "-"),
+        new("Load", node => node.Load is { } load
+            ? $"{load.Active?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"} active, {Words.Count(load.Connections)}/{Words.Count(load.MaxConnections)}" : "-"),
         new("Health", node => node.Health, Tone: node => node.HealthTone),
     ];
 
@@ -33,7 +34,9 @@ internal static class StatusView
     {
         var serving = cluster.Nodes.Count(node => node.IsServing);
         var nodes = cluster.Nodes.Count;
-        var text = cluster.Primary is { } primary ? $"{primary} is the primary, {serving} of {nodes} {(nodes == 1 ? "node" : "nodes")} can serve" : "There is no primary: writes are refused";
+        var text = cluster.Primary is { } primary
+            ? $"{primary} is the primary, {serving} of {nodes} {(nodes == 1 ? "node" : "nodes")} can serve"
+            : "There is no primary: writes are refused";
         terminal.Line($"{text} (cluster from {cluster.Source}).", cluster.IsWell ? Tone.Plain : Tone.Bad);
         terminal.Line();
     }

@@ -22,12 +22,14 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
     public TidemarkOptions Options => builder.Options;
 
     /// <summary>Its nodes, in the order of the configuration.</summary>
-    public IReadOnlyList<TargetNode> Nodes { get; } = [.. builder.Options.Nodes.Select(node => new TargetNode(node.Key, Settings(node.Value.ConnectionString)))];
+    public IReadOnlyList<TargetNode> Nodes { get; } =
+        [.. builder.Options.Nodes.Select(node => new TargetNode(node.Key, Settings(node.Value.ConnectionString)))];
 
     /// <summary>A node by its name, in any case.</summary>
     /// <exception cref="CommandException">There is none; lists those there are.</exception>
     public TargetNode this[string name] => Nodes.FirstOrDefault(node => node.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new CommandException($"there is no node {Quoted.Word(name)} in the cluster from {Source}. Its nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.");
+        ?? throw new CommandException(
+            $"there is no node {Quoted.Word(name)} in the cluster from {Source}. Its nodes are {string.Join(", ", Nodes.Select(node => node.Name))}.");
 
     /// <summary>
     /// Opens it as an application would, asks every node, and goes on asking for a moment until it is known how stale replicas can be: that
@@ -46,7 +48,8 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
 
             // An application goes on as soon as a primary is known; a command shows every node, one too whose first connection takes long.
             if (!monitor.Snapshot.IsComplete) await SampleAllAsync();
-            for (var round = 0; round < RoundsForStaleness && monitor.Snapshot.Nodes.Any(node => node is { Status: ConcludedStatus.Replica, CompleteAsOf: null }); round++)
+            for (var round = 0; round < RoundsForStaleness
+                && monitor.Snapshot.Nodes.Any(node => node is { Status: ConcludedStatus.Replica, CompleteAsOf: null }); round++)
                 await SampleAllAsync();
             return source;
         }
@@ -60,7 +63,8 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
     }
 
     /// <summary>There is no primary, for something that needs one; says what was seen of each node.</summary>
-    public CommandException HasNoPrimary(TidemarkDataSource source, string why) => new($"there is no primary {why} (cluster from {Source}):{Seen(source)}");
+    public CommandException HasNoPrimary(TidemarkDataSource source, string why) =>
+        new($"there is no primary {why} (cluster from {Source}):{Seen(source)}");
 
     /// <summary>No node answers as a server of the cluster; says why for each.</summary>
     public CommandException IsSilent(TidemarkDataSource source) => new($"no node of the cluster from {Source} can be asked:{Seen(source)}");

@@ -16,7 +16,8 @@ internal sealed class LibpqSettings
     private static readonly (string Variable, string Keyword)[] Variables =
     [
         ("PGHOST", "host"), ("PGPORT", "port"), ("PGDATABASE", "dbname"), ("PGUSER", "user"), ("PGREQUIREAUTH", "require_auth"),
-        ("PGSSLMODE", "sslmode"), ("PGAPPNAME", "application_name"), ("PGCONNECT_TIMEOUT", "connect_timeout"), ("PGCHANNELBINDING", "channel_binding"),
+        ("PGSSLMODE", "sslmode"), ("PGAPPNAME", "application_name"), ("PGCONNECT_TIMEOUT", "connect_timeout"),
+            ("PGCHANNELBINDING", "channel_binding"),
     ];
 
     private readonly Dictionary<string, string> _values = new(StringComparer.OrdinalIgnoreCase);
@@ -47,7 +48,8 @@ internal sealed class LibpqSettings
             if (rest.Peek() < 0) return settings;
             var keyword = ReadWhile(rest, c => c != '=' && !char.IsWhiteSpace(c));
             SkipSpace(rest);
-            if (rest.Read() != '=') throw new FormatException($"it is neither a list of 'Keyword=value' parts, nor a postgres:// URL, nor libpq's 'keyword=value' pairs");
+            if (rest.Read() != '=') throw new FormatException($"it is neither a list of 'Keyword=value' parts, nor a postgres:// URL, "
+                + "nor libpq's 'keyword=value' pairs");
             SkipSpace(rest);
             settings.Set(keyword, ReadValue(rest));
         }
@@ -75,7 +77,8 @@ internal sealed class LibpqSettings
             {
                 settings[name] = name is "SSL Mode" or "Channel Binding" ? value.Replace("-", "", StringComparison.Ordinal) : value;
             }
-            catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or OverflowException or InvalidCastException)
+            catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or OverflowException
+                or InvalidCastException)
             {
                 throw new FormatException($"its value for '{keyword}' cannot be read");
             }
@@ -83,7 +86,8 @@ internal sealed class LibpqSettings
 
         var hosts = _values.GetValueOrDefault("host")?.Split(',') ?? throw new FormatException("it names no host");
         var ports = _values.GetValueOrDefault("port")?.Split(',') ?? [""];
-        if (ports.Length != 1 && ports.Length != hosts.Length) throw new FormatException($"it names {hosts.Length} hosts and {ports.Length} ports");
+        if (ports.Length != 1 && ports.Length != hosts.Length)
+            throw new FormatException($"it names {hosts.Length} hosts and {ports.Length} ports");
         return [.. hosts.Select((host, i) => ForHost(settings, host.Trim(), ports[ports.Length == 1 ? 0 : i]))];
     }
 
@@ -93,7 +97,8 @@ internal sealed class LibpqSettings
         if (host.Length == 0) throw new FormatException("its list of hosts has an empty entry");
         var one = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Host = host };
         if (port.Length == 0) return one;
-        one.Port = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 65_535 ? number
+        one.Port = int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 65_535
+            ? number
             : throw new FormatException("its port is not a number from 1 to 65535");
         return one;
     }
@@ -117,7 +122,8 @@ internal sealed class LibpqSettings
         "CONNECT_TIMEOUT" => "Timeout",
         "CLIENT_ENCODING" => "Client Encoding",
         "OPTIONS" => "Options",
-        "FALLBACK_APPLICATION_NAME" or "KEEPALIVES" or "KEEPALIVES_IDLE" or "KEEPALIVES_INTERVAL" or "KEEPALIVES_COUNT" or "TCP_USER_TIMEOUT"
+        "FALLBACK_APPLICATION_NAME" or "KEEPALIVES" or "KEEPALIVES_IDLE" or "KEEPALIVES_INTERVAL" or "KEEPALIVES_COUNT"
+            or "TCP_USER_TIMEOUT"
             or "TARGET_SESSION_ATTRS" or "LOAD_BALANCE_HOSTS" or "SSLCOMPRESSION" => null,
         _ => throw new FormatException("one of its keywords is none of libpq's that Tidemark knows"),
     };

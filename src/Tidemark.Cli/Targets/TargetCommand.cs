@@ -15,7 +15,8 @@ internal abstract class TargetCommand : TidemarkCommand
         _options.AddTo(this);
     }
 
-    protected override Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken) => RunAsync(_options.Find(result), result, cancellationToken);
+    protected override Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken) =>
+        RunAsync(_options.Find(result), result, cancellationToken);
 
     /// <summary>Runs the command.</summary>
     /// <param name="target">The cluster it is about.</param>

@@ -23,7 +23,8 @@ internal sealed record TargetEnvironment
 
     public static TargetEnvironment OfThisProcess() => new()
     {
-        Variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? ""),
+        Variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? ""),
         Directory = Environment.CurrentDirectory,
         Home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
     };

@@ -23,7 +23,8 @@ internal sealed class TargetNode(string name, NpgsqlConnectionStringBuilder sett
     public string Within(TimeSpan patience)
     {
         var seconds = Math.Max(1, (int)Math.Ceiling(patience.TotalSeconds));
-        return new NpgsqlConnectionStringBuilder(Settings.ConnectionString) { Pooling = false, Timeout = Math.Min(seconds, MaxTimeoutSeconds), CommandTimeout = seconds, CancellationTimeout = -1 }.ConnectionString;
+        return new NpgsqlConnectionStringBuilder(Settings.ConnectionString) { Pooling = false,
+            Timeout = Math.Min(seconds, MaxTimeoutSeconds), CommandTimeout = seconds, CancellationTimeout = -1 }.ConnectionString;
     }
 
     /// <inheritdoc/>

@@ -21,7 +21,8 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
 
     private readonly Option<string[]> _connections = new("--connection")
     {
-        Description = "How to reach nodes: 'Host=pg-1,pg-2;Database=store', postgres://user@pg-1,pg-2/store, or libpq's 'host=pg-1 dbname=store'. May be given several times.",
+        Description = "How to reach nodes: 'Host=pg-1,pg-2;Database=store', postgres://user@pg-1,pg-2/store, or libpq's 'host=pg-1 "
+            + "dbname=store'. May be given several times.",
         HelpName = "TEXT",
     };
 
@@ -32,7 +33,8 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         CompletionSources = { _ => environment.KeptClusters().Select(name => new System.CommandLine.Completions.CompletionItem(name)) },
     };
 
-    private readonly Option<string?> _config = new("--config") { Description = "The application's settings; appsettings.json in this folder by default.", HelpName = "FILE" };
+    private readonly Option<string?> _config =
+        new("--config") { Description = "The application's settings; appsettings.json in this folder by default.", HelpName = "FILE" };
 
     private readonly Option<string> _section = new("--section")
     {
@@ -43,7 +45,8 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
 
     /// <summary>What to say where none is found.</summary>
     public static string Ways { get; } =
-        "--connection TEXT names its nodes, --cluster NAME a local cluster; without them, the section Tidemark of appsettings.json or of the environment (Tidemark__Nodes__pg-1), "
+        "--connection TEXT names its nodes, --cluster NAME a local cluster; without them, the section Tidemark of appsettings.json or "
+            + "of the environment (Tidemark__Nodes__pg-1), "
         + "PGHOST or PGSERVICE, or the local cluster that is up. 'tidemark cluster up' starts one.";
 
     /// <summary>Gives a command the options.</summary>
@@ -63,16 +66,21 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         if (result.GetValue(_connections) is { Length: > 0 } texts) return FromTexts(texts);
         if (result.GetValue(_cluster) is { } name) return FromKept(name);
         var section = result.GetRequiredValue(_section);
-        if (result.GetValue(_config) is { } file) return FromConfiguration(file, section) ?? throw new CommandException($"{Quoted.Plain(file)} has no section {Quoted.Plain(section)}; --section names another.");
+        if (result.GetValue(_config) is { } file)
+            return FromConfiguration(file, section)
+            ?? throw new CommandException($"{Quoted.Plain(file)} has no section {Quoted.Plain(section)}; --section names another.");
         if (FromConfiguration(null, section) is { } configured) return configured;
-        if (environment.Variable("PGSERVICE") is { } service) return From($"the service {service}", builder => builder.Options.AddNodes(Completed(new LibpqSettings())));
-        if (LibpqSettings.FromEnvironment(environment.Variables) is { NamesHost: true }) return From("PGHOST", builder => builder.Options.AddNodes(Completed(new LibpqSettings())));
+        if (environment.Variable("PGSERVICE") is { } service)
+            return From($"the service {service}", builder => builder.Options.AddNodes(Completed(new LibpqSettings())));
+        if (LibpqSettings.FromEnvironment(environment.Variables) is { NamesHost: true })
+            return From("PGHOST", builder => builder.Options.AddNodes(Completed(new LibpqSettings())));
         return environment.KeptClusters() switch
         {
             [var only] => FromKept(only),
             var several when several.Contains(DefaultCluster) => FromKept(DefaultCluster),
             [] => throw new CommandException($"which cluster? {Ways}"),
-            var several => throw new CommandException($"which cluster? The local clusters are {string.Join(", ", several)}: --cluster names one."),
+            var several => throw new CommandException($"which cluster? The local clusters are {string.Join(", ", several)}: --cluster "
+                + "names one."),
         };
     }
 
@@ -80,10 +88,12 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
     {
         var several = new Option[] { _connections, _cluster, _config }.Where(given.Has).Select(option => option.Name).ToList();
         if (several.Count > 1) given.AddError($"{string.Join(" and ", several)} contradict each other: each names the cluster.");
-        if (given.Has(_section) && !given.Has(_config) && several.Count > 0) given.AddError($"--section and {several[0]} contradict each other: {several[0]} reads no settings.");
+        if (given.Has(_section) && !given.Has(_config) && several.Count > 0)
+            given.AddError($"--section and {several[0]} contradict each other: {several[0]} reads no settings.");
     }
 
-    private ClusterTarget FromTexts(string[] texts) => From("--connection", builder => builder.Options.AddNodes([.. texts.SelectMany(Read)]));
+    private ClusterTarget FromTexts(string[] texts) =>
+        From("--connection", builder => builder.Options.AddNodes([.. texts.SelectMany(Read)]));
 
     private IReadOnlyList<NpgsqlConnectionStringBuilder> Read(string text)
     {
@@ -91,7 +101,8 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         var nodes = ConnectionText.Parse(text);
 
         // The port of a host that names none itself; behind a host it stays.
-        if (!text.Contains("://", StringComparison.Ordinal) && new NpgsqlConnectionStringBuilder(text) is var given && !given.ShouldSerialize("Port") && environment.Variable("PGPORT") is { } port)
+        if (!text.Contains("://", StringComparison.Ordinal) && new NpgsqlConnectionStringBuilder(text) is var given
+            && !given.ShouldSerialize("Port") && environment.Variable("PGPORT") is { } port)
             nodes = ConnectionText.Parse($"{text};Port={port}");
         foreach (var node in nodes) node.Database ??= environment.Variable("PGDATABASE");
         return nodes;
@@ -100,8 +111,10 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
     // In libpq's order: what was given, then the service, then the environment.
     private IReadOnlyList<NpgsqlConnectionStringBuilder> Completed(LibpqSettings settings)
     {
-        if ((settings.Service ?? environment.Variable("PGSERVICE")) is { } service) settings.Complete(ServiceFile.Find(service, environment));
-        if (!settings.NamesHost && environment.Variable("PGHOSTADDR") is not null) throw new FormatException("PGHOSTADDR is set: give the address as PGHOST");
+        if ((settings.Service ?? environment.Variable("PGSERVICE")) is { } service)
+            settings.Complete(ServiceFile.Find(service, environment));
+        if (!settings.NamesHost && environment.Variable("PGHOSTADDR") is not null)
+            throw new FormatException("PGHOSTADDR is set: give the address as PGHOST");
         settings.Complete(LibpqSettings.FromEnvironment(environment.Variables));
         return settings.ToNpgsql();
     }
@@ -128,14 +141,18 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         var path = Path.Combine(environment.Directory, file ?? "appsettings.json");
         if (file is not null && !File.Exists(path)) throw new CommandException($"there is no file {Quoted.Plain(file)}.");
         var stage = environment.Variable("DOTNET_ENVIRONMENT") ?? environment.Variable("ASPNETCORE_ENVIRONMENT") ?? "Production";
-        var sources = new ConfigurationBuilder().AddJsonFile(path, optional: true).AddJsonFile(Path.ChangeExtension(path, $".{stage}.json"), optional: true);
+        var sources = new ConfigurationBuilder().AddJsonFile(path, optional: true)
+            .AddJsonFile(Path.ChangeExtension(path, $".{stage}.json"), optional: true);
         sources.AddInMemoryCollection(environment.Variables.Where(v => v.Key.StartsWith($"{section}__", StringComparison.OrdinalIgnoreCase))
-            .DistinctBy(v => v.Key, StringComparer.OrdinalIgnoreCase).Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value)));
+            .DistinctBy(v => v.Key, StringComparer.OrdinalIgnoreCase)
+                .Select(v => KeyValuePair.Create(v.Key.Replace("__", ":", StringComparison.Ordinal), (string?)v.Value)));
         try
         {
             var found = ((IConfiguration)sources.Build()).GetSection(section);
             if (!found.GetChildren().Any()) return null;
-            return From(file ?? (File.Exists(path) ? "appsettings.json" : "the environment"), builder => TidemarkOptionsReader.Read(found, builder.Options), isConfiguration: true);
+            return From(file
+                ?? (File.Exists(path) ? "appsettings.json" : "the environment"),
+                builder => TidemarkOptionsReader.Read(found, builder.Options), isConfiguration: true);
         }
         catch (InvalidDataException e)
         {
@@ -168,6 +185,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
     }
 
     // A second keyword behind white space, before any semicolon; a service alone is libpq's too.
-    [GeneratedRegex(@"^\s*service\s*=|^\s*[a-z_]+\s*=\s*('(?:[^'\\]|\\.)*'|[^\s;']*)\s+[a-z_]+\s*=|^\s*[a-z_]+\s*=\s*'", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\s*service\s*=|^\s*[a-z_]+\s*=\s*('(?:[^'\\]|\\.)*'|[^\s;']*)\s+[a-z_]+\s*=|^\s*[a-z_]+\s*=\s*'",
+        RegexOptions.IgnoreCase)]
     private static partial Regex IsLibpq();
 }

@@ -42,7 +42,8 @@ internal static class VerificationRun
     }
 
     private static async Task<(VerifyRecord Record, HistoryReport Report)> RunAsync(
-        TidemarkDataSource source, WorkloadRouter router, IReadOnlyList<TargetNode> nodes, TargetNode primary, string schema, VerificationOptions options, Action<HistoryWorkloadProgress> progress,
+        TidemarkDataSource source, WorkloadRouter router, IReadOnlyList<TargetNode> nodes, TargetNode primary, string schema,
+            VerificationOptions options, Action<HistoryWorkloadProgress> progress,
         CancellationToken cancellationToken)
     {
         await using var recorder = await StartAsync(nodes, primary, schema, cancellationToken);
@@ -63,7 +64,9 @@ internal static class VerificationRun
         }
         catch (HistoryException e)
         {
-            throw new CommandException(recorder.DoubleWrites > 0 ? $"{recorder.DoubleWrites} writes were committed more than once; nothing else can be judged. {e.Message}" : $"the cluster cannot be judged. {e.Message}", e);
+            throw new CommandException(recorder.DoubleWrites > 0
+                ? $"{recorder.DoubleWrites} writes were committed more than once; nothing else can be judged. {e.Message}"
+                : $"the cluster cannot be judged. {e.Message}", e);
         }
         finally
         {
@@ -74,7 +77,9 @@ internal static class VerificationRun
         // Reads of rows that nobody changed show nothing, and are no proof.
         var acknowledged = report.Writes - report.FailedWrites - report.UnknownWrites;
         if (acknowledged == 0 || report.Reads == 0)
-            throw new CommandException($"nothing could be judged: {Words.Count(acknowledged)} writes were acknowledged and {Words.Count(report.Reads)} reads answered.{string.Concat(report.Failures.Take(1).Select(failure => $" {failure}"))}");
+            throw new CommandException(
+                $"nothing could be judged: {Words.Count(acknowledged)} writes were acknowledged and {Words.Count(report.Reads)} reads "
+                + $"answered.{string.Concat(report.Failures.Take(1).Select(failure => $" {failure}"))}");
         return (VerifyRecord.Of(report, gauge.Figures(), recorder.DoubleWrites), report);
     }
 
@@ -86,17 +91,20 @@ internal static class VerificationRun
         return $"tidemark_verify_{Guid.NewGuid().ToString("N")[..8]}";
     }
 
-    private static async Task<HistoryRecorder> StartAsync(IReadOnlyList<TargetNode> nodes, TargetNode primary, string schema, CancellationToken cancellationToken)
+    private static async Task<HistoryRecorder> StartAsync(IReadOnlyList<TargetNode> nodes, TargetNode primary, string schema,
+        CancellationToken cancellationToken)
     {
         try
         {
             return await HistoryRecorder.StartAsync(
-                nodes.ToDictionary(node => node.Name, node => node.Settings.ConnectionString), CommitOrder.FromTable(primary.Settings.ConnectionString), Keys, schema: schema,
+                nodes.ToDictionary(node => node.Name, node => node.Settings.ConnectionString),
+                    CommitOrder.FromTable(primary.Settings.ConnectionString), Keys, schema: schema,
                 cancellationToken: cancellationToken);
         }
         catch (PostgresException e)
         {
-            var remedy = e.SqlState == PostgresErrorCodes.InsufficientPrivilege ? " The workload needs a schema of its own: GRANT CREATE ON DATABASE to the role." : "";
+            var remedy = e.SqlState == PostgresErrorCodes.InsufficientPrivilege
+                ? " The workload needs a schema of its own: GRANT CREATE ON DATABASE to the role." : "";
             throw new CommandException($"the primary refused the workload's tables: {e.MessageText}.{remedy}", e);
         }
         catch (InvalidOperationException e)
@@ -118,16 +126,20 @@ internal static class VerificationRun
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
-            throw new CommandException($"{primary.Name} cannot be asked to drop what was made for this: {NodeProbe.Describe(e)}. What may be left: DROP SCHEMA {schema} CASCADE;", e);
+            throw new CommandException($"{primary.Name} cannot be asked to drop what was made for this: {NodeProbe.Describe(e)}. What "
+                + $"may be left: DROP SCHEMA {schema} CASCADE;", e);
         }
     }
 
-    private static WorkloadRouter RouterOf(VerifyPolicy policy, TidemarkDataSource source, TargetNode primary, TargetNode[] replicas) => policy switch
+    private static WorkloadRouter RouterOf(VerifyPolicy policy, TidemarkDataSource source, TargetNode primary, TargetNode[] replicas) =>
+        policy switch
     {
         VerifyPolicy.Tidemark => WorkloadRouter.Tidemark(source),
         VerifyPolicy.Primary => WorkloadRouter.PrimaryOnly(primary.Settings.ConnectionString),
-        _ when replicas.Length == 0 => throw new CommandException($"--policy {policy} reads from replicas, and the cluster has none that serves."),
-        VerifyPolicy.Random => WorkloadRouter.RandomReplica(primary.Settings.ConnectionString, replicas.Select(node => node.Settings.ConnectionString)),
+        _ when replicas.Length == 0 => throw new CommandException($"--policy {policy} reads from replicas, and the cluster has none "
+            + "that serves."),
+        VerifyPolicy.Random =>
+            WorkloadRouter.RandomReplica(primary.Settings.ConnectionString, replicas.Select(node => node.Settings.ConnectionString)),
         _ => WorkloadRouter.RoundRobin(primary.Settings.ConnectionString, replicas.Select(node => node.Settings.ConnectionString)),
     };
 

@@ -21,8 +21,10 @@ namespace Tidemark.Cli.Verify;
 /// <param name="P99Ms">99 in 100 reads took no longer.</param>
 /// <param name="Examples">The first broken promises and failed reads, in words.</param>
 internal sealed record VerifyRecord(
-    string Policy, double Seconds, int Sessions, int HandOvers, long Reads, long Writes, double Offload, IReadOnlyDictionary<string, long> ServedBy, IReadOnlyDictionary<string, LagRecord> Lag,
-    ViolationsRecord Violations, long FailedReads, long FailedWrites, long LostWritesUnreported, int DoubleWrites, double P50Ms, double P99Ms, IReadOnlyList<string> Examples)
+    string Policy, double Seconds, int Sessions, int HandOvers, long Reads, long Writes, double Offload, IReadOnlyDictionary<string,
+        long> ServedBy, IReadOnlyDictionary<string, LagRecord> Lag,
+    ViolationsRecord Violations, long FailedReads, long FailedWrites, long LostWritesUnreported, int DoubleWrites, double P50Ms,
+        double P99Ms, IReadOnlyList<string> Examples)
 {
     /// <summary>Nodes that served nothing when it began, and were left out.</summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
@@ -31,7 +33,10 @@ internal sealed record VerifyRecord(
     public bool IsClean => Violations.Total == 0 && LostWritesUnreported == 0 && DoubleWrites == 0;
 
     public static VerifyRecord Of(HistoryReport report, IReadOnlyDictionary<string, LagRecord> lag, int doubleWrites) => new(
-        report.Router, Math.Round(report.Seconds, 2), report.Sessions, report.HandOvers, report.Reads, report.Writes, Math.Round(report.ReadsOnReplicas, 4), report.ReadsByNode, lag,
-        ViolationsRecord.Of(report.Verdict), report.FailedReads, report.FailedWrites + report.UnknownWrites, report.Verdict.SilentLoss, doubleWrites,
-        Math.Round(report.ReadLatency.P50Milliseconds, 3), Math.Round(report.ReadLatency.P99Milliseconds, 3), [.. report.Examples, .. report.Failures]);
+        report.Router, Math.Round(report.Seconds, 2), report.Sessions, report.HandOvers, report.Reads, report.Writes,
+            Math.Round(report.ReadsOnReplicas, 4), report.ReadsByNode, lag,
+        ViolationsRecord.Of(report.Verdict), report.FailedReads, report.FailedWrites
+            + report.UnknownWrites, report.Verdict.SilentLoss, doubleWrites,
+        Math.Round(report.ReadLatency.P50Milliseconds, 3), Math.Round(report.ReadLatency.P99Milliseconds, 3),
+            [.. report.Examples, .. report.Failures]);
 }

@@ -115,7 +115,8 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
                 : [.. folders.Select(folder => Path.Combine(folder, part))];
         }
 
-        return folders.OrderByDescending(folder => folder, StringComparer.Create(CultureInfo.InvariantCulture, CompareOptions.NumericOrdering));
+        return folders.OrderByDescending(folder => folder,
+            StringComparer.Create(CultureInfo.InvariantCulture, CompareOptions.NumericOrdering));
     }
 
     [GeneratedRegex("[0-9]+")]

@@ -48,10 +48,12 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         string[] own = ["-qq", "-o", $"Dir::State::Lists={lists}", "-o", $"Dir::Cache={lists}"];
         try
         {
-            var read = await Command.RunAsync([aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"], cancellationToken).ConfigureAwait(false);
+            var read = await Command.RunAsync([aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"], cancellationToken)
+                .ConfigureAwait(false);
             if (!read.Succeeded)
                 return Failed("apt-get", read.Text);
-            var listed = await Command.RunAsync(["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken).ConfigureAwait(false);
+            var listed = await Command.RunAsync(["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken)
+                .ConfigureAwait(false);
             var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
                 .Where(name => IsWanted(name["postgresql-".Length..], major))
                 .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
@@ -127,7 +129,8 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
                 Directory.Delete(partial, recursive: true);
         }
 
-        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, user: null, cancellationToken).ConfigureAwait(false);
+        return await PostgresBinaries.TryAsync(Path.Combine(target, bin), major: null, _tried, user: null, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     /// <summary>A folder in the cache that nobody else uses, and whose name nobody looks for.</summary>

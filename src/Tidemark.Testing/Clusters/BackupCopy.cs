@@ -22,7 +22,8 @@ internal static class BackupCopy
         cp -p global/pg_control "$2/global/"
         """;
 
-    public static async Task RunAsync(NpgsqlConnection connection, string from, string to, ServerUser user, CancellationToken cancellationToken)
+    public static async Task RunAsync(NpgsqlConnection connection, string from, string to, ServerUser user,
+        CancellationToken cancellationToken)
     {
         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
         await RefuseTablespacesAsync(connection, cancellationToken).ConfigureAwait(false);
@@ -39,12 +40,15 @@ internal static class BackupCopy
 
     // Dropped meanwhile: the WAL says so too. And a file that every server makes anew.
     private static bool IsOfNoConsequence(string complaint) =>
-        complaint.Contains("No such file or directory", StringComparison.Ordinal) || complaint.Contains("pg_internal.init", StringComparison.Ordinal);
+        complaint.Contains("No such file or directory", StringComparison.Ordinal)
+            || complaint.Contains("pg_internal.init", StringComparison.Ordinal);
 
     private static async Task RefuseTablespacesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        using var command = new NpgsqlCommand("SELECT string_agg(spcname, ', ') FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')", connection);
+        using var command = new NpgsqlCommand("SELECT string_agg(spcname, ', ') FROM pg_tablespace WHERE spcname NOT IN ('pg_default', "
+            + "'pg_global')", connection);
         if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is string names)
-            throw new LocalClusterException($"The primary cannot be copied: it has tablespaces ({names}), which two servers of one machine cannot share.");
+            throw new LocalClusterException($"The primary cannot be copied: it has tablespaces ({names}), which two servers of one "
+                + "machine cannot share.");
     }
 }

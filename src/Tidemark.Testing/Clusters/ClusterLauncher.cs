@@ -43,9 +43,11 @@ internal sealed class ClusterLauncher : IDisposable
         if (options.Name is { } name)
             KeptFolder.RefuseNameInUse(environment, name);      // before anything is fetched; what counts is the answer under the lock
         var user = ServerUser.Choose(environment);
-        var binaries = await new PostgresPackages(environment, Report).ObtainAsync(options.PostgresVersion, cancellationToken).ConfigureAwait(false);
+        var binaries = await new PostgresPackages(environment, Report).ObtainAsync(options.PostgresVersion, cancellationToken)
+            .ConfigureAwait(false);
         Report($"Using {binaries.Version} in {binaries.Folder}");
-        var template = await new ClusterTemplate(environment, binaries, user, options.Database).EnsureAsync(Report, cancellationToken).ConfigureAwait(false);
+        var template = await new ClusterTemplate(environment, binaries, user, options.Database).EnsureAsync(Report, cancellationToken)
+            .ConfigureAwait(false);
         var folder = await ClusterFolder.CreateAsync(options, environment, user, cancellationToken).ConfigureAwait(false);
         var cluster = new LocalCluster(new ClusterLauncher(options, environment, user, binaries, folder));
         try
@@ -76,7 +78,9 @@ internal sealed class ClusterLauncher : IDisposable
             var state = KeptCluster.Read(environment, name).State;
             var user = ServerUser.Choose(environment);
             var recorded = new PostgresBinaries(state.Binaries, Version: "", state.PostgresVersion);
-            var cluster = new LocalCluster(new ClusterLauncher(state.ToOptions(name), environment, user, recorded, folder) { _areBinariesFound = false });
+            var cluster =
+                new LocalCluster(
+                new ClusterLauncher(state.ToOptions(name), environment, user, recorded, folder) { _areBinariesFound = false });
             cluster.Restore(state);
             return cluster;
         }
@@ -99,8 +103,10 @@ internal sealed class ClusterLauncher : IDisposable
         {
             if (!_areBinariesFound)
             {
-                Binaries = await PostgresBinaries.TryAsync(Binaries.Folder, Binaries.Major, [], _user, cancellationToken).ConfigureAwait(false)
-                    ?? await new PostgresPackages(_environment, _ => { }).ObtainAsync(Binaries.Major, cancellationToken).ConfigureAwait(false);
+                Binaries = await PostgresBinaries.TryAsync(Binaries.Folder, Binaries.Major, [], _user, cancellationToken)
+                    .ConfigureAwait(false)
+                    ?? await new PostgresPackages(_environment, _ => { }).ObtainAsync(Binaries.Major, cancellationToken)
+                        .ConfigureAwait(false);
                 _areBinariesFound = true;
             }
         }
@@ -150,10 +156,12 @@ internal sealed class ClusterLauncher : IDisposable
     public Task GiveAsync(NodeFolder folder, CancellationToken cancellationToken) => _user.GiveAsync(folder.Data, cancellationToken);
 
     /// <summary>Makes a standby of the server in a folder, when it is started.</summary>
-    public Task MakeStandbyAsync(NodeFolder folder, CancellationToken cancellationToken) => WriteAsync(folder.StandbySignal, "", cancellationToken);
+    public Task MakeStandbyAsync(NodeFolder folder, CancellationToken cancellationToken) =>
+        WriteAsync(folder.StandbySignal, "", cancellationToken);
 
     /// <summary>Replaces a file in the data of a server.</summary>
-    public Task WriteAsync(string path, string text, CancellationToken cancellationToken) => _user.WriteAsync(path, text, cancellationToken);
+    public Task WriteAsync(string path, string text, CancellationToken cancellationToken) =>
+        _user.WriteAsync(path, text, cancellationToken);
 
     public void Dispose()
     {
@@ -182,7 +190,8 @@ internal sealed class ClusterLauncher : IDisposable
                 && error.Message.Contains("Address already in use", StringComparison.Ordinal))
             {
                 report("A port was taken meanwhile; trying others");
-                await Task.WhenAll(cluster.Nodes.Select(node => node.StopAsync(StopMode.Immediate, cancellationToken))).ConfigureAwait(false);
+                await Task.WhenAll(cluster.Nodes.Select(node => node.StopAsync(StopMode.Immediate, cancellationToken)))
+                    .ConfigureAwait(false);
             }
         }
 
@@ -207,10 +216,12 @@ internal sealed class ClusterLauncher : IDisposable
     // As the user of the servers, who must own the files.
     private async Task RunAsUserAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
-        var outcome = await Command.RunAsync(_user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken).ConfigureAwait(false);
+        var outcome = await Command.RunAsync(_user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken)
+            .ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {_user.Name}: {outcome.Text}\n"
-                + $"{(Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable)} decides where clusters are made.");
+                + $"{(Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable)} decides where "
+                    + "clusters are made.");
     }
 
     private static async Task LaunchAllAsync(LocalCluster cluster, CancellationToken cancellationToken)
@@ -238,7 +249,8 @@ internal sealed class ClusterLauncher : IDisposable
         {
             // Without a delay too, a replica of a cluster that is kept has settings that it only now gets.
             if (delays.Count > 0 || cluster.Options.Name is not null)
-                await replica.DelayReplayAsync(delays.Count == 0 ? TimeSpan.Zero : delays[delays.Count == 1 ? 0 : index], cancellationToken).ConfigureAwait(false);
+                await replica.DelayReplayAsync(delays.Count == 0 ? TimeSpan.Zero : delays[delays.Count == 1 ? 0 : index], cancellationToken)
+                    .ConfigureAwait(false);
         }
     }
 
@@ -250,7 +262,8 @@ internal sealed class ClusterLauncher : IDisposable
         try
         {
             await cluster.Primary.AskAsync<object>(
-                "BEGIN; SET LOCAL synchronous_commit = remote_apply; SELECT pg_current_xact_id()::text; COMMIT", either.Token).ConfigureAwait(false);
+                "BEGIN; SET LOCAL synchronous_commit = remote_apply; SELECT pg_current_xact_id()::text; COMMIT", either.Token)
+                    .ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -34,9 +34,11 @@ internal sealed class ClusterLock : IDisposable
     {
         var path = Path.Combine(clusters, $".{name}.lock");
         ClusterLock? taken = null;
-        if (await Poll.UntilAsync(() => ValueTask.FromResult((taken = TryTake(path)) is not null), Patience, TimeProvider.System, cancellationToken).ConfigureAwait(false))
+        if (await Poll.UntilAsync(() => ValueTask.FromResult((taken = TryTake(path)) is not null), Patience, TimeProvider.System,
+            cancellationToken).ConfigureAwait(false))
             return taken!;
-        throw new LocalClusterException($"The cluster {name} is in use: process {LengthOf(path) & ((1 << ProcessIdBits) - 1)} is changing it, or "
+        throw new LocalClusterException(
+            $"The cluster {name} is in use: process {LengthOf(path) & ((1 << ProcessIdBits) - 1)} is changing it, or "
             + $"keeps it open, after {Patience.TotalSeconds} s still. Wait for it, or end it.");
     }
 

@@ -10,7 +10,8 @@ namespace Tidemark.Testing;
 internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBinaries binaries, ServerUser user, string database)
 {
     private static readonly string[] Arguments =
-        ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--wal-segsize=1", "--data-checksums", "--no-instructions"];
+        ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--wal-segsize=1", "--data-checksums",
+            "--no-instructions"];
 
     // What ClusterTemplate does to the result of initdb; a change of it needs another number, or old templates stay in use.
     private const int Recipe = 1;
@@ -40,7 +41,8 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         {
             await user.MakePrivateFolderAsync(partial, cancellationToken).ConfigureAwait(false);
             await RunAsync(["initdb", "-D", partial, .. Arguments], "", cancellationToken).ConfigureAwait(false);
-            await RunAsync(["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"], $"CREATE DATABASE \"{database}\"\n", cancellationToken)
+            await RunAsync(["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"], $"CREATE DATABASE \"{database}\"\n",
+                cancellationToken)
                 .ConfigureAwait(false);
             await IncludeSettingsAsync(Path.Combine(partial, "postgresql.conf"), cancellationToken).ConfigureAwait(false);
             if (!Directory.Exists(target))
@@ -63,7 +65,8 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
     private async Task IncludeSettingsAsync(string file, CancellationToken cancellationToken)
     {
         const string script = "printf \"\\ninclude '%s'\\n\" \"$2\" >>\"$1\"";
-        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]), cancellationToken).ConfigureAwait(false);
+        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]), cancellationToken)
+            .ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{file} could not be written as {user.Name}: {outcome.Text}");
     }
@@ -72,6 +75,7 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
     {
         var outcome = await Command.RunAsync(binaries.Describe(command, user), input, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
-            throw new LocalClusterException($"{string.Join(' ', command)}, run as {user.Name} from {binaries.Folder}, failed:\n{outcome.Text}");
+            throw new LocalClusterException(
+                $"{string.Join(' ', command)}, run as {user.Name} from {binaries.Folder}, failed:\n{outcome.Text}");
     }
 }

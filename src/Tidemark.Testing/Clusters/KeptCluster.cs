@@ -19,7 +19,8 @@ public sealed class KeptCluster
     private KeptCluster(string name, string folder, KeptState state)
     {
         (Name, Folder, _state) = (name, folder, state);
-        Nodes = [.. state.Nodes.Index().Select(node => new KeptNode(node.Item.Name, PortBlock.PortOf(state.BasePort, node.Index), state.Database))];
+        Nodes = [.. state.Nodes.Index()
+            .Select(node => new KeptNode(node.Item.Name, PortBlock.PortOf(state.BasePort, node.Index), state.Database))];
     }
 
     /// <summary>The name it is kept by.</summary>
@@ -70,10 +71,13 @@ public sealed class KeptCluster
     /// <returns>All nodes, in the order of their names.</returns>
     public async Task<IReadOnlyList<LocalNodeStatus>> AskNodesAsync(CancellationToken cancellationToken = default)
     {
-        var nodes = await Task.WhenAll(_state.Nodes.Select(node => NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken)))
+        var nodes =
+            await Task.WhenAll(
+            _state.Nodes.Select(node => NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken)))
             .ConfigureAwait(false);
         var primary = nodes.First(node => node.Name == _state.Primary);
-        return [.. nodes.Select(node => node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end && node.Lsn is { } at
+        return [.. nodes.Select(node => node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end
+            && node.Lsn is { } at
             ? node with { LagBytes = (ulong)end > (ulong)at ? (long)((ulong)end - (ulong)at) : 0 }
             // A node whose history parted from the primary's streams too, up to where they part, and then for ever nothing.
             : node with { IsStreaming = node.IsStreaming && (node.Follows != primary.Name || node.Timeline == primary.Timeline) })];
@@ -101,8 +105,10 @@ public sealed class KeptCluster
         {
             if (!KeptState.IsCluster(environment.Clusters, name))
                 throw NotFound(environment, name);      // deleted meanwhile
-            throw new LocalClusterException($"The cluster {name} is not complete: there is no {KeptState.FileOf(environment.Clusters, name)}. It is being "
-                + $"started, or its start or end was cut short; then this ends what is left of it: tidemark cluster down --name {name}", error);
+            throw new LocalClusterException(
+                $"The cluster {name} is not complete: there is no {KeptState.FileOf(environment.Clusters, name)}. It is being "
+                + $"started, or its start or end was cut short; then this ends what is left of it: tidemark cluster down --name {name}",
+                    error);
         }
     }
 
@@ -136,7 +142,8 @@ public sealed class KeptCluster
     internal static KeyNotFoundException NotFound(SearchEnvironment environment, string name)
     {
         var names = FindNames(environment);
-        return new KeyNotFoundException($"There is no cluster {name}; {(names.Count == 0 ? "none is kept" : $"there is {string.Join(", ", names)}")} "
+        return new KeyNotFoundException(
+            $"There is no cluster {name}; {(names.Count == 0 ? "none is kept" : $"there is {string.Join(", ", names)}")} "
             + $"in {environment.Clusters}. This makes it: tidemark cluster up{(name == "default" ? "" : $" --name {name}")}");
     }
 }

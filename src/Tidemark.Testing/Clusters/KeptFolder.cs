@@ -23,10 +23,13 @@ internal static class KeptFolder
             var path = KeptState.FolderOf(environment.Clusters, name);
 
             // Without a state it is a start that was cut short; its watchdog, if it lives, is at it. Otherwise it is not ours to delete.
-            if (!await Poll.UntilAsync(() => ValueTask.FromResult(!Directory.Exists(path)), WatchdogsTime, options.TimeProvider, cancellationToken).ConfigureAwait(false))
+            if (!await Poll.UntilAsync(() => ValueTask.FromResult(!Directory.Exists(path)), WatchdogsTime, options.TimeProvider,
+                cancellationToken).ConfigureAwait(false))
                 throw new LocalClusterException(Exists(environment, name)
-                    ? $"{path} is left of a cluster {name} whose start or end was cut short. This ends what runs of it, and deletes it: tidemark cluster down --name {name}"
-                    : $"The cluster {name} cannot be made: {path} is there already, and is no cluster. Take another name, or another folder ({SearchEnvironment.ClustersVariable}).");
+                    ? $"{path} is left of a cluster {name} whose start or end was cut short. This ends what runs of it, and deletes it: "
+                        + $"tidemark cluster down --name {name}"
+                    : $"The cluster {name} cannot be made: {path} is there already, and is no cluster. Take another name, or another "
+                        + $"folder ({SearchEnvironment.ClustersVariable}).");
             user.MakeOuterFolder(path);
             return new ClusterFolder(path, ownership, Watchdog.Start(path, environment.FindProgram("setsid")));
         }
@@ -60,11 +63,14 @@ internal static class KeptFolder
         {
             await Watchdog.CleanAsync(folder.Path).ConfigureAwait(false);
             if (Directory.Exists(folder.Path))
-                throw new LocalClusterException($"{folder.Path} could not be deleted; as {environment.UserName} perhaps not everything in it may be.");
+                throw new LocalClusterException(
+                    $"{folder.Path} could not be deleted; as {environment.UserName} perhaps not everything in it may be.");
             IReadOnlyList<int> servers = [];
-            if (!await Poll.UntilAsync(() => ValueTask.FromResult((servers = ProcessTable.ServersUnder(folder.Path)).Count == 0), WatchdogsTime, TimeProvider.System, cancellationToken)
+            if (!await Poll.UntilAsync(() => ValueTask.FromResult((servers = ProcessTable.ServersUnder(folder.Path)).Count == 0),
+                WatchdogsTime, TimeProvider.System, cancellationToken)
                 .ConfigureAwait(false))
-                throw new LocalClusterException($"The data of the cluster {name} is deleted, and processes of its servers still run: {string.Join(", ", servers)}. End them: kill -QUIT");
+                throw new LocalClusterException(
+                    $"The data of the cluster {name} is deleted, and processes of its servers still run: {string.Join(", ", servers)}. End them: kill -QUIT");
         }
     }
 

@@ -6,4 +6,5 @@ namespace Tidemark.Testing;
 /// <param name="DelayMs">Shortest time between a commit and its replay.</param>
 /// <param name="Followers">The standbys that a synchronous commit on this node waits for.</param>
 /// <param name="IsHalfReplaced">Whether a rejoin has begun to replace the node's data and has not finished: it must not be started.</param>
-internal sealed record KeptNodeState(string Name, string? Follows, int DelayMs, IReadOnlyList<string> Followers, bool IsHalfReplaced = false);
+internal sealed record KeptNodeState(string Name, string? Follows, int DelayMs, IReadOnlyList<string> Followers,
+    bool IsHalfReplaced = false);

@@ -104,7 +104,8 @@ internal sealed partial record KeptState
         try
         {
             var state = JsonSerializer.Deserialize<KeptState>(File.ReadAllText(path), Json) ?? throw new JsonException("it is empty");
-            return state.FindError() is { } error ? throw new JsonException(error) : state.WithPromotionsByHand(Path.Combine(clusters, name));
+            return state.FindError() is { } error
+                ? throw new JsonException(error) : state.WithPromotionsByHand(Path.Combine(clusters, name));
         }
         catch (JsonException error)
         {
@@ -123,7 +124,8 @@ internal sealed partial record KeptState
     // Whoever plays with a cluster may promote a node without asking us: a promoted server has no standby.signal any more.
     private KeptState WithPromotionsByHand(string folder)
     {
-        var promoted = Nodes.Where(node => node.Follows is not null && new NodeFolder(folder, node.Name).IsPrimary).Select(node => node.Name).ToList();
+        var promoted = Nodes.Where(node => node.Follows is not null && new NodeFolder(folder, node.Name).IsPrimary)
+            .Select(node => node.Name).ToList();
         return promoted.Count == 0 ? this : this with
         {
             Primary = promoted.MaxBy(name => new NodeFolder(folder, name).LastTimeline(), StringComparer.Ordinal)!,

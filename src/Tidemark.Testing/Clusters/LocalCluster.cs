@@ -78,7 +78,8 @@ public sealed class LocalCluster : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var environment = SearchEnvironment.Current();
-        return ClusterLauncher.StartAsync(options, environment, () => PortBlock.Claim(KeptCluster.FindPorts(environment)), cancellationToken);
+        return ClusterLauncher.StartAsync(options, environment, () => PortBlock.Claim(KeptCluster.FindPorts(environment)),
+            cancellationToken);
     }
 
     /// <summary>

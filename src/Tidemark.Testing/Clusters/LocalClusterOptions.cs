@@ -83,7 +83,8 @@ public sealed class LocalClusterOptions
         if (Name is not null && Directory is not null)
             yield return $"Directory and Name exclude each other: clusters that are kept are in {SearchEnvironment.Current().Clusters} ({SearchEnvironment.ClustersVariable}).";
         if (ReplayDelays.Count > 1 && ReplayDelays.Count != Replicas)
-            yield return $"ReplayDelays has {ReplayDelays.Count} delays for {Replicas} replicas; it must have one for all of them, or one for each.";
+            yield return $"ReplayDelays has {ReplayDelays.Count} delays for {Replicas} replicas; it must have one for all of them, or "
+                + "one for each.";
         if (ReplayDelays.Any(delay => delay < TimeSpan.Zero || delay > LocalNode.LongestDelay))
             yield return "ReplayDelays must be from 0 to 24 days.";
         foreach (var error in ServerSettings.FindErrors(Settings.Keys))

@@ -54,7 +54,8 @@ internal sealed class PortBlock : IDisposable
     public static int BaseOf(int firstPort) => firstPort - 1;
 
     /// <summary>Whether a block begins at a port.</summary>
-    public static bool IsBase(int port) => port >= First && port < First + Blocks * (MostNodes + 1) && (port - First) % (MostNodes + 1) == 0;
+    public static bool IsBase(int port) =>
+        port >= First && port < First + Blocks * (MostNodes + 1) && (port - First) % (MostNodes + 1) == 0;
 
     public void Dispose() => _claim.Dispose();
 

@@ -23,14 +23,16 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         await primary.AcceptFollowerAsync(node, cancellationToken).ConfigureAwait(false);
 
         // Slots of those that followed it hold WAL for nobody.
-        await node.AskAsync<long>("SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active", cancellationToken)
+        await node.AskAsync<long>("SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active",
+            cancellationToken)
             .ConfigureAwait(false);
         return new RejoinOutcome(method, _obstacles);
     }
 
     // Only a standby: a primary that was replaced has ended its timeline with a record of its own, and would not start as a standby.
     private async Task<bool> TryFollowAsync(CancellationToken cancellationToken) =>
-        !node.IsHalfReplaced && File.Exists(folder.StandbySignal) && await TryStreamAsync("following", cancellationToken).ConfigureAwait(false);
+        !node.IsHalfReplaced && File.Exists(folder.StandbySignal)
+            && await TryStreamAsync("following", cancellationToken).ConfigureAwait(false);
 
     private async Task<RejoinMethod> ReplaceAsync(CancellationToken cancellationToken)
     {
@@ -66,7 +68,9 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         folder.ForgetGoneServer();
         await primary.AskAsync<object>("CHECKPOINT", cancellationToken).ConfigureAwait(false);
         await launcher.GiveAsync(folder, cancellationToken).ConfigureAwait(false);
-        string[] command = [program, "--no-sync", "--target-pgdata", folder.Data, "--source-server", $"host=127.0.0.1 port={primary.Port} user=postgres dbname=postgres"];
+        string[] command =
+            [program, "--no-sync", "--target-pgdata", folder.Data, "--source-server",
+            $"host=127.0.0.1 port={primary.Port} user=postgres dbname=postgres"];
         var outcome = await launcher.RunAsync(command, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
         {
@@ -86,7 +90,8 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         await launcher.CopyAsync(primary, folder, cancellationToken).ConfigureAwait(false);
         if (!await TryStreamAsync("copying", cancellationToken).ConfigureAwait(false))
-            throw new LocalClusterException($"{node.Name} does not stream from {primary.Name}, by no way: {string.Join("; ", _obstacles)}.\n{node.QuoteLog()}");
+            throw new LocalClusterException(
+                $"{node.Name} does not stream from {primary.Name}, by no way: {string.Join("; ", _obstacles)}.\n{node.QuoteLog()}");
         return RejoinMethod.Copy;
     }
 

@@ -76,7 +76,8 @@ public sealed class LocalNode
     {
         await AskAsync<object>("SELECT pg_wal_replay_pause()", cancellationToken).ConfigureAwait(false);
         await _server.WaitAsync("pause replay", async () =>
-            await AskAsync<string>("SELECT pg_get_wal_replay_pause_state()", cancellationToken).ConfigureAwait(false) == "paused", cancellationToken)
+            await AskAsync<string>("SELECT pg_get_wal_replay_pause_state()", cancellationToken).ConfigureAwait(false) == "paused",
+                cancellationToken)
             .ConfigureAwait(false);
     }
 
@@ -186,7 +187,8 @@ public sealed class LocalNode
         if (this == primary)
             throw new InvalidOperationException($"{Name} is the primary; there is none it could follow.");
         if (!primary.IsRunning)
-            throw new LocalClusterException($"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start it, or promote another node.");
+            throw new LocalClusterException($"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start it, or promote another "
+                + "node.");
         if (IsRunning && Follows == primary && await primary.HasFollowerAsync(this, SettlingTime, cancellationToken).ConfigureAwait(false))
             throw new InvalidOperationException($"{Name} is a replica in good order: it streams from {primary.Name}.");
         return await ReplaceHistoryAsync(cancellationToken).ConfigureAwait(false);
@@ -198,7 +200,8 @@ public sealed class LocalNode
     /// It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.
     /// </exception>
     public async Task WaitForReplayAsync(CancellationToken cancellationToken = default) =>
-        await WaitForReplayAsync(await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await WaitForReplayAsync(await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} at 127.0.0.1:{Port}";
@@ -228,7 +231,8 @@ public sealed class LocalNode
             await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
         await AskAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
         await _server.WaitAsync("accept writes after its promotion", async () =>
-            !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken)
+                .ConfigureAwait(false);
     }
 
     /// <summary>Is known as the primary, to the next process and to its own settings.</summary>
@@ -296,8 +300,10 @@ public sealed class LocalNode
 
     internal NpgsqlConnection Connection() => _server.Connection();
 
-    internal Task WriteSettingsAsync(CancellationToken cancellationToken) => _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(
-        ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings), new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)), cancellationToken);
+    internal Task WriteSettingsAsync(CancellationToken cancellationToken) =>
+        _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(
+        ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings),
+            new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)), cancellationToken);
 
     internal void RefuseTakenPort() => _server.RefuseTakenPort();
 
@@ -333,7 +339,8 @@ public sealed class LocalNode
             : null;
         if (problem is not null)
             throw new LocalClusterException($"{Name} cannot be started: {problem}. "
-                + (this == _cluster.Primary ? "Promote another node." : $"RejoinAsync, or 'tidemark cluster rejoin {Name}', makes a replica of it."));
+                + (this == _cluster.Primary ? "Promote another node." : $"RejoinAsync, or 'tidemark cluster rejoin {Name}', makes a "
+                    + "replica of it."));
     }
 
     private async Task ConfigureAsync(CancellationToken cancellationToken)

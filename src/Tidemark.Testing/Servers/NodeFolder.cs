@@ -48,7 +48,8 @@ internal sealed class NodeFolder(string clusterFolder, string name)
     {
         var command = ProcessTable.CommandLine(processId);
         return command.Contains($"postgres -D {Data} ", StringComparison.Ordinal)
-            || (Path.GetFileName(command.Split(' ')[0]) is "postgres" or "postmaster" && ProcessTable.WorkingFolder(processId) == UnixFolder.Resolve(Data));
+            || (Path.GetFileName(command.Split(' ')[0]) is "postgres" or "postmaster"
+                && ProcessTable.WorkingFolder(processId) == UnixFolder.Resolve(Data));
     }
 
     /// <summary>
@@ -62,7 +63,9 @@ internal sealed class NodeFolder(string clusterFolder, string name)
     {
         if (ProcessId() is not { } id || IsServer(id)) return;
         var isTaken = ProcessTable.CommandLine(id).Trim().Length > 0;
-        if (isTaken || (ProcessTable.HasEnded(id) && !ProcessTable.ServersUnder(clusterFolder).Any(other => ProcessTable.WorkingFolder(other) == UnixFolder.Resolve(Data))))
+        if (isTaken
+            || (ProcessTable.HasEnded(id)
+            && !ProcessTable.ServersUnder(clusterFolder).Any(other => ProcessTable.WorkingFolder(other) == UnixFolder.Resolve(Data))))
             File.Delete(PidFile);
     }
 

@@ -23,13 +23,15 @@ internal static class NodeQuestion
             (SELECT setting::int FROM pg_settings WHERE name = 'recovery_min_apply_delay')
         """;
 
-    public static async Task<LocalNodeStatus> AskAsync(KeptState state, KeptNodeState node, NodeFolder folder, CancellationToken cancellationToken)
+    public static async Task<LocalNodeStatus> AskAsync(KeptState state, KeptNodeState node, NodeFolder folder,
+        CancellationToken cancellationToken)
     {
         var known = new LocalNodeStatus
         {
             Name = node.Name,
             Port = PortBlock.PortOf(state.BasePort, state.Nodes.Index().First(each => each.Item.Name == node.Name).Index),
-            Role = node.Name == state.Primary ? LocalNodeRole.Primary : node.Follows is null ? LocalNodeRole.OldPrimary : LocalNodeRole.Replica,
+            Role = node.Name == state.Primary ? LocalNodeRole.Primary : node.Follows is null
+                ? LocalNodeRole.OldPrimary : LocalNodeRole.Replica,
             ProcessId = folder.ProcessId() is { } id && folder.IsServer(id) ? id : null,
             Follows = node.Follows,
             IsHalfReplaced = node.IsHalfReplaced,

@@ -13,7 +13,8 @@ internal sealed class NodeReplication(NodeServer server)
 
     /// <summary>How far this replica has received or replayed, whichever is further.</summary>
     public Task<NpgsqlLogSequenceNumber?> ReceivedPositionAsync(CancellationToken cancellationToken) =>
-        server.AskAsync<NpgsqlLogSequenceNumber?>("SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())", cancellationToken);
+        server.AskAsync<NpgsqlLogSequenceNumber?>("SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())",
+            cancellationToken);
 
     /// <summary>How far this primary has flushed, which is what replicas receive.</summary>
     public Task<NpgsqlLogSequenceNumber> FlushPositionAsync(CancellationToken cancellationToken) =>
@@ -34,7 +35,8 @@ internal sealed class NodeReplication(NodeServer server)
         // What served the follower's last life may not have noticed its end yet.
         var slot = $"FROM pg_replication_slots WHERE slot_name = '{ServerSettings.SlotOf(follower)}'";
         await server.WaitAsync($"let go of the slot of {follower}", async () =>
-            !await server.AskAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            !await server.AskAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false),
+                cancellationToken).ConfigureAwait(false);
         await server.AskAsync<object>($"SELECT pg_drop_replication_slot(slot_name) {slot}", cancellationToken).ConfigureAwait(false);
     }
 }

@@ -106,7 +106,8 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         {
             // The watchdog knows servers by their postmaster.pid. One that was only just starting had none, and now has lost its folder.
             await _process.SignalAsync("QUIT").ConfigureAwait(false);
-            await _process.WaitUntilGoneAsync(Timeout.InfiniteTimeSpan, cluster.Options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
+            await _process.WaitUntilGoneAsync(Timeout.InfiniteTimeSpan, cluster.Options.TimeProvider, CancellationToken.None)
+                .ConfigureAwait(false);
         }
 
         _process.Dispose();

@@ -50,7 +50,8 @@ internal static class ProcessTable
                 && CommandLine(id).Contains("postgres", StringComparison.Ordinal))];
         }
 
-        return [.. Ps("-A", "-o", "pid=", "-o", "command=").Split('\n').Where(line => line.Contains($"postgres -D {folder}/", StringComparison.Ordinal))
+        return [.. Ps("-A", "-o", "pid=", "-o", "command=").Split('\n')
+            .Where(line => line.Contains($"postgres -D {folder}/", StringComparison.Ordinal))
             .Select(line => int.Parse(line.TrimStart().Split(' ')[0], CultureInfo.InvariantCulture))];
     }
 

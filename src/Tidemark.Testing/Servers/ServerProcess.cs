@@ -78,7 +78,8 @@ internal sealed class ServerProcess : IDisposable
     public async Task<bool> WaitUntilGoneAsync(TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
         if (_child is null)
-            return await Poll.UntilAsync(() => ValueTask.FromResult(!IsRunning && !_orphans.Any(IsOrphan)), limit, time, cancellationToken).ConfigureAwait(false);
+            return await Poll.UntilAsync(() => ValueTask.FromResult(!IsRunning && !_orphans.Any(IsOrphan)), limit, time, cancellationToken)
+                .ConfigureAwait(false);
         try
         {
             await _childIsGone.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
@@ -94,7 +95,8 @@ internal sealed class ServerProcess : IDisposable
     public void Dispose() => _child?.Dispose();
 
     // A child has its parent's command line until it writes its own.
-    private bool IsOrphan(int id) => _folder.IsServer(id) || ProcessTable.CommandLine(id).StartsWith("postgres: ", StringComparison.Ordinal);
+    private bool IsOrphan(int id) =>
+        _folder.IsServer(id) || ProcessTable.CommandLine(id).StartsWith("postgres: ", StringComparison.Ordinal);
 
     // PostgreSQL writes nothing to its standard output, but every process of a server inherits it:
     // its end is the end of the last of them, the one that a new server's shared memory has to wait for.

@@ -33,7 +33,8 @@ internal static class UnixFolder
             return path;
         parent = Resolve(parent, ref left);
         var whole = Path.Combine(parent, Path.GetFileName(path));
-        return new DirectoryInfo(whole).LinkTarget is { } target && left-- > 0 ? Resolve(Path.GetFullPath(target, parent), ref left) : whole;
+        return new DirectoryInfo(whole).LinkTarget is { } target && left-- > 0
+            ? Resolve(Path.GetFullPath(target, parent), ref left) : whole;
     }
 
     private static void Make(string path, UnixFileMode mode)

@@ -45,7 +45,8 @@ internal sealed class HistoryAssembly
         var records = new int[commits.Count];
         var next = starts.AsSpan(0, _columns.Keys.Count).ToArray();
         for (var i = 0; i < commits.Count; i++) records[next[commits[i].Key]++] = i;
-        Comparison<int> order = (one, other) => (commits[one].Version, commits[one].Timeline, one).CompareTo((commits[other].Version, commits[other].Timeline, other));
+        Comparison<int> order = (one, other) => (commits[one].Version, commits[one].Timeline, one)
+            .CompareTo((commits[other].Version, commits[other].Timeline, other));
         for (var key = 0; key < _columns.Keys.Count; key++)
         {
             var ofKey = records.AsSpan(starts[key]..starts[key + 1]);
@@ -66,7 +67,8 @@ internal sealed class HistoryAssembly
             var (value, time) = _columns.Settlements[i];
             var writer = _writes.Find(value);
             if (writer < 0) throw Refuse(i, $"no operation wrote value {value}.");
-            if (time < _columns.Operations[writer].Start) throw Refuse(i, $"at {time} operation #{writer}, which wrote value {value}, had not started.");
+            if (time < _columns.Operations[writer].Start)
+                throw Refuse(i, $"at {time} operation #{writer}, which wrote value {value}, had not started.");
             if (!settled.TryGetValue(writer, out var earliest) || time < earliest) settled[writer] = time;
         }
 
@@ -90,17 +92,21 @@ internal sealed class HistoryAssembly
         var commit = _columns.Commits[record];
         var timeline = _tree.IndexOf(commit.Timeline);
         if (commit.Rank <= _tree.Begin(timeline))
-            throw new HistoryException(id, $"rank {commit.Rank} lies before timeline {commit.Timeline}, which began at {_tree.Begin(timeline)}.");
+            throw new HistoryException(id,
+                $"rank {commit.Rank} lies before timeline {commit.Timeline}, which began at {_tree.Begin(timeline)}.");
         var writer = _writes.Find(commit.Value);
         if (writer < 0) throw new HistoryException(id, $"nobody wrote value {commit.Value}.");
         ref var write = ref _columns.Operations[writer];
         if (write.Key != commit.Key)
-            throw new HistoryException(id, $"value {commit.Value} was written to key {KeyName(write.Key)} by operation #{writer}, not to key {KeyName(commit.Key)}.");
+            throw new HistoryException(id, $"value {commit.Value} was written to key {KeyName(write.Key)} by operation #{writer}, not "
+                + $"to key {KeyName(commit.Key)}.");
 
         // Where the client was not told the version, the WAL tells it.
         if (write.Version == 0) write.Version = commit.Version;
         if (write.Version != commit.Version)
-            throw new HistoryException(id, $"operation #{writer} was told version {write.Version} of key {KeyName(write.Key)}, not {commit.Version}, or is committed twice.");
+            throw new HistoryException(id,
+                $"operation #{writer} was told version {write.Version} of key {KeyName(write.Key)}, not {commit.Version}, or is "
+                + "committed twice.");
         return new CommittedVersion
         {
             Rank = commit.Rank, Value = commit.Value, Key = commit.Key, Version = commit.Version, Timeline = timeline, Writer = writer,
@@ -123,7 +129,9 @@ internal sealed class HistoryAssembly
         }
 
         if (!hasPrevious)
-            throw Refuse($"version {version.Version} of key {KeyName(version.Key)} is committed, and version {version.Version - 1} is not before it.");
+            throw Refuse(
+                $"version {version.Version} of key {KeyName(version.Key)} is committed, and version {version.Version - 1} is not before "
+                + "it.");
         HistoryException Refuse(string reason) => new(new RecordId(RecordKind.Commit, record), reason);
     }
 
@@ -136,11 +144,14 @@ internal sealed class HistoryAssembly
             if (row.Version == 0 || _versions.Find(row.Key, row.Version, row.Value) != VersionTable.None) continue;
             var writer = _writes.Find(row.Value);
             // A failed write that a read shows is not a contradiction but the violation itself.
-            if (writer >= 0 && _columns.Operations[writer].Key == row.Key && _columns.Operations[writer].Outcome == HistoryOutcome.Failed) continue;
-            throw new HistoryException(new RecordId(RecordKind.Operation, read), $"it shows value {row.Value} as version {row.Version} of key {KeyName(row.Key)}, " + (writer switch
+            if (writer >= 0 && _columns.Operations[writer].Key == row.Key && _columns.Operations[writer].Outcome == HistoryOutcome.Failed)
+                continue;
+            throw new HistoryException(new RecordId(RecordKind.Operation, read),
+                $"it shows value {row.Value} as version {row.Version} of key {KeyName(row.Key)}, " + (writer switch
             {
                 < 0 => "which nobody wrote.",
-                _ when _columns.Operations[writer].Key != row.Key => $"which operation #{writer} wrote to key {KeyName(_columns.Operations[writer].Key)}.",
+                _ when _columns.Operations[writer].Key != row.Key =>
+                    $"which operation #{writer} wrote to key {KeyName(_columns.Operations[writer].Key)}.",
                 _ => $"and no commit record has that: operation #{writer} wrote it.",
             }));
         }

@@ -16,7 +16,8 @@ internal sealed class HistoryBranch
     {
         _history = history;
         _timeline = timeline is { } number ? history.Tree.IndexOf(number) : history.Tree.Final;
-        if (_timeline <= WalTree.Nowhere) throw new ArgumentOutOfRangeException(nameof(timeline), $"The history has no timeline {timeline}.");
+        if (_timeline <= WalTree.Nowhere)
+            throw new ArgumentOutOfRangeException(nameof(timeline), $"The history has no timeline {timeline}.");
     }
 
     /// <summary>Whether an operation belongs to it.</summary>
@@ -37,7 +38,8 @@ internal sealed class HistoryBranch
     /// <summary>A version of a key as it is on this branch; <see cref="VersionTable.None"/> when there is none.</summary>
     public int Version(int key, int version) => _history.Versions.Next(key, version - 1, _timeline);
 
-    private bool IsHere(int version) => _history.Versions[version].Rank <= _history.Tree.Reach(_history.Versions[version].Timeline, _timeline);
+    private bool IsHere(int version) =>
+        _history.Versions[version].Rank <= _history.Tree.Reach(_history.Versions[version].Timeline, _timeline);
 
     // A read that may have been answered from a later timeline elsewhere in the tree would look as if it missed what only this one has.
     private bool ContainsRead(in Operation read)

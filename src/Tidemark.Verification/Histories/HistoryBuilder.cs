@@ -87,16 +87,20 @@ public sealed class HistoryBuilder
     /// <param name="maxStaleness">The bound of staleness it asked for; null for none.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public int Read(
-        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees, TimeSpan? maxStaleness = null) =>
-        Read(client, start, end, node, onPrimary, rows, guarantees, maxStaleness is { } bound ? (bound < TimeSpan.Zero ? NegativeBound : _columns.Ticks(bound)) : NoBound);
+        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees,
+            TimeSpan? maxStaleness = null) =>
+        Read(client, start, end, node, onPrimary, rows, guarantees, maxStaleness is { } bound
+            ? (bound < TimeSpan.Zero ? NegativeBound : _columns.Ticks(bound)) : NoBound);
 
     /// <summary>The same, with the bound of staleness in ticks.</summary>
     internal int Read(
-        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees, long maxStalenessTicks)
+        int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees,
+            long maxStalenessTicks)
     {
         var id = Next(client, start, end);
         if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"there is no node {node}.");
-        if (rows.Length is 0 or > MaxKeysPerRead) throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
+        if (rows.Length is 0 or > MaxKeysPerRead)
+            throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
         if ((guarantees & ~ReadGuarantees.Session) != 0) throw new HistoryException(id, $"{guarantees} are no guarantees of a read.");
         if (maxStalenessTicks < NoBound) throw new HistoryException(id, "a bound of staleness is not negative.");
         for (var i = 0; i < rows.Length; i++)
@@ -114,7 +118,8 @@ public sealed class HistoryBuilder
             _columns.Rows.Add(new ShownRow(Number(row.Key), (int)row.Version, row.Value));
         return _columns.Operations.Add(new Operation
         {
-            Start = start, End = end, Client = client, Kind = onPrimary ? OperationKind.PrimaryRead : OperationKind.ReplicaRead, Guarantees = guarantees,
+            Start = start, End = end, Client = client, Kind = onPrimary
+                ? OperationKind.PrimaryRead : OperationKind.ReplicaRead, Guarantees = guarantees,
             Node = node, FirstRow = first, RowCount = (byte)rows.Length, MaxStaleness = maxStalenessTicks,
         });
     }
@@ -224,7 +229,8 @@ public sealed class HistoryBuilder
     private static void RequireOneLine(string name)
     {
         if (name.Any(char.IsControl) || name.Length != name.Trim().Length || name.Length == 0)
-            throw new ArgumentException($"A name is one line that neither begins nor ends with a space, and this is \"{name}\".", nameof(name));
+            throw new ArgumentException($"A name is one line that neither begins nor ends with a space, and this is \"{name}\".",
+                nameof(name));
     }
 
     private static int Version(RecordId id, long version, int least) => version >= least && version < int.MaxValue

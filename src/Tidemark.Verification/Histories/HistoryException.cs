@@ -23,7 +23,8 @@ public sealed class HistoryException : Exception
 
     internal HistoryException(RecordId record, string reason) : base($"{record}: {reason}") => (Record, Reason) = (record, reason);
 
-    internal HistoryException(long line, string reason, Exception? innerException = null) : base($"Line {line}: {reason}", innerException) =>
+    internal HistoryException(long line, string reason, Exception? innerException = null) : base($"Line {line}: {reason}",
+        innerException) =>
         Line = line;
 
     /// <summary>The line of the file, counted from 1; 0 for a history that came from no file.</summary>

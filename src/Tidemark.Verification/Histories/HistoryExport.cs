@@ -45,10 +45,13 @@ public static class HistoryExport
             }
 
             if (operation.Value <= 0)
-                throw new NotSupportedException($"In Plume's format 0 is the value in the beginning, and no value is negative: operation #{index} writes {operation.Value}.");
+                throw new NotSupportedException(
+                    $"In Plume's format 0 is the value in the beginning, and no value is negative: operation #{index} writes {operation.Value}.");
             var isFailed = history.CommittedBy(operation) == VersionTable.None;
             var before = isFailed ? VersionTable.None : branch.Before(operation);
-            if (!isFailed) Line(writer, $"r({columns.Keys[operation.Key]},{(before == VersionTable.None ? 0 : history.Versions[before].Value)},{lanes[index]},{index})");
+            if (!isFailed)
+                Line(writer,
+                $"r({columns.Keys[operation.Key]},{(before == VersionTable.None ? 0 : history.Versions[before].Value)},{lanes[index]},{index})");
             Line(writer, $"w({columns.Keys[operation.Key]},{operation.Value},{lanes[index]},{(isFailed ? -1 : index)})");
         }
     }
@@ -86,7 +89,8 @@ public static class HistoryExport
                 _ => ":ok",
             };
             var time = (Int128)(isStart ? operation.Start : operation.End) * 1_000_000_000 / history.Columns.TicksPerSecond;
-            Line(writer, $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, branch, operation, isKnown: type == ":ok")}]}}");
+            Line(writer,
+                $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, branch, operation, isKnown: type == ":ok")}]}}");
         }
     }
 
@@ -97,8 +101,10 @@ public static class HistoryExport
         if (operation.IsWrite)
         {
             var before = branch.Before(operation);
-            var replaced = before == VersionTable.None ? default : new ShownRow(operation.Key, operation.Version - 1, history.Versions[before].Value);
-            return Invariant($"[:r {columns.Keys[operation.Key]} {(isKnown ? $"[{List(history, branch, replaced)}]" : "nil")}] [:append {columns.Keys[operation.Key]} {operation.Value}]");
+            var replaced = before == VersionTable.None
+                ? default : new ShownRow(operation.Key, operation.Version - 1, history.Versions[before].Value);
+            return Invariant(
+                $"[:r {columns.Keys[operation.Key]} {(isKnown ? $"[{List(history, branch, replaced)}]" : "nil")}] [:append {columns.Keys[operation.Key]} {operation.Value}]");
         }
 
         return string.Join(' ', Enumerable.Range(operation.FirstRow, operation.RowCount).Select(i => columns.Rows[i]).Select(row =>
@@ -110,7 +116,8 @@ public static class HistoryExport
     {
         var values = Enumerable.Range(1, int.Max(0, row.Version - 1)).Select(version => branch.Version(row.Key, version))
             .Where(version => version != VersionTable.None).Select(version => history.Versions[version].Value);
-        return string.Join(' ', (row.Version == 0 ? values : values.Append(row.Value)).Select(value => value.ToString(CultureInfo.InvariantCulture)));
+        return string.Join(' ', (row.Version == 0 ? values : values.Append(row.Value))
+            .Select(value => value.ToString(CultureInfo.InvariantCulture)));
     }
 
     private static void Line(TextWriter writer, FormattableString line)

@@ -48,7 +48,8 @@ internal sealed class HistoryFileReader(TextReader reader)
     {
         if (_line == 1)
         {
-            if (!line.StartsWith(Head + " ", StringComparison.Ordinal)) throw new FormatException($"a history begins with \"{Head}\" and the ticks in a second.");
+            if (!line.StartsWith(Head + " ", StringComparison.Ordinal))
+                throw new FormatException($"a history begins with \"{Head}\" and the ticks in a second.");
             _builder = new HistoryBuilder(new HistoryLine(line.AsSpan(Head.Length + 1)).LastNumber());
             return;
         }
@@ -77,7 +78,8 @@ internal sealed class HistoryFileReader(TextReader reader)
 
     private void Write(ref HistoryLine fields)
     {
-        _builder.Write(fields.Int(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), (HistoryOutcome)fields.LastOneOf(Outcomes));
+        _builder.Write(fields.Int(), fields.Number(), fields.Number(), fields.Number(), fields.Number(), fields.Number(),
+            (HistoryOutcome)fields.LastOneOf(Outcomes));
         _lines[(int)RecordKind.Operation].Add(_line);
     }
 

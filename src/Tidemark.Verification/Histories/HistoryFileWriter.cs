@@ -16,7 +16,8 @@ internal sealed class HistoryFileWriter(HistoryColumns columns, TextWriter write
         foreach (var fork in columns.Forks)
             Line($"fork {fork.Parent} {fork.Child} {fork.AtRank}{(fork.NotBefore == long.MinValue ? "" : Invariant($" {fork.NotBefore}"))}");
         for (var i = 0; i < columns.Operations.Count; i++) Operation(columns.Operations[i]);
-        foreach (var handOver in columns.HandOvers) Line($"hand-over {handOver.From} {handOver.To} {handOver.ExportedAt} {handOver.ImportedAt}");
+        foreach (var handOver in columns.HandOvers)
+            Line($"hand-over {handOver.From} {handOver.To} {handOver.ExportedAt} {handOver.ImportedAt}");
         foreach (var loss in columns.Losses) Line($"loss {loss.Client} {loss.Time}");
         foreach (var settled in columns.Settlements) Line($"settled {settled.Value} {settled.Time}");
         for (var i = 0; i < columns.Commits.Count; i++)

@@ -58,7 +58,8 @@ internal ref struct HistoryLine(ReadOnlySpan<char> text)
 
     private readonly T Last<T>(T field) => IsAtEnd ? field : throw new FormatException($"nothing should follow where \"{_rest}\" does.");
 
-    private static long Parse(ReadOnlySpan<char> word) => long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+    private static long Parse(ReadOnlySpan<char> word) =>
+        long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
         ? number
         : throw new FormatException(word.IsEmpty ? "the line is cut off: a number is missing." : $"\"{word}\" is no number.");
 }

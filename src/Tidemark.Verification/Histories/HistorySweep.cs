@@ -32,7 +32,9 @@ internal sealed class HistorySweep
         var exports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ExportedAt);
         var imports = TimeOrder.Of(handOvers.Count, i => handOvers[i].ImportedAt);
         var reports = TimeOrder.Of(losses.Count, i => losses[i].Time);
-        var settlements = _history.Settled.Select(settled => (Time: long.Max(settled.Value, _operations[settled.Key].End), Operation: settled.Key)).Order().ToArray();
+        var settlements =
+            _history.Settled.Select(settled => (Time: long.Max(settled.Value, _operations[settled.Key].End), Operation: settled.Key))
+            .Order().ToArray();
         var (start, end, export, import, report, settlement) = (0, 0, 0, 0, 0, 0);
         while (true)
         {

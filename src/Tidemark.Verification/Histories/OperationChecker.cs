@@ -50,7 +50,8 @@ internal sealed class OperationChecker
         if (!operation.IsWrite)
         {
             if (_shown[index] != VersionTable.None) Raise(_sessions.Seen(operation.Client), operation, _shown[index], index);
-            if (_promised.Count > 0 && _promised.Remove(index, out var promise)) _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
+            if (_promised.Count > 0 && _promised.Remove(index, out var promise))
+                _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
         }
         else if (operation.Outcome == HistoryOutcome.Acknowledged)
         {
@@ -69,7 +70,8 @@ internal sealed class OperationChecker
     public void Settle(int index)
     {
         ref readonly var write = ref _history.Columns.Operations[index];
-        if (write.Outcome != HistoryOutcome.Unknown || _history.CommittedBy(write) is not (not VersionTable.None and var version) || !IsFinal(version)) return;
+        if (write.Outcome != HistoryOutcome.Unknown || _history.CommittedBy(write) is not (not VersionTable.None and var version)
+            || !IsFinal(version)) return;
         Raise(_sessions.Written(write.Client), write, version, index);
     }
 
@@ -152,14 +154,16 @@ internal sealed class OperationChecker
         {
             if (!ReadFit.TryFit(_history, read, earliest, _next, out best)) return false;
             var latest = ReadFit.LatestTimeline(_history, read, earliest);
-            if (latest != earliest && !ReadFit.TryFit(_history, read, latest, _next, out best)) throw new UnreachableException($"Operation #{index} fits timeline {_tree.Number(latest)}.");
+            if (latest != earliest && !ReadFit.TryFit(_history, read, latest, _next, out best))
+                throw new UnreachableException($"Operation #{index} fits timeline {_tree.Number(latest)}.");
             evaluation = ReadEvaluation.Of(best, read, _sessions, _fresh, _visible);
         }
 
         isAmbiguous = evaluation.Worst != Containment.Contains && best.Timeline != earliest;
         if (!isAmbiguous) return true;
         var first = int.Max(earliest, LatestAsked(read));
-        if (first == best.Timeline || _tree.Common(first, earliest) != earliest || !ReadFit.TryFit(_history, read, first, _spare, out var other)) return true;
+        if (first == best.Timeline || _tree.Common(first, earliest) != earliest
+            || !ReadFit.TryFit(_history, read, first, _spare, out var other)) return true;
         var candidate = ReadEvaluation.Of(other, read, _sessions, _fresh, _visible);
         if (candidate.Worst >= evaluation.Worst) return true;
         (best, evaluation) = (other, candidate);
@@ -172,7 +176,8 @@ internal sealed class OperationChecker
     {
         var latest = LatestOf(_fresh);
         if (read.Asks(ReadGuarantees.ReadYourWrites)) latest = int.Max(latest, LatestOf(_sessions.Written(read.Client)));
-        if (read.Asks(ReadGuarantees.MonotonicReads)) latest = int.Max(latest, int.Max(LatestOf(_sessions.Seen(read.Client)), LatestOf(_sessions.Carried(read.Client))));
+        if (read.Asks(ReadGuarantees.MonotonicReads))
+            latest = int.Max(latest, int.Max(LatestOf(_sessions.Seen(read.Client)), LatestOf(_sessions.Carried(read.Client))));
         return latest;
     }
 
@@ -185,7 +190,8 @@ internal sealed class OperationChecker
         {
             var (marked, mark) = watermark[i];
             if (marked == WalTree.Nowhere || mark.Rank > _tree.Reach(marked, timeline)) continue;
-            var isLatest = !_promised.TryGetValue(index, out var other) || marked > other.Timeline || (marked == other.Timeline && mark.Rank > other.Mark.Rank);
+            var isLatest = !_promised.TryGetValue(index, out var other) || marked > other.Timeline
+                || (marked == other.Timeline && mark.Rank > other.Mark.Rank);
             if (isLatest) _promised[index] = (marked, mark);
             return;
         }

@@ -9,14 +9,17 @@ internal readonly record struct ReadEvaluation(Containment Written, Containment 
 {
     public bool HasLost => Written == Containment.WentOnWithout || Seen == Containment.WentOnWithout;
 
-    public bool IsNotYetVisible => Written == Containment.NotYetVisible || Seen == Containment.NotYetVisible || Prefix == Containment.NotYetVisible;
+    public bool IsNotYetVisible =>
+        Written == Containment.NotYetVisible || Seen == Containment.NotYetVisible || Prefix == Containment.NotYetVisible;
 
     public Containment Worst => (Containment)int.Max(int.Max((int)Written, (int)Seen), int.Max((int)Fresh, (int)Prefix));
 
     public static ReadEvaluation Of(ReadFit fit, in Operation read, SessionWatermarks sessions, Watermark fresh, VisibleCommits visible)
     {
-        var written = read.Asks(ReadGuarantees.ReadYourWrites) ? fit.Against(sessions.Written(read.Client), visible, read.Start) : Containment.Contains;
-        var seen = read.Asks(ReadGuarantees.MonotonicReads) ? fit.Against(sessions.Seen(read.Client), visible, read.Start) : Containment.Contains;
+        var written = read.Asks(ReadGuarantees.ReadYourWrites)
+            ? fit.Against(sessions.Written(read.Client), visible, read.Start) : Containment.Contains;
+        var seen = read.Asks(ReadGuarantees.MonotonicReads)
+            ? fit.Against(sessions.Seen(read.Client), visible, read.Start) : Containment.Contains;
 
         // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
         if (read.Asks(ReadGuarantees.MonotonicReads) && written != Containment.Misses && seen != Containment.Misses)

@@ -80,7 +80,8 @@ internal readonly struct ReadFit
         if (IsPrefix || survival == Containment.Misses) return survival;
         foreach (var index in Next)
         {
-            if (index == VersionTable.None || !watermark.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
+            if (index == VersionTable.None
+                || !watermark.Covers(_history.Tree, _history.Versions[index].Timeline, _history.Versions[index].Rank)) continue;
             if (visible.IsVisible(index, start)) return Containment.Misses;
             if (survival == Containment.Contains) survival = Containment.NotYetVisible;
         }
@@ -142,11 +143,13 @@ internal readonly struct ReadFit
         {
             ref readonly var row = ref history.Columns.Rows[read.FirstRow + i];
             var shown = history.Versions.Find(row.Key, row.Version, row.Value);
-            if (shown != VersionTable.None && history.Versions[shown].Timeline == earliest) rank = long.Max(rank, history.Versions[shown].Rank);
+            if (shown != VersionTable.None && history.Versions[shown].Timeline == earliest)
+                rank = long.Max(rank, history.Versions[shown].Rank);
 
             // A failed write that was shown says nothing about what followed it.
             if (shown == VersionTable.None && row.Version > 0) continue;
-            foreach (var follower in history.Versions.All(row.Key, row.Version + 1)) without.Add((history.Versions[follower].Timeline, history.Versions[follower].Rank));
+            foreach (var follower in history.Versions.All(row.Key, row.Version + 1))
+                without.Add((history.Versions[follower].Timeline, history.Versions[follower].Rank));
         }
 
         return history.Tree.Latest(earliest, rank, without);

@@ -42,7 +42,8 @@ internal sealed class SessionWatermarks
     {
         var reportedAt = _reportedAt[operation.Client];
         var current = reportedAt >= operation.Start ? _tree.CurrentAt(reportedAt) : _tree.Final;
-        if (reportedAt >= operation.Start && IsLost(timeline, mark.Rank, current)) (timeline, mark) = Watermark.Kept(_tree, (timeline, mark), current);
+        if (reportedAt >= operation.Start && IsLost(timeline, mark.Rank, current))
+            (timeline, mark) = Watermark.Kept(_tree, (timeline, mark), current);
         watermark.Raise(_tree, timeline, mark);
     }
 
@@ -80,7 +81,8 @@ internal sealed class SessionWatermarks
         return untold;
     }
 
-    public void Export(int handOver, int from) => _handedOver.Add(handOver, [.. Enumerable.Range(PerSession * from, PerSession).Select(i => _watermarks[i].Copy())]);
+    public void Export(int handOver, int from) =>
+        _handedOver.Add(handOver, [.. Enumerable.Range(PerSession * from, PerSession).Select(i => _watermarks[i].Copy())]);
 
     public void Import(int handOver, int to)
     {

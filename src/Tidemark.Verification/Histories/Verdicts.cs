@@ -30,14 +30,16 @@ internal sealed class Verdicts(History history)
         for (var i = 0; i < read.RowCount; i++)
         {
             var row = history.Columns.Rows[read.FirstRow + i];
-            if (row.Version > 0 && history.Versions.Find(row.Key, row.Version, row.Value) == VersionTable.None && Counts(ViolationKind.FailedWriteVisible))
+            if (row.Version > 0 && history.Versions.Find(row.Key, row.Version, row.Value) == VersionTable.None
+                && Counts(ViolationKind.FailedWriteVisible))
                 List(ViolationKind.FailedWriteVisible, index, because: null, _text.FailedWriteShown(index, row));
         }
     }
 
     public void FailedWriteCommitted(int write)
     {
-        if (Counts(ViolationKind.FailedWriteVisible)) List(ViolationKind.FailedWriteVisible, write, because: null, _text.FailedWriteCommitted(write));
+        if (Counts(ViolationKind.FailedWriteVisible))
+            List(ViolationKind.FailedWriteVisible, write, because: null, _text.FailedWriteCommitted(write));
     }
 
     public void OutOfOrder(ViolationKind kind, int write, Watermark watermark, in CommittedVersion committed)
@@ -54,11 +56,13 @@ internal sealed class Verdicts(History history)
 
     public void SilentLoss(int index, int timeline, (int Timeline, Mark Mark) lost)
     {
-        if (Counts(ViolationKind.SilentLoss)) List(ViolationKind.SilentLoss, index, lost.Mark.Operation, _text.SilentLoss(index, timeline, lost));
+        if (Counts(ViolationKind.SilentLoss))
+            List(ViolationKind.SilentLoss, index, lost.Mark.Operation, _text.SilentLoss(index, timeline, lost));
     }
 
     /// <summary>What a read, explained as well as it can be, still misses.</summary>
-    public void Add(int index, in Operation read, ReadFit fit, in ReadEvaluation evaluation, SessionWatermarks sessions, Watermark fresh, VisibleCommits visible)
+    public void Add(int index, in Operation read, ReadFit fit, in ReadEvaluation evaluation, SessionWatermarks sessions, Watermark fresh,
+        VisibleCommits visible)
     {
         if (evaluation.IsNotYetVisible) _visibilityOrder++;
         if (evaluation.Prefix == Containment.Misses) Torn(index, read);
@@ -83,7 +87,8 @@ internal sealed class Verdicts(History history)
         return _listed.Count < HistoryVerdict.MaxViolationsListed;
     }
 
-    private void List(ViolationKind kind, int operation, int? because, string text) => _listed.Add(new Violation(kind, operation, because, text));
+    private void List(ViolationKind kind, int operation, int? because, string text) =>
+        _listed.Add(new Violation(kind, operation, because, text));
 
     private static bool HasFailedWrites(Column<Operation> operations)
     {

@@ -49,7 +49,8 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         // One look at memory instead of three: this is where the checker spends its time.
         var shown = keyStarts[row.Key] + row.Version - 1L;
         var end = keyStarts[row.Key + 1];
-        return (row.Version > 0 && shown < end && versions[shown].Value == row.Value ? (int)shown : None, shown + 1 < end ? (int)shown + 1 : None);
+        return (row.Version > 0 && shown < end && versions[shown].Value == row.Value ? (int)shown : None, shown + 1 < end ? (int)shown
+            + 1 : None);
     }
 
     /// <summary>Where entries of a version begin, if there are any.</summary>

@@ -20,7 +20,8 @@ internal sealed class ViolationText(History history)
         for (var i = 0; i < read.RowCount; i++)
         {
             var row = history.Columns.Rows[read.FirstRow + i];
-            var (shown, next) = (history.Versions.Find(row.Key, row.Version, row.Value), history.Versions.Next(row.Key, row.Version, history.Tree.Final));
+            var (shown, next) =
+                (history.Versions.Find(row.Key, row.Version, row.Value), history.Versions.Next(row.Key, row.Version, history.Tree.Final));
             rows.Add($"{Row(row)}{(shown == VersionTable.None ? "" : $" from {Position(shown)}")}{(next == VersionTable.None ? "" : $" and not the next from {Position(next)}")}");
         }
 
@@ -28,12 +29,14 @@ internal sealed class ViolationText(History history)
     }
 
     public string OutOfOrder(ViolationKind kind, int write, in CommittedVersion committed, (int Timeline, Mark Mark) missed) =>
-        $"{Name(write)} stands at {Position((committed.Timeline, new Mark(committed.Rank, write)))}, before {Position(missed)}, which its session had "
+        $"{Name(write)} stands at {Position((committed.Timeline, new Mark(committed.Rank, write)))}, before {Position(missed)}, which "
+            + "its session had "
         + $"{(kind == ViolationKind.MonotonicWrites ? "written" : "seen")} by operation #{missed.Mark.Operation}.";
 
     public string FailedWriteShown(int index, ShownRow row) => $"{Name(index)} shows {Row(row)}, whose write was reported failed.";
 
-    public string FailedWriteCommitted(int write) => $"{Name(write)} was reported failed and is committed at {Position(history.CommittedBy(history.Columns.Operations[write]))}.";
+    public string FailedWriteCommitted(int write) =>
+        $"{Name(write)} was reported failed and is committed at {Position(history.CommittedBy(history.Columns.Operations[write]))}.";
 
     public string SilentLoss(int index, int timeline, (int Timeline, Mark Mark) lost) =>
         $"{Name(index)} was answered from the history of timeline {history.Tree.Number(timeline)}, which went on without {Position(lost)}, which its session had "
@@ -57,7 +60,8 @@ internal sealed class ViolationText(History history)
     private string Name(int index)
     {
         ref readonly var operation = ref history.Columns.Operations[index];
-        var what = operation.IsWrite ? $"write of key {history.Columns.Keys[operation.Key]}" : $"read on {history.Columns.Nodes[operation.Node]}";
+        var what = operation.IsWrite
+            ? $"write of key {history.Columns.Keys[operation.Key]}" : $"read on {history.Columns.Nodes[operation.Node]}";
         return $"Operation #{index} ({what}, {history.ClientName(operation.Client)}, {operation.Start} to {operation.End})";
     }
 
@@ -67,7 +71,9 @@ internal sealed class ViolationText(History history)
 
     private string Position((int Timeline, Mark Mark) position) => position.Timeline == WalTree.Nowhere
         ? "a commit that no WAL has"
-        : history.Tree.Count == 2 ? $"rank {position.Mark.Rank}" : $"rank {position.Mark.Rank} of timeline {history.Tree.Number(position.Timeline)}";
+        : history.Tree.Count == 2
+            ? $"rank {position.Mark.Rank}" : $"rank {position.Mark.Rank} of timeline {history.Tree.Number(position.Timeline)}";
 
-    private string Seconds(long ticks) => ((double)ticks / history.Columns.TicksPerSecond).ToString("0.###", System.Globalization.CultureInfo.InvariantCulture);
+    private string Seconds(long ticks) =>
+        ((double)ticks / history.Columns.TicksPerSecond).ToString("0.###", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -122,7 +122,8 @@ internal sealed class WalTree
         {
             var id = new RecordId(RecordKind.Fork, i);
             var child = Array.BinarySearch(ordered, forks[i].Child);
-            if (parents[child] != 0) throw new HistoryException(id, $"timeline {forks[i].Child} came out of {ordered[parents[child]]} already.");
+            if (parents[child] != 0)
+                throw new HistoryException(id, $"timeline {forks[i].Child} came out of {ordered[parents[child]]} already.");
             parents[child] = Array.BinarySearch(ordered, forks[i].Parent);
             begins[child] = forks[i].AtRank;
             notBefore[child] = forks[i].NotBefore;
@@ -131,7 +132,8 @@ internal sealed class WalTree
         for (var i = 2; i < ordered.Length; i++)
         {
             if (parents[i] != 0) continue;
-            var id = ranked.TryGetValue(ordered[i], out var commit) ? commit : new RecordId(RecordKind.Fork, forks.FindIndex(fork => fork.Parent == ordered[i]));
+            var id = ranked.TryGetValue(ordered[i], out var commit)
+                ? commit : new RecordId(RecordKind.Fork, forks.FindIndex(fork => fork.Parent == ordered[i]));
             throw new HistoryException(id, $"no fork leads to timeline {ordered[i]}.");
         }
 
@@ -139,7 +141,8 @@ internal sealed class WalTree
         {
             var began = begins[Array.BinarySearch(ordered, forks[i].Parent)];
             if (forks[i].AtRank < began)
-                throw new HistoryException(new RecordId(RecordKind.Fork, i), $"timeline {forks[i].Parent} began at {began} and cannot be left at {forks[i].AtRank}.");
+                throw new HistoryException(new RecordId(RecordKind.Fork, i),
+                    $"timeline {forks[i].Parent} began at {began} and cannot be left at {forks[i].AtRank}.");
         }
 
         return new WalTree(ordered, parents, begins, notBefore);

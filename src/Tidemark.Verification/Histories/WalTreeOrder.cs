@@ -65,7 +65,8 @@ internal sealed class WalTreeOrder
     public int Latest(int on, long rank, List<(int Timeline, long Rank)> without)
     {
         var (from, end) = Containing(on, rank);
-        List<(int From, int End)> cuts = [.. without.Select(position => Containing(position.Timeline, position.Rank)).Where(cut => cut.From < cut.End)];
+        List<(int From, int End)> cuts =
+            [.. without.Select(position => Containing(position.Timeline, position.Rank)).Where(cut => cut.From < cut.End)];
         cuts.Sort();
         var latest = on;
         foreach (var cut in cuts)

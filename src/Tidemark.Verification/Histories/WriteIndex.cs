@@ -30,7 +30,8 @@ internal sealed class WriteIndex
     {
         ref var slot = ref _slots[Slot(_operations[operation].Value)];
         if (slot != 0)
-            throw new HistoryException(new RecordId(RecordKind.Operation, operation), $"it writes value {_operations[operation].Value}, as operation #{slot - 1} does.");
+            throw new HistoryException(new RecordId(RecordKind.Operation, operation),
+                $"it writes value {_operations[operation].Value}, as operation #{slot - 1} does.");
         slot = operation + 1;
     }
 

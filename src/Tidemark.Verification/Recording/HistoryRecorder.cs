@@ -60,7 +60,8 @@ public sealed class HistoryRecorder : IAsyncDisposable
     public static Task<HistoryRecorder> StartAsync(LocalCluster cluster, int keys = 16, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        return StartAsync(cluster.Nodes.Where(node => node.IsRunning).ToDictionary(node => node.Name, node => node.ConnectionString), CommitOrder.Of(cluster), keys, cancellationToken: cancellationToken);
+        return StartAsync(cluster.Nodes.Where(node => node.IsRunning).ToDictionary(node => node.Name, node => node.ConnectionString),
+            CommitOrder.Of(cluster), keys, cancellationToken: cancellationToken);
     }
 
     /// <summary>Makes the table on any cluster and begins to follow its WAL.</summary>
@@ -80,13 +81,17 @@ public sealed class HistoryRecorder : IAsyncDisposable
     /// None or several of the nodes are primaries, or one does not show the table within 30 s.
     /// </exception>
     public static async Task<HistoryRecorder> StartAsync(
-        IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, string? schema = null, CancellationToken cancellationToken = default)
+        IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, string? schema = null,
+            CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(order);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(keys);
-        if (schema is not null && (schema.Length is 0 or > 40 || !schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_') || char.IsAsciiDigit(schema[0])))
-            throw new ArgumentException("A schema is named by up to 40 small letters, digits and underscores, the first no digit.", nameof(schema));
+        if (schema is not null
+            && (schema.Length is 0 or > 40 || !schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
+            || char.IsAsciiDigit(schema[0])))
+            throw new ArgumentException("A schema is named by up to 40 small letters, digits and underscores, the first no digit.",
+                nameof(schema));
         var recorder = new HistoryRecorder(nodes, order, keys, time ?? TimeProvider.System, schema);
         try
         {
@@ -138,11 +143,13 @@ public sealed class HistoryRecorder : IAsyncDisposable
         {
             _isComplete = true;
             DoubleWrites = wal.Commits.Count - wal.Commits.DistinctBy(commit => (commit.Write.Value, commit.Timeline)).Count();
-            foreach (var ((key, version, value), timeline, position) in wal.Commits) _builder.Commit(key, version, value, timeline, (long)position);
+            foreach (var ((key, version, value), timeline, position) in wal.Commits) _builder.Commit(key, version, value, timeline,
+                (long)position);
 
             // The last record that begins before the fork is the last that the child has.
             foreach (var (index, fork) in wal.Forks.Index())
-                _builder.Fork(fork.Parent, fork.Child, (long)(ulong)fork.AtLeast - 1, index < _beforeForks.Count ? _beforeForks[index] : long.MinValue);
+                _builder.Fork(fork.Parent, fork.Child, (long)(ulong)fork.AtLeast - 1, index < _beforeForks.Count
+                    ? _beforeForks[index] : long.MinValue);
             return _builder.Build();
         }
     }
@@ -203,13 +210,15 @@ public sealed class HistoryRecorder : IAsyncDisposable
         foreach (var (name, connectionString) in _connectionStrings)
         {
             var (server, isPrimary) = await RegisterTable.ServerOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
-            if (!_nodes.TryAdd(server, _nodes.Count)) throw new InvalidOperationException($"Two of the nodes are the server that calls itself {server}; {name} is one of them.");
+            if (!_nodes.TryAdd(server, _nodes.Count))
+                throw new InvalidOperationException($"Two of the nodes are the server that calls itself {server}; {name} is one of them.");
             _builder.AddNode(name);
             if (isPrimary) primaries.Add((name, connectionString));
         }
 
         if (primaries.Count != 1)
-            throw new InvalidOperationException($"A history is recorded on a cluster with one primary, and this has {(primaries.Count == 0 ? "none" : string.Join(" and ", primaries.Select(p => p.Name)))}.");
+            throw new InvalidOperationException(
+                $"A history is recorded on a cluster with one primary, and this has {(primaries.Count == 0 ? "none" : string.Join(" and ", primaries.Select(p => p.Name)))}.");
         await _order.BeginAsync(Table, cancellationToken).ConfigureAwait(false);
         await Table.CreateAsync(primaries[0].ConnectionString, Keys, _order.NeedsLog, cancellationToken).ConfigureAwait(false);
         var start = _time.GetTimestamp();
@@ -217,7 +226,10 @@ public sealed class HistoryRecorder : IAsyncDisposable
         {
             while (!await Table.IsOnAsync(connectionString, cancellationToken).ConfigureAwait(false))
             {
-                if (_time.GetElapsedTime(start) > PatienceForTable) throw new InvalidOperationException($"{name} has not shown the table within {PatienceForTable.TotalSeconds} s: its replay is paused, cut off or far behind.");
+                if (_time.GetElapsedTime(start) > PatienceForTable)
+                    throw new InvalidOperationException(
+                    $"{name} has not shown the table within {PatienceForTable.TotalSeconds} s: its replay is paused, cut off or far "
+                    + "behind.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), _time, cancellationToken).ConfigureAwait(false);
             }
         }

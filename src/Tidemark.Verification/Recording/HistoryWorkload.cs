@@ -42,7 +42,8 @@ public sealed class HistoryWorkload
         ArgumentNullException.ThrowIfNull(recorder);
         ArgumentNullException.ThrowIfNull(router);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.FindErrors(recorder.Keys).ToList() is { Count: > 0 } errors) throw new ArgumentException(string.Join('\n', errors), nameof(options));
+        if (options.FindErrors(recorder.Keys).ToList() is { Count: > 0 } errors)
+            throw new ArgumentException(string.Join('\n', errors), nameof(options));
         router.Begin(recorder);
         var workload = new HistoryWorkload(recorder, router, options, recorder.Time);
         var elapsed = await workload.RunAsync(cancellationToken).ConfigureAwait(false);
@@ -56,7 +57,8 @@ public sealed class HistoryWorkload
         var progress = TellAsync(over.Token);
         try
         {
-            await Task.WhenAll(Enumerable.Range(0, _options.Sessions).Select(lane => Task.Run(() => WorkAsync(lane, cancellationToken), CancellationToken.None))).ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _options.Sessions)
+                .Select(lane => Task.Run(() => WorkAsync(lane, cancellationToken), CancellationToken.None))).ConfigureAwait(false);
             return _time.GetElapsedTime(_start);
         }
         finally
@@ -73,7 +75,8 @@ public sealed class HistoryWorkload
         while (!IsOver(cancellationToken)) await SessionAsync(chance, cancellationToken).ConfigureAwait(false);
     }
 
-    private bool IsOver(CancellationToken cancellationToken) => cancellationToken.IsCancellationRequested || _time.GetElapsedTime(_start) >= _options.Duration;
+    private bool IsOver(CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested || _time.GetElapsedTime(_start) >= _options.Duration;
 
     private async Task SessionAsync(Chance chance, CancellationToken cancellationToken)
     {
@@ -120,7 +123,8 @@ public sealed class HistoryWorkload
         try
         {
             var command = _router.CreateRead(level);
-            await using (command.ConfigureAwait(false)) await client.ReadAsync(keys, command, level, CancellationToken.None).ConfigureAwait(false);
+            await using (command.ConfigureAwait(false)) await client.ReadAsync(keys, command, level, CancellationToken.None)
+                .ConfigureAwait(false);
         }
         catch (Exception failure)
         {
@@ -164,7 +168,9 @@ public sealed class HistoryWorkload
         try
         {
             while (await timer.WaitForNextTickAsync(over).ConfigureAwait(false))
-                progress.Report(new HistoryWorkloadProgress(_time.GetElapsedTime(_start), Interlocked.Read(ref _operations), Interlocked.Read(ref _failedReads)));
+                progress.Report(
+                    new HistoryWorkloadProgress(_time.GetElapsedTime(_start), Interlocked.Read(ref _operations),
+                    Interlocked.Read(ref _failedReads)));
         }
         catch (OperationCanceledException)
         {
@@ -181,7 +187,8 @@ public sealed class HistoryWorkload
             Levels = [.. _options.Levels.Select(level => level.ToString())],
             Seconds = elapsed.TotalSeconds,
             IsClean = verdict.IsClean,
-            Violations = Enum.GetValues<ViolationKind>().Where(kind => verdict.Count(kind) > 0).ToDictionary(kind => kind.ToString(), verdict.Count),
+            Violations = Enum.GetValues<ViolationKind>().Where(kind => verdict.Count(kind) > 0)
+                .ToDictionary(kind => kind.ToString(), verdict.Count),
             Examples = [.. verdict.Violations.Take(MostFailuresQuoted).Select(violation => violation.Text)],
             Sessions = _sessions,
             HandOvers = _handOvers,

@@ -42,7 +42,8 @@ public sealed class RecordedClient
     /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The version that it made.</returns>
-    public async Task<long> WriteAsync(int key, Func<long, CancellationToken, Task<long>> write, CancellationToken cancellationToken = default)
+    public async Task<long> WriteAsync(int key, Func<long, CancellationToken, Task<long>> write,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(write);
         _recorder.Enter(this);
@@ -72,7 +73,8 @@ public sealed class RecordedClient
     /// <param name="command">A command without text.</param>
     /// <param name="consistency">What the read has to keep, whatever the command asks for.</param>
     /// <param name="cancellationToken">Gives up; a read without an answer is not recorded.</param>
-    public Task<RecordedAnswer> ReadAsync(int[] keys, DbCommand command, Consistency consistency, CancellationToken cancellationToken = default)
+    public Task<RecordedAnswer> ReadAsync(int[] keys, DbCommand command, Consistency consistency,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
         return ReadAsync(stop => RecordedSql.ReadAsync(_recorder.Table, command, keys, stop), consistency, cancellationToken);
@@ -84,7 +86,8 @@ public sealed class RecordedClient
     /// What the read has to keep. <see cref="Consistency.Strong"/> counts as <see cref="Consistency.Session"/>.
     /// </param>
     /// <param name="cancellationToken">Gives up; a read without an answer is not recorded.</param>
-    public async Task<RecordedAnswer> ReadAsync(Func<CancellationToken, Task<RecordedAnswer>> read, Consistency consistency, CancellationToken cancellationToken = default)
+    public async Task<RecordedAnswer> ReadAsync(Func<CancellationToken, Task<RecordedAnswer>> read, Consistency consistency,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(read);
         _recorder.Enter(this);
@@ -97,7 +100,8 @@ public sealed class RecordedClient
     /// <summary>The session goes on elsewhere: what this client has received binds whoever takes this.</summary>
     /// <param name="capture">Captures the session's token, such as <c>source.CaptureTokenAsync</c>; null where nothing is carried.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<RecordedHandOver> GiveAsync(Func<CancellationToken, ValueTask<CausalToken>>? capture, CancellationToken cancellationToken = default)
+    public async Task<RecordedHandOver> GiveAsync(Func<CancellationToken, ValueTask<CausalToken>>? capture,
+        CancellationToken cancellationToken = default)
     {
         _recorder.Enter(this);
         var (given, losses) = (_recorder.Now(), Losses);
@@ -133,7 +137,9 @@ public sealed class RecordedClient
     internal static HistoryOutcome OutcomeOf(Exception failure) => failure switch
     {
         // Class 57 ends sessions, possibly between a commit and its answer; class 08 is the connection's.
-        PostgresException { SqlState: { } state } => state.StartsWith("57", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal) ? HistoryOutcome.Unknown : HistoryOutcome.Failed,
+        PostgresException { SqlState: { } state } =>
+            state.StartsWith("57", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal)
+            ? HistoryOutcome.Unknown : HistoryOutcome.Failed,
         RoutingException => HistoryOutcome.Failed,
         { InnerException: { } inner } when failure is not NpgsqlException => OutcomeOf(inner),
         _ => HistoryOutcome.Unknown,

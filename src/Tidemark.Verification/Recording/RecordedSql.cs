@@ -5,7 +5,8 @@ namespace Tidemark.Verification;
 /// <summary>Sends a recorder's two statements by any command.</summary>
 internal static class RecordedSql
 {
-    public static async Task<long> WriteAsync(RegisterTable table, DbCommand command, int key, long value, CancellationToken cancellationToken)
+    public static async Task<long> WriteAsync(RegisterTable table, DbCommand command, int key, long value,
+        CancellationToken cancellationToken)
     {
         command.CommandText = table.WriteSql;
         Add(command, "val", value);
@@ -14,7 +15,8 @@ internal static class RecordedSql
         return version as long? ?? throw new InvalidOperationException($"There is no row {key} in {table.Name}.");
     }
 
-    public static async Task<RecordedAnswer> ReadAsync(RegisterTable table, DbCommand command, int[] keys, CancellationToken cancellationToken)
+    public static async Task<RecordedAnswer> ReadAsync(RegisterTable table, DbCommand command, int[] keys,
+        CancellationToken cancellationToken)
     {
         command.CommandText = table.ReadSql;
         Add(command, "keys", keys);
@@ -31,7 +33,8 @@ internal static class RecordedSql
 
             return rows.Count == keys.Length
                 ? new RecordedAnswer(server, !inRecovery, rows)
-                : throw new InvalidOperationException($"{rows.Count} of the rows {string.Join(", ", keys)} are in {table.Name} on {server}.");
+                : throw new InvalidOperationException(
+                    $"{rows.Count} of the rows {string.Join(", ", keys)} are in {table.Name} on {server}.");
         }
     }
 

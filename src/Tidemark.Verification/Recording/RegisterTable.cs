@@ -77,28 +77,35 @@ internal sealed class RegisterTable(string? schema = null)
         """, cancellationToken);
 
     public Task DropAsync(string connectionString, CancellationToken cancellationToken) =>
-        RunAsync(connectionString, schema is null ? $"DROP TABLE IF EXISTS {Name}, {Turn}, {Log}; DROP FUNCTION IF EXISTS {Name}_note" : $"DROP SCHEMA IF EXISTS {schema} CASCADE", cancellationToken);
+        RunAsync(connectionString, schema is null
+            ? $"DROP TABLE IF EXISTS {Name}, {Turn}, {Log}; DROP FUNCTION IF EXISTS {Name}_note"
+            : $"DROP SCHEMA IF EXISTS {schema} CASCADE", cancellationToken);
 
     /// <summary>Whether a node shows the table.</summary>
     public Task<bool> IsOnAsync(string connectionString, CancellationToken cancellationToken) =>
         AskAsync(connectionString, $"SELECT to_regclass('{Name}') IS NOT NULL", reader => reader.GetBoolean(0), cancellationToken);
 
     /// <summary>The timeline and the end of the WAL of a primary.</summary>
-    public static Task<(uint Timeline, NpgsqlLogSequenceNumber Position)> PositionOfAsync(string connectionString, CancellationToken cancellationToken) => AskAsync(
+    public static Task<(uint Timeline, NpgsqlLogSequenceNumber Position)> PositionOfAsync(string connectionString,
+        CancellationToken cancellationToken) => AskAsync(
         connectionString,
         "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), pg_current_wal_flush_lsn()",
-        reader => (uint.Parse(reader.GetString(0), NumberStyles.HexNumber, CultureInfo.InvariantCulture), reader.GetFieldValue<NpgsqlLogSequenceNumber>(1)),
+        reader => (uint.Parse(reader.GetString(0), NumberStyles.HexNumber, CultureInfo.InvariantCulture),
+            reader.GetFieldValue<NpgsqlLogSequenceNumber>(1)),
         cancellationToken);
 
     /// <summary>The address a node gives as its own, and whether it is a primary.</summary>
-    public static Task<(string Server, bool IsPrimary)> ServerOfAsync(string connectionString, CancellationToken cancellationToken) => AskAsync(
-        connectionString, $"SELECT {ServerSql}, NOT pg_is_in_recovery()", reader => (reader.GetString(0), reader.GetBoolean(1)), cancellationToken);
+    public static Task<(string Server, bool IsPrimary)> ServerOfAsync(string connectionString, CancellationToken cancellationToken) =>
+        AskAsync(
+        connectionString, $"SELECT {ServerSql}, NOT pg_is_in_recovery()", reader => (reader.GetString(0), reader.GetBoolean(1)),
+            cancellationToken);
 
     public static async Task RunAsync(string connectionString, string sql, CancellationToken cancellationToken) =>
         await AskAsync(connectionString, sql, static _ => 0, cancellationToken).ConfigureAwait(false);
 
     // Each question on a connection of its own, so that nothing of ours stays open on a server that is stopped.
-    public static async Task<T> AskAsync<T>(string connectionString, string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
+    public static async Task<T> AskAsync<T>(string connectionString, string sql, Func<NpgsqlDataReader, T> row,
+        CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(connectionString + ";Pooling=false;Application Name=tidemark-history");
         await using (connection.ConfigureAwait(false))

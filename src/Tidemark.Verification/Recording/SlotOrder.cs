@@ -13,13 +13,15 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
     // The publication names no table: of messages every one arrives.
     private string Name => _table.Note + "_order";
 
-    [SuppressMessage("Design", "CA1031", Justification = "When the server is gone, so is the slot, or it cannot be dropped; the error that matters came before.")]
+    [SuppressMessage("Design", "CA1031", Justification = "When the server is gone, so is the slot, or it cannot be dropped; the error "
+        + "that matters came before.")]
     public override async ValueTask DisposeAsync()
     {
         if (!_hasBegun) return;
         try
         {
-            await RunAsync($"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{Name}'", CancellationToken.None).ConfigureAwait(false);
+            await RunAsync($"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{Name}'",
+                CancellationToken.None).ConfigureAwait(false);
             await RunAsync($"DROP PUBLICATION IF EXISTS {Name}", CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception)
@@ -30,9 +32,11 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
     internal override async Task BeginAsync(RegisterTable table, CancellationToken cancellationToken)
     {
         _table = table;
-        var level = await RegisterTable.AskAsync(connectionString, "SHOW wal_level", reader => reader.GetString(0), cancellationToken).ConfigureAwait(false);
+        var level = await RegisterTable.AskAsync(connectionString, "SHOW wal_level", reader => reader.GetString(0), cancellationToken)
+            .ConfigureAwait(false);
         if (level != "logical")
-            throw new InvalidOperationException($"The order of commits is read from a logical slot, which needs wal_level = logical on the primary, and it is {level}. Set it and restart the primary.");
+            throw new InvalidOperationException(
+                $"The order of commits is read from a logical slot, which needs wal_level = logical on the primary, and it is {level}. Set it and restart the primary.");
         _hasBegun = true;
         await RunAsync($"CREATE PUBLICATION {Name}", cancellationToken).ConfigureAwait(false);
         await RunAsync($"SELECT pg_create_logical_replication_slot('{Name}', 'pgoutput')", cancellationToken).ConfigureAwait(false);
@@ -44,7 +48,8 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
         var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
         if (timeline != _timeline)
-            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a logical slot does not tell what was lost. Read the WAL's files instead.");
+            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a logical slot does not "
+                + "tell what was lost. Read the WAL's files instead.");
 
         var decoded = new DecodedMessages(_table.Note, timeline);
         var connection = new NpgsqlConnection(connectionString + ";Pooling=false;Application Name=tidemark-history");
@@ -62,8 +67,10 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
             }
         }
 
-        return decoded.HasEnd ? new RankedWal(decoded.Commits, []) : throw new HistoryException("The slot ends before the recorded end: somebody else has read from it.");
+        return decoded.HasEnd ? new RankedWal(decoded.Commits, []) : throw new HistoryException("The slot ends before the recorded end: "
+            + "somebody else has read from it.");
     }
 
-    private Task RunAsync(string sql, CancellationToken cancellationToken) => RegisterTable.RunAsync(connectionString, sql, cancellationToken);
+    private Task RunAsync(string sql, CancellationToken cancellationToken) =>
+        RegisterTable.RunAsync(connectionString, sql, cancellationToken);
 }

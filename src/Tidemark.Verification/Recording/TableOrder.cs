@@ -30,11 +30,13 @@ internal sealed class TableOrder(string connectionString) : CommitOrder
             await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
             var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
             if (timeline == _timeline) return new RankedWal(await ReadLogAsync(timeline, cancellationToken).ConfigureAwait(false), []);
-            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a table does not tell what was lost.");
+            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a table does not tell what "
+                + "was lost.");
         }
         catch (NpgsqlException e)
         {
-            throw new HistoryException($"The primary did not stay the primary, and a table does not tell what was lost: {NodeProbe.Describe(e)}.");
+            throw new HistoryException(
+                $"The primary did not stay the primary, and a table does not tell what was lost: {NodeProbe.Describe(e)}.");
         }
     }
 
@@ -51,7 +53,9 @@ internal sealed class TableOrder(string connectionString) : CommitOrder
             await using (reader.ConfigureAwait(false))
             {
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                    commits.Add(new RankedWrite(new NotedWrite(reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3)), timeline, (ulong)reader.GetInt64(0)));
+                    commits.Add(
+                        new RankedWrite(new NotedWrite(reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3)), timeline,
+                        (ulong)reader.GetInt64(0)));
             }
         }
 

@@ -17,11 +17,15 @@ internal static class WalDump
     /// </summary>
     /// <returns>What <c>pg_waldump</c> said last, such as why it went no further.</returns>
     public static async Task<string> ReadAsync(
-        PostgresBinaries binaries, string folder, uint timeline, NpgsqlLogSequenceNumber start, WalDumpText into, CancellationToken cancellationToken)
+        PostgresBinaries binaries, string folder, uint timeline, NpgsqlLogSequenceNumber start, WalDumpText into,
+            CancellationToken cancellationToken)
     {
         string[] command =
         [
-            Find(binaries) ?? throw new HistoryException($"There is no {Program} beside the servers' programs in {binaries.Folder}. It comes with PostgreSQL's server package; without it, read the order of commits from a slot."),
+            Find(binaries)
+                ?? throw new HistoryException(
+                $"There is no {Program} beside the servers' programs in {binaries.Folder}. It comes with PostgreSQL's server package; "
+                + "without it, read the order of commits from a slot."),
             "--path", folder, "--timeline", timeline.ToString(CultureInfo.InvariantCulture), "--start", start.ToString(),
             "--rmgr", "Transaction", "--rmgr", "LogicalMessage",
         ];

@@ -31,7 +31,8 @@ internal sealed class WalDumpText(string prefix, uint timeline)
         var transaction = Number(Between(line, "tx:", ","));
         var description = line.AsSpan(line.IndexOf("desc: ", StringComparison.Ordinal) + "desc: ".Length);
         if (isMessage) Note(transaction, description);
-        else if (description.StartsWith("COMMIT_PREPARED ")) Commit(line, Number(description["COMMIT_PREPARED ".Length..description.IndexOf(':')]), description);
+        else if (description.StartsWith("COMMIT_PREPARED "))
+            Commit(line, Number(description["COMMIT_PREPARED ".Length..description.IndexOf(':')]), description);
         else if (description.StartsWith("COMMIT ")) Commit(line, transaction, description);
     }
 
@@ -73,7 +74,8 @@ internal sealed class WalDumpText(string prefix, uint timeline)
         }
     }
 
-    private static uint Number(ReadOnlySpan<char> text) => uint.Parse(text, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+    private static uint Number(ReadOnlySpan<char> text) =>
+        uint.Parse(text, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
 
     private static ReadOnlySpan<char> Between(string line, string before, string after)
     {

@@ -21,13 +21,15 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
 
     private string Slot => _table.Note + "_keep";
 
-    [SuppressMessage("Design", "CA1031", Justification = "A server that has just gone needs no slot dropped; the next one must still be asked.")]
+    [SuppressMessage("Design", "CA1031", Justification = "A server that has just gone needs no slot dropped; the next one must still be "
+        + "asked.")]
     public override async ValueTask DisposeAsync()
     {
         if (!_hasSlot || !_first.IsRunning) return;
         try
         {
-            await RegisterTable.RunAsync(_first.ConnectionString, $"SELECT pg_drop_replication_slot('{Slot}')", CancellationToken.None).ConfigureAwait(false);
+            await RegisterTable.RunAsync(_first.ConnectionString, $"SELECT pg_drop_replication_slot('{Slot}')", CancellationToken.None)
+                .ConfigureAwait(false);
         }
         catch (Exception)
         {
@@ -37,7 +39,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
     internal override async Task BeginAsync(RegisterTable table, CancellationToken cancellationToken)
     {
         _table = table;
-        await RegisterTable.RunAsync(_first.ConnectionString, $"SELECT pg_create_physical_replication_slot('{Slot}', true)", cancellationToken).ConfigureAwait(false);
+        await RegisterTable.RunAsync(_first.ConnectionString, $"SELECT pg_create_physical_replication_slot('{Slot}', true)",
+            cancellationToken).ConfigureAwait(false);
         _hasSlot = true;
         _begin = await RegisterTable.PositionOfAsync(_first.ConnectionString, cancellationToken).ConfigureAwait(false);
     }
@@ -54,7 +57,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
     }
 
     private async Task ReadAsync(
-        uint timeline, NpgsqlLogSequenceNumber start, LocalNode? mustEndOn, Dictionary<(uint, ulong, long), RankedWrite> into, CancellationToken cancellationToken)
+        uint timeline, NpgsqlLogSequenceNumber start, LocalNode? mustEndOn, Dictionary<(uint, ulong, long), RankedWrite> into,
+            CancellationToken cancellationToken)
     {
         List<string> said = [];
         foreach (var node in mustEndOn is null ? cluster.Nodes.Where(node => HasFilesOf(node, timeline)) : [mustEndOn])
@@ -66,7 +70,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         }
 
         if (mustEndOn is not null || said.Count == 0)
-            throw new HistoryException($"The WAL of timeline {timeline} from {start} on is not all there: {string.Join("; ", said.DefaultIfEmpty("no node has any of it"))}. "
+            throw new HistoryException(
+                $"The WAL of timeline {timeline} from {start} on is not all there: {string.Join("; ", said.DefaultIfEmpty("no node has any of it"))}. "
                 + "wal_keep_size decides how long it stays.");
     }
 
@@ -80,7 +85,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
             if (timeline > last.Timeline) last = (node, timeline);
         }
 
-        return last.Node is null ? throw new HistoryException("No primary runs, so nobody can say where history ends.") : (last.Node, last.Timeline);
+        return last.Node is null
+            ? throw new HistoryException("No primary runs, so nobody can say where history ends.") : (last.Node, last.Timeline);
     }
 
     // Each history file tells the whole way to its timeline; together they are a tree.
@@ -96,7 +102,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
     private static bool HasFilesOf(LocalNode node, uint timeline) => Directory.EnumerateFiles(WalOf(node))
         .Any(path => Path.GetFileName(path) is { Length: 3 * TimelineDigits } name && Timeline(name) == timeline);
 
-    private static uint Timeline(string file) => uint.Parse(file.AsSpan(0, TimelineDigits), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static uint Timeline(string file) =>
+        uint.Parse(file.AsSpan(0, TimelineDigits), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     private static string WalOf(LocalNode node) => Path.Combine(node.DataDirectory, "pg_wal");
 }

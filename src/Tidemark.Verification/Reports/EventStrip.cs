@@ -1,7 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>What happened to servers, and where violations are, along the axis of time; and the same as a list.</summary>
-internal sealed class EventStrip(History history, HistoryVerdict verdict, HistoryPageOptions options, ReportClock clock, ReportAxis axis, HtmlText html)
+internal sealed class EventStrip(History history, HistoryVerdict verdict, HistoryPageOptions options, ReportClock clock, ReportAxis axis,
+    HtmlText html)
 {
     private const double Height = 44;
 
@@ -25,7 +26,8 @@ internal sealed class EventStrip(History history, HistoryVerdict verdict, Histor
         axis.Close(Height);
         if (options.Events.IsEmpty) return;
         html.Line($"<details><summary>{(long)options.Events.Length} events</summary><ol class=\"events\">");
-        foreach (var reported in options.Events) html.Line($"<li><b>{ReportClock.Text(clock.Seconds(reported.At))}</b> {reported.Text}</li>");
+        foreach (var reported in options.Events)
+            html.Line($"<li><b>{ReportClock.Text(clock.Seconds(reported.At))}</b> {reported.Text}</li>");
         html.Line($"</ol></details>");
     }
 }

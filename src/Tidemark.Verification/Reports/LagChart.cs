@@ -13,15 +13,18 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
         if (nodes.Length == 0) return;
         var most = Math.Pow(10, Math.Ceiling(Math.Log10(Math.Max(0.1, samples.Max(sample => sample.Seconds)))));
         html.Line($"<h3>Lag, as reads saw it</h3>");
-        html.Line($"<p class=\"note\">The age of the oldest acknowledged commit that a read on the replica did not show: it was at least so far behind. Bar: the worst read of its slice of time. Line: the median.</p>");
+        html.Line($"<p class=\"note\">The age of the oldest acknowledged commit that a read on the replica did not show: it was at "
+            + $"least so far behind. Bar: the worst read of its slice of time. Line: the median.</p>");
         axis.Open(RowHeight * nodes.Length, "How far behind each replica was seen to be");
-        for (var row = 0; row < nodes.Length; row++) WriteRow(nodes[row], RowHeight * (row + 1), most, samples.Where(sample => sample.Node == nodes[row]));
+        for (var row = 0; row < nodes.Length; row++) WriteRow(nodes[row], RowHeight * (row + 1), most,
+            samples.Where(sample => sample.Node == nodes[row]));
         axis.Close(RowHeight * nodes.Length);
     }
 
     private void WriteRow(int node, double bottom, double most, IEnumerable<SeenLag> samples)
     {
-        double Height(double seconds) => seconds <= LeastSeconds ? 0 : Math.Log(seconds / LeastSeconds) / Math.Log(most / LeastSeconds) * (RowHeight - 12);
+        double Height(double seconds) =>
+            seconds <= LeastSeconds ? 0 : Math.Log(seconds / LeastSeconds) / Math.Log(most / LeastSeconds) * (RowHeight - 12);
 
         html.Add($"<line class=\"rule\" x1=\"{ReportAxis.Left}\" y1=\"{bottom}\" x2=\"{ReportAxis.Right}\" y2=\"{bottom}\"/>");
         html.Add($"<text class=\"name end\" x=\"{ReportAxis.Left - 8}\" y=\"{bottom - 14}\">{HtmlText.Short(history.Columns.Nodes[node])}</text>");
@@ -37,7 +40,9 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
             var (worst, median) = (Height(lags[^1]), Height(lags[lags.Length / 2]));
             var x = ReportAxis.BucketX(bucket.Key);
             html.Add($"<rect class=\"n{node % 8} soft\" x=\"{x}\" y=\"{bottom - Math.Max(worst, 1)}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"{Math.Max(worst, 1)}\"><title>worst {ReportClock.Span(lags[^1])}, median {ReportClock.Span(lags[lags.Length / 2])}, {(long)lags.Length} reads</title></rect>");
-            if (median > 0) html.Add($"<rect class=\"n{node % 8}\" x=\"{x}\" y=\"{bottom - median - 1}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"2\"/>");
+            if (median > 0)
+                html.Add(
+                $"<rect class=\"n{node % 8}\" x=\"{x}\" y=\"{bottom - median - 1}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"2\"/>");
         }
 
         html.Line($"");

@@ -39,7 +39,8 @@ internal sealed class ReadsChart(History history, ReportClock clock, ReportAxis 
         for (var i = 0; i < history.OperationCount; i++)
         {
             ref readonly var read = ref history.Columns.Operations[i];
-            if (!read.IsWrite) counts[axis.Bucket(clock.Seconds(read.Start))][(read.Node * 2) + (read.Kind == OperationKind.PrimaryRead ? 1 : 0)]++;
+            if (!read.IsWrite)
+                counts[axis.Bucket(clock.Seconds(read.Start))][(read.Node * 2) + (read.Kind == OperationKind.PrimaryRead ? 1 : 0)]++;
         }
 
         return counts;

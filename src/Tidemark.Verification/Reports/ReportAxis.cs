@@ -30,7 +30,8 @@ internal sealed class ReportAxis(History history, ReportClock clock, HtmlText ht
         {
             if (fork.NotBefore == long.MinValue) continue;
             var x = X(clock.Seconds(fork.NotBefore));
-            html.Add($"<line class=\"fork\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"><title>{clock.Text(fork.NotBefore)}: history goes on without what branch {(long)fork.Parent} has beyond this</title></line>");
+            html.Add($"<line class=\"fork\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"><title>{clock.Text(fork.NotBefore)}: history "
+                + $"goes on without what branch {(long)fork.Parent} has beyond this</title></line>");
         }
     }
 

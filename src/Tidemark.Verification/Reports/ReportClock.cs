@@ -15,7 +15,8 @@ internal sealed class ReportClock
         _ticksPerSecond = history.Columns.TicksPerSecond;
         var operations = history.Columns.Operations;
         var (first, last) = (long.MaxValue, long.MinValue);
-        for (var i = 0; i < operations.Count; i++) (first, last) = (Math.Min(first, operations[i].Start), Math.Max(last, operations[i].End));
+        for (var i = 0; i < operations.Count; i++) (first, last) =
+            (Math.Min(first, operations[i].Start), Math.Max(last, operations[i].End));
         if (operations.Count == 0) (first, last) = (0, 0);
         _origin = first >= 0 && first <= last - first ? 0 : first;
         End = Math.Max(Seconds(last), 0.001);

@@ -9,7 +9,8 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
 
     public void Write()
     {
-        html.Line($"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+        html.Line($"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+            + $"content=\"width=device-width, initial-scale=1\">");
         html.Line($"<title>{options.Title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>");
         html.Raw(ReportStyle.Css);
         html.Line($"</style>\n</head>\n<body>\n<main>\n<h1>{options.Title}</h1>");
@@ -28,7 +29,8 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
             return;
         }
 
-        var kinds = Enum.GetValues<ViolationKind>().Where(kind => verdict.Count(kind) > 0).Select(kind => $"{kind} {Number(verdict.Count(kind))}");
+        var kinds = Enum.GetValues<ViolationKind>().Where(kind => verdict.Count(kind) > 0)
+            .Select(kind => $"{kind} {Number(verdict.Count(kind))}");
         html.Line($"<p class=\"verdict broken\"><b>{Number(verdict.ViolationCount)} {(verdict.ViolationCount == 1 ? "violation" : "violations")}.</b> {string.Join(", ", kinds)}</p>");
     }
 
@@ -55,8 +57,11 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
         if (history.OperationCount == 0) return;
         html.Line($"<h2>The whole time</h2>");
         html.Add($"<p class=\"legend\">");
-        for (var node = 0; node < history.Columns.Nodes.Count; node++) html.Add($"<span><i class=\"chip n{(long)node % 8}\"></i>{history.Columns.Nodes[node]}</span>");
-        html.Line($"<span><i class=\"chip plain as-primary\"></i>pale: served as the primary</span><span><i class=\"chip line\"></i>history forks</span></p>");
+        for (var node =
+            0; node < history.Columns.Nodes.Count; node++) html.Add(
+            $"<span><i class=\"chip n{(long)node % 8}\"></i>{history.Columns.Nodes[node]}</span>");
+        html.Line($"<span><i class=\"chip plain as-primary\"></i>pale: served as the primary</span><span><i class=\"chip "
+            + $"line\"></i>history forks</span></p>");
         var axis = new ReportAxis(history, _clock, html);
         new ReadsChart(history, _clock, axis, html).Write();
         new LagChart(history, _clock, axis, html).Write();
@@ -73,7 +78,8 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
         {
             var violation = verdict.Violations[i];
             html.Line($"<section class=\"violation\"><h3>{(long)(i + 1)}. {Words(violation.Kind)}</h3><p>{violation.Text}</p>");
-            if (i < HistoryPage.MaxPictures) new ViolationPicture(history, ViolationScene.Of(history, verdict, violation), _clock, html).Write();
+            if (i < HistoryPage.MaxPictures)
+                new ViolationPicture(history, ViolationScene.Of(history, verdict, violation), _clock, html).Write();
             html.Line($"</section>");
         }
     }

@@ -21,8 +21,10 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
     public void Write()
     {
         var height = LayOutLanes();
-        html.Line($"<div class=\"wide\"><svg viewBox=\"0 0 900 {height + 22}\" role=\"img\" aria-label=\"The operations that make the violation\">");
-        foreach (var fork in scene.Forks) html.Line($"<line class=\"fork\" x1=\"{_time.X(fork.NotBefore)}\" y1=\"0\" x2=\"{_time.X(fork.NotBefore)}\" y2=\"{height}\"/>");
+        html.Line($"<div class=\"wide\"><svg viewBox=\"0 0 900 {height + 22}\" role=\"img\" aria-label=\"The operations that make the "
+            + $"violation\">");
+        foreach (var fork in scene.Forks)
+            html.Line($"<line class=\"fork\" x1=\"{_time.X(fork.NotBefore)}\" y1=\"0\" x2=\"{_time.X(fork.NotBefore)}\" y2=\"{height}\"/>");
         foreach (var client in scene.Clients)
         {
             html.Add($"<line class=\"lane\" x1=\"{Left}\" y1=\"{_laneMiddle[client]}\" x2=\"{Right + 6}\" y2=\"{_laneMiddle[client]}\"/>");
@@ -31,8 +33,11 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
 
         foreach (var operation in scene.Others) WriteBar(operation, isStep: false);
         foreach (var operation in scene.Steps) WriteBar(operation, isStep: true);
-        foreach (var handOver in scene.HandOvers) WriteArrow("hand-over", "tip", _time.X(handOver.ExportedAt), _laneMiddle[handOver.From], _time.X(handOver.ImportedAt), _laneMiddle[handOver.To]);
-        if (scene.Violation.Because is { } because && because != scene.Violation.Operation) WriteRequired(because, scene.Violation.Operation);
+        foreach (var handOver in scene.HandOvers)
+            WriteArrow("hand-over", "tip", _time.X(handOver.ExportedAt), _laneMiddle[handOver.From], _time.X(handOver.ImportedAt),
+            _laneMiddle[handOver.To]);
+        if (scene.Violation.Because is { } because && because != scene.Violation.Operation)
+            WriteRequired(because, scene.Violation.Operation);
         WriteLabels();
         WriteTimes(height);
         html.Line($"</svg></div>");
@@ -64,7 +69,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
         foreach (var client in scene.Clients)
         {
             List<long> rowEnds = [];
-            foreach (var index in scene.Steps.Concat(scene.Others).Where(i => history.Columns.Operations[i].Client == client).OrderBy(i => history.Columns.Operations[i].Start))
+            foreach (var index in scene.Steps.Concat(scene.Others).Where(i => history.Columns.Operations[i].Client == client)
+                .OrderBy(i => history.Columns.Operations[i].Start))
             {
                 var operation = history.Columns.Operations[index];
                 var row = rowEnds.FindIndex(end => end <= operation.Start);
@@ -105,7 +111,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
     private void WriteRequired(int because, int culprit)
     {
         var (from, to) = (history.Columns.Operations[because], history.Columns.Operations[culprit]);
-        WriteArrow("required", "tip-bad", _time.X(from.End), _barTop[because] + (BarHeight / 2), _time.X(to.Start), _barTop[culprit] + (BarHeight / 2));
+        WriteArrow("required", "tip-bad", _time.X(from.End), _barTop[because] + (BarHeight / 2), _time.X(to.Start), _barTop[culprit]
+            + (BarHeight / 2));
     }
 
     private void WriteArrow(string line, string tip, double x1, double y1, double x2, double y2)
@@ -127,7 +134,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
             var (x, y) = (_time.X(history.Columns.Operations[index].Start), _barTop[index] - 5);
             var from = Math.Max(x, taken.GetValueOrDefault(y));
             var text = Shown(index);
-            var next = scene.Steps.Skip(i + 1).Where(other => _barTop[other] == _barTop[index]).Select(other => _time.X(history.Columns.Operations[other].Start)).DefaultIfEmpty(Right + 14).First();
+            var next = scene.Steps.Skip(i + 1).Where(other => _barTop[other] == _barTop[index])
+                .Select(other => _time.X(history.Columns.Operations[other].Start)).DefaultIfEmpty(Right + 14).First();
             var number = $"{i + 1}";
             var end = from + 14 + (text.Length * CharacterWidth);
             if (end > next - 4 && next <= Right) text = "";
@@ -141,7 +149,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
     {
         var operation = history.Columns.Operations[index];
         if (operation.IsWrite) return $"k{history.Columns.Keys[operation.Key]} v{operation.Version}";
-        var written = scene.Steps.Select(step => history.Columns.Operations[step]).Where(step => step.IsWrite).Select(write => write.Key).ToHashSet();
+        var written = scene.Steps.Select(step => history.Columns.Operations[step]).Where(step => step.IsWrite).Select(write => write.Key)
+            .ToHashSet();
         var rows = Enumerable.Range(operation.FirstRow, operation.RowCount).Select(i => history.Columns.Rows[i])
             .OrderByDescending(row => written.Contains(row.Key)).Take(2).Select(row => $"k{history.Columns.Keys[row.Key]} v{row.Version}");
         return string.Join(", ", rows) + (operation.RowCount > 2 ? " …" : "");

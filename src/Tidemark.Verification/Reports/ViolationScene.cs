@@ -88,7 +88,8 @@ internal sealed record ViolationScene
             for (var i = 0; i < history.OperationCount; i++)
             {
                 ref readonly var operation = ref history.Columns.Operations[i];
-                if (operation.Client != client || operation.End >= time || (lost >= 0 && history.Columns.Operations[lost].End > operation.End)) continue;
+                if (operation.Client != client || operation.End >= time
+                    || (lost >= 0 && history.Columns.Operations[lost].End > operation.End)) continue;
                 if (operation.IsWrite ? verdict.LostWrites.Contains(i) : ShowsLost(history, operation)) lost = i;
             }
 
@@ -97,7 +98,8 @@ internal sealed record ViolationScene
 
         var path = Trace(history, culprit, HasLost);
         if (lost >= 0) steps.Add(lost);
-        if (lost >= 0 && !history.Columns.Operations[lost].IsWrite) AddWriter(history, steps, LatestShown(history, history.Columns.Operations[lost]));
+        if (lost >= 0 && !history.Columns.Operations[lost].IsWrite)
+            AddWriter(history, steps, LatestShown(history, history.Columns.Operations[lost]));
         return path ?? [];
     }
 
@@ -107,7 +109,8 @@ internal sealed record ViolationScene
         {
             var row = history.Columns.Rows[read.FirstRow + i];
             var shown = history.Versions.Find(row.Key, row.Version, row.Value);
-            if (shown != VersionTable.None && history.Versions[shown].Rank > history.Tree.Reach(history.Versions[shown].Timeline, history.Tree.Final)) return true;
+            if (shown != VersionTable.None
+                && history.Versions[shown].Rank > history.Tree.Reach(history.Versions[shown].Timeline, history.Tree.Final)) return true;
         }
 
         return false;
@@ -146,7 +149,8 @@ internal sealed record ViolationScene
     }
 
     private static bool IsLater(History history, int one, int other) =>
-        (history.Versions[one].Timeline, history.Versions[one].Rank).CompareTo((history.Versions[other].Timeline, history.Versions[other].Rank)) > 0;
+        (history.Versions[one].Timeline, history.Versions[one].Rank)
+            .CompareTo((history.Versions[other].Timeline, history.Versions[other].Rank)) > 0;
 
     private static List<int> FailedWritesShown(History history, Operation read)
     {

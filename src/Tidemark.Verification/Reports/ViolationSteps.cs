@@ -6,7 +6,8 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
     public void Write()
     {
         html.Line($"<ol class=\"steps\">");
-        var reported = scene.Steps.Select((index, i) => (history.Columns.Operations[index].Start, Write: (Action)(() => WriteStep(i + 1, index))))
+        var reported =
+            scene.Steps.Select((index, i) => (history.Columns.Operations[index].Start, Write: (Action)(() => WriteStep(i + 1, index))))
             .Concat(scene.HandOvers.Select(handOver => (Start: handOver.ImportedAt, Write: (Action)(() => WriteHandOver(handOver)))))
             .Concat(scene.Forks.Select(fork => (Start: fork.NotBefore, Write: (Action)(() => WriteFork(fork)))));
         foreach (var (_, write) in reported.OrderBy(step => step.Start)) write();
@@ -18,10 +19,14 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
     {
         var operation = history.Columns.Operations[index];
         var client = history.ClientName(operation.Client);
-        if (!operation.IsWrite) return $"{client} reads {Rows(history, operation)} on {history.Columns.Nodes[operation.Node]}{(operation.Kind == OperationKind.PrimaryRead ? ", the primary" : "")}";
-        var outcome = operation.Outcome switch { HistoryOutcome.Acknowledged => "acknowledged", HistoryOutcome.Failed => "reported failed", _ => "not told what became of it" };
+        if (!operation.IsWrite)
+            return $"{client} reads {Rows(history, operation)} on {history.Columns.Nodes[operation.Node]}{(operation.Kind == OperationKind.PrimaryRead ? ", the primary" : "")}";
+        var outcome = operation.Outcome switch { HistoryOutcome.Acknowledged => "acknowledged", HistoryOutcome.Failed => "reported "
+            + "failed", _ => "not told what became of it" };
         var version = history.CommittedBy(operation);
-        var position = version == VersionTable.None ? "in no WAL" : $"rank {history.Versions[version].Rank}{(history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "")}";
+        var position = version == VersionTable.None
+            ? "in no WAL"
+            : $"rank {history.Versions[version].Rank}{(history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "")}";
         return $"{client} writes version {operation.Version} of key {history.Columns.Keys[operation.Key]}: {outcome}, {position}";
     }
 
@@ -49,11 +54,13 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
     }
 
     private void WriteHandOver(HandOverRecord handOver) => html.Line(
-        $"<li><b class=\"step-number\">→</b><time>{clock.Text(handOver.ImportedAt)}</time> {history.ClientName(handOver.To)} goes on after {history.ClientName(handOver.From)}, as of {clock.Text(handOver.ExportedAt)}</li>");
+        $"<li><b class=\"step-number\">→</b><time>{clock.Text(handOver.ImportedAt)}</time> {history.ClientName(handOver.To)} goes on "
+            + $"after {history.ClientName(handOver.From)}, as of {clock.Text(handOver.ExportedAt)}</li>");
 
     private void WriteFork(ForkRecord fork) => html.Line(
         $"<li><b class=\"step-number here\">|</b><time>{clock.Text(fork.NotBefore)}</time> history goes on without what timeline {(long)fork.Parent} has beyond rank {fork.AtRank}</li>");
 
     private static string Rows(History history, Operation read) => string.Join(
-        ", ", Enumerable.Range(read.FirstRow, read.RowCount).Select(i => history.Columns.Rows[i]).Select(row => $"version {row.Version} of key {history.Columns.Keys[row.Key]}"));
+        ", ", Enumerable.Range(read.FirstRow, read.RowCount).Select(i => history.Columns.Rows[i])
+            .Select(row => $"version {row.Version} of key {history.Columns.Keys[row.Key]}"));
 }

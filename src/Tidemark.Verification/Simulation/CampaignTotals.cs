@@ -35,8 +35,10 @@ internal sealed class CampaignTotals(SimulationCampaignOptions options)
 
     public SimulationCampaignResult Close(bool isCancelled) => new()
     {
-        Options = options, Seeds = _seeds, Operations = _operations, Reads = _reads, OnReplicas = _onReplicas, CouldBeOnReplicas = _couldBeOnReplicas,
-        ViolationsByKind = Enum.GetValues<ViolationKind>().Where(kind => _violations[(int)kind] > 0).ToImmutableSortedDictionary(kind => kind, kind => _violations[(int)kind]),
+        Options = options, Seeds = _seeds, Operations = _operations, Reads = _reads, OnReplicas = _onReplicas,
+            CouldBeOnReplicas = _couldBeOnReplicas,
+        ViolationsByKind = Enum.GetValues<ViolationKind>().Where(kind => _violations[(int)kind] > 0)
+            .ToImmutableSortedDictionary(kind => kind, kind => _violations[(int)kind]),
         BrokenInvariants = _broken, LostWrites = _lost, DeterminismChecked = _repeated, FailingSeedCount = _failingCount,
         FailingSeeds = [.. _failing.Values], Elapsed = options.Time.GetElapsedTime(_began), IsCancelled = isCancelled,
     };

@@ -72,7 +72,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var end = cluster.Moment();
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
-            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : 0);
+            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen)
+                ? ReadGuarantees.MonotonicReads : 0);
         var maxStaleness = level.MaxStaleness + cluster.Shape.FlushDelay;
         if (IsDivergedUnnoticed(rows, start)) (asked, maxStaleness) = (0, null);
         cluster.History.Read(User, start, end, rows.Server.Index, rows.OnPrimary, rows.Rows, asked, maxStaleness);
@@ -108,7 +109,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         cluster.Counts.Operations++;
         cluster.Mix(end);
         cluster.Mix(value);
-        if (cluster.Traces) cluster.Tell($"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
+        if (cluster.Traces)
+            cluster.Tell(
+            $"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
     }
 
     /// <summary>Something failed that reads.</summary>
@@ -121,14 +124,17 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     {
         cluster.Counts.FailedReads++;
         if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
-        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5)) && application.Source.Cluster.Monitor.Snapshot.RivalIdentifier == 0)
+        if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark
+            && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5))
+            && application.Source.Cluster.Monitor.Snapshot.RivalIdentifier == 0)
             cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
     }
 
     /// <summary>The library tells of a loss.</summary>
     public void Lost(LostWrite lost)
     {
-        if (!cluster.HasForked && cluster.Fault == PlantedFault.None) cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
+        if (!cluster.HasForked && cluster.Fault == PlantedFault.None)
+            cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
         IsReported = true;
         ReportedElsewhere();
         if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");

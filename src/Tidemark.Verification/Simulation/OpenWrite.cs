@@ -8,4 +8,5 @@ namespace Tidemark.Verification;
 /// <param name="Timeline">The timeline, as the server tells it.</param>
 /// <param name="Inserted">The insert position after the statement.</param>
 /// <param name="Epoch">The server's run.</param>
-internal sealed record OpenWrite(SimulatedServer Server, int EpochNumber, int Key, string Transaction, uint Timeline, ulong Inserted, ServerEpoch Epoch);
+internal sealed record OpenWrite(SimulatedServer Server, int EpochNumber, int Key, string Transaction, uint Timeline, ulong Inserted,
+    ServerEpoch Epoch);

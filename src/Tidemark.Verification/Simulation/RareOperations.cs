@@ -7,7 +7,8 @@ namespace Tidemark.Verification;
 /// that the
 /// session ignores or that went past the library, and writes that other sessions require by a key.
 /// </summary>
-internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplication application, ClientJournal journal, ConsistencySession session)
+internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplication application, ClientJournal journal,
+    ConsistencySession session)
 {
     private const int Keys = 3;
 
@@ -89,7 +90,8 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         WriteLease? lease = null;
         try
         {
-            var index = leased is null ? cluster.Primary is { } primary ? cluster.NodeOf(primary).Index : -1 : Source.DecideWrite(session: null).NodeIndex;
+            var index = leased is null ? cluster.Primary is { } primary
+                ? cluster.NodeOf(primary).Index : -1 : Source.DecideWrite(session: null).NodeIndex;
             if (index < 0) return null;
             connection = await application.OpenAsync(index).ConfigureAwait(false);
             if (leased is not null)
@@ -112,8 +114,10 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         try
         {
             var server = connection.Server;
-            var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, key, value, isAsynchronous: false)).ConfigureAwait(false);
-            if (lease is not null) lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(answer.Inserted)), answer.Epoch));
+            var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, server, key, value, isAsynchronous: false))
+                .ConfigureAwait(false);
+            if (lease is not null)
+                lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(answer.Inserted)), answer.Epoch));
             journal.Acknowledged(user, answer, value, start);
             return answer;
         }

@@ -34,6 +34,7 @@ internal sealed class ReplicaLag
         // From hardly behind to hopelessly behind, each replica in its own way.
         var median = 0.001 * Math.Pow(10, random.NextDouble() * 3);
         var sigma = random.NextDouble() * 1.5;
-        return replica % 3 == 2 && random.NextDouble() < 0.2 ? _ => Distribution.Tao(random) : _ => Distribution.LogNormal(random, median, sigma);
+        return replica % 3 == 2 && random.NextDouble() < 0.2
+            ? _ => Distribution.Tao(random) : _ => Distribution.LogNormal(random, median, sigma);
     }
 }

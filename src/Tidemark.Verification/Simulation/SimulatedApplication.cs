@@ -74,14 +74,16 @@ internal sealed class SimulatedApplication : IDisposable
     public async Task WarmUpAsync()
     {
         // Several that await one task do not all go on within the thread that completes it: each asks for itself.
-        while (!IsOver && !Source.Cluster.Monitor.Snapshot.IsComplete) await _cluster.PassAsync(TimeSpan.FromMilliseconds(1)).ConfigureAwait(false);
+        while (!IsOver && !Source.Cluster.Monitor.Snapshot.IsComplete)
+            await _cluster.PassAsync(TimeSpan.FromMilliseconds(1)).ConfigureAwait(false);
     }
 
     /// <summary>One way over the network.</summary>
     public async Task TravelAsync()
     {
         await _cluster.PassAsync(_cluster.Shape.TravelTime(_cluster.Random)).ConfigureAwait(false);
-        while (StarvedUntil > _cluster.Now && !IsOver) await _cluster.PassAsync(TimeSpan.FromTicks(StarvedUntil - _cluster.Now)).ConfigureAwait(false);
+        while (StarvedUntil > _cluster.Now && !IsOver)
+            await _cluster.PassAsync(TimeSpan.FromTicks(StarvedUntil - _cluster.Now)).ConfigureAwait(false);
         if (IsOver) throw new ApplicationEndedException();
     }
 
@@ -112,7 +114,8 @@ internal sealed class SimulatedApplication : IDisposable
 
     private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private Task<int[]> AskBackendsAsync(int index, int[] backends) => AskAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
+    private Task<int[]> AskBackendsAsync(int index, int[] backends) =>
+        AskAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
 
     private Task<string[]> AskTransactionsAsync(int index, string[] transactions) =>
         AskAsync(index, transactions, (server, transaction) => !server.OpenTransactions.Contains(transaction));
@@ -123,7 +126,8 @@ internal sealed class SimulatedApplication : IDisposable
         try
         {
             connection = await OpenAsync(index).ConfigureAwait(false);
-            return await connection.AskAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))])).ConfigureAwait(false);
+            return await connection.AskAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))]))
+                .ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {
@@ -176,12 +180,14 @@ internal sealed class SimulatedApplication : IDisposable
     /// <summary>Its settings name the cluster, or most of the nodes have answered as members of it.</summary>
     public bool KnowsCluster =>
         _cluster.Shape.NamesCluster
-        || Source.Cluster.Monitor.Snapshot.Nodes.Count(n => n.ProbeNumber > 0 && !_cluster.Nodes[n.Index].IsForeign) * 2 > _cluster.Nodes.Count;
+        || Source.Cluster.Monitor.Snapshot.Nodes.Count(n => n.ProbeNumber > 0
+            && !_cluster.Nodes[n.Index].IsForeign) * 2 > _cluster.Nodes.Count;
 
     /// <summary>A server that a connection to the node leads to.</summary>
     public SimulatedServer AnyServer(int index) => AnyServer(_cluster.Nodes[index]);
 
-    private SimulatedServer AnyServer(SimulatedNode node) => node.IsBalanced ? node.Servers[_cluster.Random.Next(node.Servers.Count)] : node.Servers[0];
+    private SimulatedServer AnyServer(SimulatedNode node) =>
+        node.IsBalanced ? node.Servers[_cluster.Random.Next(node.Servers.Count)] : node.Servers[0];
 
     public void Return(SimulatedConnection connection)
     {
@@ -198,7 +204,8 @@ internal sealed class SimulatedApplication : IDisposable
         var (node, link) = (_cluster.Nodes[index], _links[index]);
         if (link.Epoch == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
         var server = link.Server!;
-        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random))
+            .ConfigureAwait(false);
         if (!server.IsReachable)
         {
             await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
@@ -216,7 +223,8 @@ internal sealed class SimulatedApplication : IDisposable
         if (link.Epoch == 0 && server.IsFull) return ProbeAnswer.Failed("53300: too many connections") with { IsRefusal = true };
         if (link.Epoch == 0) Connect(link, server);
         var answer = Answer(server, link);
-        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random)).ConfigureAwait(false);
+        await _cluster.PassAsync(_cluster.IsQuiet ? _cluster.Shape.TravelTime(_cluster.Random) : _cluster.Shape.ProbeDelay(_cluster.Random))
+            .ConfigureAwait(false);
         if (!server.IsUp || server.Epoch != link.Epoch || IsOver)
         {
             link.Epoch = 0;
@@ -263,7 +271,8 @@ internal sealed class SimulatedApplication : IDisposable
     {
         var identifier = server.Index < _cluster.Servers.Count ? SimulatedCluster.SystemIdentifier : SimulatedCluster.ForeignIdentifier;
         if (_firstIdentifier == 0) _firstIdentifier = identifier;
-        return _cluster.Has(PlantedFault.IdentityPinnedByForeigner) && _firstIdentifier == SimulatedCluster.ForeignIdentifier ? _firstIdentifier : identifier;
+        return _cluster.Has(PlantedFault.IdentityPinnedByForeigner) && _firstIdentifier == SimulatedCluster.ForeignIdentifier
+            ? _firstIdentifier : identifier;
     }
 
     /// <summary>Answers as a library with a planted fault would read them.</summary>
@@ -278,11 +287,13 @@ internal sealed class SimulatedApplication : IDisposable
         {
             PlantedFault.SampleBeforeEvent when server.IsPrimary && previous.Epoch == answer.Epoch =>
                 answer with { Lsn = previous.Lsn, InsertLsn = previous.InsertLsn },
-            PlantedFault.StalenessTimedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch => answer with { Lsn = previous.Lsn },
+            PlantedFault.StalenessTimedAtReceipt when server.IsPrimary && previous.Epoch == answer.Epoch =>
+                answer with { Lsn = previous.Lsn },
             PlantedFault.NullLagMeansZero when !server.IsPrimary && !server.IsStreaming => answer with { Lsn = ahead, Timeline = current },
             PlantedFault.ReceivedMeansCaughtUp when !server.IsPrimary && server.Replay.ReceivedAt(now) == server.Replay.ReplayedAt(now) =>
                 answer with { Lsn = ahead },
-            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) => answer with { Lsn = ahead, Timeline = current },
+            PlantedFault.NewNodeMeansHealthy when !server.IsPrimary && ReferenceEquals(previous, answer) =>
+                answer with { Lsn = ahead, Timeline = current },
             PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
                 answer with { IsInRecovery = true, Lsn = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertLsn = default },
             PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertLsn = FarthestOf(answer.InsertLsn, now) },

@@ -34,7 +34,8 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
         var (received, sentAt) = (_received.ToArray(), cluster.Moment());
         var jar = string.Join(' ', _jar.Keys);
-        var slots = new CookieSlots([.. _jar.Select(slot => new CookieSlot(slot.Key, slot.Value is { } text ? CausalToken.Parse(text) : null))]);
+        var slots =
+            new CookieSlots([.. _jar.Select(slot => new CookieSlot(slot.Key, slot.Value is { } text ? CausalToken.Parse(text) : null))]);
         try
         {
             await application.TravelAsync().ConfigureAwait(false);
@@ -65,7 +66,8 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         // An unknown place is not the same unknown place as before: another response may delete the cookie that says it.
         if (!token.IsUnknown && slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
         var set = _set[jar] = _set.GetValueOrDefault(jar) + 1;
-        return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar && !token.IsInDoubt, token.EarliestTimeline, latest);
+        return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar
+            && !token.IsInDoubt, token.EarliestTimeline, latest);
     }
 
     private void Apply(in CookieChange change, string text)

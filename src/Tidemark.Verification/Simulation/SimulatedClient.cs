@@ -18,7 +18,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     private TidemarkDataSource Source => application.Source;
 
-    private bool IsArm => cluster.Options.Arm != RoutingArm.Tidemark || cluster.Fault is PlantedFault.FixedWindow or PlantedFault.UnstickAtFirstReplica;
+    private bool IsArm =>
+        cluster.Options.Arm != RoutingArm.Tidemark || cluster.Fault is PlantedFault.FixedWindow or PlantedFault.UnstickAtFirstReplica;
 
     /// <summary>Works until the world ends or the process is killed.</summary>
     public async Task RunAsync()
@@ -56,7 +57,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
         for (var i = 0; i < cluster.Shape.SessionLength && !cluster.IsOver; i++)
         {
-            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, cluster.Shape.ThinkTime.TotalSeconds))).ConfigureAwait(false);
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, cluster.Shape.ThinkTime.TotalSeconds)))
+                .ConfigureAwait(false);
             if (application.IsOver || cluster.IsOver) return;
             await DoSomeThingsAsync().ConfigureAwait(false);
         }
@@ -85,8 +87,10 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var writes = cluster.IsQuiet ? 0 : cluster.Shape.WriteShare;
         var isMixed = cluster.Shape.Profile == LagProfile.Mixed && !IsArm;
         var isEventful = isMixed && !cluster.IsQuiet;
-        var (doing, what) = isEventful && cluster.Shape.HasScopes && cluster.Chance(0.05) ? ("write in an open transaction", WriteInScopeAsync())
-            : isEventful && cluster.Shape is { HoldsReaders: true, IsPooled: false } && cluster.Chance(0.05) ? ("held reader", HoldReaderAsync())
+        var (doing, what) = isEventful && cluster.Shape.HasScopes && cluster.Chance(0.05)
+            ? ("write in an open transaction", WriteInScopeAsync())
+            : isEventful && cluster.Shape is { HoldsReaders: true, IsPooled: false } && cluster.Chance(0.05)
+                ? ("held reader", HoldReaderAsync())
             : kind < writes ? ("write", WriteAsync())
             : !isMixed || cluster.IsQuiet || kind > 0.95 ? ("read", ReadAsync(Consistency.Session))
             : kind > 0.9 ? ("read on the primary", ReadOnPrimaryAsync(conflicts: false))
@@ -185,7 +189,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             read.Close();
         }
 
-        if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server)) cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
+        if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server))
+            cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
         _journal.Answered(read.Rows, start, Consistency.Session, isVerified: read.Rows.OnPrimary);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
     }
@@ -199,7 +204,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             if (node < 0) throw new RoutingException();
             try
             {
-                await read.OpenAsync(new RouteDecision(snapshot, default, ArmRules, 0, node, RouteReason.AnyReplica), false, true, CancellationToken.None).ConfigureAwait(false);
+                await read.OpenAsync(new RouteDecision(snapshot, default, ArmRules, 0, node, RouteReason.AnyReplica), false, true,
+                    CancellationToken.None).ConfigureAwait(false);
                 if (await read.SendAsync(null, true, CancellationToken.None).ConfigureAwait(false) is not null) return;
             }
             catch (NpgsqlException) when (attempt < cluster.Nodes.Count)
@@ -224,12 +230,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var (connection, lease) = opened;
         try
         {
-            var rows = await connection.AskAsync(() => new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, keys))).ConfigureAwait(false);
+            var rows = await connection.AskAsync(() =>
+                new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, keys))).ConfigureAwait(false);
 
             // A write that failed has told of another's commit; it is known not to have happened.
             lease.Closed(connection.IsBroken);
             _journal.Answered(rows, start, Consistency.Session, isVerified: false);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
+            if (cluster.Traces)
+                cluster.Tell($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
         }
         catch (NpgsqlException e)
         {
@@ -253,10 +261,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var forgets = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) && _session.BeginWrite();
         try
         {
-            var answer = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous)).ConfigureAwait(false);
+            var answer =
+                await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous))
+                .ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
             if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease, node);
-            else if (piggybacks && !forgets) lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
+            else if (piggybacks && !forgets)
+                lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(position)), answer.Epoch));
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)
@@ -306,7 +317,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
         // Npgsql raises the event of a broken connection before it throws what broke it.
         lease.Closed(isBroken: true);
-        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition)) lease.Committed(new PiggybackedPosition(new WalPosition(node.Timeline, node.Lsn)));
+        if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition))
+            lease.Committed(new PiggybackedPosition(new WalPosition(node.Timeline, node.Lsn)));
         else lease.AcknowledgedWithoutPosition();
     }
 
@@ -326,7 +338,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             connection.IsPinned = await connection.AskAsync(BeginAsync).ConfigureAwait(false);
             var transaction = cluster.Has(PlantedFault.PositionInOpenTransaction) ? null : write!.Transaction;
-            lease.Committed(new PiggybackedPosition(new WalPosition(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
+            lease.Committed(
+                new PiggybackedPosition(new WalPosition(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
             lease.Closed(isBroken: false);
             if (cluster.Chance(0.5)) await ReadAsync(Consistency.Session).ConfigureAwait(false);
             await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.005))).ConfigureAwait(false);
@@ -344,7 +357,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             isLeft = true;
             cluster.Counts.FailedWrites++;
             _journal.InDoubt(key, value, start, connection.Abandoned);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}, in an open transaction: {e.Message}");
+            if (cluster.Traces)
+                cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}, in an open transaction: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
         finally
@@ -379,7 +393,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             await ReadAsync(read, Consistency.Session).ConfigureAwait(false);
             _journal.Answered(read.Rows!, start, Consistency.Session, isVerified: read.Rows!.OnPrimary);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
+            if (cluster.Traces)
+                cluster.Tell($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
             for (var i = cluster.Random.Next(1, 5); i > 0; i--)
             {
                 await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.01))).ConfigureAwait(false);
@@ -393,7 +408,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 start = cluster.Moment();
                 var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
                 _journal.Answered(rows, start, Consistency.Eventual, isVerified: false, isHeld: true);
-                if (cluster.Traces) cluster.Tell($"c{_journal.User} reads on, and is shown {ClientJournal.Text(rows)} from {rows.Server.Name}");
+                if (cluster.Traces)
+                    cluster.Tell($"c{_journal.User} reads on, and is shown {ClientJournal.Text(rows)} from {rows.Server.Name}");
             }
         }
         catch (NpgsqlException)
@@ -418,7 +434,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             index = Source.DecideWrite(_session).NodeIndex;
             connection = await application.OpenAsync(index).ConfigureAwait(false);
-            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline) || cluster.Has(PlantedFault.PrimaryErrorLeavesNoWatermark);
+            var isForgotten = cluster.Has(PlantedFault.ResolvedOnAnotherTimeline)
+                || cluster.Has(PlantedFault.PrimaryErrorLeavesNoWatermark);
             var lease = Source.Cluster.LeaseWrite(index, isForgotten ? null : _session);
             lease.Opened(isStandby: !connection.Server.IsPrimary, connection.Backend);
             return (connection, lease);
@@ -474,8 +491,11 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private async Task<GivenToken> CaptureAsync()
     {
         using var reported = LossListener.Listen(_journal.Lost);
-        var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Seen, CancellationToken.None).ConfigureAwait(false);
-        if (cluster.Traces) cluster.Tell($"c{_journal.User} hands on a token: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+        var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Seen, CancellationToken.None)
+            .ConfigureAwait(false);
+        if (cluster.Traces)
+            cluster.Tell(
+            $"c{_journal.User} hands on a token: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
         return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Position) { IsReported = _journal.IsReported };
     }
 
@@ -484,7 +504,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         var known = Source.Cluster.Monitor.Snapshot.SystemIdentifier;
         if (known == 0 || token.Cluster == 0 || token.Cluster == known) return true;
-        if (cluster.Shape.NamesCluster || !cluster.Shape.HasForeignNode) cluster.Counts.Break($"a token of cluster {token.Cluster} came to a process of {known}");
+        if (cluster.Shape.NamesCluster || !cluster.Shape.HasForeignNode)
+            cluster.Counts.Break($"a token of cluster {token.Cluster} came to a process of {known}");
         return false;
     }
 
@@ -493,6 +514,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         using var reported = LossListener.Listen(_journal.Lost);
         if (cluster.Has(PlantedFault.BadTokenMeansFresh) && token.ExpiresAt <= application.Clock.GetUtcNow()) return;
         Source.Tokens.Continue(_session, token);
-        if (cluster.Traces) cluster.Tell($"c{_journal.User} goes on after {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+        if (cluster.Traces)
+            cluster.Tell(
+            $"c{_journal.User} goes on after {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
     }
 }

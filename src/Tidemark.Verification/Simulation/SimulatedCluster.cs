@@ -152,7 +152,8 @@ public sealed class SimulatedCluster
     /// <summary>Ends after a time, to the tick: Task.Delay would cut off what is less than a millisecond.</summary>
     internal Task PassAsync(TimeSpan time)
     {
-        if (Environment.CurrentManagedThreadId != _thread) throw new InvalidOperationException("A world has one thread, and this is another.");
+        if (Environment.CurrentManagedThreadId != _thread)
+            throw new InvalidOperationException("A world has one thread, and this is another.");
         var done = new TaskCompletionSource();
         Time.CreateTimer(static state => ((TaskCompletionSource)state!).SetResult(), done, time, Timeout.InfiniteTimeSpan);
         return done.Task;
@@ -196,8 +197,10 @@ public sealed class SimulatedCluster
     {
         PlantedFault.EpochByStartTime => new(server.StartedAt, default),
         PlantedFault.RestartTakenForCrash => new(server.StartedAt, server.StartedAt),
-        PlantedFault.CrashBehindPoolerNotSeen when Shape.IsPooled => new(DateTimeOffset.UnixEpoch.AddDays(server.Index + 1), DateTimeOffset.UnixEpoch),
-        PlantedFault.BalancedEpochNotChecked when NodeOf(server) is { IsBalanced: true } node => new(node.Servers[0].StartedAt, node.Servers[0].StatisticsResetAt),
+        PlantedFault.CrashBehindPoolerNotSeen when Shape.IsPooled =>
+            new(DateTimeOffset.UnixEpoch.AddDays(server.Index + 1), DateTimeOffset.UnixEpoch),
+        PlantedFault.BalancedEpochNotChecked when NodeOf(server) is { IsBalanced: true } node =>
+            new(node.Servers[0].StartedAt, node.Servers[0].StatisticsResetAt),
         _ => new(server.StartedAt, server.StatisticsResetAt),
     };
 
@@ -228,7 +231,9 @@ public sealed class SimulatedCluster
     /// <summary>History leaves a branch for a new one: on a new timeline after a promotion, on the same after a crash.</summary>
     internal WalBranch Fork(WalBranch parent, ulong at, bool isPromotion, long leftAt)
     {
-        var branch = new WalBranch(++_branches, isPromotion ? _timelines = Math.Max(_timelines, parent.Timeline) + 1 : parent.Timeline, parent, at, leftAt, Now, Shape.Keys);
+        var branch =
+            new WalBranch(++_branches, isPromotion ? _timelines = Math.Max(_timelines, parent.Timeline)
+            + 1 : parent.Timeline, parent, at, leftAt, Now, Shape.Keys);
         History.Fork(parent.Id, branch.Id, (long)at, Moment());
         Current = branch;
         DisturbPrimary();
@@ -308,7 +313,8 @@ public sealed class SimulatedCluster
     {
         foreach (var application in _all)
         {
-            if (!application.IsOver && application.OpenLeases != 0) Counts.Break($"{application.Name} holds {application.OpenLeases} leases though nothing is under way");
+            if (!application.IsOver && application.OpenLeases != 0)
+                Counts.Break($"{application.Name} holds {application.OpenLeases} leases though nothing is under way");
             application.Kill();
         }
 

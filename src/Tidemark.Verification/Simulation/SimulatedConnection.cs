@@ -102,7 +102,8 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
 
     public static NpgsqlException Refused() => new("Failed to connect", new SocketException((int)SocketError.ConnectionRefused));
 
-    public static PostgresException TooMany() => new("sorry, too many clients already", "FATAL", "FATAL", PostgresErrorCodes.TooManyConnections);
+    public static PostgresException TooMany() =>
+        new("sorry, too many clients already", "FATAL", "FATAL", PostgresErrorCodes.TooManyConnections);
 
     public static NpgsqlException TimedOut() => new("Failed to connect", new TimeoutException());
 }

@@ -12,7 +12,8 @@ namespace Tidemark.Verification;
 /// <param name="keys">The rows to show.</param>
 /// <param name="writes">The value that the statement turns out to write; <see langword="null"/>: it only reads.</param>
 internal sealed class SimulatedRead(
-    SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys, long? writes = null) : IReadOperation<SimulatedRead>
+    SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys,
+        long? writes = null) : IReadOperation<SimulatedRead>
 {
     private SimulatedConnection? _connection;
     private ReadLease? _lease;
@@ -32,13 +33,15 @@ internal sealed class SimulatedRead(
 
     public bool Writes => writes is not null;
 
-    private bool NotesWrongly => cluster.Fault is PlantedFault.GateAsSeenWatermark or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
+    private bool NotesWrongly =>
+        cluster.Fault is PlantedFault.GateAsSeenWatermark or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
 
     public ReadAnswer? Rows { get; private set; }
 
     public WriteAnswer? Written { get; private set; }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        CancellationToken cancellationToken)
     {
         _decision = decision;
         _attempts++;
@@ -55,7 +58,8 @@ internal sealed class SimulatedRead(
         _lease = application.Source.Cluster.LeaseRead(decision, isForgotten ? null : session);
         _lease.Opened(_connection.Identity);
         var check = application.Source.Cluster.CheckOf(_lease, decision);
-        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Lsn > decision.State.Lsn)) return ConnectionCheck.None;
+        if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Lsn > decision.State.Lsn))
+            return ConnectionCheck.None;
         if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
         return check;
     }
@@ -65,7 +69,9 @@ internal sealed class SimulatedRead(
         var connection = _connection!;
         if (_writeLease is not null)
         {
-            Written = await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], writes!.Value, isAsynchronous: false)).ConfigureAwait(false);
+            Written = await connection.AskAsync(() =>
+                SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], writes!.Value, isAsynchronous: false))
+                .ConfigureAwait(false);
             return this;
         }
 
@@ -81,13 +87,15 @@ internal sealed class SimulatedRead(
             var runs = cluster.Has(PlantedFault.WritableReadPool) || (isWritable && !cluster.Shape.IsPooled);
             if (!connection.Server.IsPrimary || !runs) throw await RefusedAsync().ConfigureAwait(false);
             Written = await connection.AskAsync(
-                () => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], value, isAsynchronous: false), isLikelyLost: isWritable).ConfigureAwait(false);
+                () => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], value, isAsynchronous: false),
+                    isLikelyLost: isWritable).ConfigureAwait(false);
             return this;
         }
 
         var sentAt = application.Source.Cluster.Now;
         var (check, rows) = await connection.AskAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
-            (SimulatedStatements.Check(cluster, connection.Server), SimulatedStatements.Read(cluster, connection.Server, keys)))).ConfigureAwait(false);
+            (SimulatedStatements.Check(cluster, connection.Server), SimulatedStatements.Read(cluster, connection.Server, keys))))
+                .ConfigureAwait(false);
         if (proof is not null && !proof.Take(connection.Identity, check, sentAt)) return null;
         Rows = rows;
         return this;
@@ -109,7 +117,8 @@ internal sealed class SimulatedRead(
     private async ValueTask<bool> ShowsAsync(ReadProof proof)
     {
         var sentAt = application.Source.Cluster.Now;
-        var check = await _connection!.AskAsync(() => new ValueTask<CheckAnswer>(SimulatedStatements.Check(cluster, _connection.Server))).ConfigureAwait(false);
+        var check = await _connection!.AskAsync(() => new ValueTask<CheckAnswer>(SimulatedStatements.Check(cluster, _connection.Server)))
+            .ConfigureAwait(false);
         return proof.Take(_connection.Identity, check, sentAt);
     }
 
@@ -143,7 +152,8 @@ internal sealed class SimulatedRead(
     /// <summary>A route that is not proven again on the connection must be right in truth.</summary>
     private void CheckRoute(in RouteDecision decision)
     {
-        if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } position || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
+        if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } position
+            || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
         if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)position.Lsn)
             cluster.Counts.Break($"a read that must include {position} was sent unchecked to {connection.Server.Name}, which lacks it");
     }
@@ -161,9 +171,11 @@ internal sealed class SimulatedRead(
         if (Rows is not { } rows) return;
         LearnedPosition? at = cluster.Fault switch
         {
-            PlantedFault.GateAsSeenWatermark when !rows.OnPrimary => new LearnedPosition(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch),
+            PlantedFault.GateAsSeenWatermark when !rows.OnPrimary =>
+                new LearnedPosition(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch),
             PlantedFault.ReceivedBoundsSeen when !rows.OnPrimary =>
-                new LearnedPosition(new WalPosition(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))), node.PrimaryEpoch),
+                new LearnedPosition(new WalPosition(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))),
+                    node.PrimaryEpoch),
             _ => null,
         };
 

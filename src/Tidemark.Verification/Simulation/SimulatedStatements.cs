@@ -51,7 +51,8 @@ internal static class SimulatedStatements
 
     /// <summary>Makes the next version of a row and commits, as the server's own clock of flushes and locks allows.</summary>
     /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
-    public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value, bool isAsynchronous)
+    public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value,
+        bool isAsynchronous)
     {
         var epoch = server.Epoch;
         if (!server.IsPrimary) throw ReadOnly();
@@ -72,7 +73,8 @@ internal static class SimulatedStatements
         server.IsLocked[key] = true;
         var transaction = cluster.NextTransaction();
         server.OpenTransactions.Add(transaction);
-        return new OpenWrite(server, epoch, key, transaction, cluster.TimelineOf(server), cluster.InsertOf(server), cluster.EpochOf(server));
+        return new OpenWrite(server, epoch, key, transaction, cluster.TimelineOf(server), cluster.InsertOf(server),
+            cluster.EpochOf(server));
     }
 
     /// <summary>Commits a transaction that was left open.</summary>
@@ -80,7 +82,9 @@ internal static class SimulatedStatements
     public static async ValueTask<WriteAnswer> CommitAsync(SimulatedCluster cluster, OpenWrite write, long value)
     {
         await WaitAsync(cluster, write.Server, write.EpochNumber, 0.0002).ConfigureAwait(false);
-        var answer = await CommitAsync(cluster, write.Server, write.EpochNumber, write.Key, value, false, write.Server.Flushed, write.Inserted).ConfigureAwait(false);
+        var answer =
+            await CommitAsync(cluster, write.Server, write.EpochNumber, write.Key, value, false, write.Server.Flushed, write.Inserted)
+            .ConfigureAwait(false);
         write.Server.OpenTransactions.Remove(write.Transaction);
         return answer;
     }
@@ -96,7 +100,8 @@ internal static class SimulatedStatements
         new("cannot execute UPDATE in a read-only transaction", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
 
     private static async ValueTask<WriteAnswer> CommitAsync(
-        SimulatedCluster cluster, SimulatedServer server, int epoch, int key, long value, bool isAsynchronous, ulong flushedBefore, ulong insertedBefore)
+        SimulatedCluster cluster, SimulatedServer server, int epoch, int key, long value, bool isAsynchronous, ulong flushedBefore,
+            ulong insertedBefore)
     {
         var version = (server.Read(key, cluster.Now)?.Version ?? 0) + 1;
         var end = server.Append(LengthOf(cluster, server));
@@ -120,7 +125,8 @@ internal static class SimulatedStatements
         server.IsLocked[key] = false;
         return cluster.Has(PlantedFault.PositionBeforeCommit)
             ? new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), flushedBefore, insertedBefore, cluster.EpochOf(server))
-            : new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), server.Flushed, cluster.InsertOf(server), cluster.EpochOf(server));
+            : new WriteAnswer(server.Branch, commit, cluster.TimelineOf(server), server.Flushed, cluster.InsertOf(server),
+                cluster.EpochOf(server));
     }
 
     // Records end wherever they end; those at the end of a page, and 40 bytes into one, are the ones to get wrong.
@@ -135,6 +141,7 @@ internal static class SimulatedStatements
     private static async ValueTask WaitAsync(SimulatedCluster cluster, SimulatedServer server, int epoch, double medianSeconds)
     {
         await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.LogNormal(cluster.Random, medianSeconds, 0.6))).ConfigureAwait(false);
-        if (server.Epoch != epoch || !server.IsUp) throw new NpgsqlException("Exception while reading from stream", new IOException("The server has crashed."));
+        if (server.Epoch != epoch || !server.IsUp)
+            throw new NpgsqlException("Exception while reading from stream", new IOException("The server has crashed."));
     }
 }

@@ -65,7 +65,8 @@ public static class SimulationCampaign
             var failing = run switch
             {
                 { Verdict.IsClean: false } => new FailingSeed(world.Seed, SimulationFinding.Violation, run.Verdict.Violations[0].Text),
-                { BrokenInvariants.IsEmpty: false } => new FailingSeed(world.Seed, SimulationFinding.BrokenInvariant, run.BrokenInvariants[0]),
+                { BrokenInvariants.IsEmpty: false } =>
+                    new FailingSeed(world.Seed, SimulationFinding.BrokenInvariant, run.BrokenInvariants[0]),
                 _ => null,
             };
             return (run, failing);

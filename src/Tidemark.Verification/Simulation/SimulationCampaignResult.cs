@@ -27,7 +27,8 @@ public sealed record SimulationCampaignResult
     public long CouldBeOnReplicas { get; init; }
 
     /// <summary>How many violations of each kind there are; kinds without any are left out.</summary>
-    public ImmutableSortedDictionary<ViolationKind, long> ViolationsByKind { get; init; } = ImmutableSortedDictionary<ViolationKind, long>.Empty;
+    public ImmutableSortedDictionary<ViolationKind, long> ViolationsByKind { get; init; } = ImmutableSortedDictionary<ViolationKind,
+        long>.Empty;
 
     /// <summary>Invariants of the library that broke.</summary>
     public long BrokenInvariants { get; init; }

@@ -5,7 +5,8 @@ namespace Tidemark.Verification;
 /// <summary>How a simulated world went.</summary>
 public sealed class SimulationRun
 {
-    internal SimulationRun(SimulationOptions options, string shape, History history, HistoryVerdict verdict, string hash, SimulationCounts counts)
+    internal SimulationRun(SimulationOptions options, string shape, History history, HistoryVerdict verdict, string hash,
+        SimulationCounts counts)
     {
         Options = options with { Trace = null };
         Shape = shape;

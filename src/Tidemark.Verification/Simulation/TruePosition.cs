@@ -35,8 +35,11 @@ internal readonly record struct TruePosition
         var position = OnCurrent(cluster);
         foreach (var server in cluster.Servers)
         {
-            if (server.IsPrimary || !server.Serves || !cluster.Current.Contains(server.Branch, server.Replay.ReplayedAt(cluster.Now))) continue;
-            if (position.Branch is null || (server.Branch.Contains(position.Branch, position.Position) && server.Replay.ReplayedAt(cluster.Now) >= position.Position)) return true;
+            if (server.IsPrimary || !server.Serves || !cluster.Current.Contains(server.Branch, server.Replay.ReplayedAt(cluster.Now)))
+                continue;
+            if (position.Branch is null
+                || (server.Branch.Contains(position.Branch, position.Position)
+                && server.Replay.ReplayedAt(cluster.Now) >= position.Position)) return true;
         }
 
         return false;
@@ -61,7 +64,9 @@ internal readonly record struct TruePosition
     {
         if (Branch is null || cluster.Current.Contains(Branch, Position)) return this;
         for (var branch = cluster.Current; branch.Parent is not null; branch = branch.Parent)
-            if (branch.Parent == Branch) return this with { Position = Math.Min(Position, branch.ForkAt), LostBy = LostBy ?? (branch.Timeline == Branch.Timeline ? branch : null) };
+            if (branch.Parent == Branch)
+                return this with { Position = Math.Min(Position, branch.ForkAt), LostBy = LostBy
+                ?? (branch.Timeline == Branch.Timeline ? branch : null) };
         return new TruePosition { LostBy = LostBy };
     }
 }

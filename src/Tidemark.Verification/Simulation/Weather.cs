@@ -27,12 +27,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         _isOver = true;
         cluster.DisturbPrimary();
         foreach (var server in cluster.Servers) (server.IsReachable, server.IsFull) = (true, false);
-        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current) ?? Promote(cluster.Servers.First(s => !s.IsPrimary && !cluster.NodeOf(s).IsBalanced));
+        var primary = cluster.Servers.FirstOrDefault(s => s.IsPrimary && s.Branch == cluster.Current)
+            ?? Promote(cluster.Servers.First(s => !s.IsPrimary && !cluster.NodeOf(s).IsBalanced));
         if (!primary.IsUp) Restart(primary);
         foreach (var server in cluster.Servers)
         {
             if (server == primary) continue;
-            if (server.IsPrimary || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now))) Rebuild(server, primary);
+            if (server.IsPrimary || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now)))
+                Rebuild(server, primary);
             else if (!server.IsUp) Restart(server);
             else cluster.Follow(server, primary);
         }
@@ -49,7 +51,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         while (true)
         {
-            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds))).ConfigureAwait(false);
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds)))
+                .ConfigureAwait(false);
             if (IsCalm) return;
             var kind = cluster.Random.Next(100);
             cluster.Counts.Watch(kind switch
@@ -175,7 +178,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         if (cluster.Primary is not { } server) return;
         var isWholeServer = cluster.Chance(0.5);
-        cluster.Tell($"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) with {server.Written - server.Flushed} bytes not flushed");
+        cluster.Tell(
+            $"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) with {server.Written - server.Flushed} bytes not flushed");
         Crash(server);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
@@ -190,7 +194,8 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Tell($"the primary {old.Name} dies");
         Crash(old);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
-        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced).ToArray();
+        var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced)
+            .ToArray();
         if (IsCalm || old.IsUp || old.Branch != cluster.Current || candidates.Length == 0) return;
         var promoted = Promote(candidates[cluster.Random.Next(candidates.Length)]);
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming))
@@ -216,7 +221,8 @@ internal sealed class Weather(SimulatedCluster cluster)
 
         foreach (var server in cluster.Servers)
         {
-            if (server != primary && (server == old || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now)))) Rebuild(server, primary);
+            if (server != primary && (server == old || !primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now))))
+                Rebuild(server, primary);
         }
     }
 
@@ -257,7 +263,8 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (_hasRolledBack || cluster.Primary is not { } server) return;
         var (branch, to) = (server.Branch, server.Flushed);
         await cluster.PassAsync(Some(0.1)).ConfigureAwait(false);
-        if (IsCalm || cluster.Primary != server || server.Branch != branch || !cluster.Servers.Any(s => !s.IsPrimary && s.IsStreaming && s.Branch == branch)) return;
+        if (IsCalm || cluster.Primary != server || server.Branch != branch
+            || !cluster.Servers.Any(s => !s.IsPrimary && s.IsStreaming && s.Branch == branch)) return;
         _hasRolledBack = true;
         server.Append(Lead);
         cluster.Flush(server, server.Written);
@@ -273,12 +280,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         Restart(server, to: to);
 
         // What nobody has seen ahead serves until the primary's next sample, which is a limit of the guarantees (docs/guarantees.md).
-        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to)))) Rebuild(standby, server);
+        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to))))
+            Rebuild(standby, server);
     }
 
     /// <summary>A standby that has replayed what the primary of its timeline has lost.</summary>
     private bool IsAhead(SimulatedServer server) =>
-        !server.IsPrimary && server.Branch.Timeline == cluster.Current.Timeline && !cluster.Current.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now));
+        !server.IsPrimary && server.Branch.Timeline == cluster.Current.Timeline
+            && !cluster.Current.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now));
 
     private Task StarveAsync()
     {
@@ -315,7 +324,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         while (true)
         {
-            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds))).ConfigureAwait(false);
+            await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, interval.TotalSeconds)))
+                .ConfigureAwait(false);
             if (IsCalm) return;
 
             // One that applications cannot reach, or that history went on without, writes too: its own background work.

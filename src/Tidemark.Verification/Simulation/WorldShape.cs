@@ -54,7 +54,8 @@ internal sealed class WorldShape
         if (HidesTimelines) TellsForks = false;
 
         // Close below a position whose text has one digit more, in a quarter of the worlds.
-        Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL + ((ulong)random.Next(1 << 20) * 8);
+        Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL
+            + ((ulong)random.Next(1 << 20) * 8);
     }
 
     public LagProfile Profile { get; }
@@ -166,7 +167,8 @@ internal sealed class WorldShape
         System.Globalization.CultureInfo.InvariantCulture,
         $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
         $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
-        $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}" +
+        $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}"
+            +
         $"{(HasForeignNode && NamesCluster ? "the cluster named, " : "")}{(HasScopes ? "open transactions, " : "")}{(HoldsReaders ? "held readers, " : "")}" +
         $"{(HidesTimelines ? "hidden timelines, " : "")}{(IsPooled ? "a pooler, " : "")}{(HasWritableReads ? "writable reads, " : "")}" +
         $"{(LosesPositions ? "lost positions, " : "")}{(RollsBackStorage ? "a storage that is rolled back, " : "")}{(Starves ? "starved processes, " : "")}" +

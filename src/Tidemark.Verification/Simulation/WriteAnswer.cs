@@ -7,4 +7,5 @@ namespace Tidemark.Verification;
 /// <param name="Flushed">The flush position after the commit.</param>
 /// <param name="Inserted">The insert position after the commit.</param>
 /// <param name="Epoch">The server's run.</param>
-internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted, ServerEpoch Epoch);
+internal sealed record WriteAnswer(WalBranch Branch, SimulatedCommit Commit, uint Timeline, ulong Flushed, ulong Inserted,
+    ServerEpoch Epoch);

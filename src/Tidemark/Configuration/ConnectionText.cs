@@ -25,12 +25,14 @@ internal static class ConnectionText
         if (host.Length == 0) throw new FormatException("its list of hosts has an empty entry");
 
         // Pairs that only spaces separate, all read as one host. It would be a node's name, with what may be a password in it.
-        if (!host.StartsWith('/') && host.Any(c => c == '=' || char.IsWhiteSpace(c))) throw new FormatException("a host in it holds a space or '=': between keywords stands a ';'");
+        if (!host.StartsWith('/') && host.Any(c => c == '=' || char.IsWhiteSpace(c)))
+            throw new FormatException("a host in it holds a space or '=': between keywords stands a ';'");
         var one = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Host = host };
 
         // host:port, but neither a socket folder nor an IPv6 address, whose port stands behind a bracket.
         var colon = host.LastIndexOf(':');
-        var hasPort = colon > 0 && !host.StartsWith('/') && (host.IndexOf(':', StringComparison.Ordinal) == colon || host[colon - 1] == ']');
+        var hasPort = colon > 0 && !host.StartsWith('/')
+            && (host.IndexOf(':', StringComparison.Ordinal) == colon || host[colon - 1] == ']');
         if (hasPort)
         {
             one.Host = host[..colon];
@@ -112,7 +114,8 @@ internal static class ConnectionText
 
         // The rest of a password would otherwise be read as database or parameter, and then appear in messages.
         if (at < 0 && (path + query).Contains('@', StringComparison.Ordinal) && rest.Contains(':', StringComparison.Ordinal))
-            throw new FormatException("an '@' stands behind its first '/' or '?': write these two as %2F and %3F in a password, and '@' as %40 elsewhere");
+            throw new FormatException("an '@' stands behind its first '/' or '?': write these two as %2F and %3F in a password, and '@' "
+                + "as %40 elsewhere");
         var settings = new NpgsqlConnectionStringBuilder { Host = Uri.UnescapeDataString(rest[(at + 1)..]) };
 
         if (at >= 0)

@@ -108,7 +108,8 @@ public sealed class TidemarkOptions
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(node);
         if (!Nodes.TryAdd(name, node))
-            throw new ArgumentException($"There are two nodes named '{name}'. Names are case-insensitive; give each node its own.", nameof(name));
+            throw new ArgumentException($"There are two nodes named '{name}'. Names are case-insensitive; give each node its own.",
+                nameof(name));
         return this;
     }
 

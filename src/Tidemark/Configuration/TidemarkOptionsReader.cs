@@ -43,12 +43,15 @@ internal sealed class TidemarkOptionsReader(string path)
             case "PROBETIMEOUT": options.ProbeTimeout = Time(section, options.ProbeTimeout); break;
             case "BALANCING": options.Balancing = Choice(section, options.Balancing); break;
             case "ZONE": options.Zone = section.Value; break;
-            case "SYSTEMIDENTIFIER": options.SystemIdentifier = Value(section, options.SystemIdentifier ?? 1, "the cluster's system identifier, a whole number"); break;
+            case "SYSTEMIDENTIFIER": options.SystemIdentifier =
+                Value(section, options.SystemIdentifier ?? 1, "the cluster's system identifier, a whole number"); break;
             case "PRIMARYREADWEIGHT": options.PrimaryReadWeight = Value(section, options.PrimaryReadWeight, "a number"); break;
             case "TRACKEDQUERIES": options.TrackedQueries = Choice(section, options.TrackedQueries); break;
             case "SLOWREADTHRESHOLD": options.SlowReadThreshold = Time(section, TimeSpan.FromSeconds(1)); break;
             default:
-                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, PrimaryReadWeight, TrackedQueries, SlowReadThreshold");
+                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, "
+                    + "ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, "
+                    + "PrimaryReadWeight, TrackedQueries, SlowReadThreshold");
                 break;
         }
     }

@@ -46,21 +46,26 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         if (options.ReadWait < TimeSpan.Zero || options.ReadWait > TimeSpan.FromSeconds(10))
             errors.Add(Error("ReadWait", options.ReadWait, "Give a time from 0 (never wait) to 10 seconds, such as 00:00:00.010."));
         if (options.TokenKey is { Length: < 32 })
-            errors.Add($"{Path}:TokenKey has {options.TokenKey.Length} characters. Give at least 32 that nobody can guess, or leave it out: tokens are then unsigned.");
+            errors.Add($"{Path}:TokenKey has {options.TokenKey.Length} characters. Give at least 32 that nobody can guess, or leave it "
+                + "out: tokens are then unsigned.");
         if (options.TokenLifetime < TimeSpan.FromSeconds(1) || options.TokenLifetime > TimeSpan.FromDays(30))
             errors.Add(Error("TokenLifetime", options.TokenLifetime, "Give a time from 1 second to 30 days, such as 01:00:00."));
         if (options.MaxWaitingReads is < 0 or > 1_000_000)
             errors.Add(Error("MaxWaitingReads", options.MaxWaitingReads, "Give a number from 0 to 1,000,000."));
         if (options.SystemIdentifier == 0)
-            errors.Add(Error("SystemIdentifier", 0, "Give what SELECT system_identifier FROM pg_control_system() says on the primary, or leave it out."));
+            errors.Add(Error("SystemIdentifier", 0,
+                "Give what SELECT system_identifier FROM pg_control_system() says on the primary, or leave it out."));
         if (!(options.PrimaryReadWeight is >= 0 and <= MaxWeight))
-            errors.Add(Error("PrimaryReadWeight", options.PrimaryReadWeight, "Give a number from 0 (only when no replica can serve) to 1,000."));
+            errors.Add(Error("PrimaryReadWeight", options.PrimaryReadWeight,
+                "Give a number from 0 (only when no replica can serve) to 1,000."));
         if (!Enum.IsDefined(options.Balancing))
             errors.Add(Error("Balancing", options.Balancing, $"The policies are {string.Join(", ", Enum.GetNames<BalancingPolicy>())}."));
         if (!Enum.IsDefined(options.TrackedQueries))
-            errors.Add(Error("TrackedQueries", options.TrackedQueries, $"Give one of {string.Join(", ", Enum.GetNames<TrackedQueries>())}."));
+            errors.Add(Error("TrackedQueries", options.TrackedQueries,
+                $"Give one of {string.Join(", ", Enum.GetNames<TrackedQueries>())}."));
         if (options.SlowReadThreshold < TimeSpan.FromMilliseconds(1) || options.SlowReadThreshold > TimeSpan.FromDays(1))
-            errors.Add(Error("SlowReadThreshold", options.SlowReadThreshold, "Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out."));
+            errors.Add(Error("SlowReadThreshold", options.SlowReadThreshold,
+                "Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out."));
         return errors;
     }
 
@@ -107,7 +112,8 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         if (settings.LoadBalanceHosts)
             errors.Add($"{Path}:{path} sets Load Balance Hosts. Remove it: Tidemark balances reads ({Path}:Balancing).");
         if (settings.Multiplexing)
-            errors.Add($"{Path}:{path} sets Multiplexing. Remove it: a position is proven for one physical connection, and multiplexing hides which.");
+            errors.Add($"{Path}:{path} sets Multiplexing. Remove it: a position is proven for one physical connection, and multiplexing "
+                + "hides which.");
     }
 
     private void CheckSameDatabase(TidemarkOptions options, List<string> errors)
@@ -128,18 +134,21 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         }
 
         if (databases.Count > 1)
-            errors.Add($"{Path}:Nodes name several databases: {string.Join(", ", databases)}. Replicas hold the primary's databases: name the same one on each node.");
+            errors.Add($"{Path}:Nodes name several databases: {string.Join(", ", databases)}. Replicas hold the primary's databases: "
+                + "name the same one on each node.");
     }
 
     private void CheckBound(string path, TimeSpan? bound, TidemarkOptions options, List<string> errors)
     {
         if (bound < options.ProbeInterval)
-            errors.Add(Error(path, bound, $"Staleness is measured by probes: give at least ProbeInterval ({options.ProbeInterval}), or probe more often."));
+            errors.Add(Error(path, bound, $"Staleness is measured by probes: give at least ProbeInterval ({options.ProbeInterval}), or "
+                + "probe more often."));
     }
 
     private void CheckRange(string path, TimeSpan value, List<string> errors)
     {
-        if (value < MinProbe || value > MaxProbe) errors.Add(Error(path, value, "Give a time from 10 ms to 1 minute, such as 00:00:00.100."));
+        if (value < MinProbe || value > MaxProbe)
+            errors.Add(Error(path, value, "Give a time from 10 ms to 1 minute, such as 00:00:00.100."));
     }
 
     private string Error(string path, object? value, string remedy) =>

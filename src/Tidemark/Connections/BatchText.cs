@@ -43,7 +43,8 @@ internal static class BatchText
         foreach (var parameter in parameters) to.Parameters.Add(parameter);
     }
 
-    private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatchCommand first, NpgsqlBatchCommand second)
+    private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatchCommand first,
+        NpgsqlBatchCommand second)
     {
         // A command takes its time-out from the connection string when it has none of its own.
         command.Connection = connection;

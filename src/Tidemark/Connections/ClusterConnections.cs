@@ -37,7 +37,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
         var rules = new RoutingRules(
             [.. nodes.Select(n => n.Value.Weight)],
-            [.. nodes.Select(n => options.Zone is not null && string.Equals(n.Value.Zone, options.Zone, StringComparison.OrdinalIgnoreCase))],
+            [.. nodes.Select(n => options.Zone is not null
+                && string.Equals(n.Value.Zone, options.Zone, StringComparison.OrdinalIgnoreCase))],
             options.PrimaryReadWeight)
         {
             Seeds = [.. Names.Select(Rendezvous.Seed)],
@@ -50,7 +51,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         Monitor = settings.ProbeNodes is { } ask
             ? new ClusterMonitor(Names, ask, interval, options.ProbeTimeout, settings.TimeProvider, logger, settings.Resumption, identifier)
             : new ClusterMonitor(
-                Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect), settings.TimeProvider, logger,
+                Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect),
+                    settings.TimeProvider, logger,
                 identifier);
         for (var index = 0; index < _pools.Length; index++)
         {
@@ -90,7 +92,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     {
         if (_isDisposed)
             throw new ObjectDisposedException(
-                "TidemarkDataSource", "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered with AddTidemark is, with the application.");
+                "TidemarkDataSource", "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered "
+                    + "with AddTidemark is, with the application.");
     }
 
     /// <summary>
@@ -105,7 +108,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
-    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) => new(_readsInFlight, decision.State, session, _epochs);
+    public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) =>
+        new(_readsInFlight, decision.State, session, _epochs);
 
     /// <summary>
     /// Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.
@@ -181,11 +185,13 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it
             // is the primary's.
             if (!shown.IsUnknown && shown == node.Epoch) return ConnectionCheck.None;
-            return IsAlone && (node.IsPooled || _epochs.IsVerified(connection, node, Monitor.ProbesSent)) ? ConnectionCheck.None : ConnectionCheck.Unverified;
+            return IsAlone && (node.IsPooled || _epochs.IsVerified(connection, node, Monitor.ProbesSent))
+                ? ConnectionCheck.None : ConnectionCheck.Unverified;
         }
 
         var isProven = !shown.IsUnknown && shown == node.Epoch;
-        if (decision.Stays && (!isProven || decision.StayEpoch is null) && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
+        if (decision.Stays && (!isProven || decision.StayEpoch is null)
+            && (node.IsPooled || !ReferenceEquals(decision.StayConnection, connection)))
             return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
         if (decision.MustShow is { } position && (!isProven || node.Lsn < position.Lsn)) return ConnectionCheck.Position;
 
@@ -193,7 +199,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (shown.IsUnknown) return ConnectionCheck.Learn;
 
         // Where several servers answer to the name, the probes tell nothing of whether this one has followed a promotion.
-        return shown != node.Epoch && _epochs.TimelineOf(connection) < decision.Snapshot.LatestTimeline ? ConnectionCheck.Learn : ConnectionCheck.None;
+        return shown != node.Epoch && _epochs.TimelineOf(connection) < decision.Snapshot.LatestTimeline
+            ? ConnectionCheck.Learn : ConnectionCheck.None;
     }
 
     /// <summary>There is one node, whose reads and writes share a pool.</summary>
@@ -213,16 +220,19 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
         // A primary's check brings no position.
         Monitor.Note(proof.Node.Index, new SampledPosition(
-            answer.Epoch, answer.SystemIdentifier, answer.IsInRecovery, answer.Timeline, answer.IsInRecovery ? answer.Replayed ?? default : default, default, sentAt));
+            answer.Epoch, answer.SystemIdentifier, answer.IsInRecovery, answer.Timeline, answer.IsInRecovery ? answer.Replayed
+                ?? default : default, default, sentAt));
     }
 
     /// <summary>The epoch that a physical connection has shown, in which the node is; unknown: it has shown none, or another.</summary>
-    public ServerEpoch EpochOf(object connection, NodeState node) => _epochs.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
+    public ServerEpoch EpochOf(object connection, NodeState node) =>
+        _epochs.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
 
     /// <summary>
     /// Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.
     /// </summary>
-    public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, WalPosition position, TimeSpan timeout, CancellationToken cancellationToken)
+    public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, WalPosition position, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -254,11 +264,13 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
     {
         if (_askTransactions is not null) return await AskStandInAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
-        return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false)).Transactions;
+        return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false))
+            .Transactions;
     }
 
     private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, bool isAsync, CancellationToken cancellationToken) =>
-        isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false) : Monitor.FindEnded(nodeIndex, asked);
+        isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false)
+            : Monitor.FindEnded(nodeIndex, asked);
 
     private async Task<T[]> AskStandInAsync<T>(Func<int, T[], Task<T[]>> ask, int nodeIndex, T[] questions)
     {
@@ -291,6 +303,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     // The server has lived anew since: idle connections are dead, and nobody who is handed one could repeat what failed on it.
     private void ClearAfterRestart(int index, ProbeAnswer answer)
     {
-        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch) _pools[index].Clear();
+        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch)
+            _pools[index].Clear();
     }
 }

@@ -20,7 +20,8 @@ internal sealed class ConnectionEpochs
         connection is not null && _epochs.TryGetValue(connection, out var epoch) && epoch.Epoch is { } known ? known.Value : default;
 
     /// <summary>Returns the timeline that the connection has shown last, with its epoch; zero: none.</summary>
-    public uint TimelineOf(object? connection) => connection is not null && _epochs.TryGetValue(connection, out var knowledge) ? knowledge.Timeline : 0;
+    public uint TimelineOf(object? connection) =>
+        connection is not null && _epochs.TryGetValue(connection, out var knowledge) ? knowledge.Timeline : 0;
 
     /// <summary>The connection has shown its epoch. A later one replaces it: the statistics of its server were reset.</summary>
     public void Learn(object connection, ServerEpoch epoch, uint timeline = 0)

@@ -28,9 +28,11 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         var maintenance = new NpgsqlConnectionStringBuilder(probing.ConnectionString) { Database = "postgres" };
 #pragma warning disable CA2000 // The thread disposes of it.
         var probe = new NodeProbe(
-            Build($"{name}/monitor", cluster, probing), Build($"{name}/monitor", cluster, maintenance), probing.ConnectionString, cluster.TimeProvider, timeout / 2);
+            Build($"{name}/monitor", cluster, probing), Build($"{name}/monitor", cluster, maintenance), probing.ConnectionString,
+                cluster.TimeProvider, timeout / 2);
 #pragma warning restore CA2000
-        Probe = new ProbeThread(name, probe, new ProbeDeadline(cluster.TimeProvider, timeout, TimeSpan.FromSeconds(probing.Timeout)), cluster.TimeProvider);
+        Probe = new ProbeThread(name, probe, new ProbeDeadline(cluster.TimeProvider, timeout, TimeSpan.FromSeconds(probing.Timeout)),
+            cluster.TimeProvider);
     }
 
     public string Name { get; }
@@ -107,7 +109,8 @@ internal sealed class NodePools : IAsyncDisposable, IDisposable
         if (!isAlone) settings.Options = string.Join(' ', settings.Options, ProbeSettings).Trim();
         settings.Pooling = false;
         settings.Enlist = false;
-        settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName) ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
+        settings.ApplicationName = string.IsNullOrEmpty(settings.ApplicationName)
+            ? "tidemark monitor" : $"{settings.ApplicationName} (tidemark monitor)";
 
         // A node that does not even refuse the connection is tried again after this, so that its return is noticed soon. Zero would mean
         // for ever.

@@ -75,7 +75,8 @@ internal static class PiggybackedQuery
         try
         {
             if (!IsAnswer(reader) && !await reader.NextResultAsync(cancellationToken).ConfigureAwait(false)) return default;
-            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? WriteAnswerAtEnd.Of(Read(reader)) : WriteAnswerAtEnd.WithoutPosition;
+            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                ? WriteAnswerAtEnd.Of(Read(reader)) : WriteAnswerAtEnd.WithoutPosition;
         }
         catch (Exception e) when (IsOfConnection(e))
         {
@@ -144,7 +145,8 @@ internal static class PiggybackedQuery
     {
         try
         {
-            if (connection.State == ConnectionState.Open) await connection.WaitAsync(AnswerTimeoutMs, CancellationToken.None).ConfigureAwait(false);
+            if (connection.State == ConnectionState.Open)
+                await connection.WaitAsync(AnswerTimeoutMs, CancellationToken.None).ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {

@@ -38,7 +38,8 @@ internal static class ReadFailures
         // The server ended the connection, so the statement has no answer, whatever the code says: idle_session_timeout (57P05), a
         // shutdown, a crash.
         _ when endsConnection && isOpen => ReadFailure.NodeLost,
-        PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or IdleSessionTimeout => ReadFailure.NodeLost,
+        PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or IdleSessionTimeout =>
+            ReadFailure.NodeLost,
         _ when IsOfClass(sqlState, "08") => ReadFailure.NodeLost,
 
         // No connection was to be had there: too many of them, no memory, no disk. What is wrong with the role or the database (28, 3D, 42)
@@ -58,7 +59,8 @@ internal static class ReadFailures
         // Serializable transactions among them, where they are the default.
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.ObjectNotInPrerequisiteState => ReadFailure.NeedsPrimary,
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction
-            or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.UndefinedObject => ReadFailure.NeedsPrimary,
+            or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.UndefinedObject =>
+                ReadFailure.NeedsPrimary,
         _ => ReadFailure.CallersOwn,
     };
 

@@ -15,7 +15,8 @@ namespace Tidemark;
 /// </param>
 /// <param name="OnPrimary">The server must be the primary.</param>
 /// <param name="SystemIdentifier">The cluster that it must be of; zero: not known.</param>
-internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, WalPosition? Position, ServerEpoch? Epoch, bool OnPrimary, ulong SystemIdentifier)
+internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, WalPosition? Position, ServerEpoch? Epoch, bool OnPrimary,
+    ulong SystemIdentifier)
 {
     /// <summary>The read depends on it. Otherwise the connection only learns its epoch.</summary>
     public bool IsRequired => Position is not null || Epoch is not null;

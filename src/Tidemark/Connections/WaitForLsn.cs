@@ -20,6 +20,7 @@ internal static class WaitForLsn
     public static string Text(WalPosition position, TimeSpan timeout)
     {
         var milliseconds = Math.Max(1, (long)timeout.TotalMilliseconds);
-        return string.Create(CultureInfo.InvariantCulture, $"WAIT FOR LSN '{position.Lsn}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"WAIT FOR LSN '{position.Lsn}' WITH (MODE 'standby_replay', TIMEOUT '{milliseconds}ms', NO_THROW)");
     }
 }

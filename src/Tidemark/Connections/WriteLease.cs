@@ -93,7 +93,8 @@ internal sealed class WriteLease
         }
 
         if (snapshot.PrimaryIndex != NodeIndex)
-            throw RoutingException.NotThePrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), snapshot.Nodes[NodeIndex], snapshot);
+            throw RoutingException.NotThePrimary(_owner.Decide(ReadRequirement.Primary(RouteReason.Write)), snapshot.Nodes[NodeIndex],
+                snapshot);
 
         Forget();
         _isOpen = true;
@@ -305,7 +306,8 @@ internal sealed class WriteLease
     /// The position comes from the epoch of the node that the snapshot shows. One of another epoch says nothing before a probe has found
     /// out what lies between the two.
     /// </summary>
-    private static bool IsOfEpoch(ServerEpoch sampled, NodeState node) => sampled.IsUnknown || sampled.IsSameButForCleanRestarts(node.Epoch);
+    private static bool IsOfEpoch(ServerEpoch sampled, NodeState node) =>
+        sampled.IsUnknown || sampled.IsSameButForCleanRestarts(node.Epoch);
 
     /// <summary>How the latest statement on the connection ended, as far as the server answered.</summary>
     private enum Ending

@@ -17,7 +17,8 @@ internal sealed class WritingStatements
 
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> HiddenWrites = Meter.CreateCounter<long>(
-        "tidemark.hidden_writes", "{statement}", "Statements sent as reads that turned out to write (25006), and were run on the primary instead");
+        "tidemark.hidden_writes", "{statement}",
+            "Statements sent as reads that turned out to write (25006), and were run on the primary instead");
 
     private readonly Lock _lock = new();
     private readonly Queue<string> _inOrder = new();

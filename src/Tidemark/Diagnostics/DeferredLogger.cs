@@ -20,11 +20,13 @@ internal sealed class DeferredLogger(ILogger inner) : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+        string> formatter)
     {
         if (Volatile.Read(ref _count) >= MaxPending) return;
         _pending.Enqueue(() => inner.Log(logLevel, eventId, state, exception, formatter));
-        if (Interlocked.Increment(ref _count) == 1) ThreadPool.UnsafeQueueUserWorkItem(static logger => logger.Drain(), this, preferLocal: false);
+        if (Interlocked.Increment(ref _count) == 1)
+            ThreadPool.UnsafeQueueUserWorkItem(static logger => logger.Drain(), this, preferLocal: false);
     }
 
     private void Drain()

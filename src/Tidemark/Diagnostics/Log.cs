@@ -23,12 +23,14 @@ internal static partial class Log
     public static partial void PrimaryLost(ILogger logger);
 
     [LoggerMessage(105, LogLevel.Warning,
-        "The role cannot see which timeline replica {Node} follows. After a failover the replica serves reads that require a new position only once its "
+        "The role cannot see which timeline replica {Node} follows. After a failover the replica serves reads that require a new "
+            + "position only once its "
         + "control file shows the new timeline. GRANT pg_read_all_stats TO the role",
         EventName = "TimelineHidden")]
     public static partial void TimelineHidden(ILogger logger, string node);
 
-    [LoggerMessage(106, LogLevel.Error, "A round of probes failed. The monitor continues with the next round", EventName = "MonitorRoundFailed")]
+    [LoggerMessage(106, LogLevel.Error, "A round of probes failed. The monitor continues with the next round",
+        EventName = "MonitorRoundFailed")]
     public static partial void MonitorRoundFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(107, LogLevel.Error, "{Lost}", EventName = "WriteLost", SkipEnabledCheck = true)]
@@ -42,13 +44,15 @@ internal static partial class Log
     public static partial void ListenerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(110, LogLevel.Warning,
-        "Node {Node} leads to several servers, such as a load balancer or a name with several addresses. Every read there is checked, so replicas serve "
+        "Node {Node} leads to several servers, such as a load balancer or a name with several addresses. Every read there is checked, "
+            + "so replicas serve "
         + "fewer reads. Configure each server as a node of its own",
         EventName = "SeveralServers")]
     public static partial void SeveralServers(ILogger logger, string node);
 
     [LoggerMessage(111, LogLevel.Critical,
-        "Most nodes have the system identifier {Majority}, but the first node that answered had {First} and may have been written to. All nodes are refused. "
+        "Most nodes have the system identifier {Majority}, but the first node that answered had {First} and may have been written to. "
+            + "All nodes are refused. "
         + "Set SystemIdentifier to the right identifier and restart",
         EventName = "IdentityContradicted")]
     public static partial void IdentityContradicted(ILogger logger, ulong majority, ulong first);
@@ -62,11 +66,13 @@ internal static partial class Log
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);
 
-    [LoggerMessage(201, LogLevel.Information, "Node {Node} failed during a read, which continues on another node: {Failure}", EventName = "ReadMoved")]
+    [LoggerMessage(201, LogLevel.Information, "Node {Node} failed during a read, which continues on another node: {Failure}",
+        EventName = "ReadMoved")]
     public static partial void ReadMoved(ILogger logger, string? node, string failure);
 
     [LoggerMessage(202, LogLevel.Information,
-        "A statement sent as a read was retried on the primary, because it cannot run on node {Node} ({SqlState})", EventName = "RepeatedOnPrimary")]
+        "A statement sent as a read was retried on the primary, because it cannot run on node {Node} ({SqlState})",
+            EventName = "RepeatedOnPrimary")]
     public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
 
     [LoggerMessage(203, LogLevel.Warning,
@@ -74,12 +80,14 @@ internal static partial class Log
     public static partial void SlowRead(ILogger logger, string? node, double milliseconds, string reason, string text);
 
     [LoggerMessage(210, LogLevel.Warning,
-        "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names of the primary is empty. The commit waits for no replica. "
+        "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names of the primary is empty. The commit "
+            + "waits for no replica. "
         + "Name the synchronous replicas in synchronous_standby_names",
         EventName = "NobodyToWaitFor")]
     public static partial void NobodyToWaitFor(ILogger logger, string setting);
 
     [LoggerMessage(211, LogLevel.Warning,
-        "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. It is committed, but replicas may lack it", EventName = "CommitWaitCancelled")]
+        "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. It is committed, but replicas may lack it",
+            EventName = "CommitWaitCancelled")]
     public static partial void CommitWaitCancelled(ILogger logger, string setting);
 }

@@ -34,12 +34,14 @@ public abstract class FreshnessStore
     protected internal static void ThrowIfInvalid(string key)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        if (key.Length > MaxKeyLength) throw new ArgumentException($"The key is {key.Length} characters long, and a key has at most {MaxKeyLength}.", nameof(key));
+        if (key.Length > MaxKeyLength)
+            throw new ArgumentException($"The key is {key.Length} characters long, and a key has at most {MaxKeyLength}.", nameof(key));
         for (var i = 0; i < key.Length; i++)
         {
             if (char.IsControl(key[i])) throw new ArgumentException($"The key has a control character at {i}.", nameof(key));
             if (!char.IsSurrogate(key[i])) continue;
-            if (i + 1 == key.Length || !char.IsSurrogatePair(key[i], key[i + 1])) throw new ArgumentException($"The key has half a character at {i}.", nameof(key));
+            if (i + 1 == key.Length || !char.IsSurrogatePair(key[i], key[i + 1]))
+                throw new ArgumentException($"The key has half a character at {i}.", nameof(key));
             i++;
         }
     }

@@ -62,7 +62,8 @@ public sealed class InMemoryFreshnessStore : FreshnessStore
     {
         if (known is null) return token;
         if (known.Cluster != token.Cluster)
-            throw new ArgumentException($"The token is of cluster {token.Cluster}, and the store holds places of {known.Cluster}: give each cluster its own store.", nameof(token));
+            throw new ArgumentException($"The token is of cluster {token.Cluster}, and the store holds places of {known.Cluster}: give "
+                + "each cluster its own store.", nameof(token));
         return WalPosition.Later(known.Written!.Value, token.Written!.Value) == token.Written ? token : known;
     }
 

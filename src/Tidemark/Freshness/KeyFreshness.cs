@@ -9,13 +9,16 @@ namespace Tidemark;
 /// <param name="findSession">Returns the session that surrounds the caller.</param>
 /// <param name="decideWrite">Returns the primary, or throws if there is none.</param>
 internal sealed class KeyFreshness(
-    ClusterConnections cluster, SessionTokens tokens, FreshnessStore store, Func<ConsistencySession?> findSession, Func<RouteDecision> decideWrite)
+    ClusterConnections cluster, SessionTokens tokens, FreshnessStore store, Func<ConsistencySession?> findSession,
+        Func<RouteDecision> decideWrite)
 {
     public async ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken)
     {
         FreshnessStore.ThrowIfInvalid(key);
         if (Transaction.Current is not null)
-            throw new InvalidOperationException("A TransactionScope surrounds the caller, so the write is not committed yet and has no place. Note it after the scope has completed.");
+            throw new InvalidOperationException(
+                "A TransactionScope surrounds the caller, so the write is not committed yet and has no place. Note it after the scope "
+                + "has completed.");
         var position = findSession()?.PositionOfAllWrites ?? await PresentAsync(cancellationToken).ConfigureAwait(false);
         await store.AdvanceAsync(key, tokens.Of(position), cancellationToken).ConfigureAwait(false);
     }
@@ -24,7 +27,8 @@ internal sealed class KeyFreshness(
     {
         FreshnessStore.ThrowIfInvalid(key);
         var session = findSession()
-            ?? throw new InvalidOperationException("There is no session whose reads could include the key. Begin one with BeginSession, or call app.UseTidemark().");
+            ?? throw new InvalidOperationException(
+                "There is no session whose reads could include the key. Begin one with BeginSession, or call app.UseTidemark().");
         if (await store.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } token) return;
         await cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         tokens.Include(session, token);

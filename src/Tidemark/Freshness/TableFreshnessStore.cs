@@ -27,7 +27,8 @@ public sealed class TableFreshnessStore : FreshnessStore
         ArgumentException.ThrowIfNullOrWhiteSpace(table);
         var parts = table.Split('.');
         if (parts.Length > 2 || parts.Any(p => p.Length is 0 or > 63 || p.Contains('\0')))
-            throw new ArgumentException($"'{table}' is no name of a table. Give a name, or schema and name with a dot between, of at most 63 characters each.", nameof(table));
+            throw new ArgumentException($"'{table}' is no name of a table. Give a name, or schema and name with a dot between, of at "
+                + "most 63 characters each.", nameof(table));
         var name = string.Join('.', parts.Select(p => $"\"{p.Replace("\"", "\"\"", StringComparison.Ordinal)}\""));
         Ddl = $"""
             CREATE TABLE IF NOT EXISTS {name} (
@@ -59,7 +60,8 @@ public sealed class TableFreshnessStore : FreshnessStore
     {
         try
         {
-            await RunAsync(Ddl, async (command, stop) => await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            await RunAsync(Ddl, async (command, stop) => await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false), cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
         {
@@ -78,7 +80,8 @@ public sealed class TableFreshnessStore : FreshnessStore
             async (command, stop) =>
             {
                 command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key });
-                foreach (var number in (ulong[])[token.Cluster, position.Timeline, (ulong)(token.BeginOf(written: true) ?? default), (ulong)position.Lsn])
+                foreach (var number in (ulong[])[token.Cluster, position.Timeline, (ulong)(token.BeginOf(written: true) ?? default),
+                    (ulong)position.Lsn])
                     command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = unchecked((long)number) });
                 return await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
             },
@@ -108,7 +111,8 @@ public sealed class TableFreshnessStore : FreshnessStore
             throw new InvalidOperationException("This store belongs to another data source already. Give each its own on the same table.");
     }
 
-    private async ValueTask<T> RunAsync<T>(string sql, Func<NpgsqlCommand, CancellationToken, ValueTask<T>> run, CancellationToken cancellationToken)
+    private async ValueTask<T> RunAsync<T>(string sql, Func<NpgsqlCommand, CancellationToken, ValueTask<T>> run,
+        CancellationToken cancellationToken)
     {
         var openWrite = _openWrite ?? throw new InvalidOperationException(
             "The store is not in use yet. Set it as TidemarkDataSourceBuilder.FreshnessStore before the data source is built.");
@@ -127,7 +131,8 @@ public sealed class TableFreshnessStore : FreshnessStore
                 }
                 catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
                 {
-                    throw new InvalidOperationException($"The table of the freshness store does not exist. Call {nameof(CreateTableAsync)}, or run:\n{Ddl}", e);
+                    throw new InvalidOperationException(
+                        $"The table of the freshness store does not exist. Call {nameof(CreateTableAsync)}, or run:\n{Ddl}", e);
                 }
             }
         }
@@ -140,6 +145,7 @@ public sealed class TableFreshnessStore : FreshnessStore
         var lsn = new NpgsqlLogSequenceNumber((ulong)row.GetInt64(3));
         var chain = began == default ? TimelineChain.Empty : TimelineChain.Empty.With([new Fork(timeline - 1, timeline, began, began)]);
         return new CausalToken(
-            unchecked((ulong)row.GetInt64(0)), new WalPosition(timeline, lsn), seen: null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
+            unchecked((ulong)row.GetInt64(0)), new WalPosition(timeline, lsn), seen: null, unknown: null, DateTimeOffset.MaxValue, chain,
+                key: null);
     }
 }

@@ -57,7 +57,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         ILogger logger,
         ulong systemIdentifier)
         : this(
-            names, interval, timeout, firstRoundTimeout, time, new DeferredLogger(logger), TaskCreationOptions.RunContinuationsAsynchronously,
+            names, interval, timeout, firstRoundTimeout, time, new DeferredLogger(logger),
+                TaskCreationOptions.RunContinuationsAsynchronously,
             new MonitorThread(time), systemIdentifier)
     {
         for (var index = 0; index < _slots.Length; index++) Attach(index, senders[index]);
@@ -411,7 +412,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         slot.Grace = TimeSpan.Zero;
         try
         {
-            slot.Sender.Send(slot.AskedQuestions.Count == 0 ? Unsettled.None : Unsettled.All([.. slot.AskedQuestions.Select(q => q.Asked)]));
+            slot.Sender.Send(slot.AskedQuestions.Count == 0
+                ? Unsettled.None : Unsettled.All([.. slot.AskedQuestions.Select(q => q.Asked)]));
         }
 #pragma warning disable CA1031 // A probe that cannot be sent, since no thread can be started for instance, has failed; the next one is due after the interval.
         catch (Exception e)

@@ -12,7 +12,8 @@ internal readonly record struct FurthestReplay(uint Timeline, NpgsqlLogSequenceN
     public FurthestReplay With(NodeState replica)
     {
         var timeline = replica.ProvenTimeline;
-        return timeline > Timeline || (timeline == Timeline && replica.Lsn > Lsn) ? new FurthestReplay(timeline, replica.Lsn, replica.ReceivedAt) : this;
+        return timeline > Timeline || (timeline == Timeline && replica.Lsn > Lsn)
+            ? new FurthestReplay(timeline, replica.Lsn, replica.ReceivedAt) : this;
     }
 
     /// <summary>

@@ -28,7 +28,8 @@ internal sealed class MonitorThread(TimeProvider time) : MonitorDriver
     private void Run(Func<TimeSpan?> step)
     {
         if (!ReferenceEquals(time, TimeProvider.System))
-            _timer = time.CreateTimer(static driver => ((MonitorThread)driver!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer = time.CreateTimer(static driver => ((MonitorThread)driver!).Wake(), this, Timeout.InfiniteTimeSpan,
+                Timeout.InfiniteTimeSpan);
         while (step() is { } wait) Rest(Whole(wait));
         _timer?.Dispose();
         End();

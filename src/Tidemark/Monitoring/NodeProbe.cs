@@ -19,7 +19,8 @@ namespace Tidemark;
 /// </param>
 /// <param name="time">The clock.</param>
 /// <param name="historyPatience">How long a probe waits for the history of a new timeline.</param>
-internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance, string replication, TimeProvider time, TimeSpan historyPatience) : IDisposable
+internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance, string replication, TimeProvider time,
+    TimeSpan historyPatience) : IDisposable
 {
     // The first may be lost, and so may be one that was opened since: an administrator ends all of them, again and again.
     private const int MaxConnections = 4;
@@ -62,7 +63,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
 
     /// <summary>A primary's timeline, flush and insert position; fails with 55000 on a standby.</summary>
     public const string PositionQuery =
-        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), pg_current_wal_insert_lsn()";
+        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), "
+            + "pg_current_wal_insert_lsn()";
 
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
 
@@ -138,7 +140,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 if (isOpen && attempt < MaxConnections && IsLost(e)) continue;
                 _hidesPositions = !_hidesPositions && e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
                 if (_hidesPositions && attempt < MaxConnections) continue;
-                return new ProbeResult(ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) }, time.GetTimestamp(), Unsettled.None);
+                return new ProbeResult(ProbeAnswer.Failed(Describe(e)) with { IsRefusal = IsRefusal(e) }, time.GetTimestamp(),
+                    Unsettled.None);
             }
         }
     }
@@ -161,7 +164,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         { InnerException: TimeoutException } => "no answer in time",
 
         // To the first byte of a web server, say, the driver asks for a bug report.
-        NpgsqlException { Message: var text } when text.StartsWith("Received unknown response", StringComparison.Ordinal) || text.StartsWith("Received backend message", StringComparison.Ordinal) =>
+        NpgsqlException { Message: var text } when text.StartsWith("Received unknown response", StringComparison.Ordinal)
+            || text.StartsWith("Received backend message", StringComparison.Ordinal) =>
             "what answers there is no PostgreSQL server",
         _ => e.Message,
     };

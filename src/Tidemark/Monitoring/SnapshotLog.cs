@@ -9,7 +9,8 @@ internal static class SnapshotLog
     {
         for (var index = 0; index < after.Nodes.Length; index++) ReportNode(logger, before.Nodes[index], after.Nodes[index], after);
 
-        if (after.RivalIdentifier != 0 && before.RivalIdentifier == 0) Log.IdentityContradicted(logger, after.RivalIdentifier, after.SystemIdentifier);
+        if (after.RivalIdentifier != 0 && before.RivalIdentifier == 0)
+            Log.IdentityContradicted(logger, after.RivalIdentifier, after.SystemIdentifier);
         if (after.Primary is { } primary && (before.Primary is not { } old || old.Index != primary.Index))
             Log.PrimaryFound(logger, primary.Name, primary.Timeline);
         else if (after.Primary is null && (before.Primary is not null || (after.IsComplete && !before.IsComplete)))
@@ -30,8 +31,10 @@ internal static class SnapshotLog
                 break;
             case ConcludedStatus.Primary or ConcludedStatus.Replica:
                 if (logger.IsEnabled(LogLevel.Information))
-                    Log.NodeUp(logger, after.Name, after.Status == ConcludedStatus.Primary ? "the primary" : "a replica", after.Timeline, after.Lsn.ToString());
-                if (after is { Status: ConcludedStatus.Replica, SeesTimeline: false } && before.Status is ConcludedStatus.NotProbed or ConcludedStatus.Unreachable)
+                    Log.NodeUp(logger, after.Name, after.Status == ConcludedStatus.Primary
+                        ? "the primary" : "a replica", after.Timeline, after.Lsn.ToString());
+                if (after is { Status: ConcludedStatus.Replica, SeesTimeline: false }
+                    && before.Status is ConcludedStatus.NotProbed or ConcludedStatus.Unreachable)
                     Log.TimelineHidden(logger, after.Name);
                 break;
             default:

@@ -51,7 +51,8 @@ internal static class SnapshotRules
     /// <param name="ticksPerSecond">The unit of monotonic time.</param>
     /// <param name="isNews">The node should be probed.</param>
     public static ClusterSnapshot With(
-        ClusterSnapshot before, int index, in SampledPosition sample, long probesSent, long receivedAt, long ticksPerSecond, out bool isNews)
+        ClusterSnapshot before, int index, in SampledPosition sample, long probesSent, long receivedAt, long ticksPerSecond,
+            out bool isNews)
     {
         var node = before.Nodes[index];
         isNews = false;
@@ -68,11 +69,14 @@ internal static class SnapshotRules
             }
 
             isNews = true;
-            return before.With(node with { Others = AddOther(node.Others, new OtherEpoch(sample.Epoch, sample.SystemIdentifier, probesSent)) });
+            return before.With(
+                node with { Others = AddOther(node.Others, new OtherEpoch(sample.Epoch, sample.SystemIdentifier, probesSent)) });
         }
 
-        isNews = sample.IsInRecovery != (node.ReportedRole == ReportedRole.Replica) || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
-        if (isNews || node.HidesPositions || sample.Lsn <= node.Lsn || (!sample.IsInRecovery && sample.SentAt < node.SampledAt)) return before;
+        isNews = sample.IsInRecovery != (node.ReportedRole == ReportedRole.Replica)
+            || (sample.Timeline != 0 && node.Timeline != 0 && sample.Timeline != node.Timeline);
+        if (isNews || node.HidesPositions || sample.Lsn <= node.Lsn || (!sample.IsInRecovery && sample.SentAt < node.SampledAt))
+            return before;
 
         var asOf = sample.IsInRecovery ? before.History.ReachedAt(FollowedBy(node), sample.Lsn) : null;
         var state = node with
@@ -88,7 +92,8 @@ internal static class SnapshotRules
         return Compare(before.Nodes.SetItem(index, state), before, index);
     }
 
-    private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond)
+    private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt,
+        long ticksPerSecond)
     {
         // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each
         // write
@@ -136,7 +141,8 @@ internal static class SnapshotRules
         var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Lsn) : null;
 
         // Traffic may have shown more, sampled later than this probe was sent.
-        var isOutrun = isSameEpoch && answer.IsInRecovery && node.ReportedRole == ReportedRole.Replica && node.SampledAt > sentAt && node.Lsn > answer.Lsn && timeline == node.Timeline;
+        var isOutrun = isSameEpoch && answer.IsInRecovery && node.ReportedRole == ReportedRole.Replica && node.SampledAt > sentAt
+            && node.Lsn > answer.Lsn && timeline == node.Timeline;
         return isOutrun ? state with { Lsn = node.Lsn, SampledAt = node.SampledAt } : state with
         {
             CompleteAsOf = asOf,
@@ -150,7 +156,8 @@ internal static class SnapshotRules
 
     private static TimeSpan Seconds(long ticks, long ticksPerSecond) => TimeSpan.FromSeconds((double)ticks / ticksPerSecond);
 
-    private static bool KeepsUpSince(long? asOf, long sentAt, long ticksPerSecond) => asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
+    private static bool KeepsUpSince(long? asOf, long sentAt, long ticksPerSecond) =>
+        asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
 
     /// <summary>
     /// How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.
@@ -189,7 +196,8 @@ internal static class SnapshotRules
     {
         HasSeveralServers = true,
         OtherIdentifier = node.OtherIdentifier != 0 ? node.OtherIdentifier
-            : node.Others.FirstOrDefault(other => other.SystemIdentifier != 0 && other.SystemIdentifier != node.SystemIdentifier).SystemIdentifier,
+            : node.Others.FirstOrDefault(other => other.SystemIdentifier != 0 && other.SystemIdentifier != node.SystemIdentifier)
+                .SystemIdentifier,
     };
 
     private static ImmutableArray<OtherEpoch> AddOther(ImmutableArray<OtherEpoch> others, OtherEpoch added) =>
@@ -218,7 +226,8 @@ internal static class SnapshotRules
     /// </summary>
     private static (ulong Identifier, bool IsSettled, ulong Rival) Identify(ClusterSnapshot before, ImmutableArray<NodeState> nodes)
     {
-        if (before.IsIdentitySettled || before.RivalIdentifier != 0) return (before.SystemIdentifier, before.IsIdentitySettled, before.RivalIdentifier);
+        if (before.IsIdentitySettled || before.RivalIdentifier != 0)
+            return (before.SystemIdentifier, before.IsIdentitySettled, before.RivalIdentifier);
         var majority = 0UL;
         foreach (var node in nodes)
         {
@@ -238,25 +247,29 @@ internal static class SnapshotRules
 
         // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
         var disagree = rival != 0 || (identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any());
-        bool IsForeign(NodeState n) => Answered(n) && (disagree || n.OtherIdentifier != 0 || (identifier != 0 && n.SystemIdentifier != identifier));
+        bool IsForeign(NodeState n) =>
+            Answered(n) && (disagree || n.OtherIdentifier != 0 || (identifier != 0 && n.SystemIdentifier != identifier));
 
         // A timeline is remembered only from where it was certain that it is this cluster's.
         var remembered = before.SystemIdentifier == 0 ? 0 : before.LatestTimeline;
 
         // A replica has a say too: that it follows a later timeline tells of a promotion, even while the new primary cannot be reached.
-        var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => Math.Max(n.Timeline, n.LeastTimeline)).Append(remembered).Max();
+        var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => Math.Max(n.Timeline, n.LeastTimeline)).Append(remembered)
+            .Max();
         var current = nodes.Where(n => n.ReportedRole == ReportedRole.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
         // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
         var primary = current.Length == 1 ? current[0] : null;
-        var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered && primary.SampledAt >= before.Nodes[answered].SampledAt;
+        var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered
+            && primary.SampledAt >= before.Nodes[answered].SampledAt;
         var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Lsn) : before.History;
         var chain = primary is null ? before.Chain : Extend(before, primary);
 
         // Of its own sample it is certain that what came before it was known before it was asked; of an earlier one only the clock tells.
         var askedAt = isSample ? primary!.SampledAt : (primary?.SampledAt ?? 0) - 1;
         if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => IsNewOf(n, primary, askedAt)))
-            nodes = [.. nodes.Select(n => IsNewOf(n, primary, askedAt) ? n with { IsDiverged = HasDiverged(n, primary, askedAt), DivergedIn = n.Epoch } : n)];
+            nodes = [.. nodes.Select(n => IsNewOf(n, primary, askedAt)
+                ? n with { IsDiverged = HasDiverged(n, primary, askedAt), DivergedIn = n.Epoch } : n)];
 
         ConcludedStatus Evaluate(NodeState node) => node.ReportedRole switch
         {
@@ -264,7 +277,9 @@ internal static class SnapshotRules
             ReportedRole.NoAnswer => ConcludedStatus.Unreachable,
             ReportedRole.Aurora => ConcludedStatus.Aurora,
             _ when IsForeign(node) => ConcludedStatus.ForeignCluster,
-            ReportedRole.Replica => IsLeftBehind(node, chain, latest) ? ConcludedStatus.LeftBehind : node.IsDiverged ? ConcludedStatus.Diverged : ConcludedStatus.Replica,
+            ReportedRole.Replica =>
+                IsLeftBehind(node, chain, latest) ? ConcludedStatus.LeftBehind : node.IsDiverged
+                ? ConcludedStatus.Diverged : ConcludedStatus.Replica,
             _ when node.Timeline < latest => ConcludedStatus.SupersededPrimary,
             _ when current.Length > 1 => ConcludedStatus.RivalPrimary,
             _ => ConcludedStatus.Primary,
@@ -304,7 +319,8 @@ internal static class SnapshotRules
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
         replica.Timeline != 0 && replica.Timeline < latest
-        && chain.SurvivalOf(new LearnedPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch), latest) == Survival.Lost;
+        && chain.SurvivalOf(new LearnedPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch),
+            latest) == Survival.Lost;
 
     /// <summary>
     /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the
@@ -327,7 +343,8 @@ internal static class SnapshotRules
     private static bool IsNewOf(NodeState replica, NodeState primary, long askedAt) =>
         HasDiverged(replica, primary, askedAt)
             ? !replica.IsDiverged || replica.DivergedIn != replica.Epoch
-            : replica is { IsDiverged: true, ReportedRole: ReportedRole.Replica } && replica.DivergedIn != replica.Epoch && replica.ReceivedAt <= askedAt;
+            : replica is { IsDiverged: true, ReportedRole: ReportedRole.Replica } && replica.DivergedIn != replica.Epoch
+                && replica.ReceivedAt <= askedAt;
 
     // A standby whose recovery began behind a page header has come no further than a primary that stands there: see WalPages.
     private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) =>
@@ -363,7 +380,8 @@ internal static class SnapshotRules
         }
 
         // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
-        return primary.Forks is { } forks && (!ReferenceEquals(forks, was.Forks) || before.PrimaryIndex != primary.Index) ? chain.With(forks) : chain;
+        return primary.Forks is { } forks && (!ReferenceEquals(forks, was.Forks) || before.PrimaryIndex != primary.Index)
+            ? chain.With(forks) : chain;
     }
 
     /// <summary>
@@ -381,5 +399,6 @@ internal static class SnapshotRules
     private static bool Answered(NodeState node) => node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica;
 
     /// <summary>It has told its cluster at some time: that it does not answer now takes nothing from what it said.</summary>
-    private static bool HasAnswered(NodeState node) => node.SystemIdentifier != 0 && node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica or ReportedRole.NoAnswer;
+    private static bool HasAnswered(NodeState node) =>
+        node.SystemIdentifier != 0 && node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica or ReportedRole.NoAnswer;
 }

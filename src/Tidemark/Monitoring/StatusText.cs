@@ -10,15 +10,19 @@ internal static class StatusText
         ConcludedStatus.Unreachable => $"unreachable: {node.Failure}",
         ConcludedStatus.ForeignCluster => OfForeignCluster(node, snapshot),
         ConcludedStatus.Aurora =>
-            "is Amazon Aurora, whose readers share storage and replay no WAL, so there are no positions to follow. Remove it, or use Aurora's own endpoints",
+            "is Amazon Aurora, whose readers share storage and replay no WAL, so there are no positions to follow. Remove it, or use "
+                + "Aurora's own endpoints",
         ConcludedStatus.RivalPrimary =>
-            $"reports that it is the primary of timeline {node.Timeline}, and so does another node. Neither gets writes until one is stopped",
+            $"reports that it is the primary of timeline {node.Timeline}, and so does another node. Neither gets writes until one is "
+                + "stopped",
         ConcludedStatus.SupersededPrimary =>
             $"reports that it is the primary of timeline {node.Timeline}, but the cluster is on timeline {snapshot.LatestTimeline}. Rebuild it as a replica",
         ConcludedStatus.LeftBehind =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the cluster's history does not include. Rewind it (pg_rewind) or rebuild it",
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the cluster's history does not include. Rewind it (pg_rewind) "
+                + "or rebuild it",
         ConcludedStatus.Diverged =>
-            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was probed later: its data has diverged. "
+            $"has replayed {node.Lsn} of timeline {node.Timeline}, which the primary had not written when it was probed later: its data "
+                + "has diverged. "
             + "Rebuild it (pg_rewind or a new base backup)",
         _ => "",
     };
@@ -33,18 +37,21 @@ internal static class StatusText
 
         if (node.OtherIdentifier != 0)
         {
-            return $"leads to servers of two clusters: system identifiers {node.SystemIdentifier} and {node.OtherIdentifier} answer to one name. "
+            return $"leads to servers of two clusters: system identifiers {node.SystemIdentifier} and {node.OtherIdentifier} answer to "
+                + "one name. "
                 + "Give each server a name of its own";
         }
 
         if (snapshot.RivalIdentifier != 0)
         {
-            return $"has the system identifier {node.SystemIdentifier}; {snapshot.SystemIdentifier} answered first, and then most nodes with "
+            return $"has the system identifier {node.SystemIdentifier}; {snapshot.SystemIdentifier} answered first, and then most nodes "
+                + "with "
                 + $"{snapshot.RivalIdentifier}. Set SystemIdentifier to the right one, remove the other nodes, and restart";
         }
 
         return snapshot.SystemIdentifier == 0
-            ? $"has the system identifier {node.SystemIdentifier}; the nodes differ, so none is trusted. Remove those of other clusters, or set SystemIdentifier"
+            ? $"has the system identifier {node.SystemIdentifier}; the nodes differ, so none is trusted. Remove those of other "
+                + "clusters, or set SystemIdentifier"
             : $"belongs to another cluster: its system identifier is {node.SystemIdentifier}, the cluster's is {snapshot.SystemIdentifier}";
     }
 }

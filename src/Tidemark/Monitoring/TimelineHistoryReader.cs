@@ -42,7 +42,8 @@ internal static class TimelineHistoryReader
     // Npgsql's own TimelineHistory takes the content for bytea, which it was before PostgreSQL 15; since then it is text, and that method
     // throws.
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "ReadSingleRow")]
-    private static extern Task<object[]> ReadSingleRow(ReplicationConnection connection, string command, CancellationToken cancellationToken);
+    private static extern Task<object[]> ReadSingleRow(ReplicationConnection connection, string command,
+        CancellationToken cancellationToken);
 
     /// <summary>Reads lines such as <c>1  0/3000158  no recovery target specified</c>: the ancestor, and where it was left.</summary>
     internal static IReadOnlyList<Fork> Parse(string file, uint timeline)

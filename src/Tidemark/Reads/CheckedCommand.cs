@@ -23,6 +23,7 @@ internal sealed class CheckedCommand : NpgsqlCommand
         ReadCheck.Execute(Connection!, this, _proof, behavior) ?? throw new ReplicaBehindException();
 
     protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
-        await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, cancellationToken).ConfigureAwait(false) ?? throw new ReplicaBehindException();
+        await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, cancellationToken).ConfigureAwait(false)
+            ?? throw new ReplicaBehindException();
 }
 #pragma warning restore CA1032, CA1064

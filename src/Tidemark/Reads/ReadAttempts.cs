@@ -78,8 +78,10 @@ internal struct ReadAttempts(
         {
             if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
             var requirement = session?.Require(consistency.Demands, MayStay, _mark, cluster.Monitor.Snapshot.Chain) ?? Outside(consistency);
-            if (requirement.PrimaryBecause == RouteReason.StrongConsistency) requirement = requirement with { PrimaryBecause = StrongBecause };
-            return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness, CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
+            if (requirement.PrimaryBecause == RouteReason.StrongConsistency)
+                requirement = requirement with { PrimaryBecause = StrongBecause };
+            return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness,
+                CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
         }
     }
 
@@ -137,7 +139,9 @@ internal struct ReadAttempts(
         return check switch
         {
             ConnectionCheck.Position => new ReadProof(cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
-            ConnectionCheck.Epoch => new ReadProof(cluster, node, Decision.MustInclude is null ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
+            ConnectionCheck.Epoch =>
+                new ReadProof(cluster, node, Decision.MustInclude is null
+                ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
 
             // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later
             // statements of a
@@ -145,7 +149,8 @@ internal struct ReadAttempts(
             ConnectionCheck.Learn when session is null && !node.IsPooled => null,
             ConnectionCheck.Learn => new ReadProof(cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Unverified when !cluster.IsAlone => new ReadProof(
-                cluster, node, Position: null, session is { IsSomewhere: true } && !_isVerified ? node.Epoch : null, OnPrimary: true, identifier),
+                cluster, node, Position: null, session is { IsSomewhere: true } && !_isVerified
+                    ? node.Epoch : null, OnPrimary: true, identifier),
             _ => null,
         };
     }
@@ -175,21 +180,24 @@ internal struct ReadAttempts(
         switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))
         {
             // Only the server's own word that the statement has failed makes it safe to send again what may have written.
-            case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when mayHaveWritten && failure is not PostgresException { InvariantSeverity: "ERROR" }:
+            case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when mayHaveWritten
+                && failure is not PostgresException { InvariantSeverity: "ERROR" }:
                 cluster.Monitor.Suspect(Decision.NodeIndex);
                 return false;
 
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when !IsWrite:
                 Exclude(isBroken: isOpen);
                 _last = failure;
-                if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
+                if (cluster.Logger.IsEnabled(LogLevel.Information))
+                    Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
             case ReadFailure.NodeFault when !IsWrite && CanServeElsewhere():
                 _mayNotStay |= Decision.Stays;
                 _failed |= 1UL << Decision.NodeIndex;
                 _last = failure;
-                if (cluster.Logger.IsEnabled(LogLevel.Information)) Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
+                if (cluster.Logger.IsEnabled(LogLevel.Information))
+                    Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
             case ReadFailure.Writes when !IsWrite && !MustNotWrite:

@@ -50,10 +50,12 @@ internal static class ReadLoop
             var isOpen = false;
             try
             {
-                var check = await operation.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken).ConfigureAwait(false);
+                var check = await operation.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken)
+                    .ConfigureAwait(false);
                 isOpen = true;
                 if (check == ConnectionCheck.Unverified && attempts.MustVerifyFirst)
-                    await watermarks.VerifyAsync(attempts.Session!, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+                    await watermarks.VerifyAsync(attempts.Session!, attempts.Decision.NodeIndex, isAsync, cancellationToken)
+                        .ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
                 {
@@ -70,7 +72,8 @@ internal static class ReadLoop
                 // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
                 // is answered.
                 if (check == ConnectionCheck.Unverified)
-                    await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+                    await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken)
+                        .ConfigureAwait(false);
             }
             catch (Exception failure)
             {

@@ -33,7 +33,8 @@ internal sealed class ReadOpening<T>(
     /// <summary>What is handed out is a read-only transaction of Tidemark's own: nothing in it writes, whatever the connection.</summary>
     public bool IsReadOnly { get; init; }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        CancellationToken cancellationToken)
     {
         _decision = decision;
         _connection = cluster.CreateRead(decision, _session, out _lease);
@@ -47,7 +48,9 @@ internal sealed class ReadOpening<T>(
         var connection = _connection!;
         if (proof is { IsRequired: true })
         {
-            var passes = isAsync ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false) : ReadCheck.Passes(connection, proof);
+            var passes = isAsync
+                ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)
+                : ReadCheck.Passes(connection, proof);
             if (!passes) return null;
         }
 

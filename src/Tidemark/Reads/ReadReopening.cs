@@ -12,7 +12,8 @@ namespace Tidemark;
 /// <param name="consistency">What its reads ask for.</param>
 /// <param name="node">The name of its node.</param>
 internal sealed class ReadReopening(
-    WatermarkResolver watermarks, ClusterConnections cluster, Func<ConsistencySession?> findSession, Consistency consistency, string node) : ReopeningCheck
+    WatermarkResolver watermarks, ClusterConnections cluster, Func<ConsistencySession?> findSession, Consistency consistency,
+        string node) : ReopeningCheck
 {
     /// <inheritdoc/>
     public override (NodeState Node, ConsistencySession? Session) Check(ReadLease lease, NpgsqlConnection connection)

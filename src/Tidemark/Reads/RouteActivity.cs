@@ -20,7 +20,8 @@ internal static class RouteActivity
         if (activity is { IsAllDataRequested: true })
         {
             activity.SetTag("tidemark.node", decision.Node);
-            activity.SetTag("tidemark.role", decision.Role switch { NodeRole.Primary => "primary", NodeRole.Replica => "replica", _ => null });
+            activity.SetTag("tidemark.role",
+                decision.Role switch { NodeRole.Primary => "primary", NodeRole.Replica => "replica", _ => null });
             activity.SetTag("tidemark.reason", decision.Reason.ToString());
             activity.SetTag("tidemark.summary", decision.Summary);
             activity.SetTag("tidemark.staleness", decision.Staleness?.TotalSeconds);

@@ -5,7 +5,8 @@ namespace Tidemark;
 /// be believed
 /// means "unknown", and the primary is asked; it is never fresh, and never an error page.
 /// </summary>
-internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, string? key, TimeSpan lifetime, TimeProvider time)
+internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, string? key, TimeSpan lifetime,
+    TimeProvider time)
 {
     private static readonly TimeSpan WarningInterval = TimeSpan.FromMinutes(1);
 
@@ -13,7 +14,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     private long _lastWarning;
 
     /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
-    public async ValueTask<CausalToken> CaptureAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
+    public async ValueTask<CausalToken> CaptureAsync(ConsistencySession session, ConsistencyDemands what,
+        CancellationToken cancellationToken)
     {
         await watermarks.ResolveAllAsync(session, what, cancellationToken).ConfigureAwait(false);
         return Of(session, what);
@@ -24,12 +26,14 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     {
         var snapshot = cluster.Monitor.Snapshot;
         var (written, seen, unknown, isInDoubt) = session.Capture(what, snapshot.Chain);
-        return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow() + lifetime, snapshot.Chain, _key, isInDoubt);
+        return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow()
+            + lifetime, snapshot.Chain, _key, isInDoubt);
     }
 
     /// <summary>A token that says only that something was written.</summary>
     public CausalToken Unknown() => new(
-        cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPosition), time.GetUtcNow() + lifetime, TimelineChain.Empty, _key);
+        cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPosition), time.GetUtcNow()
+            + lifetime, TimelineChain.Empty, _key);
 
     /// <summary>
     /// Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.
@@ -45,7 +49,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
             first ??= token;
             if (token.Cluster != first.Cluster)
                 throw new ArgumentException(
-                    $"The tokens are of clusters {first.Cluster} and {token.Cluster}; positions of different clusters cannot be compared.", nameof(tokens));
+                    $"The tokens are of clusters {first.Cluster} and {token.Cluster}; positions of different clusters cannot be compared.",
+                        nameof(tokens));
         }
 
         if (first is not null) ThrowIfElsewhere(first);
@@ -70,16 +75,20 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
 
         // The places of one that may not be believed are true all the same, if it is signed well: where history went on without them, the
         // session hears of it.
-        else if (!BeganElsewhere(session, token, snapshot)) session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
+        else if (!BeganElsewhere(session, token, snapshot))
+            session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
     }
 
     /// <summary>
     /// The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.
     /// </summary>
-    private static bool IsOfAnother(CausalToken token, WalPosition? position, bool wasWritten, ClusterSnapshot snapshot, ConsistencySession session)
+    private static bool IsOfAnother(CausalToken token, WalPosition? position, bool wasWritten, ClusterSnapshot snapshot,
+        ConsistencySession session)
     {
-        if (position is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins || begun == begins) return false;
-        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and this one began at {begins}"));
+        if (position is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins
+            || begun == begins) return false;
+        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and "
+            + $"this one began at {begins}"));
         return true;
     }
 
@@ -106,7 +115,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     public CausalToken Of(WalPosition position)
     {
         var snapshot = cluster.Monitor.Snapshot;
-        return new CausalToken(snapshot.SystemIdentifier, position, seen: null, unknown: null, DateTimeOffset.MaxValue, snapshot.Chain, _key);
+        return new CausalToken(snapshot.SystemIdentifier, position, seen: null, unknown: null, DateTimeOffset.MaxValue, snapshot.Chain,
+            _key);
     }
 
     /// <summary>
@@ -114,7 +124,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     /// </summary>
     private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
     {
-        var isLost = IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false, snapshot, session);
+        var isLost =
+            IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false,
+            snapshot, session);
         if (isLost) session.Resume(null, null, isUnknown: true);
         return isLost;
     }
@@ -126,7 +138,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         var snapshot = cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
             throw new ArgumentException(
-                $"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.", nameof(token));
+                $"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.",
+                    nameof(token));
     }
 
     /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>

@@ -24,6 +24,7 @@ internal sealed class SlowReads(TimeSpan? threshold, TimeProvider time, ILogger 
     public void Note(TimeSpan duration, in RouteDecision decision, string text)
     {
         if (!(duration >= threshold) || !logger.IsEnabled(LogLevel.Warning)) return;
-        Log.SlowRead(logger, decision.Node, duration.TotalMilliseconds, RouteText.Of(decision.Reason), text.Length > MaxLength ? text[..MaxLength] : text);
+        Log.SlowRead(logger, decision.Node, duration.TotalMilliseconds, RouteText.Of(decision.Reason), text.Length > MaxLength
+            ? text[..MaxLength] : text);
     }
 }

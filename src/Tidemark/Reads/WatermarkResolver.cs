@@ -7,7 +7,8 @@ namespace Tidemark;
 /// history that
 /// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
 /// </summary>
-internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time, Action<LostWrite> report)
+internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time,
+    Action<LostWrite> report)
 {
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
@@ -32,7 +33,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         if (session is null) return;
         if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(isAsync, cancellationToken).ConfigureAwait(false);
         if (Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        foreach (var replica in session.ReplicasToAsk(primary, snapshot)) await SampleAsync(replica, isAsync, cancellationToken).ConfigureAwait(false);
+        foreach (var replica in session.ReplicasToAsk(primary, snapshot))
+            await SampleAsync(replica, isAsync, cancellationToken).ConfigureAwait(false);
         if (session.NeedsVerification(primary) && await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled)
             Report(session.Verify(sampled));
     }
@@ -84,7 +86,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// none has,
     /// or it was not worth waiting.
     /// </summary>
-    public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) => WaitAsync(position, onNode: null, isAsync: true, cancellationToken);
+    public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) =>
+        WaitAsync(position, onNode: null, isAsync: true, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(WalPosition, CancellationToken)"/>
     /// <param name="position">What a replica must have replayed.</param>
@@ -118,7 +121,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
 
                 if (candidates.Find(node => WaitForLsn.IsIn(node.ServerVersion)) is { } modern)
                 {
-                    if (!await cluster.WaitOnServerAsync(modern.Index, position, left, cancellationToken).ConfigureAwait(false)) return false;
+                    if (!await cluster.WaitOnServerAsync(modern.Index, position, left, cancellationToken).ConfigureAwait(false))
+                        return false;
                     await Monitor.SampleAsync(modern.Index, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
@@ -129,8 +133,10 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
                 // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
                 var spent = new TaskCompletionSource();
                 var whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
-                using var timer = time.CreateTimer(static spent => ((TaskCompletionSource)spent!).TrySetResult(), spent, whole, Timeout.InfiniteTimeSpan);
-                var first = await Task.WhenAny([spent.Task, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))]).ConfigureAwait(false);
+                using var timer =
+                    time.CreateTimer(static spent => ((TaskCompletionSource)spent!).TrySetResult(), spent, whole, Timeout.InfiniteTimeSpan);
+                var first = await Task.WhenAny([spent.Task, .. candidates.Select(node => Monitor.SampleAsync(node.Index, enough.Token))])
+                    .ConfigureAwait(false);
                 enough.Cancel();
                 cancellationToken.ThrowIfCancellationRequested();
 
@@ -179,7 +185,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
 
     private async ValueTask ResolveAsync(ConsistencySession session, long mark, bool isAsync, CancellationToken cancellationToken)
     {
-        if (await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled) Report(session.Resolve(mark, sampled, Monitor.Snapshot));
+        if (await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled)
+            Report(session.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
     /// <summary>
@@ -199,7 +206,9 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
     private async ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken)
     {
-        if (isAsync) await Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken))).ConfigureAwait(false);
+        if (isAsync)
+            await Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)))
+            .ConfigureAwait(false);
         else Monitor.SampleAll();
     }
 

@@ -31,7 +31,8 @@ internal readonly record struct ReadRequirement
     /// <summary>The statement may write: only the primary will do, whatever was named.</summary>
     public bool IsWrite { get; init; }
 
-    public static ReadRequirement Primary(RouteReason because) => new() { PrimaryBecause = because, IsWrite = because is RouteReason.Write or RouteReason.KnownToWrite };
+    public static ReadRequirement Primary(RouteReason because) =>
+        new() { PrimaryBecause = because, IsWrite = because is RouteReason.Write or RouteReason.KnownToWrite };
 
     public override string ToString()
     {

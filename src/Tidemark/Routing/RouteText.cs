@@ -27,17 +27,21 @@ internal static class RouteText
         _ => "no node can take it",
     };
 
-    public static string Of(RejectionReason reason, NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement) => reason switch
+    public static string Of(RejectionReason reason, NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement) =>
+        reason switch
     {
         RejectionReason.NotPicked => "could serve, but another was picked",
         RejectionReason.NotProbed or RejectionReason.Unreachable or RejectionReason.ForeignCluster or RejectionReason.Aurora
-            or RejectionReason.RivalPrimary or RejectionReason.SupersededPrimary or RejectionReason.Diverged => StatusText.Of(node, snapshot),
+            or RejectionReason.RivalPrimary or RejectionReason.SupersededPrimary or RejectionReason.Diverged =>
+                StatusText.Of(node, snapshot),
         RejectionReason.IsReplica => "is a replica",
         RejectionReason.IsPrimary => "is the primary, which serves reads only when no replica can",
         RejectionReason.Behind => $"has replayed {node.Lsn}, {requirement.MustInclude!.Value.Lsn - node.Lsn} bytes short",
         RejectionReason.OtherTimeline when node.Status == ConcludedStatus.LeftBehind => StatusText.Of(node, snapshot),
-        RejectionReason.OtherTimeline => $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
-        RejectionReason.TooStale when node.CompleteAsOf is null => $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
+        RejectionReason.OtherTimeline =>
+            $"follows timeline {node.Timeline}, which does not lead through position {requirement.MustInclude!.Value}",
+        RejectionReason.TooStale when node.CompleteAsOf is null =>
+            $"may be older than {requirement.MaxStaleness}: it has reached no position of the primary that this process has seen",
         RejectionReason.TooStale => $"may be older than {requirement.MaxStaleness}",
         RejectionReason.SeenElsewhere => "may lack what the session has read on another replica",
         RejectionReason.OtherZone => "is in another zone",

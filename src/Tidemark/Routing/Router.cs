@@ -18,7 +18,8 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
     /// The hash of the key that picks among those that can serve otherwise; <see langword="null"/>: the balancer picks.
     /// </param>
     public RouteDecision Decide(
-        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1, ulong? affinity = null)
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1,
+            ulong? affinity = null)
     {
         var (index, reason) = requirement switch
         {
@@ -50,22 +51,26 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         {
             if (!string.Equals(node.Name, requirement.OnNode, StringComparison.OrdinalIgnoreCase)) continue;
             var serves = node.Index == snapshot.PrimaryIndex
-                || (requirement.PrimaryBecause == RouteReason.None && MayStay(node, requirement) && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
+                || (requirement.PrimaryBecause == RouteReason.None && MayStay(node, requirement)
+                    && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify);
             return serves && !HasFailed(failed, node.Index) ? (node.Index, RouteReason.NamedNode) : (-1, RouteReason.None);
         }
 
         return (-1, RouteReason.None);
     }
 
-    private static (int Index, RouteReason Reason) TheSameNode(ClusterSnapshot snapshot, in ReadRequirement requirement, NodeEpoch stay, ulong failed)
+    private static (int Index, RouteReason Reason) TheSameNode(ClusterSnapshot snapshot, in ReadRequirement requirement, NodeEpoch stay,
+        ulong failed)
     {
         var node = snapshot.Nodes[stay.Index];
-        var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index) && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
+        var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index)
+            && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
         return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.SeenPositionUnknown);
     }
 
     private (int Index, RouteReason Reason) AReplica(
-        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred, ulong? affinity)
+        ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred,
+            ulong? affinity)
     {
         Span<Candidate> candidates = stackalloc Candidate[snapshot.Nodes.Length];
 
@@ -94,7 +99,8 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
 
     /// <summary>Lists the nodes with this verdict, only the near ones where there is one; and says whether any has the next.</summary>
     private int Gather(
-        Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, Verdict wanted,
+        Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed,
+            Verdict wanted,
         out bool hasMoreToAsk)
     {
         var count = 0;
@@ -153,11 +159,13 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         node.Timeline == 0
             ? node.SeesTimeline
                 ? snapshot.LatestTimeline <= 1 && position.Timeline <= 1
-                : position.Timeline <= node.ProvenTimeline && snapshot.Chain.Leads(position, Math.Max(node.ProvenTimeline, snapshot.LatestTimeline))
+                : position.Timeline <= node.ProvenTimeline
+                    && snapshot.Chain.Leads(position, Math.Max(node.ProvenTimeline, snapshot.LatestTimeline))
             : node.Timeline == position.Timeline || snapshot.Chain.Leads(position, node.Timeline);
 
     private static RejectionReason ReasonAgainst(
-        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) => node.Status switch
+        NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) =>
+            node.Status switch
     {
         ConcludedStatus.NotProbed => RejectionReason.NotProbed,
         ConcludedStatus.Unreachable => RejectionReason.Unreachable,
@@ -168,7 +176,8 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         ConcludedStatus.LeftBehind => RejectionReason.OtherTimeline,
         ConcludedStatus.Diverged => RejectionReason.Diverged,
         _ when HasFailed(failed, node.Index) => RejectionReason.FailedDuringRead,
-        _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) => RejectionReason.NotNamed,
+        _ when requirement.OnNode is { } name && !string.Equals(node.Name, name, StringComparison.OrdinalIgnoreCase) =>
+            RejectionReason.NotNamed,
         ConcludedStatus.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
         _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
         _ when IsTooStale(node, requirement) => RejectionReason.TooStale,

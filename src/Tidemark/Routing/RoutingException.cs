@@ -44,10 +44,12 @@ public sealed class RoutingException : NpgsqlException
     {
         var advice = decision.NeedsPrimary
             ? "Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval)."
-            : decision.OnNode is { } node ? $"The read never moves off '{node}'. It waits for it to replay what it must include (ReadWait); leave out the node to read where that is."
+            : decision.OnNode is { } node ? $"The read never moves off '{node}'. It waits for it to replay what it must include "
+                + "(ReadWait); leave out the node to read where that is."
             : "Start one of the nodes; Tidemark finds it within a probe interval (ProbeInterval).";
         return new RoutingException(
-            $"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, isTransient: true, last);
+            $"No node can take the statement: {decision.RequirementText}.{decision.RejectedText}\n{advice}", decision, isTransient: true,
+                last);
     }
 
     internal static RoutingException NoLongerPrimary(in RouteDecision decision, string node) => new(
@@ -67,7 +69,8 @@ public sealed class RoutingException : NpgsqlException
         var primary = decision.Node is { } name ? $"The primary is '{name}'." : $"There is no primary.{decision.RejectedText}";
         return new RoutingException(
             $"The connection leads to '{node.Name}', which {why}. Nothing was sent. {primary}\n" +
-            "Create the connection again (CreateConnection, OpenWriteConnection, or a new DbContext): it then leads to the primary of that moment.",
+            "Create the connection again (CreateConnection, OpenWriteConnection, or a new DbContext): it then leads to the primary of "
+                + "that moment.",
             decision,
             isTransient: true);
     }

@@ -56,7 +56,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     /// <param name="key">Signs it; <see langword="null"/>: it is not signed.</param>
     /// <param name="isInDoubt">A connection broke during a commit.</param>
     internal CausalToken(
-        ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, DateTimeOffset expiresAt, TimelineChain chain, byte[]? key, bool isInDoubt = false)
+        ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, DateTimeOffset expiresAt, TimelineChain chain,
+            byte[]? key, bool isInDoubt = false)
         : this(Write(cluster, written, seen, unknown, isInDoubt, expiresAt, chain), [])
     {
         if (key is not null) _signature = Sign(_content, key);
@@ -122,7 +123,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     public static CausalToken Parse(string s, IFormatProvider? provider = null)
     {
         ArgumentNullException.ThrowIfNull(s);
-        return TryParse(s, provider, out var token, out var problem) ? token : throw new FormatException($"This is no causal token: {problem}.");
+        return TryParse(s, provider, out var token, out var problem)
+            ? token : throw new FormatException($"This is no causal token: {problem}.");
     }
 
     /// <summary>Reads the text of a token, and says whether it is one. Never throws, whatever the text.</summary>
@@ -205,12 +207,14 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         Span<byte> bytes = stackalloc byte[MaxLength];
 
         // Not TryDecodeFromChars, which throws where the text is none.
-        return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done && TryRead(bytes[..written], out result, out problem);
+        return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done
+            && TryRead(bytes[..written], out result, out problem);
     }
 
     private static int Positions(Flags flags) => BitOperations.PopCount((uint)(flags & (Flags.Written | Flags.Seen | Flags.Since)));
 
-    private static byte[] Write(ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, bool isInDoubt, DateTimeOffset expiresAt, TimelineChain chain)
+    private static byte[] Write(ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, bool isInDoubt,
+        DateTimeOffset expiresAt, TimelineChain chain)
     {
         var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isInDoubt ? Flags.InDoubt : 0)
             | (unknown is null ? 0 : Flags.Unknown) | (unknown is { Timeline: not 0 } ? Flags.Since : 0);
@@ -238,7 +242,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     private static WalPosition ReadPosition(byte[] content, int index)
     {
         var at = content.AsSpan(HeadSize + (index * PositionSize));
-        return new WalPosition(BinaryPrimitives.ReadUInt32BigEndian(at), new NpgsqlLogSequenceNumber(BinaryPrimitives.ReadUInt64BigEndian(at[12..])));
+        return new WalPosition(BinaryPrimitives.ReadUInt32BigEndian(at),
+            new NpgsqlLogSequenceNumber(BinaryPrimitives.ReadUInt64BigEndian(at[12..])));
     }
 
     /// <summary>Where the timeline of a place began, as the token's writer knew; <see langword="null"/>: it did not.</summary>

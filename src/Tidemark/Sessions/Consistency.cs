@@ -140,7 +140,8 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
         bounded = default;
 
         // "30" would be thirty days.
-        if (!text.Contains(':') || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var bound) || bound <= TimeSpan.Zero) return false;
+        if (!text.Contains(':') || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var bound) || bound <= TimeSpan.Zero)
+            return false;
         bounded = level.Within(bound);
         return true;
     }

@@ -97,11 +97,13 @@ public sealed class ConsistencySession : IDisposable
 
             // A token has one place for each. Where the latest may not contain the others, what history went on without is reported to
             // whoever continues it.
-            var (hasWrites, hasObservations) = (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasObservations || !IsSettled(_seen, chain));
+            var (hasWrites, hasObservations) =
+                (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasObservations || !IsSettled(_seen, chain));
             if (hasWrites || (withSeen && hasObservations))
             {
                 // The earliest timeline that anything of the session is on, and the server processes that may still commit something.
-                var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty().Min();
+                var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty()
+                    .Min();
                 unknown = UnknownPosition.Of(timeline, [.. _pending.BackendsInDoubt]);
             }
 
@@ -121,7 +123,8 @@ public sealed class ConsistencySession : IDisposable
         {
             lock (_lock)
             {
-                var isKnown = _hasWritten && !_hasIgnored && !_isEnded && !_pending.HasWrites && IsSettled(_written, _monitor?.Snapshot.Chain);
+                var isKnown = _hasWritten && !_hasIgnored && !_isEnded && !_pending.HasWrites
+                    && IsSettled(_written, _monitor?.Snapshot.Chain);
                 return isKnown ? _written.Latest : null;
             }
         }
@@ -366,7 +369,8 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="isUnknown">Something of it is not known.</param>
     /// <param name="isInDoubt">A connection of it broke during a commit.</param>
     /// <param name="unknown">What is known of what is not.</param>
-    internal void Resume(WalPosition? written, WalPosition? seen = null, bool isUnknown = false, bool isInDoubt = false, UnknownPosition unknown = default)
+    internal void Resume(WalPosition? written, WalPosition? seen = null, bool isUnknown = false, bool isInDoubt = false,
+        UnknownPosition unknown = default)
     {
         lock (_lock)
         {
@@ -409,7 +413,8 @@ public sealed class ConsistencySession : IDisposable
     /// How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.
     /// </param>
     /// <param name="openTransaction">The transaction that may still be committed; <see langword="null"/>: none is known.</param>
-    internal void EndWrite(NodeState node, LearnedPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0, string? openTransaction = null)
+    internal void EndWrite(NodeState node, LearnedPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0,
+        string? openTransaction = null)
     {
         lock (_lock)
         {
@@ -538,7 +543,8 @@ public sealed class ConsistencySession : IDisposable
     // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known
     // then.
     private static PendingObservation ObservationOf(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch) => new(
-        new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline ? 1 : Math.Max(node.LatestTimeline, 1),
+        new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline
+            ? 1 : Math.Max(node.LatestTimeline, 1),
         node.PrimaryEpoch, onPrimary, connection);
 
     /// <summary>
@@ -558,14 +564,16 @@ public sealed class ConsistencySession : IDisposable
     private static bool IsSettled(Watermark watermark, TimelineChain? chain) =>
         watermark.Latest is not { } latest || watermark.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty);
 
-    private static PendingObservation ObservationSomewhere(uint timeline, int primaryEpoch) => new(new NodeEpoch(-1, default), timeline, primaryEpoch, OnPrimary: true, Connection: null);
+    private static PendingObservation ObservationSomewhere(uint timeline, int primaryEpoch) =>
+        new(new NodeEpoch(-1, default), timeline, primaryEpoch, OnPrimary: true, Connection: null);
 
     private void ThrowIfEnded()
     {
         if (_isEnded)
             throw new ObjectDisposedException(
                 nameof(ConsistencySession),
-                "The session has ended: the request, or the BeginSession block, that it belongs to is over. Work that goes on after that begins a session of its own (BeginSession), or asks for Strong.");
+                "The session has ended: the request, or the BeginSession block, that it belongs to is over. Work that goes on after "
+                    + "that begins a session of its own (BeginSession), or asks for Strong.");
     }
 
     private void AddUnknownWrite(UnknownPosition at = default, bool isInDoubt = false, int backend = 0)

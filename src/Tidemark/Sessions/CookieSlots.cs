@@ -64,7 +64,8 @@ internal sealed class CookieSlots
     public uint UnknownSince => _brought.Select(slot => TimelineOf(slot.Name)).Where(timeline => timeline != 0).DefaultIfEmpty().Min();
 
     /// <summary>Returns the name of the overflow slot for what ended on a timeline or later; zero: the timeline is not known.</summary>
-    public static string OverflowSince(uint timeline) => timeline == 0 ? Overflow : string.Create(CultureInfo.InvariantCulture, $"{Overflow}.{timeline}");
+    public static string OverflowSince(uint timeline) =>
+        timeline == 0 ? Overflow : string.Create(CultureInfo.InvariantCulture, $"{Overflow}.{timeline}");
 
     /// <summary>Returns whether a slot is an overflow slot, by its name.</summary>
     public static bool IsOverflow(string name) => name == Overflow || name.StartsWith(Overflow + ".", StringComparison.Ordinal);
@@ -99,7 +100,8 @@ internal sealed class CookieSlots
         if (isCrowded) return hasWritten ? new CookieChange(null, [], OverflowSince(since)) : CookieChange.None;
 
         // Nothing ends on a timeline that is over, so that the slot of what ended there can go: the session was told of the loss.
-        return new CookieChange(name, [.. _brought.Select(slot => slot.Name).Where(n => IsOwned(n) || (TimelineOf(n) is var t && t != 0 && t < latest))]);
+        return new CookieChange(name,
+            [.. _brought.Select(slot => slot.Name).Where(n => IsOwned(n) || (TimelineOf(n) is var t && t != 0 && t < latest))]);
     }
 
     /// <summary>
@@ -124,5 +126,6 @@ internal sealed class CookieSlots
 
     private static uint TimelineOf(string name) =>
         IsOverflow(name) && name.Length > Overflow.Length
-        && uint.TryParse(name.AsSpan(Overflow.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var timeline) ? timeline : 0;
+        && uint.TryParse(name.AsSpan(Overflow.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var timeline)
+            ? timeline : 0;
 }

@@ -16,9 +16,11 @@ public sealed record LostWrite(WalPosition? Position, bool IsCertain, bool WasWr
         $"What this session {(WasWritten ? "wrote" : "read")}{(Position is { } p ? $" up to position {p}" : "")} {(IsCertain ? "was lost" : "may have been lost")}: {Reason}.";
 
     /// <summary>The one to tell of two: a certain loss before one that may be, and the first of equals.</summary>
-    internal static LostWrite? Worse(LostWrite? one, LostWrite? other) => one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
+    internal static LostWrite? Worse(LostWrite? one, LostWrite? other) =>
+        one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
 
-    internal static LostWrite Of(WalPosition position, bool isCertain, bool wasWritten, string reason) => new(position, isCertain, wasWritten, reason);
+    internal static LostWrite Of(WalPosition position, bool isCertain, bool wasWritten, string reason) =>
+        new(position, isCertain, wasWritten, reason);
 
     internal static LostWrite OfUnknownPosition(uint from, uint to) => new(null, IsCertain: false, WasWritten: true, Between(from, to));
 
@@ -28,7 +30,8 @@ public sealed record LostWrite(WalPosition? Position, bool IsCertain, bool WasWr
         new(null, IsCertain: false, wasWritten, "the primary may have crashed before its position was learned");
 
     internal static LostWrite OfDivergedReplica(string node) =>
-        new(null, IsCertain: false, WasWritten: false, $"replica '{node}', which showed it, has replayed WAL that the primary does not have");
+        new(null, IsCertain: false, WasWritten: false,
+            $"replica '{node}', which showed it, has replayed WAL that the primary does not have");
 
     private static string Between(uint from, uint to) =>
         $"history went on from timeline {from} to {to} before its position was learned";

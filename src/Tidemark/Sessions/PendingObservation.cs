@@ -30,5 +30,6 @@ internal readonly record struct PendingObservation(NodeEpoch Node, uint Timeline
     /// The node has come to the timeline itself, in the life in which it showed this: no server does that without what it had.
     /// </summary>
     public bool HasComeTo(uint timeline, ClusterSnapshot snapshot) =>
-        Node.Index >= 0 && snapshot.Nodes[Node.Index] is { Failure: null, HasSeveralServers: false } now && now.Epoch == Node.Epoch && now.ProvenTimeline == timeline;
+        Node.Index >= 0 && snapshot.Nodes[Node.Index] is { Failure: null, HasSeveralServers: false } now && now.Epoch == Node.Epoch
+            && now.ProvenTimeline == timeline;
 }

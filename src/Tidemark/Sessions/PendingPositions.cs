@@ -80,7 +80,10 @@ internal sealed class PendingPositions
         while (same >= 0 && !_observations[same].IsLike(observation)) same--;
 
         // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
-        if (same >= 0) _observations[same] = observation with { Connection = _observations[same].Connection, UnderWay = observation.UnderWay + _observations[same].UnderWay };
+        if (same >= 0)
+            _observations[same] =
+            observation with { Connection = _observations[same].Connection, UnderWay = observation.UnderWay
+            + _observations[same].UnderWay };
         else AddFirst(observation);
     }
 
@@ -134,7 +137,8 @@ internal sealed class PendingPositions
         // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has
         // shown.
         var node = snapshot.Nodes[observation.Node.Index];
-        var mayServe = node.Status == ConcludedStatus.Replica && observation.Node.MayBe(node.Index, node.Epoch) && (must is not { } position || Router.Leads(node, snapshot, position));
+        var mayServe = node.Status == ConcludedStatus.Replica && observation.Node.MayBe(node.Index, node.Epoch)
+            && (must is not { } position || Router.Leads(node, snapshot, position));
         return mayServe ? null : _marks;
     }
 
@@ -183,7 +187,8 @@ internal sealed class PendingPositions
         foreach (ref var write in CollectionsMarshal.AsSpan(_writes))
         {
             if (write.IsInDoubt || !IsOver(write.Timeline, write.PrimaryEpoch, primary)) continue;
-            lost = LostWrite.Worse(lost, write.Timeline == primary.Timeline ? LostWrite.OfCrash(wasWritten: true) : LostWrite.OfUnknownPosition(write.Timeline, primary.Timeline));
+            lost = LostWrite.Worse(lost, write.Timeline == primary.Timeline
+                ? LostWrite.OfCrash(wasWritten: true) : LostWrite.OfUnknownPosition(write.Timeline, primary.Timeline));
             write = write with { Timeline = primary.Timeline, PrimaryEpoch = primary.PrimaryEpoch };
         }
 
@@ -200,7 +205,8 @@ internal sealed class PendingPositions
             var mayBeLost = observation.OnPrimary || snapshot.Chain.IsRolledBackSince(observation.PrimaryEpoch);
             if (!IsOver(observation.Timeline, mayBeLost ? observation.PrimaryEpoch : LearnedPosition.Unknown, primary)) continue;
             if (observation.Timeline == primary.Timeline) lost = LostWrite.Worse(lost, LostWrite.OfCrash(wasWritten: false));
-            else if (!observation.HasComeTo(primary.Timeline, snapshot)) lost = LostWrite.Worse(lost, LostWrite.OfUnknownObservation(observation.Timeline, primary.Timeline));
+            else if (!observation.HasComeTo(primary.Timeline, snapshot))
+                lost = LostWrite.Worse(lost, LostWrite.OfUnknownObservation(observation.Timeline, primary.Timeline));
             observation = observation with { Timeline = primary.Timeline, PrimaryEpoch = primary.PrimaryEpoch };
         }
 
@@ -216,8 +222,10 @@ internal sealed class PendingPositions
         List<int>? replicas = null;
         foreach (var observation in _observations)
         {
-            if (observation.OnPrimary || observation.Node.Index < 0 || observation.Timeline == 0 || observation.Timeline >= primary.Timeline) continue;
-            if (snapshot.Nodes[observation.Node.Index].Status == ConcludedStatus.Replica && !observation.HasComeTo(primary.Timeline, snapshot)) (replicas ??= []).Add(observation.Node.Index);
+            if (observation.OnPrimary || observation.Node.Index < 0 || observation.Timeline == 0
+                || observation.Timeline >= primary.Timeline) continue;
+            if (snapshot.Nodes[observation.Node.Index].Status == ConcludedStatus.Replica
+                && !observation.HasComeTo(primary.Timeline, snapshot)) (replicas ??= []).Add(observation.Node.Index);
         }
 
         return replicas is null ? [] : [.. replicas];
@@ -284,5 +292,7 @@ internal sealed class PendingPositions
     }
 
     private static bool IsOver(uint timeline, int primaryEpoch, NodeState primary) =>
-        timeline != 0 && (timeline < primary.Timeline || (timeline == primary.Timeline && primaryEpoch != LearnedPosition.Unknown && primaryEpoch != primary.PrimaryEpoch));
+        timeline != 0
+            && (timeline < primary.Timeline
+            || (timeline == primary.Timeline && primaryEpoch != LearnedPosition.Unknown && primaryEpoch != primary.PrimaryEpoch));
 }

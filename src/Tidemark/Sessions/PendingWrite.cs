@@ -40,10 +40,12 @@ internal readonly record struct PendingWrite(uint Timeline, int PrimaryEpoch, in
     private bool HasEnded(ClusterSnapshot snapshot)
     {
         if (Timeline != 0 && snapshot.LatestTimeline != Timeline) return true;
-        if (Epoch.IsUnknown || Node < 0 || snapshot.Nodes[Node].LastProbeIn(Epoch) <= ProbesSent - 1 || snapshot.Nodes[Node] is not { Status: ConcludedStatus.Primary } node) return false;
+        if (Epoch.IsUnknown || Node < 0 || snapshot.Nodes[Node].LastProbeIn(Epoch) <= ProbesSent - 1
+            || snapshot.Nodes[Node] is not { Status: ConcludedStatus.Primary } node) return false;
 
         // Another start of the server, or a crash of one backend: no backend survives either. Only a reset of the statistics changes the
         // epoch beside that.
-        return node.Epoch.StartedAt != Epoch.StartedAt || (node.PrimaryEpoch != PrimaryEpoch && !node.Epoch.IsSameButForCleanRestarts(Epoch));
+        return node.Epoch.StartedAt != Epoch.StartedAt
+            || (node.PrimaryEpoch != PrimaryEpoch && !node.Epoch.IsSameButForCleanRestarts(Epoch));
     }
 }

@@ -11,7 +11,8 @@ namespace Tidemark;
 internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, int OtherBackend = 0)
 {
     /// <summary>What a token says of it, in the form of a place.</summary>
-    public static UnknownPosition Of(WalPosition position) => new(position.Timeline, (int)(uint)(ulong)position.Lsn, (int)((ulong)position.Lsn >> 32));
+    public static UnknownPosition Of(WalPosition position) =>
+        new(position.Timeline, (int)(uint)(ulong)position.Lsn, (int)((ulong)position.Lsn >> 32));
 
     public static UnknownPosition Of(uint timeline, IReadOnlyCollection<int> backends) => backends.Count is 0 or > 2 || backends.Contains(0)
         ? new UnknownPosition(timeline)
@@ -21,7 +22,8 @@ internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, 
 
     /// <summary>What is known of both.</summary>
     public UnknownPosition Or(UnknownPosition other) => Of(
-        Timeline == 0 || other.Timeline == 0 ? Math.Max(Timeline, other.Timeline) : Math.Min(Timeline, other.Timeline), [.. Backends.Union(other.Backends)]);
+        Timeline == 0 || other.Timeline == 0
+            ? Math.Max(Timeline, other.Timeline) : Math.Min(Timeline, other.Timeline), [.. Backends.Union(other.Backends)]);
 
     /// <summary>The server processes that may still commit it.</summary>
     public IEnumerable<int> Backends => OtherBackend != 0 ? [Backend, OtherBackend] : Backend != 0 ? [Backend] : [];

@@ -37,7 +37,8 @@ internal sealed class Watermark(bool isWritten)
     {
         for (var i = 0; i < _positions.Count; i++)
         {
-            if (_positions[i].PrimaryEpoch != added.PrimaryEpoch || _positions[i].ReceivedIn != added.ReceivedIn || _positions[i].Position.Timeline != added.Position.Timeline) continue;
+            if (_positions[i].PrimaryEpoch != added.PrimaryEpoch || _positions[i].ReceivedIn != added.ReceivedIn
+                || _positions[i].Position.Timeline != added.Position.Timeline) continue;
             _positions[i] = added with { Position = WalPosition.Later(_positions[i].Position, added.Position) };
             return;
         }
@@ -97,7 +98,9 @@ internal sealed class Watermark(bool isWritten)
             if (survival == Survival.Holds) continue;
 
             // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
-            lost = LostWrite.Worse(lost, LostWrite.Of(learned.Position, isCertain: survival == Survival.Lost && isWritten, isWritten, chain.DescribeEnd(learned.Position)));
+            lost = LostWrite.Worse(lost,
+                LostWrite.Of(learned.Position, isCertain: survival == Survival.Lost
+                && isWritten, isWritten, chain.DescribeEnd(learned.Position)));
             GiveWay(i, primary, keepsPosition: survival == Survival.MayBeLost && learned.Position.Timeline == primary.Timeline);
         }
 
@@ -115,7 +118,8 @@ internal sealed class Watermark(bool isWritten)
         {
             var (position, survival) = (_positions[i].Position, chain.SurvivalOf(_positions[i], _positions[i].Position.Timeline));
             if (survival == Survival.Holds) continue;
-            lost = LostWrite.Worse(lost, LostWrite.Of(position, isCertain: survival == Survival.Lost && isWritten, isWritten, chain.DescribeEnd(position)));
+            lost = LostWrite.Worse(lost,
+                LostWrite.Of(position, isCertain: survival == Survival.Lost && isWritten, isWritten, chain.DescribeEnd(position)));
             _positions.RemoveAt(i);
         }
 
@@ -140,5 +144,6 @@ internal sealed class Watermark(bool isWritten)
 
     private static bool IsBeyond(LearnedPosition learned, NodeState primary) =>
         learned.PrimaryEpoch == LearnedPosition.Unknown
-        && (learned.Position.Timeline > primary.Timeline || (learned.Position.Timeline == primary.Timeline && learned.Position.Lsn > primary.InsertLsn));
+        && (learned.Position.Timeline > primary.Timeline
+            || (learned.Position.Timeline == primary.Timeline && learned.Position.Lsn > primary.InsertLsn));
 }

@@ -18,13 +18,15 @@ internal sealed class TimelineChain
 
     /// <summary>With a fork that probes bracketed. What is known exactly stays.</summary>
     public TimelineChain With(Fork fork) =>
-        _forks.Any(f => f.Child == fork.Child && f.AtLeast == f.AtMost) ? this : new(_forks.RemoveAll(f => f.Child == fork.Child).Add(fork), _crashes);
+        _forks.Any(f => f.Child == fork.Child && f.AtLeast == f.AtMost)
+            ? this : new(_forks.RemoveAll(f => f.Child == fork.Child).Add(fork), _crashes);
 
     /// <summary>With the forks that a server's own history file tells, which are exact.</summary>
     public TimelineChain With(IReadOnlyList<Fork> exact) =>
         new(_forks.RemoveAll(f => exact.Any(e => e.Child == f.Child)).AddRange(exact), _crashes);
 
-    public TimelineChain WithCrash(uint timeline, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost, bool isRollback = false) =>
+    public TimelineChain WithCrash(uint timeline, NpgsqlLogSequenceNumber atLeast, NpgsqlLogSequenceNumber atMost,
+        bool isRollback = false) =>
         new(_forks, _crashes.Add(new Crash(timeline, atLeast, atMost, _crashes.Length + 1, isRollback)));
 
     /// <summary>The primary's storage was rolled back after this life, as far as was seen.</summary>
@@ -69,7 +71,8 @@ internal sealed class TimelineChain
     }
 
     /// <summary>Where a timeline began, when that is known exactly.</summary>
-    public NpgsqlLogSequenceNumber? BeginOf(uint timeline) => Find(timeline) is { } fork && fork.AtLeast == fork.AtMost ? fork.AtMost : null;
+    public NpgsqlLogSequenceNumber? BeginOf(uint timeline) =>
+        Find(timeline) is { } fork && fork.AtLeast == fork.AtMost ? fork.AtMost : null;
 
     /// <summary>Where the place's timeline was left, in words.</summary>
     public string DescribeEnd(WalPosition position)
@@ -109,7 +112,8 @@ internal sealed class TimelineChain
             // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of
             // the next, all
             // the more if the crash was known when it came.
-            if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown) survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
+            if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown)
+                survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
             survival = Worse(survival, survived);
         }
 

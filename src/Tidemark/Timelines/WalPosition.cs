@@ -17,5 +17,6 @@ public readonly record struct WalPosition(uint Timeline, NpgsqlLogSequenceNumber
             : (one.Lsn > other.Lsn ? one : other);
 
     /// <summary>The later of two places where either may be missing.</summary>
-    internal static WalPosition? Later(WalPosition? one, WalPosition? other) => one is not { } a ? other : other is not { } b ? one : Later(a, b);
+    internal static WalPosition? Later(WalPosition? one, WalPosition? other) =>
+        one is not { } a ? other : other is not { } b ? one : Later(a, b);
 }

@@ -42,7 +42,8 @@ public sealed class CheckCommandTests : IDisposable
     public async Task Json_has_the_records_that_the_text_tells()
     {
         var json = (await CheckAsync(Histories.Text(Stale), "--json")).Json;
-        (json.GetProperty("operations").GetInt64(), json.GetProperty("reads").GetInt64(), json.GetProperty("violations").GetInt64()).ShouldBe((2, 1, 1));
+        (json.GetProperty("operations").GetInt64(), json.GetProperty("reads").GetInt64(), json.GetProperty("violations").GetInt64())
+            .ShouldBe((2, 1, 1));
         json.GetProperty("violationsByKind").GetProperty("ReadYourWrites").GetInt64().ShouldBe(1);
         var listed = json.GetProperty("listed").EnumerateArray().ShouldHaveSingleItem();
         (listed.GetProperty("operation").GetInt32(), listed.GetProperty("because").GetInt32()).ShouldBe((1, 0));
@@ -85,7 +86,8 @@ public sealed class CheckCommandTests : IDisposable
         await File.WriteAllTextAsync(_file, Histories.Text(records), TestContext.Current.CancellationToken);
 
         // The reader is gone before the tool has started, so that its first line already finds nobody.
-        var (broken, brokenErrors) = await RunAsync("{ while [ ! -e \"$1.gone\" ]; do sleep 0.02; done; dotnet \"$0\" check \"$1\"; echo $? > \"$1\"; } | { exec 0<&-; touch \"$1.gone\"; }");
+        var (broken, brokenErrors) = await RunAsync("{ while [ ! -e \"$1.gone\" ]; do sleep 0.02; done; dotnet \"$0\" check \"$1\"; "
+            + "echo $? > \"$1\"; } | { exec 0<&-; touch \"$1.gone\"; }");
         (broken, brokenErrors).ShouldBe((exitCode, ""));
         File.Delete(_file + ".gone");
     }
@@ -104,7 +106,10 @@ public sealed class CheckCommandTests : IDisposable
     // Runs the tool as it was built in a shell, which writes the exit code into the file.
     private async Task<(int ExitCode, string Errors)> RunAsync(string script)
     {
-        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", script, Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), _file]) { RedirectStandardError = true })!;
+        using var shell =
+            Process.Start(
+            new ProcessStartInfo("/bin/sh",
+            ["-c", script, Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), _file]) { RedirectStandardError = true })!;
         var errors = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (int.Parse(await File.ReadAllTextAsync(_file, TestContext.Current.CancellationToken), CultureInfo.InvariantCulture), errors);

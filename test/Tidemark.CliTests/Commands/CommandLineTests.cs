@@ -49,7 +49,8 @@ public sealed class CommandLineTests
     [Fact]
     public async Task A_pipe_that_closes_is_no_error()
     {
-        var (_, output, errors) = await ShellAsync("dotnet \"$1\" simulate --seed 3 --policy AlwaysPrimary | head -n 1; echo \"${PIPESTATUS[0]}\"");
+        var (_, output, errors) = await ShellAsync("dotnet \"$1\" simulate --seed 3 --policy AlwaysPrimary | head -n 1; echo "
+            + "\"${PIPESTATUS[0]}\"");
         output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].ShouldBe("0");
         errors.ShouldBeEmpty();
     }
@@ -57,7 +58,9 @@ public sealed class CommandLineTests
     private static async Task<(int ExitCode, string Output, string Errors)> ShellAsync(string script)
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll");
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script, "bash", tool]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process =
+            Process.Start(
+            new ProcessStartInfo("bash", ["-c", script, "bash", tool]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

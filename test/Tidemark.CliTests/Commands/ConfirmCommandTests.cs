@@ -13,7 +13,8 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         var ran = await ConfirmAsync("--json");
 
         (ran.ExitCode, ran.Json.GetProperty("works").GetBoolean()).ShouldBe((ExitCode.Success, true));
-        ran.Json.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("milliseconds").GetDouble()).ShouldAllBe(ms => ms > 0 && ms < 10_000);
+        ran.Json.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("milliseconds").GetDouble())
+            .ShouldAllBe(ms => ms > 0 && ms < 10_000);
         ran.Json.GetProperty("rows").GetArrayLength().ShouldBe(2);
         ran.Json.GetProperty("senders").EnumerateArray().ShouldAllBe(sender => sender.GetProperty("state").GetString() == "streaming");
         ran.Json.GetProperty("slots").EnumerateArray().Count(slot => slot.GetProperty("isActive").GetBoolean()).ShouldBe(2);
@@ -51,18 +52,24 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     [Fact]
     public async Task A_role_without_the_right_is_told_which_one()
     {
-        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader LOGIN; END IF; END $$");
+        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader "
+            + "LOGIN; END IF; END $$");
         await three.Cluster.WaitForReplayAsync(Cancelled);
 
-        var ran = await RanCommand.RunAsync(["confirm", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
-        ran.Errors.ShouldContain("permission denied for database store. The row needs a schema of its own: GRANT CREATE ON DATABASE \"store\" TO \"reader\".");
+        var ran = await RanCommand.RunAsync(
+            ["confirm",
+            .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
+        ran.Errors.ShouldContain("permission denied for database store. The row needs a schema of its own: GRANT CREATE ON DATABASE "
+            + "\"store\" TO \"reader\".");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
     public async Task What_the_primary_refuses_to_make_is_the_complaint_and_nothing_is_said_to_be_left()
     {
-        var ran = await RanCommand.RunAsync(["confirm", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=postgres;Options=-c default_transaction_read_only=on", StringComparison.Ordinal))]);
+        var ran = await RanCommand.RunAsync(
+            ["confirm", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=postgres;Options=-c "
+            + "default_transaction_read_only=on", StringComparison.Ordinal))]);
         ran.Errors.ShouldContain("refused to take a row: cannot execute CREATE SCHEMA in a read-only transaction");
         ran.Errors.ShouldNotContain("What is left");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
@@ -74,7 +81,8 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_limit_of_connections_is_told_with_what_raises_it(string which, string remedy)
     {
         var settings = new NpgsqlConnectionStringBuilder(three.Cluster.Primary.ConnectionString) { Username = "limited" };
-        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited LOGIN; END IF; END $$");
+        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited "
+            + "LOGIN; END IF; END $$");
         await AskAsync<object>(which == "role" ? "ALTER ROLE limited CONNECTION LIMIT 0" : "ALTER ROLE limited CONNECTION LIMIT -1");
         await AskAsync<object>("DROP DATABASE IF EXISTS limited");
         await AskAsync<object>("CREATE DATABASE limited CONNECTION LIMIT 0");

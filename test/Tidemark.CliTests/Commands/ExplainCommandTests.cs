@@ -14,7 +14,8 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
         var ran = await ExplainAsync("--json");
 
         ran.Json.GetProperty("role").GetString().ShouldBe("Replica");
-        ran.Json.GetProperty("rejected").EnumerateArray().Select(node => node.GetProperty("reason").GetString()).Order().ShouldBe(["IsPrimary", "NotPicked"]);
+        ran.Json.GetProperty("rejected").EnumerateArray().Select(node => node.GetProperty("reason").GetString()).Order()
+            .ShouldBe(["IsPrimary", "NotPicked"]);
         ran.ExitCode.ShouldBe(ExitCode.Success);
     }
 
@@ -65,7 +66,8 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_node_by_name_and_a_write_are_explained_too()
     {
         (await ExplainAsync("--node", three.NameOf("pg-2"))).Output.ShouldContain("it was requested by name");
-        (await ExplainAsync("--write")).Output.ShouldContain($"A write goes to\n  {three.NameOf("pg-1")} (primary): writes go to the primary");
+        (await ExplainAsync("--write")).Output.ShouldContain($"A write goes to\n  {three.NameOf("pg-1")} (primary): writes go to the "
+            + "primary");
     }
 
     [Fact]
@@ -94,7 +96,9 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     {
         var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
         var future = new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(ulong.MaxValue / 2));
-        var token = new CausalToken((ulong)identity, future, seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(1), TimelineChain.Empty, key: null);
+        var token =
+            new CausalToken((ulong)identity, future, seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(1), TimelineChain.Empty,
+            key: null);
         var file = Path.GetTempFileName();
         try
         {
@@ -117,7 +121,9 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_token_that_has_expired_is_said_to_have()
     {
         var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
-        var token = new CausalToken((ulong)identity, new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);
+        var token =
+            new CausalToken((ulong)identity, new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null,
+            DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);
         (await ExplainAsync("--after", token.ToString())).Output.ShouldContain("The token expired at ");
     }
 

@@ -32,7 +32,8 @@ public sealed partial class FirstHourTests : IAsyncDisposable
             if (isInBlock && line.StartsWith(Prompt, StringComparison.Ordinal)) printed.Append(await RunAsync(line[Prompt.Length..]));
         }
 
-        if (Environment.GetEnvironmentVariable("TIDEMARK_WRITE_DOCS") == "1") await File.WriteAllTextAsync(page, printed.ToString(), TestContext.Current.CancellationToken);
+        if (Environment.GetEnvironmentVariable("TIDEMARK_WRITE_DOCS") == "1")
+            await File.WriteAllTextAsync(page, printed.ToString(), TestContext.Current.CancellationToken);
         else Differences(written, printed.ToString()).ShouldBeEmpty();
     }
 
@@ -41,13 +42,15 @@ public sealed partial class FirstHourTests : IAsyncDisposable
     [InlineData("pg-2 is paused", "pg-2 is resumed", false)]
     [InlineData("Clean: Tidemark broke no promise.", "Tidemark broke promises: 3 steps back in time.", false)]
     [InlineData("(exit code 1)", "(exit code 2)", false)]
-    public void Figures_may_differ_and_nothing_else(string one, string other, bool areAlike) => (Plain(one) == Plain(other)).ShouldBe(areAlike);
+    public void Figures_may_differ_and_nothing_else(string one, string other, bool areAlike) =>
+        (Plain(one) == Plain(other)).ShouldBe(areAlike);
 
     // Two pages of which one line differs are not to be compared by eye.
     private static string Differences(string written, string printed)
     {
         var (expected, actual) = (Plain(written).Split('\n'), Plain(printed).Split('\n'));
-        return string.Join('\n', expected.Except(actual).Select(line => $"missing: {line}").Concat(actual.Except(expected).Select(line => $"instead: {line}"))
+        return string.Join('\n', expected.Except(actual).Select(line => $"missing: {line}")
+            .Concat(actual.Except(expected).Select(line => $"instead: {line}"))
             .DefaultIfEmpty(expected.SequenceEqual(actual) ? "" : "lines are in another order, or not as often"));
     }
 
@@ -62,7 +65,8 @@ public sealed partial class FirstHourTests : IAsyncDisposable
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return output.Replace(_clusters.Path, "~/.local/state/tidemark/clusters", StringComparison.Ordinal) + (process.ExitCode == 0 ? "" : $"(exit code {process.ExitCode})\n");
+        return output.Replace(_clusters.Path, "~/.local/state/tidemark/clusters", StringComparison.Ordinal)
+            + (process.ExitCode == 0 ? "" : $"(exit code {process.ExitCode})\n");
     }
 
     // Numbers, positions, amounts and times differ from run to run; what is not known yet is a dash.

@@ -15,7 +15,8 @@ public sealed class ShellCommandTests(ClusterOfThree three) : IClassFixture<Clus
     {
         var expected = three.Cluster[node == "primary" ? "pg-1" : node].Port.ToString(CultureInfo.InvariantCulture);
         var name = node == "primary" ? node : three.NameOf(node);
-        var (exitCode, output, _) = await ShellAsync([name, .. three.Options, "--", "-At", "-c", "SELECT current_setting('port'), current_database()"]);
+        var (exitCode, output, _) = await ShellAsync([name, .. three.Options, "--", "-At", "-c", "SELECT current_setting('port'), "
+            + "current_database()"]);
 
         (exitCode, output.Trim()).ShouldBe((0, $"{expected}|store"));
     }
@@ -32,7 +33,8 @@ public sealed class ShellCommandTests(ClusterOfThree three) : IClassFixture<Clus
     public async Task The_password_is_neither_an_argument_nor_told()
     {
         var (exitCode, output, errors) = await ShellAsync(
-            ["--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret", "127.0.0.1", "--", "-c", "SELECT 1"], psql: "echo \"args: $*\"; echo \"password: $PGPASSWORD\" | sed s/s3cret/handed/; exit 7");
+            ["--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret", "127.0.0.1", "--", "-c", "SELECT 1"],
+                psql: "echo \"args: $*\"; echo \"password: $PGPASSWORD\" | sed s/s3cret/handed/; exit 7");
 
         output.ShouldBe("args: -c SELECT 1\npassword: handed\n");
         (exitCode, errors).ShouldBe((7, ""));
@@ -69,12 +71,16 @@ public sealed class ShellCommandTests(ClusterOfThree three) : IClassFixture<Clus
         var folder = Directory.CreateTempSubdirectory("tidemark-shell-");
         try
         {
-            var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), "shell", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start =
+                new ProcessStartInfo("dotnet",
+                [Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), "shell", .. arguments]) { RedirectStandardOutput = true,
+                RedirectStandardError = true };
             if (psql is not null)
             {
                 var program = Path.Combine(folder.FullName, "psql");
                 await File.WriteAllTextAsync(program, $"#!/bin/sh\n{psql}\n", Cancelled);
-                if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                if (!OperatingSystem.IsWindows())
+                    File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
                 start.Environment["PATH"] = $"{folder.FullName}:{Environment.GetEnvironmentVariable("PATH")}";
             }
 

@@ -16,8 +16,10 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
 
         (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
         nodes.Select(node => node.GetProperty("role").GetString()).ShouldBe(["Primary", "Replica", "Replica"]);
-        nodes.Skip(1).ShouldAllBe(node => node.GetProperty("stalenessMs").GetDouble() < 10_000 && node.GetProperty("lagBytes").GetInt64() == 0);
-        nodes.ShouldAllBe(node => node.GetProperty("load").GetProperty("connections").GetInt32() > 0 && node.GetProperty("timeline").GetInt32() == 1);
+        nodes.Skip(1)
+            .ShouldAllBe(node => node.GetProperty("stalenessMs").GetDouble() < 10_000 && node.GetProperty("lagBytes").GetInt64() == 0);
+        nodes.ShouldAllBe(node => node.GetProperty("load").GetProperty("connections").GetInt32() > 0
+            && node.GetProperty("timeline").GetInt32() == 1);
     }
 
     [Fact]
@@ -27,7 +29,8 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
 
         ran.Lines[0].ShouldBe($"{three.NameOf("pg-1")} is the primary, 3 of 3 nodes can serve (cluster from --connection).");
         ran.Lines[2].ShouldStartWith("Node");
-        ran.Lines.Count(line => line.Contains(" replica ", StringComparison.Ordinal) && line.EndsWith("ok", StringComparison.Ordinal)).ShouldBe(2);
+        ran.Lines.Count(line => line.Contains(" replica ", StringComparison.Ordinal) && line.EndsWith("ok", StringComparison.Ordinal))
+            .ShouldBe(2);
     }
 
     [Fact]
@@ -36,13 +39,16 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
         // An ErrorResponse: its length counts itself.
         const string fields = "SFATAL\0VFATAL\0C28000\0Mgo away \e[2J\a\0\0";
         await using var listener = new OddListener($"E\0\0\0{(char)(fields.Length + 4)}{fields}");
-        var alone = await RanCommand.RunAsync("status", "--connection", $"Host=127.0.0.1:{listener.Port};Username=postgres;Database=store;SSL Mode=Disable");
+        var alone =
+            await RanCommand.RunAsync("status", "--connection",
+            $"Host=127.0.0.1:{listener.Port};Username=postgres;Database=store;SSL Mode=Disable");
         alone.Errors.ShouldContain("28000: go away ?[2J?\n");
         (alone.ExitCode, alone.Errors.Contains('\e', StringComparison.Ordinal)).ShouldBe((ExitCode.WrongUsage, false));
 
         foreach (var width in new[] { int.MaxValue, 40 })
         {
-            var ran = await RanCommand.RunAsync(width, CancellationToken.None, "status", "--connection", $"Host=127.0.0.1:{three.Cluster.Primary.Port},127.0.0.1:{listener.Port};Username=postgres;Database=store;SSL Mode=Disable");
+            var ran = await RanCommand.RunAsync(width, CancellationToken.None, "status", "--connection",
+                $"Host=127.0.0.1:{three.Cluster.Primary.Port},127.0.0.1:{listener.Port};Username=postgres;Database=store;SSL Mode=Disable");
             ran.Output.ShouldContain("go away ?[2J?");
             (ran.ExitCode, ran.Output.Contains('\e', StringComparison.Ordinal)).ShouldBe((ExitCode.Finding, false));
         }
@@ -75,18 +81,21 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     [Fact]
     public async Task A_node_that_is_down_is_a_finding_and_the_others_are_told()
     {
-        var ran = await RanCommand.RunAsync(["status", "--json", .. three.Options, "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres"]);
+        var ran = await RanCommand.RunAsync(
+            ["status", "--json", .. three.Options, "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres"]);
         var down = ran.Json.GetProperty("nodes")[3];
 
         ran.ExitCode.ShouldBe(ExitCode.Finding);
-        (down.GetProperty("isServing").GetBoolean(), down.GetProperty("problem").GetString()).ShouldBe((false, "unreachable: Connection refused"));
+        (down.GetProperty("isServing").GetBoolean(), down.GetProperty("problem").GetString())
+            .ShouldBe((false, "unreachable: Connection refused"));
         ran.Json.GetProperty("nodes")[0].GetProperty("isServing").GetBoolean().ShouldBeTrue();
     }
 
     [Fact]
     public async Task A_database_that_is_not_there_is_a_finding_though_the_servers_are()
     {
-        var ran = await RanCommand.RunAsync(["status", .. three.Options.Select(option => option.Replace("Database=store", "Database=nosuch", StringComparison.Ordinal))]);
+        var ran = await RanCommand.RunAsync(
+            ["status", .. three.Options.Select(option => option.Replace("Database=store", "Database=nosuch", StringComparison.Ordinal))]);
         ran.Output.ShouldContain("it has no database nosuch");
         ran.ExitCode.ShouldBe(ExitCode.Finding);
     }
@@ -94,7 +103,8 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     [Fact]
     public async Task Where_nobody_answers_each_node_is_named_with_its_reason()
     {
-        var ran = await RanCommand.RunAsync("status", "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres;Password=s3cret");
+        var ran = await RanCommand.RunAsync("status", "--connection",
+            "Host=127.0.0.1;Port=1;Database=store;Username=postgres;Password=s3cret");
 
         ran.Errors.ShouldContain("127.0.0.1 (127.0.0.1:1): unreachable: Connection refused");
         ran.Errors.ShouldNotContain("s3cret");
@@ -107,7 +117,8 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
         using var stop = new CancellationTokenSource();
         var lines = new LineCounter(3, stop);
         var exitCode = await CommandLine.RunAsync(
-            ["status", "--watch", "--json", "--interval", "100ms", .. three.Options], new Terminal(lines, TextWriter.Null), RanCommand.Nowhere, stop.Token);
+            ["status", "--watch", "--json", "--interval", "100ms", .. three.Options], new Terminal(lines, TextWriter.Null),
+                RanCommand.Nowhere, stop.Token);
 
         exitCode.ShouldBe(ExitCode.Success);
         lines.Lines.Length.ShouldBeGreaterThanOrEqualTo(3);
@@ -118,12 +129,16 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     public async Task Watching_ends_with_the_pipe_that_reads_it()
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll");
-        var start = new ProcessStartInfo("bash", ["-c", "dotnet \"$@\" | head -n 2; echo \"${PIPESTATUS[0]}\"", "bash", tool, "status", "--watch", "--json", "--interval", "100ms", .. three.Options])
+        var start =
+            new ProcessStartInfo("bash",
+            ["-c", "dotnet \"$@\" | head -n 2; echo \"${PIPESTATUS[0]}\"", "bash", tool, "status", "--watch", "--json", "--interval",
+            "100ms", .. three.Options])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
         using var process = Process.Start(start)!;
-        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].ShouldBe("0");
         (await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).ShouldBeEmpty();
@@ -145,7 +160,8 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
             }
         }, TestContext.Current.CancellationToken);
 
-        var ran = await RanCommand.RunAsync("status", "--connection", $"Host=127.0.0.1;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=u;Password=s3cret;{more}");
+        var ran = await RanCommand.RunAsync("status", "--connection",
+            $"Host=127.0.0.1;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=u;Password=s3cret;{more}");
         ran.Errors.ShouldContain("is no PostgreSQL server");
         ran.Errors.ShouldNotContain("s3cret");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
@@ -157,7 +173,8 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
         using var stop = new CancellationTokenSource();
         var pages = new LineCounter(12, stop);
         await CommandLine.RunAsync(
-            ["status", "--watch", "--interval", "100ms", .. three.Options], new Terminal(pages, TextWriter.Null) { IsScreen = true, HasColour = true }, RanCommand.Nowhere, stop.Token);
+            ["status", "--watch", "--interval", "100ms", .. three.Options],
+                new Terminal(pages, TextWriter.Null) { IsScreen = true, HasColour = true }, RanCommand.Nowhere, stop.Token);
 
         pages.Text.ShouldStartWith("\e[?1049h");
         pages.Text.ShouldEndWith("\e[?1049l");

@@ -16,13 +16,15 @@ public sealed class TargetOptionsTests : IDisposable
     [InlineData("postgres://app@pg-1:5433,pg-2/store", "pg-1 pg-1:5433 store app", "pg-2 pg-2:5432 store app")]
     [InlineData("host=pg-1,pg-2 port=5433,5434 dbname=store user=app", "pg-1 pg-1:5433 store app", "pg-2 pg-2:5434 store app")]
     [InlineData("host='pg-1' dbname='my store' user=a\\'b", "pg-1 pg-1:5432 my store a'b")]
-    [InlineData("host=127.0.0.1,127.0.0.1 port=1,2 dbname=store user=app", "127.0.0.1:1 127.0.0.1:1 store app", "127.0.0.1:2 127.0.0.1:2 store app")]
+    [InlineData("host=127.0.0.1,127.0.0.1 port=1,2 dbname=store user=app", "127.0.0.1:1 127.0.0.1:1 store app",
+        "127.0.0.1:2 127.0.0.1:2 store app")]
     public void A_connection_is_named_in_the_words_of_npgsql_of_urls_and_of_libpq(string text, params string[] nodes) =>
         Find("--connection", text).ShouldBe(nodes);
 
     [Fact]
     public void Several_connections_are_several_nodes() =>
-        Find("--connection", "Host=a;Database=x;Username=u", "--connection", "Host=b;Database=x;Username=u").Select(node => node.Split(' ')[0]).ShouldBe(["a", "b"]);
+        Find("--connection", "Host=a;Database=x;Username=u", "--connection", "Host=b;Database=x;Username=u")
+            .Select(node => node.Split(' ')[0]).ShouldBe(["a", "b"]);
 
     [Fact]
     public void What_a_connection_leaves_out_comes_from_the_environment_of_libpq()
@@ -39,7 +41,8 @@ public sealed class TargetOptionsTests : IDisposable
     [Fact]
     public void The_environment_of_libpq_names_a_server()
     {
-        (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) = ("pg-7,pg-8", "6000", "store", "app");
+        (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) =
+            ("pg-7,pg-8", "6000", "store", "app");
 
         Find().ShouldBe(["pg-7 pg-7:6000 store app", "pg-8 pg-8:6000 store app"]);
     }
@@ -47,7 +50,8 @@ public sealed class TargetOptionsTests : IDisposable
     [Fact]
     public void A_service_file_names_a_server_and_says_the_rest()
     {
-        Write(".pg_service.conf", "# services\n[other]\nhost=elsewhere\n\n[shop]\nhost=pg-1\nport=5555\ndbname=store\nuser=app\n[last]\nhost=no\n");
+        Write(".pg_service.conf",
+            "# services\n[other]\nhost=elsewhere\n\n[shop]\nhost=pg-1\nport=5555\ndbname=store\nuser=app\n[last]\nhost=no\n");
 
         _variables["PGSERVICE"] = "shop";
         Find().ShouldBe(["pg-1 pg-1:5555 store app"]);
@@ -70,7 +74,8 @@ public sealed class TargetOptionsTests : IDisposable
     [Fact]
     public void The_folder_of_a_socket_has_a_port_too()
     {
-        (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) = ("/var/run/postgresql", "5433", "store", "app");
+        (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) =
+            ("/var/run/postgresql", "5433", "store", "app");
 
         Find().ShouldBe(["/var/run/postgresql /var/run/postgresql:5433 store app"]);
         Find("--connection", "host=/run/pg port=5434 dbname=store user=app").ShouldBe(["/run/pg /run/pg:5434 store app"]);
@@ -120,7 +125,8 @@ public sealed class TargetOptionsTests : IDisposable
     [Fact]
     public void The_settings_of_the_application_are_read_with_all_there_is_to_a_node()
     {
-        Write("appsettings.json", """{ "Tidemark": { "MaxStaleness": "00:00:30", "Nodes": { "one": "Host=a;Database=x", "two": { "ConnectionString": "Host=b;Database=x", "MaxPoolSize": 7 } } } }""");
+        Write("appsettings.json",
+            """{ "Tidemark": { "MaxStaleness": "00:00:30", "Nodes": { "one": "Host=a;Database=x", "two": { "ConnectionString": "Host=b;Database=x", "MaxPoolSize": 7 } } } }""");
         Write("appsettings.Staging.json", """{ "Tidemark": { "Nodes": { "one": "Host=staged;Database=x" } } }""");
 
         Find().Select(node => node[..9]).ShouldBe(["one a:543", "two b:543"]);
@@ -213,7 +219,9 @@ public sealed class TargetOptionsTests : IDisposable
 
     private ClusterTarget Target(params string[] arguments)
     {
-        var options = new TargetOptions(new TargetEnvironment { Variables = _variables, Directory = _folder, Home = _folder, KeptClusters = () => [] });
+        var options =
+            new TargetOptions(
+            new TargetEnvironment { Variables = _variables, Directory = _folder, Home = _folder, KeptClusters = () => [] });
         var command = new Command("test");
         options.AddTo(command);
         return options.Find(command.Parse(arguments));

@@ -8,7 +8,8 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
 {
     private static readonly string[] Promised =
     [
-        "seconds", "sessions", "reads", "writes", "offload", "servedBy", "violations", "failedReads", "failedWrites", "lostWritesUnreported", "doubleWrites", "p50Ms", "p99Ms",
+        "seconds", "sessions", "reads", "writes", "offload", "servedBy", "violations", "failedReads", "failedWrites",
+            "lostWritesUnreported", "doubleWrites", "p50Ms", "p99Ms",
     ];
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -99,11 +100,14 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     public async Task A_role_that_may_make_no_schema_is_told_which_right_it_needs()
     {
         await using var source = NpgsqlDataSource.Create(three.Cluster.Primary.ConnectionString);
-        await using var command = source.CreateCommand("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader LOGIN; END IF; END $$");
+        await using var command = source.CreateCommand("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN "
+            + "CREATE ROLE reader LOGIN; END IF; END $$");
         await command.ExecuteNonQueryAsync(Cancelled);
         await three.Cluster.WaitForReplayAsync(Cancelled);
 
-        var ran = await RanCommand.RunAsync(["verify", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
+        var ran = await RanCommand.RunAsync(
+            ["verify",
+            .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
         ran.Errors.ShouldContain("permission denied for database store. The workload needs a schema of its own: GRANT CREATE ON DATABASE");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
@@ -114,8 +118,10 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     [InlineData("--delay and --connection contradict each other", "--delay", "5", "--connection", "Host=a")]
     [InlineData("--policy knows no \"luck\". It knows Tidemark, Random, RoundRobin, Primary", "--policy", "luck")]
     [InlineData("--html is to be in a folder that does not exist.", "--html", "/nowhere/at/all.html")]
-    [InlineData("--max-staleness takes a time from 100 ms to 60 min, such as 500ms, 30s or 2min, and not \"soon\"", "--max-staleness", "soon")]
-    [InlineData("there is no primary to verify (cluster from --connection):\n  127.0.0.1 (127.0.0.1:1): unreachable: Connection refused", "--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret")]
+    [InlineData("--max-staleness takes a time from 100 ms to 60 min, such as 500ms, 30s or 2min, and not \"soon\"", "--max-staleness",
+        "soon")]
+    [InlineData("there is no primary to verify (cluster from --connection):\n  127.0.0.1 (127.0.0.1:1): unreachable: Connection refused",
+        "--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret")]
     public async Task What_cannot_be_verified_is_refused(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["verify", .. arguments]);
@@ -136,7 +142,8 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     private async Task<long> ObjectsAsync()
     {
         await using var source = NpgsqlDataSource.Create(three.Cluster.Primary.ConnectionString);
-        await using var command = source.CreateCommand("SELECT (SELECT count(*) FROM pg_class) + (SELECT count(*) FROM pg_namespace) + (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_proc)");
+        await using var command = source.CreateCommand("SELECT (SELECT count(*) FROM pg_class) + (SELECT count(*) FROM pg_namespace) + "
+            + "(SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_proc)");
         return (long)(await command.ExecuteScalarAsync(Cancelled))!;
     }
 }

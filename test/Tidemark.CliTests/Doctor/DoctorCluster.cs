@@ -24,17 +24,21 @@ internal static class DoctorCluster
     public static async Task<Diagnosis> ExamineAsync(IReadOnlyList<DoctorNode> nodes, DoctorBounds? bounds = null) =>
         Diagnosis.Of(await Examination.RunAsync(nodes, bounds ?? new DoctorBounds(), TimeProvider.System, Stop));
 
-    public static Task<Diagnosis> ExamineAsync(LocalCluster cluster, DoctorBounds? bounds = null) => ExamineAsync(Targets(cluster.Nodes), bounds);
+    public static Task<Diagnosis> ExamineAsync(LocalCluster cluster, DoctorBounds? bounds = null) =>
+        ExamineAsync(Targets(cluster.Nodes), bounds);
 
     /// <summary>Examines until something is found; what servers do takes its time.</summary>
-    public static async Task<Finding> WaitForFindingAsync(this IReadOnlyList<DoctorNode> nodes, string id, Severity severity, DoctorBounds? bounds = null)
+    public static async Task<Finding> WaitForFindingAsync(this IReadOnlyList<DoctorNode> nodes, string id, Severity severity,
+        DoctorBounds? bounds = null)
     {
         var start = TimeProvider.System.GetTimestamp();
         while (true)
         {
             var diagnosis = await ExamineAsync(nodes, bounds);
             if (diagnosis.Findings.FirstOrDefault(finding => finding.Id == id && finding.Severity == severity) is { } found) return found;
-            TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, $"{severity} {id} is not among {string.Join(", ", diagnosis.Findings.Select(finding => $"{finding.Severity} {finding.Id}"))}");
+            TimeProvider.System.GetElapsedTime(start)
+                .ShouldBeLessThan(Limit,
+                $"{severity} {id} is not among {string.Join(", ", diagnosis.Findings.Select(finding => $"{finding.Severity} {finding.Id}"))}");
         }
     }
 
@@ -46,7 +50,8 @@ internal static class DoctorCluster
 
     public static async Task<object?> RunAsync(this LocalNode node, string sql)
     {
-        await using var connection = await node.OpenAsync(@"Options=-c default_transaction_read_only=off -c default_transaction_isolation=read\ committed");
+        await using var connection =
+            await node.OpenAsync(@"Options=-c default_transaction_read_only=off -c default_transaction_isolation=read\ committed");
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(Stop);
     }
@@ -86,7 +91,8 @@ internal static class DoctorCluster
     // A standby whose default is serializable answers nothing that does not say another level, not even what Npgsql asks when it connects.
     private static async Task<string> ReadAsync(this LocalNode node, string setting)
     {
-        await using var source = new NpgsqlDataSourceBuilder($"{node.ConnectionString};Pooling=false").ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
+        await using var source = new NpgsqlDataSourceBuilder($"{node.ConnectionString};Pooling=false")
+            .ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
         await using var command = source.CreateCommand($"SHOW {setting}");
         return (string)(await command.ExecuteScalarAsync(Stop))!;
     }

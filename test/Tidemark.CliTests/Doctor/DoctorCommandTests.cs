@@ -19,11 +19,14 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     public async Task A_healthy_cluster_is_a_success_that_says_how_much_was_checked()
     {
         var ran = await RanCommand.RunAsync(["doctor", .. Connections]);
-        ran.Lines[0].ShouldBe($"3 nodes from --connection: 127.0.0.1:{Cluster["pg-1"].Port} (primary), 127.0.0.1:{Cluster["pg-2"].Port} (replica), 127.0.0.1:{Cluster["pg-3"].Port} (replica). 1 notice.");
+        ran.Lines[0].ShouldBe(
+            $"3 nodes from --connection: 127.0.0.1:{Cluster["pg-1"].Port} (primary), 127.0.0.1:{Cluster["pg-2"].Port} (replica), "
+            + $"127.0.0.1:{Cluster["pg-3"].Port} (replica). 1 notice.");
         ran.Lines[^2].ShouldBe($"1 notice by {Check.All.Length} checks. Each id is a section of docs/doctor.md.");
         (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
 
-        await using var durable = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 0, Settings = { ["fsync"] = "on" } }, DoctorCluster.Stop);
+        await using var durable =
+            await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 0, Settings = { ["fsync"] = "on" } }, DoctorCluster.Stop);
         var nothing = await RanCommand.RunAsync("doctor", "--connection", durable.Primary.ConnectionString);
         nothing.Lines[^2].ShouldBe($"Nothing found by {Check.All.Length} checks.");
         nothing.ExitCode.ShouldBe(ExitCode.Success);
@@ -51,19 +54,24 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
             """);
 
         var json = (await RanCommand.RunAsync(["doctor", "--json", .. Connections])).Json;
-        json.EnumerateObject().Select(property => property.Name).ShouldBe(["source", "nodes", "findings", "notChecked", "checks", "systemIdentifier"]);
+        json.EnumerateObject().Select(property => property.Name)
+            .ShouldBe(["source", "nodes", "findings", "notChecked", "checks", "systemIdentifier"]);
         json.GetProperty("checks").GetInt32().ShouldBe(Check.All.Length);
-        json.GetProperty("nodes").EnumerateArray().Select(node => node.GetProperty("role").GetString()).ShouldBe(["primary", "replica", "replica"]);
+        json.GetProperty("nodes").EnumerateArray().Select(node => node.GetProperty("role").GetString())
+            .ShouldBe(["primary", "replica", "replica"]);
         var finding = json.GetProperty("findings")[0];
-        finding.EnumerateObject().Select(property => property.Name).ShouldBe(["id", "severity", "nodes", "evidence", "consequence", "remedy"]);
-        (finding.GetProperty("id").GetString(), finding.GetProperty("severity").GetString(), finding.GetProperty("nodes")[0].GetString()).ShouldBe(("replay-paused", "Warning", name));
+        finding.EnumerateObject().Select(property => property.Name)
+            .ShouldBe(["id", "severity", "nodes", "evidence", "consequence", "remedy"]);
+        (finding.GetProperty("id").GetString(), finding.GetProperty("severity").GetString(), finding.GetProperty("nodes")[0].GetString())
+            .ShouldBe(("replay-paused", "Warning", name));
         await Cluster["pg-2"].ResumeReplayAsync(DoctorCluster.Stop);
     }
 
     [Fact]
     public async Task Everything_fits_forty_columns()
     {
-        var ran = await RanCommand.RunAsync(40, DoctorCluster.Stop, ["doctor", "--connection", At(Cluster.Primary.Port, Cluster["pg-2"].Port, 1)]);
+        var ran = await RanCommand.RunAsync(40, DoctorCluster.Stop,
+            ["doctor", "--connection", At(Cluster.Primary.Port, Cluster["pg-2"].Port, 1)]);
         ran.ExitCode.ShouldBe(ExitCode.Finding);
         ran.Output.ShouldContain("node-unreachable");
         ran.Output.ShouldContain("Not checked");
@@ -102,18 +110,22 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
         try
         {
             var nodes = Cluster.Nodes.ToDictionary(node => node.Name, node => new { node.ConnectionString, MaxPoolSize = 500 });
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"), JsonSerializer.Serialize(new { Tidemark = new { Nodes = nodes, MaxStaleness = "00:00:00.100" } }), DoctorCluster.Stop);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"),
+                JsonSerializer.Serialize(new { Tidemark = new { Nodes = nodes, MaxStaleness = "00:00:00.100" } }), DoctorCluster.Stop);
 
             // How old a replica is can only be told by a commit that it has replayed, and this one is older than the bound.
             await Cluster.Primary.RunAsync("SELECT pg_logical_emit_message(true, 'doctor', 'replayed')");
-            await DoctorCluster.UntilAsync(async () => await Cluster["pg-3"].RunAsync("SELECT clock_timestamp() - pg_last_xact_replay_timestamp() > interval '100 ms'") is true);
+            await DoctorCluster.UntilAsync(async () =>
+                await Cluster["pg-3"].RunAsync("SELECT clock_timestamp() - pg_last_xact_replay_timestamp() > interval '100 ms'") is true);
             await Cluster["pg-3"].PauseReplayAsync(DoctorCluster.Stop);
             await Cluster.Primary.RunAsync("SELECT pg_logical_emit_message(true, 'doctor', 'not replayed')");
             var ran = await RanCommand.RunAsync(RanCommand.Nowhere with { Directory = folder.FullName }, "doctor");
             ran.Lines[0].ShouldStartWith("3 nodes from appsettings.json: pg-1 (primary), pg-2 (replica), pg-3 (replica). 3 warnings");
-            ran.Output.ShouldContain("pg-1: pools for reads and writes of 500 connections each; max_connections leaves 197 to ordinary roles");
+            ran.Output.ShouldContain("pg-1: pools for reads and writes of 500 connections each; max_connections leaves 197 to ordinary "
+                + "roles");
             ran.Output.ShouldContain("older than the bound of 0.1 s");
-            var patient = await RanCommand.RunAsync(RanCommand.Nowhere with { Directory = folder.FullName }, "doctor", "--max-staleness", "1h");
+            var patient =
+                await RanCommand.RunAsync(RanCommand.Nowhere with { Directory = folder.FullName }, "doctor", "--max-staleness", "1h");
             patient.Output.ShouldNotContain("replica-stale", customMessage: patient.Output);
         }
         finally
@@ -130,7 +142,9 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
         using var output = new StringWriter();
         using var errors = new StringWriter();
         var exitCode = await CommandLine.RunAsync(
-            ["doctor", "--connection", At(Cluster.Primary.Port, silent.Port)], new Terminal(output, errors) { Width = 100, HasColour = true, ShowsProgress = true }, RanCommand.Nowhere, DoctorCluster.Stop);
+            ["doctor", "--connection", At(Cluster.Primary.Port, silent.Port)],
+                new Terminal(output, errors) { Width = 100, HasColour = true, ShowsProgress = true }, RanCommand.Nowhere,
+                DoctorCluster.Stop);
         exitCode.ShouldBe(ExitCode.Finding);
         errors.ToString().ShouldStartWith($"Asking 127.0.0.1:{Cluster.Primary.Port}, 127.0.0.1:{silent.Port} …\r");
         output.ToString().ShouldContain("\e[31mnode-unreachable");
@@ -142,7 +156,10 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll");
         var script = "dotnet \"$1\" doctor --connection \"$2\" | head -n 1; echo \"${PIPESTATUS[0]}\"";
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", script, "bash", tool, Cluster.Primary.ConnectionString]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process =
+            Process.Start(
+            new ProcessStartInfo("bash", ["-c", script, "bash", tool, Cluster.Primary.ConnectionString]) { RedirectStandardOutput = true,
+            RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync(DoctorCluster.Stop);
         var output = (await process.StandardOutput.ReadToEndAsync(DoctorCluster.Stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         output[0].ShouldStartWith("1 node from --connection: ");
@@ -161,5 +178,6 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
-    private static string At(params int[] ports) => $"Host={string.Join(',', ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Database=store";
+    private static string At(params int[] ports) =>
+        $"Host={string.Join(',', ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Database=store";
 }

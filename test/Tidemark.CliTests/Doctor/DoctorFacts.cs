@@ -14,10 +14,14 @@ internal static class DoctorFacts
         Position = new PositionFacts(1_000_000, 1, null, null, 1000),
         Settings = new Dictionary<string, Setting>
         {
-            ["wal_level"] = Is("replica"), ["max_wal_senders"] = Is("10"), ["max_connections"] = Is("100"), ["max_prepared_transactions"] = Is("0"), ["superuser_reserved_connections"] = Is("3"),
-            ["hot_standby"] = Is("on"), ["hot_standby_feedback"] = Is("on"), ["max_standby_streaming_delay"] = Is("30000"), ["max_slot_wal_keep_size"] = Is("1024"), ["wal_keep_size"] = Is("0"),
-            ["restore_command"] = Is(""), ["recovery_min_apply_delay"] = Is("0"), ["synchronous_commit"] = Is("on"), ["synchronous_standby_names"] = Is(""),
-            ["default_transaction_isolation"] = Is("read committed"), ["default_transaction_read_only"] = Is("off"), ["fsync"] = Is("on"), ["full_page_writes"] = Is("on"),
+            ["wal_level"] = Is("replica"), ["max_wal_senders"] = Is("10"), ["max_connections"] = Is("100"),
+                ["max_prepared_transactions"] = Is("0"), ["superuser_reserved_connections"] = Is("3"),
+            ["hot_standby"] = Is("on"), ["hot_standby_feedback"] = Is("on"), ["max_standby_streaming_delay"] = Is("30000"),
+                ["max_slot_wal_keep_size"] = Is("1024"), ["wal_keep_size"] = Is("0"),
+            ["restore_command"] = Is(""), ["recovery_min_apply_delay"] = Is("0"), ["synchronous_commit"] = Is("on"),
+                ["synchronous_standby_names"] = Is(""),
+            ["default_transaction_isolation"] = Is("read committed"), ["default_transaction_read_only"] = Is("off"), ["fsync"] = Is("on"),
+                ["full_page_writes"] = Is("on"),
             ["wal_log_hints"] = Is("on"), ["data_checksums"] = Is("off"),
         },
         Senders = [new Sender(7, "pg-2", "10.0.0.2/32", "streaming", "async")],
@@ -45,7 +49,8 @@ internal static class DoctorFacts
 
     public static Diagnosis Diagnose(params ImmutableArray<NodeFacts> nodes) => Diagnosis.Of(new ClusterFacts(nodes, new DoctorBounds()));
 
-    public static NodeFacts With(this NodeFacts node, string setting, string value) => node with { Settings = new Dictionary<string, Setting>(node.Settings!) { [setting] = Is(value) } };
+    public static NodeFacts With(this NodeFacts node, string setting, string value) =>
+        node with { Settings = new Dictionary<string, Setting>(node.Settings!) { [setting] = Is(value) } };
 
     private static Setting Is(string value) => new(value, null, "configuration file");
 }

@@ -22,9 +22,12 @@ public sealed class DoctorOnBrokenServersTests
         claimants.Remedy.ShouldHaveSingleItem().ShouldStartWith("Stop pg-1, and make it a standby of pg-2");
         diagnosis.Only("old-timeline").Evidence.ShouldBe(["pg-3: receives timeline 1, pg-2 is on 2"]);
         diagnosis.Only("old-timeline").Severity.ShouldBe(Severity.Error);
-        diagnosis.Only("old-timeline").Remedy[1].ShouldContain($"where the replica reaches pg-2 (from here: host=127.0.0.1 port={cluster["pg-2"].Port})");
+        diagnosis.Only("old-timeline")
+            .Remedy[1].ShouldContain($"where the replica reaches pg-2 (from here: host=127.0.0.1 port={cluster["pg-2"].Port})");
 
-        await using var other = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 0, PostgresVersion = cluster.PostgresVersion == 18 ? 17 : 18 }, DoctorCluster.Stop);
+        await using var other =
+            await LocalCluster.StartAsync(
+            new LocalClusterOptions { Replicas = 0, PostgresVersion = cluster.PostgresVersion == 18 ? 17 : 18 }, DoctorCluster.Stop);
         var stranger = DoctorCluster.Targets(other.Primary)[0] with { Name = "stranger" };
         diagnosis = await DoctorCluster.ExamineAsync([.. DoctorCluster.Targets(cluster.Nodes), stranger]);
         diagnosis.Only("other-cluster").Nodes.ShouldBe(["stranger"]);
@@ -38,7 +41,8 @@ public sealed class DoctorOnBrokenServersTests
     public async Task Settings_that_only_a_restart_brings_into_force_are_found()
     {
         await using var cluster = await LocalCluster.StartAsync(DoctorCluster.Options(), DoctorCluster.Stop);
-        foreach (var setting in new[] { "max_connections = 300", "max_prepared_transactions = 5", "max_wal_senders = 2", "hot_standby = off" }) await cluster.Primary.RunAsync($"ALTER SYSTEM SET {setting}");
+        foreach (var setting in new[] { "max_connections = 300", "max_prepared_transactions = 5", "max_wal_senders = 2",
+            "hot_standby = off" }) await cluster.Primary.RunAsync($"ALTER SYSTEM SET {setting}");
         await cluster.Primary.StopAsync(cancellationToken: DoctorCluster.Stop);
         await cluster.Primary.StartAsync(DoctorCluster.Stop);
         await cluster.Primary.RunAsync("BEGIN; CREATE TABLE prepared (); PREPARE TRANSACTION 'half'");
@@ -62,7 +66,8 @@ public sealed class DoctorOnBrokenServersTests
         var (primary, replica) = (cluster.Primary, cluster["pg-2"]);
         var targets = DoctorCluster.Targets(cluster.Nodes);
         await replica.StopAsync(cancellationToken: DoctorCluster.Stop);
-        (await DoctorCluster.ExamineAsync(cluster)).Only("node-unreachable").Evidence.ShouldBe([$"pg-2: nothing listens at 127.0.0.1:{replica.Port}"]);
+        (await DoctorCluster.ExamineAsync(cluster)).Only("node-unreachable")
+            .Evidence.ShouldBe([$"pg-2: nothing listens at 127.0.0.1:{replica.Port}"]);
         await targets.WaitForFindingAsync("slot-inactive", Severity.Warning);
         (await DoctorCluster.ExamineAsync(cluster)).Only("synchronous-standby-missing").Severity.ShouldBe(Severity.Warning);
 
@@ -70,8 +75,10 @@ public sealed class DoctorOnBrokenServersTests
             (await DoctorCluster.ExamineAsync(cluster)).Only("slot-without-limit").Severity.ShouldBe(Severity.Warning);
         await using var little = await primary.SetAsync("max_slot_wal_keep_size", "'1MB'");
         await using var nothing = await primary.SetAsync("wal_keep_size", "0");
-        for (var segment = 0; segment < 4; segment++) await primary.RunAsync("SELECT pg_switch_wal() FROM pg_logical_emit_message(true, 'doctor', 'fills a segment')");
-        (await DoctorCluster.ExamineAsync(cluster)).Only("slot-unreserved").Evidence.ShouldHaveSingleItem().ShouldContain("slot pg_2 (physical), inactive, wal_status unreserved");
+        for (var segment = 0; segment < 4; segment++) await primary.RunAsync("SELECT pg_switch_wal() FROM pg_logical_emit_message(true, "
+            + "'doctor', 'fills a segment')");
+        (await DoctorCluster.ExamineAsync(cluster)).Only("slot-unreserved").Evidence.ShouldHaveSingleItem()
+            .ShouldContain("slot pg_2 (physical), inactive, wal_status unreserved");
         await primary.RunAsync("CHECKPOINT");
         (await targets.WaitForFindingAsync("slot-lost", Severity.Error)).Remedy[0].ShouldBe("SELECT pg_drop_replication_slot('pg_2');");
 
@@ -85,7 +92,8 @@ public sealed class DoctorOnBrokenServersTests
     public async Task A_server_too_small_for_the_pools_or_for_replication_or_without_the_files_of_an_extension_is_found()
     {
         var options = DoctorCluster.Options(replicas: 0);
-        foreach (var (name, value) in new[] { ("wal_level", "minimal"), ("max_wal_senders", "0"), ("max_connections", "20") }) options.Settings[name] = value;
+        foreach (var (name, value) in new[] { ("wal_level", "minimal"), ("max_wal_senders", "0"),
+            ("max_connections", "20") }) options.Settings[name] = value;
         await using var cluster = await LocalCluster.StartAsync(options, DoctorCluster.Stop);
         var node = DoctorCluster.Targets(cluster.Primary)[0];
         (await DoctorCluster.ExamineAsync([node])).Ids().ShouldBe(["fsync-off"]);
@@ -94,7 +102,8 @@ public sealed class DoctorOnBrokenServersTests
         (await DoctorCluster.ExamineAsync([node])).Only("extension-unavailable").Evidence
             .ShouldBe(["pg-1: ghost 1.2: created in the database, not among pg_available_extensions"]);
 
-        (await DoctorCluster.ExamineAsync([node with { PoolSize = 17 }])).Only("pool-exceeds-connections").Severity.ShouldBe(Severity.Notice);
+        (await DoctorCluster.ExamineAsync([node with { PoolSize = 17 }])).Only("pool-exceeds-connections")
+            .Severity.ShouldBe(Severity.Notice);
         (await DoctorCluster.ExamineAsync([node with { PoolSize = 8 }])).Ids().ShouldNotContain("pool-exceeds-connections");
         var pool = (await DoctorCluster.ExamineAsync([node with { PoolSize = 100 }])).Only("pool-exceeds-connections");
         pool.Severity.ShouldBe(Severity.Warning);
@@ -105,7 +114,8 @@ public sealed class DoctorOnBrokenServersTests
         (await DoctorCluster.ExamineAsync([node])).Only("connections-nearly-used").Severity.ShouldBe(Severity.Warning);
         foreach (var connection in connections) await connection.DisposeAsync();
 
-        var twoNodes = await DoctorCluster.ExamineAsync([node, new DoctorNode("nobody", new NpgsqlConnectionStringBuilder("Host=127.0.0.1;Port=1"))]);
+        var twoNodes =
+            await DoctorCluster.ExamineAsync([node, new DoctorNode("nobody", new NpgsqlConnectionStringBuilder("Host=127.0.0.1;Port=1"))]);
         twoNodes.Only("wal-level-minimal").Nodes.ShouldBe(["pg-1"]);
         twoNodes.Only("too-few-wal-senders").Severity.ShouldBe(Severity.Error);
     }
@@ -114,7 +124,8 @@ public sealed class DoctorOnBrokenServersTests
     public async Task A_replica_without_an_extension_or_with_another_version_of_its_files_is_found()
     {
         // From PostgreSQL 18 on, servers on one machine can have different extensions.
-        await using var cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, PostgresVersion = 18 }, DoctorCluster.Stop);
+        await using var cluster =
+            await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, PostgresVersion = 18 }, DoctorCluster.Stop);
         var (primary, replica) = (cluster.Primary, cluster["pg-2"]);
         var (ours, theirs) = (Extension("1.2"), Extension("1.3"));
         try
@@ -123,12 +134,14 @@ public sealed class DoctorOnBrokenServersTests
             await primary.RunAsync("CREATE EXTENSION tides");
             await cluster.WaitForReplayAsync(DoctorCluster.Stop);
             var missing = (await DoctorCluster.ExamineAsync(cluster)).Only("extension-unavailable");
-            (missing.Severity, missing.Evidence.ShouldHaveSingleItem()).ShouldBe((Severity.Error, "pg-2: tides 1.2: created in the database, not among pg_available_extensions"));
+            (missing.Severity, missing.Evidence.ShouldHaveSingleItem())
+                .ShouldBe((Severity.Error, "pg-2: tides 1.2: created in the database, not among pg_available_extensions"));
 
             await using (await replica.SetAsync("extension_control_path", $"'$system:{theirs.FullName}'"))
             {
                 var other = (await DoctorCluster.ExamineAsync(cluster)).Only("extension-unavailable");
-                (other.Severity, other.Evidence.ShouldHaveSingleItem()).ShouldBe((Severity.Warning, "pg-2: tides 1.2: not among pg_available_extension_versions, as it is on pg-1"));
+                (other.Severity, other.Evidence.ShouldHaveSingleItem())
+                    .ShouldBe((Severity.Warning, "pg-2: tides 1.2: not among pg_available_extension_versions, as it is on pg-1"));
             }
 
             await using (await replica.SetAsync("extension_control_path", $"'$system:{ours.FullName}'"))
@@ -167,11 +180,14 @@ public sealed class DoctorOnBrokenServersTests
         var files = folder.CreateSubdirectory("extension");
         foreach (var each in new[] { folder, files })
         {
-            if (!OperatingSystem.IsWindows()) each.UnixFileMode |= UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+            if (!OperatingSystem.IsWindows())
+                each.UnixFileMode |= UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+                    | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         }
 
         File.WriteAllText(Path.Combine(files.FullName, "tides.control"), $"default_version = '{version}'\n");
-        File.WriteAllText(Path.Combine(files.FullName, $"tides--{version}.sql"), "CREATE FUNCTION tide() RETURNS int LANGUAGE sql AS 'SELECT 1';\n");
+        File.WriteAllText(Path.Combine(files.FullName, $"tides--{version}.sql"),
+            "CREATE FUNCTION tide() RETURNS int LANGUAGE sql AS 'SELECT 1';\n");
         return folder;
     }
 

@@ -92,15 +92,19 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
             await Primary.RunAsync("CREATE TYPE mood AS ENUM ('sad', 'glad')");
             await Primary.RunAsync("UPDATE pg_extension SET extversion = '1.1' WHERE extname = 'plpgsql'");
             var targets = DoctorCluster.Targets(Cluster.Nodes);
-            var stale = await targets.WaitForFindingAsync("replica-stale", Severity.Warning, new DoctorBounds { MaxStaleness = TimeSpan.FromMilliseconds(200) });
+            var stale =
+                await targets.WaitForFindingAsync("replica-stale", Severity.Warning,
+                new DoctorBounds { MaxStaleness = TimeSpan.FromMilliseconds(200) });
             stale.Nodes.ShouldBe(["pg-2"]);
             stale.Consequence.ShouldContain("0.2 s");
 
             var diagnosis = await DoctorCluster.ExamineAsync(Cluster);
             diagnosis.Only("replay-paused").Evidence.ShouldBe(["pg-2: pg_get_wal_replay_pause_state() = 'paused'"]);
-            diagnosis.Only("enums-differ").Evidence.ShouldHaveSingleItem().ShouldMatch(@"^pg-2: public\.mood \(missing; on pg-1 oid \d+: sad, glad\)$");
+            diagnosis.Only("enums-differ").Evidence.ShouldHaveSingleItem()
+                .ShouldMatch(@"^pg-2: public\.mood \(missing; on pg-1 oid \d+: sad, glad\)$");
             diagnosis.Only("extensions-differ").Evidence.ShouldBe(["pg-2: plpgsql (1.0; on pg-1 1.1)"]);
-            diagnosis.Ids().ShouldNotContain("extension-unavailable", "a version that no machine brings a script of works where it was created");
+            diagnosis.Ids().ShouldNotContain("extension-unavailable", "a version that no machine brings a script of works where it was "
+                + "created");
             diagnosis.Ids().ShouldNotContain("replica-stale");
         }
         finally
@@ -120,14 +124,17 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
         var impatient = new DoctorBounds { MaxStaleness = TimeSpan.FromMilliseconds(1), CatchUp = TimeSpan.Zero };
         await Primary.RunAsync("DROP TABLE late");
         (await DoctorCluster.ExamineAsync(Cluster, impatient)).Only("replica-stale").Nodes.ShouldBe(["pg-2"]);
-        (await DoctorCluster.ExamineAsync(Cluster, impatient with { CatchUp = TimeSpan.FromSeconds(20) })).Ids().ShouldNotContain("replica-stale");
+        (await DoctorCluster.ExamineAsync(Cluster, impatient with { CatchUp = TimeSpan.FromSeconds(20) })).Ids()
+            .ShouldNotContain("replica-stale");
         await Replica.DelayReplayAsync(TimeSpan.Zero, DoctorCluster.Stop);
     }
 
     [Fact]
     public async Task Two_names_for_one_server_are_no_two_primaries()
     {
-        var diagnosis = await DoctorCluster.ExamineAsync([.. DoctorCluster.Targets(Cluster.Nodes), DoctorCluster.Targets(Primary)[0] with { Name = "balancer" }]);
+        var diagnosis =
+            await DoctorCluster.ExamineAsync(
+            [.. DoctorCluster.Targets(Cluster.Nodes), DoctorCluster.Targets(Primary)[0] with { Name = "balancer" }]);
         diagnosis.Only("same-server").Nodes.ShouldBe(["pg-1", "balancer"]);
         diagnosis.Ids().ShouldNotContain("two-primaries");
     }
@@ -147,7 +154,8 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
         await using (var begin = new NpgsqlCommand("BEGIN; SELECT 1", connection)) await begin.ExecuteNonQueryAsync(DoctorCluster.Stop);
         (await DoctorCluster.ExamineAsync(Cluster)).Ids().ShouldNotContain("idle-in-transaction");
 
-        var finding = (await DoctorCluster.ExamineAsync(Cluster, new DoctorBounds { MaxIdleTransaction = TimeSpan.Zero })).Only("idle-in-transaction");
+        var finding = (await DoctorCluster.ExamineAsync(Cluster, new DoctorBounds { MaxIdleTransaction = TimeSpan.Zero }))
+            .Only("idle-in-transaction");
         finding.Evidence.ShouldHaveSingleItem().ShouldContain("\"forgotten\"");
         finding.Remedy[0].ShouldBe($"SELECT pg_terminate_backend({connection.ProcessID});   -- on pg-2");
     }
@@ -160,7 +168,8 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
         await using var impatient = await Replica.SetAsync("max_standby_streaming_delay", "0");
         await using var feedback = await Replica.SetAsync("hot_standby_feedback", "off");
         await using var connection = await Replica.OpenAsync();
-        await using (var begin = new NpgsqlCommand("BEGIN; SELECT FROM conflicted", connection)) await begin.ExecuteNonQueryAsync(DoctorCluster.Stop);
+        await using (var begin =
+            new NpgsqlCommand("BEGIN; SELECT FROM conflicted", connection)) await begin.ExecuteNonQueryAsync(DoctorCluster.Stop);
         await Primary.RunAsync("DROP TABLE conflicted");
 
         var finding = await DoctorCluster.Targets(Cluster.Nodes).WaitForFindingAsync("recovery-conflicts", Severity.Warning);
@@ -196,17 +205,24 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
         var before = await File.ReadAllTextAsync(rules, DoctorCluster.Stop);
         try
         {
-            await File.WriteAllTextAsync(rules, "host all guarded 127.0.0.1/32 scram-sha-256\nhost store all 10.0.0.0/8 trust\n" + before, DoctorCluster.Stop);
-            await Primary.ReloadAsync(async () => (long)(await Primary.RunAsync("SELECT count(*) FROM pg_hba_file_rules WHERE 'guarded' = ANY (user_name)"))! == 1);
-            (await DoctorCluster.ExamineAsync(Cluster)).Only("trust-beyond-loopback").Evidence.ShouldBe(["pg-1: pg_hba.conf line 2: host store all 10.0.0.0 255.0.0.0 trust"]);
+            await File.WriteAllTextAsync(rules, "host all guarded 127.0.0.1/32 scram-sha-256\nhost store all 10.0.0.0/8 trust\n"
+                + before, DoctorCluster.Stop);
+            await Primary.ReloadAsync(async () =>
+                (long)(await Primary.RunAsync("SELECT count(*) FROM pg_hba_file_rules WHERE 'guarded' = ANY (user_name)"))! == 1);
+            (await DoctorCluster.ExamineAsync(Cluster)).Only("trust-beyond-loopback")
+                .Evidence.ShouldBe(["pg-1: pg_hba.conf line 2: host store all 10.0.0.0 255.0.0.0 trust"]);
 
             var target = DoctorCluster.Targets(Primary)[0];
-            var wrong = target with { Settings = new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded", Password = "battery-staple" } };
+            var wrong =
+                target with { Settings =
+                new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded", Password = "battery-staple" } };
             var finding = (await DoctorCluster.ExamineAsync([.. DoctorCluster.Targets(Replica), wrong])).Only("node-unreachable");
             finding.Evidence.ShouldBe([$"pg-1: 127.0.0.1:{Primary.Port} refuses the password of role guarded"]);
 
-            var none = target with { Settings = new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded" } };
-            (await DoctorCluster.ExamineAsync([none])).Only("node-unreachable").Evidence[0].ShouldContain("wants a password of role guarded");
+            var none = target with { Settings =
+                new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded" } };
+            (await DoctorCluster.ExamineAsync([none])).Only("node-unreachable")
+                .Evidence[0].ShouldContain("wants a password of role guarded");
         }
         finally
         {
@@ -226,12 +242,16 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
             var diagnosis = await DoctorCluster.ExamineAsync(AsRole("modest"));
             var hidden = diagnosis.Only("timeline-hidden");
             (hidden.Severity, hidden.Remedy.ShouldHaveSingleItem()).ShouldBe((Severity.Error, "GRANT pg_read_all_stats TO modest;"));
-            diagnosis.Only("role-sees-too-little").Evidence[0].ShouldBe("pg-1: role modest does not see pg_hba_file_rules, pg_stat_activity, pg_stat_replication, pg_stat_wal_receiver");
+            diagnosis.Only("role-sees-too-little")
+                .Evidence[0].ShouldBe("pg-1: role modest does not see pg_hba_file_rules, pg_stat_activity, pg_stat_replication, "
+                + "pg_stat_wal_receiver");
             foreach (var check in new[] { "receiver-not-streaming", "old-timeline", "trust-beyond-loopback", "idle-in-transaction" })
                 diagnosis.NotChecked.ShouldContain(one => one.Node == "pg-2" && one.Check == check);
-            diagnosis.NotChecked.ShouldContain(one => one.Check == "synchronous-standby-missing" && one.Node == "pg-1" && one.Because == "role modest has not the rights of pg_read_all_stats");
+            diagnosis.NotChecked.ShouldContain(one => one.Check == "synchronous-standby-missing" && one.Node == "pg-1"
+                && one.Because == "role modest has not the rights of pg_read_all_stats");
 
-            await Primary.RunAsync("GRANT pg_monitor TO modest; GRANT SELECT ON pg_hba_file_rules TO modest; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO modest");
+            await Primary.RunAsync("GRANT pg_monitor TO modest; GRANT SELECT ON pg_hba_file_rules TO modest; GRANT EXECUTE ON FUNCTION "
+                + "pg_hba_file_rules() TO modest");
             await Cluster.WaitForReplayAsync(DoctorCluster.Stop);
             var granted = await DoctorCluster.ExamineAsync(AsRole("modest"));
             granted.NotChecked.ShouldBeEmpty();
@@ -247,10 +267,13 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     public async Task A_question_that_a_lock_holds_up_is_told_and_the_others_are_answered()
     {
         await using var connection = await Primary.OpenAsync();
-        await using (var locking = new NpgsqlCommand("BEGIN; LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE", connection)) await locking.ExecuteNonQueryAsync(DoctorCluster.Stop);
+        await using (var locking =
+            new NpgsqlCommand("BEGIN; LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE", connection)) await locking.ExecuteNonQueryAsync(
+            DoctorCluster.Stop);
         var diagnosis = await DoctorCluster.ExamineAsync(Cluster, new DoctorBounds { LockTimeout = TimeSpan.FromMilliseconds(100) });
         diagnosis.NotChecked.Where(one => one.Node == "pg-1").Select(one => (one.Check, one.Because))
-            .ShouldBe([("extension-unavailable", "55P03: canceling statement due to lock timeout"), ("extensions-differ", "55P03: canceling statement due to lock timeout")]);
+            .ShouldBe([("extension-unavailable", "55P03: canceling statement due to lock timeout"),
+                ("extensions-differ", "55P03: canceling statement due to lock timeout")]);
         diagnosis.Ids().ShouldBe(["fsync-off"]);
     }
 
@@ -282,12 +305,15 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
             new DoctorNode("no-role", new NpgsqlConnectionStringBuilder(target) { Username = "nobody-there" }),
         ]);
         diagnosis.Findings.Where(finding => finding.Id == "node-unreachable").Select(finding => finding.Evidence[0])
-            .ShouldBe([$"no-database: 127.0.0.1:{Replica.Port} has no database shop", $"no-role: 127.0.0.1:{Replica.Port} does not let role nobody-there in: role \"nobody-there\" does not exist"]);
+            .ShouldBe([$"no-database: 127.0.0.1:{Replica.Port} has no database shop",
+                $"no-role: 127.0.0.1:{Replica.Port} does not let role nobody-there in: role \"nobody-there\" does not exist"]);
         diagnosis.NotChecked.Select(one => (one.Check, one.Node)).ShouldBe([("all", "no-database"), ("all", "no-role")]);
     }
 
     private IReadOnlyList<DoctorNode> AsRole(string role) =>
-        [.. DoctorCluster.Targets(Cluster.Nodes).Select(node => node with { Settings = new NpgsqlConnectionStringBuilder(node.Settings.ConnectionString) { Username = role } })];
+        [.. DoctorCluster.Targets(Cluster.Nodes)
+            .Select(node =>
+            node with { Settings = new NpgsqlConnectionStringBuilder(node.Settings.ConnectionString) { Username = role } })];
 
     public sealed class HealthyCluster : IAsyncLifetime
     {

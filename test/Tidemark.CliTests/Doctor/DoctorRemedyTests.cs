@@ -12,8 +12,10 @@ public sealed class DoctorRemedyTests
     [InlineData(1, 0, 10)]
     public void More_senders_are_never_fewer_than_there_are_and_the_standbys_come_first(int most, int used, int expected)
     {
-        var senders = Enumerable.Range(0, used).Select(i => new Sender(100 + i, "pg_receivewal", null, "streaming", "async")).Append(Primary.Senders![0]).Take(Math.Max(1, used)).ToList();
-        var remedy = Diagnose(Primary.With("max_wal_senders", $"{most}") with { Senders = senders }, Replica.With("max_wal_senders", "50")).Only("too-few-wal-senders").Remedy;
+        var senders = Enumerable.Range(0, used).Select(i => new Sender(100 + i, "pg_receivewal", null, "streaming", "async"))
+            .Append(Primary.Senders![0]).Take(Math.Max(1, used)).ToList();
+        var remedy = Diagnose(Primary.With("max_wal_senders", $"{most}") with { Senders = senders }, Replica.With("max_wal_senders", "50"))
+            .Only("too-few-wal-senders").Remedy;
         remedy[0].ShouldBe($"ALTER SYSTEM SET max_wal_senders = {expected};   -- on every standby that has less, and on pg-1");
         remedy[1].ShouldStartWith("Restart the standbys first, and pg-1 when they are back");
     }
@@ -21,7 +23,9 @@ public sealed class DoctorRemedyTests
     [Fact]
     public void A_standby_that_has_less_of_one_thing_keeps_what_it_has_more_of()
     {
-        var (few, many) = (Replica.With("max_connections", "50"), Replica.With("max_connections", "500").With("max_wal_senders", "5") with { Name = "pg-3", Server = Replica.Server! with { StartedAt = "100.000003" } });
+        var (few, many) =
+            (Replica.With("max_connections", "50"), Replica.With("max_connections", "500")
+            .With("max_wal_senders", "5") with { Name = "pg-3", Server = Replica.Server! with { StartedAt = "100.000003" } });
         Diagnose(Primary, few, many).Only("below-primary").Remedy[..2]
             .ShouldBe(["ALTER SYSTEM SET max_connections = 100;   -- on pg-2", "ALTER SYSTEM SET max_wal_senders = 10;   -- on pg-3"]);
     }
@@ -29,8 +33,10 @@ public sealed class DoctorRemedyTests
     [Fact]
     public void More_connections_begin_with_the_standbys()
     {
-        Diagnose(Primary with { PoolSize = 49 }, Replica).Only("pool-exceeds-connections").Remedy[0].ShouldContain("raise max_connections, on the standbys first");
-        Diagnose(Primary with { Server = Primary.Server! with { Connections = 90 } }, Replica).Only("connections-nearly-used").Remedy[^1].ShouldContain("raise max_connections on the standbys first");
+        Diagnose(Primary with { PoolSize = 49 }, Replica).Only("pool-exceeds-connections")
+            .Remedy[0].ShouldContain("raise max_connections, on the standbys first");
+        Diagnose(Primary with { Server = Primary.Server! with { Connections = 90 } }, Replica).Only("connections-nearly-used")
+            .Remedy[^1].ShouldContain("raise max_connections on the standbys first");
     }
 
     [Theory]
@@ -39,9 +45,11 @@ public sealed class DoctorRemedyTests
     [InlineData("204800", "unreserved", 201, "slot-unreserved", 402)]
     [InlineData("204800", "unreserved", 150, "slot-unreserved", 400)]
     [InlineData("1", "unreserved", 0, "slot-unreserved", 1)]
-    public void A_limit_leaves_every_slot_what_it_keeps_and_is_never_lower_than_it_was(string limitMegabytes, string status, long keptGigabytes, string id, int expectedGigabytes)
+    public void A_limit_leaves_every_slot_what_it_keeps_and_is_never_lower_than_it_was(string limitMegabytes, string status,
+        long keptGigabytes, string id, int expectedGigabytes)
     {
-        var slots = new[] { Primary.Slots![0], Primary.Slots[0] with { Name = "pg_3", WalStatus = status, Retained = keptGigabytes << 30 } };
+        var slots =
+            new[] { Primary.Slots![0], Primary.Slots[0] with { Name = "pg_3", WalStatus = status, Retained = keptGigabytes << 30 } };
         var remedy = Diagnose(Primary.With("max_slot_wal_keep_size", limitMegabytes) with { Slots = slots }, Replica).Only(id).Remedy;
         remedy.ShouldContain($"ALTER SYSTEM SET max_slot_wal_keep_size = '{expectedGigabytes}GB';");
     }
@@ -50,27 +58,33 @@ public sealed class DoctorRemedyTests
     public void Where_there_is_no_limit_or_none_can_be_seen_none_is_set_for_a_slot_at_risk()
     {
         var atRisk = Primary with { Slots = [Primary.Slots![0] with { WalStatus = "unreserved", Retained = 1 }] };
-        Diagnose(atRisk.With("max_slot_wal_keep_size", "-1"), Replica).Only("slot-unreserved").Remedy.ShouldBe(["Bring its reader back now."]);
+        Diagnose(atRisk.With("max_slot_wal_keep_size", "-1"), Replica).Only("slot-unreserved")
+            .Remedy.ShouldBe(["Bring its reader back now."]);
         Diagnose(atRisk with { Settings = null }, Replica).Only("slot-unreserved").Remedy.ShouldBe(["Bring its reader back now."]);
     }
 
     [Fact]
     public void A_logical_slot_is_dropped_only_when_its_reader_is_gone_and_a_lost_one_wants_no_base_backup()
     {
-        var (physical, logical) = (new Slot("away", "physical", Active: false, null, "reserved", 5), new Slot("changes", "logical", Active: false, null, "reserved", 5));
-        Remedy("slot-inactive", physical).ShouldBe(["Bring the standby back that uses it, or:", "SELECT pg_drop_replication_slot('away');"]);
+        var (physical, logical) =
+            (new Slot("away", "physical", Active: false, null, "reserved", 5),
+            new Slot("changes", "logical", Active: false, null, "reserved", 5));
+        Remedy("slot-inactive", physical).ShouldBe(["Bring the standby back that uses it, or:", "SELECT "
+            + "pg_drop_replication_slot('away');"]);
         var back = Remedy("slot-inactive", logical);
         back[0].ShouldContain("misses all it has not read; only if it is gone for good:");
         back[1].ShouldBe("SELECT pg_drop_replication_slot('changes');");
         Remedy("slot-inactive", physical, logical).ShouldBe([.. Remedy("slot-inactive", physical), .. back]);
 
-        Remedy("slot-lost", physical with { WalStatus = "lost" }).ShouldContain(line => line.StartsWith("Make the standby anew: pg_basebackup", StringComparison.Ordinal));
+        Remedy("slot-lost", physical with { WalStatus = "lost" })
+            .ShouldContain(line => line.StartsWith("Make the standby anew: pg_basebackup", StringComparison.Ordinal));
         var anew = Remedy("slot-lost", logical with { WalStatus = "lost" });
         anew[0].ShouldContain("DROP SUBSCRIPTION, which drops the slot too; empty the tables it filled; CREATE SUBSCRIPTION");
         anew.ShouldNotContain(line => line.Contains("pg_basebackup", StringComparison.Ordinal));
         anew.ShouldContain("SELECT pg_drop_replication_slot('changes');");
 
-        static IReadOnlyList<string> Remedy(string id, params Slot[] slots) => Diagnose(Primary with { Slots = [Primary.Slots![0], .. slots] }, Replica).Only(id).Remedy;
+        static IReadOnlyList<string> Remedy(string id, params Slot[] slots) =>
+            Diagnose(Primary with { Slots = [Primary.Slots![0], .. slots] }, Replica).Only(id).Remedy;
     }
 
     [Fact]
@@ -78,10 +92,13 @@ public sealed class DoctorRemedyTests
     {
         var missing = Primary.With("synchronous_standby_names", "ghost");
         Remedy("synchronous-standby-missing", missing).ShouldContain("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)';");
-        foreach (var senders in new Sender[][] { [], [new(9, "pg_receivewal", null, "streaming", "async")], [new(9, "pg-2", null, "catchup", "async")] })
-            Remedy("synchronous-standby-missing", missing with { Senders = senders }).ShouldContain("ALTER SYSTEM SET synchronous_standby_names = '';");
+        foreach (var senders in new Sender[][] { [], [new(9, "pg_receivewal", null, "streaming", "async")],
+            [new(9, "pg-2", null, "catchup", "async")] })
+            Remedy("synchronous-standby-missing", missing with { Senders = senders })
+                .ShouldContain("ALTER SYSTEM SET synchronous_standby_names = '';");
 
-        Remedy("synchronous-without-standby", Primary.With("synchronous_commit", "remote_apply"))[0].ShouldContain("while none does, this hangs every commit");
+        Remedy("synchronous-without-standby", Primary.With("synchronous_commit", "remote_apply"))[0].ShouldContain("while none does, "
+            + "this hangs every commit");
 
         static IReadOnlyList<string> Remedy(string id, NodeFacts primary) => Diagnose(primary, Replica).Only(id).Remedy;
     }
@@ -94,7 +111,8 @@ public sealed class DoctorRemedyTests
     [InlineData("-1", "on", null)]
     public void A_replica_that_cancelled_reads_is_never_told_to_wait_for_them_less(string delay, string feedback, string? expected)
     {
-        var replica = Replica.With("max_standby_streaming_delay", delay).With("hot_standby_feedback", feedback) with { Conflicts = new Conflicts(1, 0, 0, 0, 0) };
+        var replica = Replica.With("max_standby_streaming_delay", delay)
+            .With("hot_standby_feedback", feedback) with { Conflicts = new Conflicts(1, 0, 0, 0, 0) };
         var remedy = Diagnose(Primary, replica).Only("recovery-conflicts").Remedy;
         var delays = remedy.Where(line => line.Contains("max_standby_streaming_delay", StringComparison.Ordinal)).ToList();
         if (expected is null) delays.ShouldBeEmpty();
@@ -117,7 +135,9 @@ public sealed class DoctorRemedyTests
     [Fact]
     public void A_replica_that_follows_the_wrong_server_keeps_its_user_and_its_encryption()
     {
-        var remedy = Diagnose(Primary with { Address = "host=10.0.0.1 port=5433", Position = Primary.Position! with { Timeline = 2 } }, Replica).Only("old-timeline").Remedy;
+        var remedy =
+            Diagnose(Primary with { Address = "host=10.0.0.1 port=5433", Position = Primary.Position! with { Timeline = 2 } }, Replica)
+            .Only("old-timeline").Remedy;
         remedy[1].ShouldStartWith("Change host and port in it to where the replica reaches pg-1 (from here: host=10.0.0.1 port=5433)");
         remedy[1].ShouldContain("keep the rest (user, password, sslmode …)");
         remedy.ShouldNotContain(line => line.StartsWith("ALTER SYSTEM", StringComparison.Ordinal));
@@ -126,11 +146,14 @@ public sealed class DoctorRemedyTests
     [Fact]
     public void Files_of_an_extension_are_missed_where_there_are_none_and_another_version_only_on_a_replica_that_differs()
     {
-        var (old, current) = (new Extension("hstore", "1.3", IsAvailable: true, IsInstallable: false), new Extension("hstore", "1.3", IsAvailable: true, IsInstallable: true));
+        var (old, current) =
+            (new Extension("hstore", "1.3", IsAvailable: true, IsInstallable: false),
+            new Extension("hstore", "1.3", IsAvailable: true, IsInstallable: true));
         Diagnose(Has(Primary, old), Has(Replica, old)).Findings.ShouldBeEmpty();
         Diagnose(Has(Primary, old), Has(Replica, current)).Findings.ShouldBeEmpty();
         Diagnose(Has(Primary, current), Has(Replica, old)).Only("extension-unavailable").Severity.ShouldBe(Severity.Warning);
-        Diagnose(Has(Primary, current), Has(Replica, old with { IsAvailable = false })).Only("extension-unavailable").Severity.ShouldBe(Severity.Error);
+        Diagnose(Has(Primary, current), Has(Replica, old with { IsAvailable = false })).Only("extension-unavailable")
+            .Severity.ShouldBe(Severity.Error);
         Diagnose(Has(Primary, old with { IsAvailable = false }), Has(Replica, old)).Only("extension-unavailable").Nodes.ShouldBe(["pg-1"]);
 
         static NodeFacts Has(NodeFacts node, Extension extension) => node with { Extensions = [extension] };

@@ -13,22 +13,30 @@ public sealed partial class DoctorRulesTests
     {
         ["node-unreachable"] = (Severity.Error, Primary, Unreachable("pg-2")),
         ["same-server"] = (Severity.Error, Primary, Replica with { Server = Replica.Server! with { StartedAt = "100.000001" } }),
-        ["several-servers"] = (Severity.Error, Primary, Replica with { Behind = [new NamedServer("100.000002", "7000"), new NamedServer("100.000003", "7000")] }),
+        ["several-servers"] =
+            (Severity.Error, Primary,
+            Replica with { Behind = [new NamedServer("100.000002", "7000"), new NamedServer("100.000003", "7000")] }),
         ["other-cluster"] = (Severity.Error, Primary with { Senders = [] }, Replica with { Identity = new IdentityFacts("7001") }),
         ["versions-differ"] = (Severity.Notice, Primary, Replica with { Server = Replica.Server! with { Version = "15.2" } }),
         ["no-primary"] = (Severity.Error, Replica with { Name = "pg-1", Server = Replica.Server! with { StartedAt = "9" } }, Replica),
         ["two-primaries"] = (Severity.Error, Primary, Primary with { Name = "pg-2", Server = Primary.Server! with { StartedAt = "9" } }),
         ["old-timeline"] = (Severity.Error, Primary with { Position = Primary.Position! with { Timeline = 2 } }, Replica),
-        ["standby-not-configured"] = (Severity.Notice, Primary with { Senders = [.. Primary.Senders!, new Sender(8, "dr", null, "streaming", "async")] }, Replica),
+        ["standby-not-configured"] =
+            (Severity.Notice, Primary with { Senders = [.. Primary.Senders!, new Sender(8, "dr", null, "streaming", "async")] }, Replica),
         ["receiver-not-streaming"] = (Severity.Error, Primary with { Senders = [] }, Replica with { Receivers = [] }),
-        ["replica-without-slot"] = (Severity.Warning, Primary, Replica with { Receivers = [Replica.Receivers![0] with { SlotName = null }] }),
+        ["replica-without-slot"] =
+            (Severity.Warning, Primary, Replica with { Receivers = [Replica.Receivers![0] with { SlotName = null }] }),
         ["replay-paused"] = (Severity.Warning, Primary, Replica with { Position = Replica.Position! with { Pause = "paused" } }),
         ["replay-delayed"] = (Severity.Warning, Primary, Replica.With("recovery_min_apply_delay", "1")),
-        ["replica-stale"] = (Severity.Warning, Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = 969.9 } }),
-        ["slot-inactive"] = (Severity.Warning, Primary with { Slots = [.. Primary.Slots!, new Slot("gone", "logical", Active: false, null, "extended", 5)] }, Replica),
+        ["replica-stale"] =
+            (Severity.Warning, Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = 969.9 } }),
+        ["slot-inactive"] =
+            (Severity.Warning,
+            Primary with { Slots = [.. Primary.Slots!, new Slot("gone", "logical", Active: false, null, "extended", 5)] }, Replica),
         ["slot-without-limit"] = (Severity.Notice, Primary.With("max_slot_wal_keep_size", "-1"), Replica),
         ["slot-unreserved"] = (Severity.Warning, Primary with { Slots = [Primary.Slots![0] with { WalStatus = "unreserved" }] }, Replica),
-        ["slot-lost"] = (Severity.Error, Primary with { Slots = [Primary.Slots![0] with { WalStatus = "lost", Retained = null }] }, Replica),
+        ["slot-lost"] =
+            (Severity.Error, Primary with { Slots = [Primary.Slots![0] with { WalStatus = "lost", Retained = null }] }, Replica),
         ["synchronous-without-standby"] = (Severity.Warning, Primary.With("synchronous_commit", "remote_write"), Replica),
         ["synchronous-standby-missing"] = (Severity.Error, Primary.With("synchronous_standby_names", "ghost"), Replica),
         ["asynchronous-commit"] = (Severity.Notice, Primary.With("synchronous_commit", "off"), Replica),
@@ -41,22 +49,31 @@ public sealed partial class DoctorRulesTests
         ["full-page-writes-off"] = (Severity.Error, Primary.With("full_page_writes", "off"), Replica),
         ["primary-read-only"] = (Severity.Error, Primary.With("default_transaction_read_only", "on"), Replica),
         ["isolation-not-read-committed"] = (Severity.Warning, Primary.With("default_transaction_isolation", "serializable"), Replica),
-        ["trust-beyond-loopback"] = (Severity.Warning, Primary, Replica with { AccessRules = [new AccessRule(9, "host", "all", "all", "all")] }),
+        ["trust-beyond-loopback"] =
+            (Severity.Warning, Primary, Replica with { AccessRules = [new AccessRule(9, "host", "all", "all", "all")] }),
         ["recovery-conflicts"] = (Severity.Notice, Primary, Replica with { Conflicts = new Conflicts(0, 1, 0, 0, 0) }),
         ["hot-standby-feedback-off"] = (Severity.Notice, Primary, Replica.With("hot_standby_feedback", "off")),
         ["replay-waits-without-bound"] = (Severity.Warning, Primary, Replica.With("max_standby_streaming_delay", "-1")),
-        ["idle-in-transaction"] = (Severity.Warning, Primary, Replica with { IdleTransactions = [new IdleTransaction(5, "app", "report", 301)] }),
-        ["prepared-transaction"] = (Severity.Warning, Primary with { PreparedTransactions = [new PreparedTransaction("it's", "app", 301)] }, Replica),
+        ["idle-in-transaction"] =
+            (Severity.Warning, Primary, Replica with { IdleTransactions = [new IdleTransaction(5, "app", "report", 301)] }),
+        ["prepared-transaction"] =
+            (Severity.Warning, Primary with { PreparedTransactions = [new PreparedTransaction("it's", "app", 301)] }, Replica),
         ["pool-exceeds-connections"] = (Severity.Notice, Primary with { PoolSize = 49 }, Replica),
         ["connections-nearly-used"] = (Severity.Warning, Primary, Replica with { Server = Replica.Server! with { Connections = 88 } }),
         ["unlogged-tables"] = (Severity.Notice, Primary with { UnloggedTables = ["public.carts"] }, Replica),
         ["enums-differ"] = (Severity.Warning, Primary, Replica with { Enums = [new EnumType("public.mood", 42, ["sad"])] }),
         ["extensions-differ"] = (Severity.Warning, Primary, Replica with { Extensions = [] }),
-        ["extension-unavailable"] = (Severity.Error, Primary, Replica with { Extensions = [new Extension("plpgsql", "1.0", IsAvailable: false, IsInstallable: false)] }),
-        ["identity-hidden"] = (Severity.Error, Primary, Replica with { Identity = null, Unseen = Hidden(Section.Identity, "42501: permission denied for function pg_control_system") }),
+        ["extension-unavailable"] =
+            (Severity.Error, Primary,
+            Replica with { Extensions = [new Extension("plpgsql", "1.0", IsAvailable: false, IsInstallable: false)] }),
+        ["identity-hidden"] = (Severity.Error, Primary, Replica with { Identity = null, Unseen = Hidden(Section.Identity, "42501: "
+            + "permission denied for function pg_control_system") }),
         ["timeline-hidden"] = (Severity.Error, Primary, Replica with { Server = Replica.Server! with { SeesStatistics = false } }),
-        ["positions-hidden"] = (Severity.Error, Primary, Replica with { Position = null, Unseen = Hidden(Section.Position, "42501: permission denied for function pg_last_wal_replay_lsn") }),
-        ["role-sees-too-little"] = (Severity.Notice, Primary, Replica with { AccessRules = null, Unseen = Hidden(Section.AccessRules, "42501: permission denied for function pg_hba_file_rules") }),
+        ["positions-hidden"] = (Severity.Error, Primary, Replica with { Position = null, Unseen = Hidden(Section.Position, "42501: "
+            + "permission denied for function pg_last_wal_replay_lsn") }),
+        ["role-sees-too-little"] =
+            (Severity.Notice, Primary, Replica with { AccessRules = null, Unseen = Hidden(Section.AccessRules, "42501: permission "
+            + "denied for function pg_hba_file_rules") }),
     };
 
     public static TheoryData<string> Ids => [.. Check.All.Select(check => check.Id)];
@@ -115,7 +132,9 @@ public sealed partial class DoctorRulesTests
     [Fact]
     public void Findings_stand_in_the_same_order_however_the_nodes_are_given()
     {
-        var (primary, replica) = (Primary.With("fsync", "off").With("hot_standby", "off"), Replica.With("hot_standby_feedback", "off").With("recovery_min_apply_delay", "9"));
+        var (primary, replica) =
+            (Primary.With("fsync", "off").With("hot_standby", "off"), Replica.With("hot_standby_feedback", "off")
+            .With("recovery_min_apply_delay", "9"));
         string[] expected = ["fsync-off", "hot-standby-off", "replay-delayed", "hot-standby-feedback-off"];
         Diagnose(primary, replica).Findings.Select(finding => finding.Id).ShouldBe(expected);
         Diagnose(replica, primary).Findings.Select(finding => finding.Id).ShouldBe(expected);
@@ -126,7 +145,8 @@ public sealed partial class DoctorRulesTests
     {
         var diagnosis = Diagnose(Primary.With("fsync", "off") with { IsLoopback = true }, Replica with { IsLoopback = true });
         diagnosis.Findings.ShouldHaveSingleItem().Severity.ShouldBe(Severity.Notice);
-        Diagnose(Primary.With("fsync", "off") with { IsLoopback = true }, Replica).Findings.ShouldHaveSingleItem().Severity.ShouldBe(Severity.Error);
+        Diagnose(Primary.With("fsync", "off") with { IsLoopback = true }, Replica).Findings.ShouldHaveSingleItem()
+            .Severity.ShouldBe(Severity.Error);
     }
 
     [Theory]
@@ -136,14 +156,17 @@ public sealed partial class DoctorRulesTests
     [InlineData("a, b", 1)]
     [InlineData("*", 1)]
     [InlineData("\"2\"", 1)]
-    public void A_list_of_standbys_says_how_many_a_commit_waits_for(string names, int expected) => Tidemark.Cli.Doctor.Checks.SynchronousChecks.Required(names).ShouldBe(expected);
+    public void A_list_of_standbys_says_how_many_a_commit_waits_for(string names, int expected) =>
+        Tidemark.Cli.Doctor.Checks.SynchronousChecks.Required(names).ShouldBe(expected);
 
     [Fact]
     public void A_replica_a_little_behind_or_old_only_because_nothing_was_written_is_not_stale()
     {
-        Diagnose(Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = 970.1 } }).Findings.ShouldBeEmpty();
+        Diagnose(Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = 970.1 } })
+            .Findings.ShouldBeEmpty();
         Diagnose(Primary, Replica with { Position = Replica.Position! with { LastCommitAt = 1 } }).Findings.ShouldBeEmpty();
-        Diagnose(Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = null } }).Findings.ShouldHaveSingleItem().Evidence[0].ShouldContain("unknown");
+        Diagnose(Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = null } })
+            .Findings.ShouldHaveSingleItem().Evidence[0].ShouldContain("unknown");
     }
 
     [Fact]
@@ -151,7 +174,8 @@ public sealed partial class DoctorRulesTests
     {
         var kept = new Slot("pg_3", "physical", Active: false, null, "reserved", 1 << 20);
         Diagnose(Primary, Replica with { Slots = [kept] }).Findings.ShouldBeEmpty();
-        Diagnose(Primary, Replica with { Slots = [kept with { Retained = 2L << 30 }] }).Findings.ShouldHaveSingleItem().Id.ShouldBe("slot-inactive");
+        Diagnose(Primary, Replica with { Slots = [kept with { Retained = 2L << 30 }] }).Findings.ShouldHaveSingleItem()
+            .Id.ShouldBe("slot-inactive");
     }
 
     [Fact]
@@ -159,14 +183,16 @@ public sealed partial class DoctorRulesTests
     {
         var unnamed = Primary with { Senders = [new Sender(7, "walreceiver", null, "streaming", "async")] };
         Diagnose(unnamed, Replica).Findings.ShouldBeEmpty();
-        Diagnose(Primary with { Slots = [] }, Replica with { Receivers = [Replica.Receivers![0] with { SlotName = "elsewhere" }] }).Findings.ShouldBeEmpty();
+        Diagnose(Primary with { Slots = [] }, Replica with { Receivers = [Replica.Receivers![0] with { SlotName = "elsewhere" }] })
+            .Findings.ShouldBeEmpty();
     }
 
     [Fact]
     public void What_servers_say_cannot_paint_the_terminal_and_names_are_quoted_in_remedies()
     {
         var diagnosis = Diagnose(
-            Primary with { PreparedTransactions = [new PreparedTransaction("it's \e[2J", "app", 301)], Server = Primary.Server! with { SeesStatistics = false, Role = "My \"app\"" } }, Replica);
+            Primary with { PreparedTransactions = [new PreparedTransaction("it's \e[2J", "app", 301)],
+                Server = Primary.Server! with { SeesStatistics = false, Role = "My \"app\"" } }, Replica);
         using var output = new StringWriter();
         new DiagnosisReport(new Terminal(output, output)).Write(diagnosis);
         output.ToString().ShouldContain("> ROLLBACK PREPARED 'it''s ?[2J';");
@@ -174,7 +200,8 @@ public sealed partial class DoctorRulesTests
         output.ToString().ShouldNotContain('\e');
     }
 
-    private static NodeFacts Unreachable(string name) => new() { Name = name, Failure = new ConnectionFailure("nothing listens at pg-2:5432", "Start the server.") };
+    private static NodeFacts Unreachable(string name) =>
+        new() { Name = name, Failure = new ConnectionFailure("nothing listens at pg-2:5432", "Start the server.") };
 
     private static Dictionary<Section, string> Hidden(Section section, string because) => new() { [section] = because };
 

@@ -33,7 +33,8 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
         var nodes = json.GetProperty("nodes").EnumerateArray().ToList();
         nodes.Select(node => node.GetProperty("name").GetString()).ShouldBe(Good);
         nodes.Count(node => node.GetProperty("role").GetString() == "Primary").ShouldBe(1);
-        nodes.ShouldAllBe(node => node.GetProperty("running").GetBoolean() && node.GetProperty("port").GetInt32() > 0 && node.GetProperty("processId").GetInt32() > 0);
+        nodes.ShouldAllBe(node => node.GetProperty("running").GetBoolean() && node.GetProperty("port").GetInt32() > 0
+            && node.GetProperty("processId").GetInt32() > 0);
         nodes.Count(node => node.GetProperty("streaming").GetBoolean()).ShouldBe(2);
     }
 
@@ -42,8 +43,10 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     {
         foreach (var command in new[] { new[] { "status" }, ["list"], ["up"], ["--help"], ["up", "--help"] })
         {
-            var ran = await RanCommand.RunAsync(40, CancellationToken.None, ["cluster", .. command, .. command is [.., "--help"] or ["list"] ? Array.Empty<string>() : ["--name", "mine"]]);
-            ran.Lines.Where(line => !line.StartsWith("Host=", StringComparison.Ordinal) && !line.StartsWith("psql ", StringComparison.Ordinal) && !line.Contains(up.Folder.Path, StringComparison.Ordinal)
+            var ran = await RanCommand.RunAsync(40, CancellationToken.None,
+                ["cluster", .. command, .. command is [.., "--help"] or ["list"] ? Array.Empty<string>() : ["--name", "mine"]]);
+            ran.Lines.Where(line => !line.StartsWith("Host=", StringComparison.Ordinal)
+                && !line.StartsWith("psql ", StringComparison.Ordinal) && !line.Contains(up.Folder.Path, StringComparison.Ordinal)
                 && !line.StartsWith("  tidemark ", StringComparison.Ordinal)).ShouldAllBe(line => line.TrimEnd().Length <= 40);
         }
     }
@@ -57,7 +60,8 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
         again.ExitCode.ShouldBe(ExitCode.Success);
 
         var other = await RunAsync("up", "--replicas", "1", "--sync", "--postgres", "18", "--database", "store", "--delay", "100");
-        foreach (var difference in new[] { "it has 3 nodes", "not synchronous", "it has PostgreSQL 15", "its database is shop", "its delays are 0,0 ms" }) other.Errors.ShouldContain(difference);
+        foreach (var difference in new[] { "it has 3 nodes", "not synchronous", "it has PostgreSQL 15", "its database is shop",
+            "its delays are 0,0 ms" }) other.Errors.ShouldContain(difference);
         (other.ExitCode, other.Output).ShouldBe((ExitCode.WrongUsage, ""));
     }
 
@@ -113,7 +117,8 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     public async Task A_cluster_whose_servers_are_all_down_is_started_by_up()
     {
         foreach (var node in Good) await RunAsync("kill", node);
-        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray().ShouldAllBe(node => !node.GetProperty("running").GetBoolean());
+        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray()
+            .ShouldAllBe(node => !node.GetProperty("running").GetBoolean());
         (await RunAsync("up")).Output.ShouldContain("were down, and were started again");
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);
     }
@@ -214,14 +219,16 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     }
 
     private static async Task<System.Text.Json.JsonElement> NodeAsync(string name) =>
-        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray().Single(node => node.GetProperty("name").GetString() == name);
+        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray()
+            .Single(node => node.GetProperty("name").GetString() == name);
 
     private static Task<string> PrimaryAsync() => FirstAsync("Primary");
 
     private static Task<string> ReplicaAsync() => FirstAsync("Replica");
 
     private static async Task<string> FirstAsync(string role) =>
-        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray().First(node => node.GetProperty("role").GetString() == role).GetProperty("name").GetString()!;
+        (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray()
+            .First(node => node.GetProperty("role").GetString() == role).GetProperty("name").GetString()!;
 
     public sealed class UpCluster : IAsyncLifetime
     {
@@ -229,7 +236,8 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
 
         internal RanCommand Ran { get; private set; } = null!;
 
-        public async ValueTask InitializeAsync() => Ran = await RanCommand.RunAsync("cluster", "up", "--name", "mine", "--database", "shop", "--postgres", "15");
+        public async ValueTask InitializeAsync() =>
+            Ran = await RanCommand.RunAsync("cluster", "up", "--name", "mine", "--database", "shop", "--postgres", "15");
 
         public ValueTask DisposeAsync() => Folder.DisposeAsync();
     }

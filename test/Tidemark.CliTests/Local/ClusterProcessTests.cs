@@ -48,7 +48,10 @@ public sealed class ClusterProcessTests : IAsyncDisposable
     public async Task A_signal_during_up_leaves_no_server_and_no_folder(string signal)
     {
         using var up = LocalClusterFolder.Start("cluster", "up");
-        var started = await Poll.UntilAsync(() => ValueTask.FromResult(_folder.Processes.Any(line => line.Contains("postgres -D", StringComparison.Ordinal))), TimeSpan.FromSeconds(30), TimeProvider.System, Stop);
+        var started =
+            await Poll.UntilAsync(() =>
+            ValueTask.FromResult(_folder.Processes.Any(line => line.Contains("postgres -D", StringComparison.Ordinal))),
+            TimeSpan.FromSeconds(30), TimeProvider.System, Stop);
         started.ShouldBeTrue();
         Process.Start("kill", ["-s", signal, $"{up.Id}"]).Dispose();
         await up.WaitForExitAsync(Stop);
@@ -60,7 +63,9 @@ public sealed class ClusterProcessTests : IAsyncDisposable
 
         // After SIGKILL it is the watchdog that cleans up; of the lock a file is left that nobody holds.
         var clean = await Poll.UntilAsync(
-            () => ValueTask.FromResult(!_folder.Processes.Any() && _folder.Entries.All(entry => signal == "KILL" && entry == ".default.lock")), TimeSpan.FromSeconds(signal == "INT" ? 0 : 20), TimeProvider.System, Stop);
+            () => ValueTask.FromResult(!_folder.Processes.Any()
+                && _folder.Entries.All(entry => signal == "KILL" && entry == ".default.lock")),
+                TimeSpan.FromSeconds(signal == "INT" ? 0 : 20), TimeProvider.System, Stop);
         clean.ShouldBeTrue(string.Join('\n', _folder.Processes.Concat(_folder.Entries)));
     }
 

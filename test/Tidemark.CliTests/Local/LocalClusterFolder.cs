@@ -22,15 +22,21 @@ public sealed class LocalClusterFolder : IAsyncDisposable
     public IEnumerable<string> Entries => Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry));
 
     /// <summary>The processes that have the folder in their command line: servers, and watchdogs.</summary>
-    public IEnumerable<string> Processes => Directory.EnumerateDirectories("/proc").Select(folder => System.IO.Path.GetFileName(folder)).Where(name => char.IsAsciiDigit(name[0]))
-        .Select(name => ProcessTable.CommandLine(int.Parse(name, System.Globalization.CultureInfo.InvariantCulture))).Where(line => line.Contains(Path, StringComparison.Ordinal));
+    public IEnumerable<string> Processes =>
+        Directory.EnumerateDirectories("/proc").Select(folder => System.IO.Path.GetFileName(folder))
+        .Where(name => char.IsAsciiDigit(name[0]))
+        .Select(name => ProcessTable.CommandLine(int.Parse(name, System.Globalization.CultureInfo.InvariantCulture)))
+            .Where(line => line.Contains(Path, StringComparison.Ordinal));
 
     /// <summary>
     /// The tool, as it was built, as a process of its own. Whoever runs the tests in the background has SIGINT ignored, and children
     /// inherit that; a terminal's Ctrl-C would
     /// reach nobody.
     /// </summary>
-    public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", "dotnet", System.IO.Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), .. arguments])
+    public static Process Start(params string[] arguments) =>
+        Process.Start(
+        new ProcessStartInfo("/usr/bin/env",
+        ["--default-signal=INT", "dotnet", System.IO.Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll"), .. arguments])
     {
         RedirectStandardOutput = true, RedirectStandardError = true,
     })!;

@@ -57,7 +57,8 @@ public sealed class HistoryPageTests
     [Fact]
     public void Names_and_events_cannot_become_markup()
     {
-        var page = Page("client <b>&\nwrite 2 0 5 1 1 100 acknowledged\ncommit 1 1 100 1 10\nread 2 6 8 0 replica session - 1:0:0", new HistoryPageOptions
+        var page = Page("client <b>&\nwrite 2 0 5 1 1 100 acknowledged\ncommit 1 1 100 1 10\nread 2 6 8 0 replica session - 1:0:0",
+            new HistoryPageOptions
         {
             Title = "<i>", Facts = [KeyValuePair.Create("<i>", "<i>")], Events = [new HistoryPageEvent(TimeSpan.FromSeconds(0.1), "<i>")],
         });
@@ -79,7 +80,8 @@ public sealed class HistoryPageTests
         var careless = new SimulationCampaignOptions { Seeds = 12, Arm = RoutingArm.RandomReplica };
         var failing = SimulationCampaign.Run(careless, TestContext.Current.CancellationToken).FailingSeeds;
         failing.Length.ShouldBeGreaterThan(1);
-        foreach (var seed in failing.Take(3)) PicturesStayWithinTheirFrames(SimulatedCluster.Run(new() { Seed = seed.Seed, Arm = careless.Arm }));
+        foreach (var seed in failing.Take(3))
+            PicturesStayWithinTheirFrames(SimulatedCluster.Run(new() { Seed = seed.Seed, Arm = careless.Arm }));
     }
 
     private static void PicturesStayWithinTheirFrames(SimulationRun run)
@@ -113,5 +115,6 @@ public sealed class HistoryPageTests
 
     private static bool Has(XElement element, string @class) => $"{(string?)element.Attribute("class")}".Split(' ').Contains(@class);
 
-    private static IEnumerable<string> Texts(XElement picture, string @class) => picture.Descendants("text").Where(text => Has(text, @class)).Select(text => text.Value);
+    private static IEnumerable<string> Texts(XElement picture, string @class) =>
+        picture.Descendants("text").Where(text => Has(text, @class)).Select(text => text.Value);
 }

@@ -72,7 +72,8 @@ public sealed class SimulateCommandTests : IDisposable
             var policy = cell.GetProperty("policy").GetString();
             var efficiency = Words.Percent(cell.GetProperty("offloadEfficiency").GetDouble());
             markdown.Lines.ShouldContain(line => line.StartsWith($"| {policy} | {efficiency} ·", StringComparison.Ordinal));
-            text.Lines.ShouldContain(line => line.StartsWith($"{policy} ", StringComparison.Ordinal) && line.Contains(efficiency, StringComparison.Ordinal));
+            text.Lines.ShouldContain(line => line.StartsWith($"{policy} ", StringComparison.Ordinal)
+                && line.Contains(efficiency, StringComparison.Ordinal));
         }
     }
 

@@ -17,13 +17,15 @@ public sealed class SimulationCampaignTests
 
         alone.FailingSeedCount.ShouldBeGreaterThan(0);
         together.FailingSeeds.ShouldBe(alone.FailingSeeds);
-        (together.Operations, together.Reads, together.OnReplicas, together.Violations).ShouldBe((alone.Operations, alone.Reads, alone.OnReplicas, alone.Violations));
+        (together.Operations, together.Reads, together.OnReplicas, together.Violations)
+            .ShouldBe((alone.Operations, alone.Reads, alone.OnReplicas, alone.Violations));
     }
 
     [Fact]
     public void The_figures_are_the_sums_of_those_of_each_seed()
     {
-        var runs = Enumerable.Range(5, 3).Select(seed => SimulationCampaign.Run(Careless with { FirstSeed = seed, Seeds = 1 }, Stop)).ToList();
+        var runs = Enumerable.Range(5, 3).Select(seed => SimulationCampaign.Run(Careless with { FirstSeed = seed, Seeds = 1 }, Stop))
+            .ToList();
         var sum = SimulationCampaign.Run(Careless with { FirstSeed = 5, Seeds = 3 }, Stop);
 
         sum.Operations.ShouldBe(runs.Sum(run => run.Operations));
@@ -41,7 +43,8 @@ public sealed class SimulationCampaignTests
         hunt.IsCaught.ShouldBeTrue();
         hunt.Seeds.ShouldBe(hunt.By!.Seed - 3 + 1);
         SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 1 }, Stop).ShouldBe(hunt);
-        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop).IsCaught.ShouldBe(hunt.Seeds == 1);
+        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop)
+            .IsCaught.ShouldBe(hunt.Seeds == 1);
     }
 
     [Fact]
@@ -56,7 +59,8 @@ public sealed class SimulationCampaignTests
     {
         using var stop = new CancellationTokenSource();
         var result = SimulationCampaign.Run(
-            Careless with { Seeds = 100_000, Parallelism = 2, Progress = new Reported(now => { if (now.Seeds == 3) stop.Cancel(); }) }, stop.Token);
+            Careless with { Seeds = 100_000, Parallelism = 2, Progress = new Reported(now => { if (now.Seeds == 3) stop.Cancel(); }) },
+                stop.Token);
 
         result.IsCancelled.ShouldBeTrue();
         result.Seeds.ShouldBeInRange(3, 4);
@@ -68,7 +72,8 @@ public sealed class SimulationCampaignTests
     [InlineData(2, 3)]
     [InlineData(0, 0)]
     public void One_seed_of_so_many_is_run_twice(int every, int expected) =>
-        SimulationCampaign.Run(Careless with { Seeds = 5, CheckDeterminismEvery = every, Arm = RoutingArm.AlwaysPrimary }, Stop).DeterminismChecked.ShouldBe(expected);
+        SimulationCampaign.Run(Careless with { Seeds = 5, CheckDeterminismEvery = every, Arm = RoutingArm.AlwaysPrimary }, Stop)
+            .DeterminismChecked.ShouldBe(expected);
 
     [Fact]
     public void Progress_tells_each_seed_once_and_never_goes_back()
@@ -86,7 +91,8 @@ public sealed class SimulationCampaignTests
     [InlineData(1, 0, 1)]
     [InlineData(2, 1, int.MaxValue)]
     public void Options_out_of_their_bounds_are_refused(int seeds, int parallelism, int firstSeed) =>
-        Should.Throw<ArgumentOutOfRangeException>(() => SimulationCampaign.Run(new() { Seeds = seeds, Parallelism = parallelism, FirstSeed = firstSeed }, Stop));
+        Should.Throw<ArgumentOutOfRangeException>(() =>
+            SimulationCampaign.Run(new() { Seeds = seeds, Parallelism = parallelism, FirstSeed = firstSeed }, Stop));
 
     private sealed class Reported(Action<SimulationCampaignProgress> report) : IProgress<SimulationCampaignProgress>
     {

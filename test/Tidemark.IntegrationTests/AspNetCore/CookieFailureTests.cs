@@ -42,7 +42,9 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         });
         await app.StartAsync(Stop);
 
-        using var http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
+        using var http =
+            new HttpClient { BaseAddress =
+            new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
         http.DefaultRequestHeaders.Add("Cookie", ".Tidemark.forged=forged");
         using var answer = await http.PostAsync(new Uri("/", UriKind.Relative), content: null, Stop);
 
@@ -83,14 +85,16 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         {
         }
 
-        public ILogger CreateLogger(string categoryName) => new ThrowingLog { _throws = categoryName.StartsWith("Tidemark", StringComparison.Ordinal) };
+        public ILogger CreateLogger(string categoryName) =>
+            new ThrowingLog { _throws = categoryName.StartsWith("Tidemark", StringComparison.Ordinal) };
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => _throws;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             if (_throws) throw new IOException("the disk is full");
         }

@@ -35,7 +35,8 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
         _app.UseTidemark();
         _app.MapPost("/{name}", async (string name, TidemarkDataSource source) =>
         {
-            await using (var command = source.CreateCommand($"INSERT INTO items (name) VALUES ('{name}')")) await command.ExecuteNonQueryAsync(Stop);
+            await using (var command =
+                source.CreateCommand($"INSERT INTO items (name) VALUES ('{name}')")) await command.ExecuteNonQueryAsync(Stop);
             if (_gates.TryGetValue(name, out var gate)) await gate.Task;
             return Results.Ok();
         });
@@ -154,7 +155,8 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
 
     private async Task UntilWrittenAsync(string name)
     {
-        while (await shared.Cluster.Primary.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'") == 0) await Task.Delay(5, Stop);
+        while (await shared.Cluster.Primary.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'") == 0)
+            await Task.Delay(5, Stop);
     }
 
     private async Task PauseAfterReplayAsync()

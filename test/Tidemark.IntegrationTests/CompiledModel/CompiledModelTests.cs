@@ -13,7 +13,8 @@ public sealed class CompiledModelTests(RuleCluster shared) : IClassFixture<RuleC
     public async Task Rules_of_entities_route_by_a_compiled_model_too()
     {
         var ports = new CommandPorts();
-        var options = new DbContextOptionsBuilder().UseTidemark(shared.Source).UseModel(CompiledContextModel.Instance).AddInterceptors(ports).Options;
+        var options = new DbContextOptionsBuilder().UseTidemark(shared.Source).UseModel(CompiledContextModel.Instance)
+            .AddInterceptors(ports).Options;
         await using var context = new CompiledContext(options);
         context.Model.ShouldBeSameAs(CompiledContextModel.Instance);
 

@@ -280,7 +280,8 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
     {
         private int _commands;
 
-        public override InterceptionResult<DbCommand> CommandCreating(CommandCorrelatedEventData eventData, InterceptionResult<DbCommand> result) =>
+        public override InterceptionResult<DbCommand> CommandCreating(CommandCorrelatedEventData eventData,
+            InterceptionResult<DbCommand> result) =>
             ++_commands == 2 ? throw new TimeoutException("Not sent.") : result;
     }
 }

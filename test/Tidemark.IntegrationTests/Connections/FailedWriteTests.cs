@@ -15,9 +15,11 @@ public sealed class FailedWriteTests : IAsyncLifetime
 
     private readonly OneServer _store = new();
 
-    public static MatrixTheoryData<string, string, bool, bool> Commands => new([Deferred, DeferredWithRows, Midway], ["non-query", "scalar", "rows"], [false, true], [false, true]);
+    public static MatrixTheoryData<string, string, bool, bool> Commands =>
+        new([Deferred, DeferredWithRows, Midway], ["non-query", "scalar", "rows"], [false, true], [false, true]);
 
-    public static MatrixTheoryData<string, string, bool, bool> Queries => new([DeferredWithRows, Midway], ["all", "first"], [false, true], [false, true]);
+    public static MatrixTheoryData<string, string, bool, bool> Queries =>
+        new([DeferredWithRows, Midway], ["all", "first"], [false, true], [false, true]);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -44,7 +46,8 @@ public sealed class FailedWriteTests : IAsyncLifetime
         await using var here = routed.CreateCommand(sql);
 
         var expected = await Should.ThrowAsync<PostgresException>(() => RunAsync(there, how, isAsync));
-        var failure = await Should.ThrowAsync<PostgresException>(() => RunAsync(here, how, isAsync).WaitAsync(TimeSpan.FromSeconds(20), Stop));
+        var failure =
+            await Should.ThrowAsync<PostgresException>(() => RunAsync(here, how, isAsync).WaitAsync(TimeSpan.FromSeconds(20), Stop));
         failure.SqlState.ShouldBe(expected.SqlState);
         await ShouldBeInOrderAsync(routed);
     }
@@ -56,8 +59,10 @@ public sealed class FailedWriteTests : IAsyncLifetime
         await using var routed = await OneConnectionAsync(resets);
         await using (var context = _store.CreateContext(routed))
         {
-            var rows = context.Database.SqlQueryRaw<int>(sql.Replace("RETURNING id", "RETURNING id AS \"Value\"", StringComparison.Ordinal));
-            var failure = await Should.ThrowAsync<PostgresException>(() => ReadAsync(rows, how, isAsync).WaitAsync(TimeSpan.FromSeconds(20), Stop));
+            var rows = context.Database.SqlQueryRaw<int>(
+                sql.Replace("RETURNING id", "RETURNING id AS \"Value\"", StringComparison.Ordinal));
+            var failure =
+                await Should.ThrowAsync<PostgresException>(() => ReadAsync(rows, how, isAsync).WaitAsync(TimeSpan.FromSeconds(20), Stop));
             failure.SqlState.ShouldBe(sql == Midway ? "P0001" : "23503");
         }
 
@@ -82,7 +87,8 @@ public sealed class FailedWriteTests : IAsyncLifetime
         {
             if (inTransaction) context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
             context.Add(new Item { Name = "never" });
-            var failure = await Should.ThrowAsync<Exception>(async () => _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges());
+            var failure =
+                await Should.ThrowAsync<Exception>(async () => _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges());
             (failure as PostgresException ?? failure.InnerException).ShouldBeOfType<PostgresException>().SqlState.ShouldBe("23505");
         }
 

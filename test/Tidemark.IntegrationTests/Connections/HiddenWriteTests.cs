@@ -91,7 +91,8 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
 
     private async Task CreateDrawAsync()
     {
-        await shared.Cluster.Primary.RunAsync("CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
+        await shared.Cluster.Primary.RunAsync(
+            "CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
         await shared.Cluster.WaitForReplayAsync(Stop);
     }
 

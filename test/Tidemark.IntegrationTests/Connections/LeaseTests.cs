@@ -79,7 +79,8 @@ public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixt
 
         foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
         await Cluster.WaitForReplayAsync(Stop);
-        (await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM items WHERE name = 'written before opening again, {isAsync}'")).ShouldBe(1);
+        (await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM items WHERE name = 'written before opening again, {isAsync}'"))
+            .ShouldBe(1);
     }
 
     [Fact]
@@ -178,7 +179,8 @@ public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixt
 #pragma warning disable CA2000 // It lives as long as the rows.
                 var context = Store.CreateContext();
 #pragma warning restore CA2000
-                var rows = context.Items.AsNoTracking().Where(i => i.Id >= id).OrderBy(i => i.Id).Select(i => i.Name).AsAsyncEnumerable().GetAsyncEnumerator(Stop);
+                var rows = context.Items.AsNoTracking().Where(i => i.Id >= id).OrderBy(i => i.Id).Select(i => i.Name).AsAsyncEnumerable()
+                    .GetAsyncEnumerator(Stop);
                 (await rows.MoveNextAsync()).ShouldBeTrue();
                 rows.Current.ShouldBe("v5");
                 return rows;

@@ -30,7 +30,8 @@ public sealed class LeaseThroughPromotionTests : IAsyncLifetime
 
         foreach (var connection in (System.Data.Common.DbConnection[])[created, written, raw])
         {
-            var refused = await Should.ThrowAsync<RoutingException>(() => connection.ExecuteAsync("INSERT INTO items (name) VALUES ('split')"));
+            var refused = await Should.ThrowAsync<RoutingException>(() => connection.ExecuteAsync("INSERT INTO items (name) VALUES "
+                + "('split')"));
             refused.Message.ShouldContain("pg-1");
             refused.Message.ShouldContain("Nothing was sent");
             refused.Message.ShouldContain("'pg-2'");

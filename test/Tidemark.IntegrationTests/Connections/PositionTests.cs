@@ -38,7 +38,9 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             "inside the transaction" => await InTransactionAsync(connection),
             "behind one Sync" => await InBatchAsync(connection, syncBetween: false),
             "several statements in one text" => await ScalarAsync(connection, $"{Insert}; {Position}"),
-            _ => await ScalarAsync(connection, "WITH written AS (INSERT INTO items (name) VALUES ('positioned') RETURNING pg_current_wal_insert_lsn() AS at) SELECT at FROM written"),
+            _ => await ScalarAsync(connection,
+                "WITH written AS (INSERT INTO items (name) VALUES ('positioned') RETURNING pg_current_wal_insert_lsn() AS at) SELECT at "
+                + "FROM written"),
         };
 
         await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", replayed => replayed >= lsn);
@@ -125,7 +127,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             using var session = source.BeginSession();
             var name = $"asynchronous, {by}, {level} {i}";
             await WriteAsync(source, by, name);
-            (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.Parse(level))).Value.ShouldBe(1, name);
+            (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.Parse(level)))
+                .Value.ShouldBe(1, name);
             if (await Primary.AskAsync<bool>("SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()")) unflushed++;
         }
 
@@ -140,7 +143,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         // On a quiet primary nothing flushes what an open transaction has written so far.
         await using var other = await OpenAsync(Primary);
         await using var transaction = await other.BeginTransactionAsync(Stop);
-        await using (var command = new NpgsqlCommand("SET LOCAL synchronous_commit = off; " + Insert, other)) await command.ExecuteNonQueryAsync(Stop);
+        await using (var command =
+            new NpgsqlCommand("SET LOCAL synchronous_commit = off; " + Insert, other)) await command.ExecuteNonQueryAsync(Stop);
 
         CausalToken token;
         using (shared.Source.BeginSession())
@@ -149,7 +153,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             token = await shared.Source.CaptureTokenAsync(Stop);
         }
 
-        token.Seen.ShouldNotBeNull().Lsn.ShouldBeGreaterThan(await Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
+        token.Seen.ShouldNotBeNull().Lsn.ShouldBeGreaterThan(await Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT "
+            + "pg_current_wal_flush_lsn()"));
         using var session = shared.Source.BeginSession(token);
         var watch = Stopwatch.StartNew();
         (await shared.Source.ReadAsync<int>("1")).Port.ShouldBe(Primary.Port);
@@ -173,7 +178,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
                 AS 'SELECT pg_catalog.pg_last_wal_replay_lsn() FROM (SELECT pg_sleep(0.1) OFFSET 0) AS slept'
             """);
         await shared.Cluster.WaitForReplayAsync(Stop);
-        var options = $"-c default_transaction_isolation={isolation.Replace(" ", "\\ ", StringComparison.Ordinal)} -c search_path=slow,pg_catalog,public";
+        var options =
+            $"-c default_transaction_isolation={isolation.Replace(" ", "\\ ", StringComparison.Ordinal)} -c search_path=slow,pg_catalog,public";
         await using var source = await shared.ConnectAsync(b => b.AddToConnectionStrings($"Options={options}"));
         foreach (var replica in shared.Cluster.Replicas) await replica.DelayReplayAsync(TimeSpan.FromMilliseconds(40), Stop);
         try
@@ -199,7 +205,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
 
     private async Task WriteAsync(string watermark, int padding)
     {
-        var sql = $"WITH m AS (SELECT pg_logical_emit_message(true, 't', repeat('x', {padding}))) INSERT INTO items (name) SELECT 'page' FROM m";
+        var sql = $"WITH m AS (SELECT pg_logical_emit_message(true, 't', repeat('x', {padding}))) INSERT INTO items (name) SELECT "
+            + "'page' FROM m";
         if (watermark == "written") await shared.Source.WriteAsync(sql);
         else await Primary.RunAsync(sql);
     }

@@ -49,7 +49,8 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
         {
             await _store.Cluster[paused].PauseReplayAsync(Stop);
             using var session = _store.Source.BeginSession();
-            await using (var command = _store.Source.CreateCommand($"INSERT INTO items (name) VALUES ('{paused}')")) await command.ExecuteNonQueryAsync(Stop);
+            await using (var command =
+                _store.Source.CreateCommand($"INSERT INTO items (name) VALUES ('{paused}')")) await command.ExecuteNonQueryAsync(Stop);
 
             await using var report = await BeginAsync(isAsync);
             (await report.Connection.ExecuteScalarAsync<long>($"{Count} WHERE name = '{paused}'")).ShouldBe(1);
@@ -93,7 +94,9 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
         await _store.Cluster["pg-2"].StopAsync(StopMode.Immediate, Stop);
         for (var i = 0; i < 10; i++)
         {
-            await using var report = isAsync ? await source.BeginReadOnlyTransactionAsync(Consistency.Eventual, cancellationToken: Stop) : source.BeginReadOnlyTransaction(Consistency.Eventual);
+            await using var report = isAsync
+                ? await source.BeginReadOnlyTransactionAsync(Consistency.Eventual, cancellationToken: Stop)
+                : source.BeginReadOnlyTransaction(Consistency.Eventual);
             (await report.Connection.ExecuteScalarAsync<long>(Count)).ShouldBe(10);
             report.Decision.Node.ShouldBe("pg-3");
         }
@@ -142,7 +145,8 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     [Fact]
     public async Task A_serializable_report_is_refused_before_anything_is_sent()
     {
-        (await Should.ThrowAsync<ArgumentException>(async () => await _store.Source.BeginReadOnlyTransactionAsync(isolation: IsolationLevel.Serializable, cancellationToken: Stop)))
+        (await Should.ThrowAsync<ArgumentException>(async () =>
+            await _store.Source.BeginReadOnlyTransactionAsync(isolation: IsolationLevel.Serializable, cancellationToken: Stop)))
             .Message.ShouldContain("RepeatableRead");
         Should.Throw<ArgumentException>(() => _store.Source.BeginReadOnlyTransaction(isolation: IsolationLevel.Serializable));
     }

@@ -64,7 +64,8 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
         relay.LosesAnswerTo = "FROM items";
 
         if (tracks) (await context.Items.Where(i => i.Id == 1).ToListAsync(Stop)).Count.ShouldBe(1);
-        else (await context.Items.AsNoTracking().WithConsistency(Consistency.Strong).Where(i => i.Id == 1).ToListAsync(Stop)).Count.ShouldBe(1);
+        else (await context.Items.AsNoTracking().WithConsistency(Consistency.Strong).Where(i => i.Id == 1).ToListAsync(Stop))
+            .Count.ShouldBe(1);
         relay.LosesAnswerTo.ShouldBeNull();
     }
 
@@ -82,7 +83,8 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
 
     private Task<long> NextAsync() => shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
 
-    private static string Through(Relay relay, LocalNode node) => new NpgsqlConnectionStringBuilder(node.ConnectionString) { Port = relay.Port }.ConnectionString;
+    private static string Through(Relay relay, LocalNode node) =>
+        new NpgsqlConnectionStringBuilder(node.ConnectionString) { Port = relay.Port }.ConnectionString;
 
     private static async Task DrawAsync(TidemarkDataSource source, string by)
     {

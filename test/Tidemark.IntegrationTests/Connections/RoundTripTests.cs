@@ -113,7 +113,8 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
                 : await context.Database.ExecuteSqlAsync($"UPDATE items SET name = name WHERE id = 1", Stop))).ShouldBe(1);
             (await CountAsync(Routed, async context => _ = sync
                 ? context.Items.Where(i => i.Id == 1).ExecuteUpdate(u => u.SetProperty(i => i.Name, i => i.Name))
-                : await context.Items.Where(i => i.Id == 1).ExecuteUpdateAsync(u => u.SetProperty(i => i.Name, i => i.Name), Stop))).ShouldBe(1);
+                : await context.Items.Where(i => i.Id == 1).ExecuteUpdateAsync(u => u.SetProperty(i => i.Name, i => i.Name), Stop)))
+                    .ShouldBe(1);
             (await CountAsync(Routed, async _ =>
             {
                 await using var command = _source.CreateCommand("UPDATE items SET name = name WHERE id = 1");
@@ -135,7 +136,8 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
 
         // Right after the write the last probes are older than it, so the replica proves the position in the read's own round trip.
         using var session = _source.BeginSession();
-        await using (var command = _source.CreateCommand("UPDATE items SET name = name WHERE id = 1")) await command.ExecuteNonQueryAsync(Stop);
+        await using (var command =
+            _source.CreateCommand("UPDATE items SET name = name WHERE id = 1")) await command.ExecuteNonQueryAsync(Stop);
         await shared.Cluster.WaitForReplayAsync(Stop);
         await using var context = Routed();
         var before = Operations;

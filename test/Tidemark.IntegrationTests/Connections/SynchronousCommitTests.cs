@@ -38,7 +38,8 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData(SynchronousCommit.On, "on")]
     [InlineData(SynchronousCommit.RemoteApply, "remote_apply")]
     [InlineData(SynchronousCommit.Off, "off")]
-    public async Task A_transaction_has_its_level_and_its_connection_has_the_servers_own_again_afterwards(SynchronousCommit asked, string setting)
+    public async Task A_transaction_has_its_level_and_its_connection_has_the_servers_own_again_afterwards(SynchronousCommit asked,
+        string setting)
     {
         await using (var transaction = await shared.Source.BeginTransactionAsync(asked, IsolationLevel.Serializable, Stop))
         {
@@ -131,7 +132,8 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     {
         await using var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
         await Insert(transaction, "twice");
-        await Should.ThrowAsync<OperationCanceledException>(async () => await transaction.CommitAsync(new CancellationToken(canceled: true)));
+        await Should.ThrowAsync<OperationCanceledException>(async () =>
+            await transaction.CommitAsync(new CancellationToken(canceled: true)));
         await transaction.CommitAsync(Stop);
         (await CountAsync(shared.Cluster.Primary, "twice")).ShouldBe(1);
     }
@@ -157,7 +159,8 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
             var commit = transaction.CommitAsync(cancellation.Token).AsTask();
             if (how != "statement_timeout")
             {
-                while (!commit.IsCompleted && !await shared.Cluster.Primary.AskAsync<bool>($"SELECT coalesce(wait_event = 'SyncRep', false) FROM pg_stat_activity WHERE pid = {backend}")) Stop.ThrowIfCancellationRequested();
+                while (!commit.IsCompleted && !await shared.Cluster.Primary.AskAsync<bool>($"SELECT coalesce(wait_event = 'SyncRep', "
+                    + $"false) FROM pg_stat_activity WHERE pid = {backend}")) Stop.ThrowIfCancellationRequested();
                 commit.IsCompleted.ShouldBeFalse();
                 if (how == "token") await cancellation.CancelAsync();
                 else await shared.Cluster.Primary.RunAsync($"SELECT pg_cancel_backend({backend})");
@@ -213,13 +216,15 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
         await using (await healthy.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop)) { }
         Advice(quiet).ShouldBeEmpty();
 
-        static string[] Advice(TidemarkLog log) => [.. log.Messages.Where(m => m.Contains("synchronous_standby_names", StringComparison.Ordinal))];
+        static string[] Advice(TidemarkLog log) =>
+            [.. log.Messages.Where(m => m.Contains("synchronous_standby_names", StringComparison.Ordinal))];
     }
 
     [Fact]
     public async Task The_snapshot_of_a_repeatable_read_transaction_is_left_to_its_first_statement()
     {
-        await using var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.Local, IsolationLevel.RepeatableRead, Stop);
+        await using var transaction =
+            await shared.Source.BeginTransactionAsync(SynchronousCommit.Local, IsolationLevel.RepeatableRead, Stop);
         await InsertAsync(SynchronousCommit.Local, "meanwhile", isAsync: true);
         (await transaction.Connection.ExecuteScalarAsync<long>("SELECT count(*) FROM items WHERE name = 'meanwhile'")).ShouldBe(1);
     }
@@ -243,7 +248,8 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     private static Task<int> Insert(TidemarkTransaction transaction, string name) =>
         transaction.Connection.ExecuteAsync("INSERT INTO items (name) VALUES (@name)", new { name }, transaction.Transaction);
 
-    private static Task<long> CountAsync(LocalNode node, string name) => node.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'");
+    private static Task<long> CountAsync(LocalNode node, string name) =>
+        node.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'");
 
     private async Task SetStandbyNamesAsync(string sql, Func<string, bool> isSet)
     {

@@ -11,7 +11,8 @@ public sealed partial class GuaranteesTests
     public async Task Every_test_that_a_guarantee_names_is_there()
     {
         var text = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "guarantees.md"), TestContext.Current.CancellationToken);
-        var tests = typeof(GuaranteesTests).Assembly.GetTypes().SelectMany(t => t.GetMethods()).Where(m => m.GetCustomAttribute<FactAttribute>() is not null)
+        var tests = typeof(GuaranteesTests).Assembly.GetTypes().SelectMany(t => t.GetMethods())
+            .Where(m => m.GetCustomAttribute<FactAttribute>() is not null)
             .Select(m => $"{m.DeclaringType!.Name}.{m.Name}").ToHashSet();
         var named = TestName().Matches(text).Select(m => m.Groups["name"].Value).ToList();
 
@@ -22,12 +23,14 @@ public sealed partial class GuaranteesTests
     /// <summary>Those that need no server stand in another project, each class in a file of its name.</summary>
     private static bool IsUnitTest(string name)
     {
-        var (type, method) = (name[..name.IndexOf('.', StringComparison.Ordinal)], name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]);
+        var (type, method) =
+            (name[..name.IndexOf('.', StringComparison.Ordinal)], name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]);
         return Directory.EnumerateFiles(Path.Combine(Root(), "test", "Tidemark.Tests"), $"{type}.cs", SearchOption.AllDirectories)
             .Any(file => File.ReadAllText(file).Contains($" {method}(", StringComparison.Ordinal));
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 
     [GeneratedRegex("`(?<name>[A-Z][A-Za-z]+Tests\\.[A-Z][A-Za-z0-9_]+)`", RegexOptions.ExplicitCapture)]
     private static partial Regex TestName();

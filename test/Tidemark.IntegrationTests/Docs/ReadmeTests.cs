@@ -18,9 +18,11 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
     public async Task The_code_in_the_README_is_the_code_that_is_compiled_here()
     {
         var readme = await File.ReadAllTextAsync(Path.Combine(Root(), "README.md"), Stop);
-        var example = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "Docs", "ReadmeExample.cs"), Stop);
+        var example =
+            await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "Docs", "ReadmeExample.cs"), Stop);
         var shown = Between(readme, "```csharp\n", "```");
-        var compiled = Between(example, "// README\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
+        var compiled = Between(example, "// README\n", "        // end").Split('\n')
+            .Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         shown.ShouldBe(string.Join('\n', compiled));
     }
 
@@ -49,7 +51,9 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         }
 
         foreach (var replica in shared.Cluster.Replicas) await replica.PauseReplayAsync(Stop);
-        using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
+        using var client =
+            new HttpClient { BaseAddress =
+            new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
         using var answer = await client.PostAsJsonAsync("/wishlist", new Wish { What = "a lighthouse" }, Stop);
         answer.EnsureSuccessStatusCode();
         (await answer.Content.ReadFromJsonAsync<Wish[]>(Stop))!.Single().What.ShouldBe("a lighthouse");
@@ -59,7 +63,8 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         await shared.Cluster.WaitForReplayAsync(Stop);
 
         // The explanation does no I/O: it rests on the last probes, which come within a probe interval.
-        while (!(await client.GetStringAsync("/why", Stop)).Contains("pg-1  is the primary, which serves reads only when no replica can", StringComparison.Ordinal))
+        while (!(await client.GetStringAsync("/why", Stop))
+            .Contains("pg-1  is the primary, which serves reads only when no replica can", StringComparison.Ordinal))
             await Task.Delay(10, Stop);
         await app.StopAsync(Stop);
     }
@@ -70,5 +75,6 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 }

@@ -33,7 +33,8 @@ internal sealed class Dump
                 _text.Append('"').Append(text).Append('"');
                 return;
             case IFormattable plain when value is not ITuple:
-                _text.Append(plain.ToString(value is DateTime or DateTimeOffset or DateOnly or TimeOnly ? "O" : null, CultureInfo.InvariantCulture));
+                _text.Append(
+                    plain.ToString(value is DateTime or DateTimeOffset or DateOnly or TimeOnly ? "O" : null, CultureInfo.InvariantCulture));
                 return;
             case bool or char:
                 _text.Append(value);
@@ -59,7 +60,8 @@ internal sealed class Dump
     private void AddRows(object value, IEnumerable rows)
     {
         // The key of a group is the only member of a collection that is a result.
-        var key = value.GetType().GetInterfaces().FirstOrDefault(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IGrouping<,>))?.GetProperty("Key");
+        var key = value.GetType().GetInterfaces()
+            .FirstOrDefault(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IGrouping<,>))?.GetProperty("Key");
         if (key is not null) Add(key.GetValue(value));
         _text.Append('[');
         foreach (var row in rows)
@@ -77,7 +79,8 @@ internal sealed class Dump
         _text.Append(type.Name).Append('{');
         foreach (var member in type.GetMembers(BindingFlags.Public | BindingFlags.Instance).OrderBy(m => m.Name, StringComparer.Ordinal))
         {
-            if (member is PropertyInfo property && property.GetIndexParameters().Length == 0) AddMember(member.Name, property.GetValue(value));
+            if (member is PropertyInfo property && property.GetIndexParameters().Length == 0)
+                AddMember(member.Name, property.GetValue(value));
             else if (member is FieldInfo field) AddMember(member.Name, field.GetValue(value));
         }
 

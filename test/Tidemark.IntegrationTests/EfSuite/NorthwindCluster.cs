@@ -63,14 +63,16 @@ public sealed class NorthwindCluster : IAsyncLifetime
         await Cluster.DisposeAsync();
     }
 
-    internal NorthwindContext CreatePlain(QueryTrackingBehavior tracking = QueryTrackingBehavior.TrackAll, params IInterceptor[] interceptors) =>
+    internal NorthwindContext CreatePlain(QueryTrackingBehavior tracking = QueryTrackingBehavior.TrackAll,
+        params IInterceptor[] interceptors) =>
         Create(new DbContextOptionsBuilder<NorthwindContext>().UseNpgsql(_plain, Map), tracking, interceptors);
 
     internal static NorthwindContext CreateRouted(
         TidemarkDataSource source, QueryTrackingBehavior tracking = QueryTrackingBehavior.TrackAll, params IInterceptor[] interceptors) =>
         Create(new DbContextOptionsBuilder<NorthwindContext>().UseTidemark(source, Map), tracking, interceptors);
 
-    private static NorthwindContext Create(DbContextOptionsBuilder<NorthwindContext> options, QueryTrackingBehavior tracking, IInterceptor[] interceptors) =>
+    private static NorthwindContext Create(DbContextOptionsBuilder<NorthwindContext> options, QueryTrackingBehavior tracking,
+        IInterceptor[] interceptors) =>
         new(options.UseQueryTrackingBehavior(tracking).AddInterceptors(interceptors).Options);
 
     private static void Map(NpgsqlDbContextOptionsBuilder npgsql) => npgsql.MapEnum<Tier>("tier");

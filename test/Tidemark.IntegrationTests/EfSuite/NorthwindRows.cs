@@ -17,7 +17,8 @@ internal static class NorthwindRows
     private static readonly string[] Cities = ["London", "Berlin", "Paris", "Madrid", "London", "Bern"];
     private static readonly string[] Countries = ["UK", "Germany", "France", "Spain", "UK", "Switzerland"];
     private static readonly string[] Names = ["Nancy", "Andrew", "Janet", "Margaret", "Steven", "Michael", "Robert", "Laura", "Anne"];
-    private static readonly string[] Goods = ["Chai", "Chang", "Syrup", "Cajun", "Gumbo", "Spread", "Pears", "Sauce", "Niku", "Ikura", "Queso", "Konbu"];
+    private static readonly string[] Goods =
+        ["Chai", "Chang", "Syrup", "Cajun", "Gumbo", "Spread", "Pears", "Sauce", "Niku", "Ikura", "Queso", "Konbu"];
     private static readonly DateTime FirstDay = new(2025, 1, 1, 8, 30, 15, DateTimeKind.Utc);
 
     public static async Task AddAsync(NorthwindContext context, CancellationToken cancellationToken)
@@ -115,7 +116,9 @@ internal static class NorthwindRows
         }
 
         if (i % 3 != 0) order.Payments.Add(new CardPayment { Id = i, Amount = i * 1.5m, LastDigits = $"{1000 + i}" });
-        if (i % 4 == 0) order.Payments.Add(new TransferPayment { Id = 100 + i, Amount = i, Iban = $"DE{i:D4}", Reference = i % 8 == 0 ? null : $"order {i}" });
+        if (i % 4 == 0)
+            order.Payments.Add(
+            new TransferPayment { Id = 100 + i, Amount = i, Iban = $"DE{i:D4}", Reference = i % 8 == 0 ? null : $"order {i}" });
         return order;
     }
 }

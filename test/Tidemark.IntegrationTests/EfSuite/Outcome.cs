@@ -5,11 +5,13 @@ namespace Tidemark.EfSuite;
 /// <summary>
 /// All that can be seen of a query that was run: rows or error, what the context tracks afterwards, and what was sent where.
 /// </summary>
-internal sealed record Outcome(string Rows, string Tracked, bool HasTracked, string? Error, IReadOnlyList<string> Sql, IReadOnlyList<int> Ports, bool AreChecked)
+internal sealed record Outcome(string Rows, string Tracked, bool HasTracked, string? Error, IReadOnlyList<string> Sql,
+    IReadOnlyList<int> Ports, bool AreChecked)
 {
     public bool HasRows => Rows is not ("" or "null" or "#0=[]");
 
-    public static async Task<Outcome> OfAsync(Query query, Func<Sent, NorthwindContext> create, bool sync, CancellationToken cancellationToken)
+    public static async Task<Outcome> OfAsync(Query query, Func<Sent, NorthwindContext> create, bool sync,
+        CancellationToken cancellationToken)
     {
         var sent = new Sent();
         await using var context = create(sent);
@@ -24,7 +26,8 @@ internal sealed record Outcome(string Rows, string Tracked, bool HasTracked, str
         }
 
         var tracked = context.ChangeTracker.DebugView.LongView;
-        return new Outcome(rows, tracked, context.ChangeTracker.Entries().Any(), error, [.. sent.Sql], [.. sent.Ports], sent.Commands.Exists(c => c.IsChecked));
+        return new Outcome(rows, tracked, context.ChangeTracker.Entries().Any(), error, [.. sent.Sql], [.. sent.Ports],
+            sent.Commands.Exists(c => c.IsChecked));
     }
 
     public void ShouldBeTheSameAs(Outcome other, string how)

@@ -40,20 +40,23 @@ internal sealed record Query(string Text, Func<NorthwindContext, bool, Cancellat
     public static Query Fail<T>(Func<NorthwindContext, IQueryable<T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         Rows(query, text) with { Fails = true };
 
-    public static Query FailValue<T>(Expression<Func<NorthwindContext, T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
+    public static Query FailValue<T>(Expression<Func<NorthwindContext, T>> query,
+        [CallerArgumentExpression(nameof(query))] string text = "") =>
         Value(query, text) with { Fails = true };
 
     public static Query Raw<T>(Func<NorthwindContext, IQueryable<T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         Rows(query, text) with { IsRaw = true };
 
-    public static Query RawValue<T>(Expression<Func<NorthwindContext, T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
+    public static Query RawValue<T>(Expression<Func<NorthwindContext, T>> query,
+        [CallerArgumentExpression(nameof(query))] string text = "") =>
         Value(query, text) with { IsRaw = true };
 
     /// <summary>Puts the sets of a context where the lambda says <c>db.Customers</c>.</summary>
     private sealed class ContextFiller(ParameterExpression parameter, NorthwindContext context) : ExpressionVisitor
     {
         protected override Expression VisitMember(MemberExpression node) =>
-            node.Expression == parameter && node.Member is System.Reflection.PropertyInfo property && property.GetValue(context) is IQueryable set
+            node.Expression == parameter && node.Member is System.Reflection.PropertyInfo property
+                && property.GetValue(context) is IQueryable set
                 ? set.Expression
                 : base.VisitMember(node);
 

@@ -11,7 +11,8 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
 {
     private static readonly (string Theme, Query[] Queries)[] Suite =
     [
-        ("filter", FilterQueries.All), ("order", OrderQueries.All), ("join", JoinQueries.All), ("group", GroupQueries.All), ("set", SetQueries.All),
+        ("filter", FilterQueries.All), ("order", OrderQueries.All), ("join", JoinQueries.All), ("group", GroupQueries.All),
+            ("set", SetQueries.All),
         ("subquery", SubqueryQueries.All), ("include", IncludeQueries.All), ("owned", OwnedQueries.All), ("text", TextQueries.All),
         ("number", NumberQueries.All), ("projection", ProjectionQueries.All), ("hierarchy", HierarchyQueries.All), ("raw", RawQueries.All),
         ("compiled", CompiledQueries.All), ("failing", FailingQueries.All),
@@ -23,7 +24,8 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
         {
             var rows = new TheoryData<string, int>();
             foreach (var (theme, queries) in Suite)
-                for (var i = 0; i < queries.Length; i++) rows.Add(new TheoryDataRow<string, int>(theme, i) { TestDisplayName = $"{theme}: {queries[i].Text}" });
+                for (var i = 0; i < queries.Length; i++) rows.Add(new TheoryDataRow<string,
+                    int>(theme, i) { TestDisplayName = $"{theme}: {queries[i].Text}" });
             return rows;
         }
     }
@@ -56,7 +58,8 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
             // Once more with tracked entities from replicas.
             var tracked = await Outcome.OfAsync(query, sent => NorthwindCluster.CreateRouted(shared.Tracking, tracking, sent), sync, Stop);
             tracked.ShouldBeTheSameAs(plain, how);
-            foreach (var port in tracked.Ports) (port == shared.Cluster.Primary.Port).ShouldBe(query.IsRaw, $"{how}, tracked from replicas");
+            foreach (var port in tracked.Ports)
+                (port == shared.Cluster.Primary.Port).ShouldBe(query.IsRaw, $"{how}, tracked from replicas");
             return;
         }
 
@@ -76,7 +79,8 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
             var isPrimary = port == shared.Cluster.Primary.Port;
             if (query.IsRaw || outcome.HasTracked) isPrimary.ShouldBeTrue(how);
             else if (tracking == QueryTrackingBehavior.NoTracking) isPrimary.ShouldBeFalse(how);
-            else if (isPrimary && !query.IsOpaque) outcome.HasRows.ShouldBeFalse($"{how}: nothing is tracked, so a replica could have answered");
+            else if (isPrimary && !query.IsOpaque)
+                outcome.HasRows.ShouldBeFalse($"{how}: nothing is tracked, so a replica could have answered");
         }
     }
 }

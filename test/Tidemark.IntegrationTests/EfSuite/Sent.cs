@@ -21,7 +21,8 @@ internal sealed class Sent : DbCommandInterceptor
     }
 
     public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result,
+            CancellationToken cancellationToken = default)
     {
         Note(command);
         return new(result);
@@ -40,7 +41,8 @@ internal sealed class Sent : DbCommandInterceptor
         return new(result);
     }
 
-    public override InterceptionResult<object> ScalarExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<object> result)
+    public override InterceptionResult<object> ScalarExecuting(DbCommand command, CommandEventData eventData,
+        InterceptionResult<object> result)
     {
         Note(command);
         return result;
@@ -54,5 +56,6 @@ internal sealed class Sent : DbCommandInterceptor
     }
 
     private void Note(DbCommand command) =>
-        Commands.Add((command.CommandText, command.Connection is NpgsqlConnection connection ? connection.Port : 0, command is CheckedCommand));
+        Commands.Add(
+            (command.CommandText, command.Connection is NpgsqlConnection connection ? connection.Port : 0, command is CheckedCommand));
 }

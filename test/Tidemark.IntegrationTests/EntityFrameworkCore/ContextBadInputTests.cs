@@ -15,7 +15,8 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     public async Task A_query_that_names_a_node_that_does_not_exist_is_refused_before_it_runs()
     {
         await using var context = shared.CreateRuleContext();
-        Should.Throw<ArgumentException>(() => context.Wishes.OnNode("pg-9")).Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
+        Should.Throw<ArgumentException>(() => context.Wishes.OnNode("pg-9"))
+            .Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
         Should.Throw<ArgumentException>(() => context.Wishes.OnNode(" "));
 
         var compiled = EF.CompileAsyncQuery((RuleContext c, string node) => c.Wishes.OnNode(node).Count());
@@ -26,7 +27,9 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     public async Task A_bound_that_cannot_be_measured_is_refused_before_the_query_runs()
     {
         await using var context = shared.CreateRuleContext();
-        Should.Throw<ArgumentOutOfRangeException>(() => context.Wishes.WithConsistency(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1)))).Message.ShouldContain("ProbeInterval");
+        Should.Throw<ArgumentOutOfRangeException>(() =>
+            context.Wishes.WithConsistency(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1))))
+            .Message.ShouldContain("ProbeInterval");
     }
 
     [Fact]
@@ -53,7 +56,8 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     {
         await using var other = await shared.ConnectAsync();
         var options = new DbContextOptionsBuilder<StoreContext>().UseTidemark(shared.Source);
-        Should.Throw<InvalidOperationException>(() => options.UseTidemark(other)).Message.ShouldContain("UseTidemark was called twice for StoreContext with different data sources");
+        Should.Throw<InvalidOperationException>(() => options.UseTidemark(other))
+            .Message.ShouldContain("UseTidemark was called twice for StoreContext with different data sources");
 
         await using var context = new StoreContext(options.UseTidemark(shared.Source, npgsql => npgsql.CommandTimeout(7)).Options);
         context.Database.GetCommandTimeout().ShouldBe(7);
@@ -65,11 +69,14 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     [Fact]
     public async Task UseNpgsql_with_another_database_or_connection_is_refused()
     {
-        var elsewhere = new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Database = "elsewhere" }.ConnectionString;
-        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(elsewhere).UseTidemark(shared.Source))
+        var elsewhere =
+            new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Database = "elsewhere" }.ConnectionString;
+        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(elsewhere)
+            .UseTidemark(shared.Source))
             .Message.ShouldContain("UseNpgsql named the database 'elsewhere' for StoreContext");
         await using var connection = new NpgsqlConnection(elsewhere);
-        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(connection).UseTidemark(shared.Source))
+        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(connection)
+            .UseTidemark(shared.Source))
             .Message.ShouldContain("a connection of its own");
 
         await using var plain = NpgsqlDataSource.Create(shared.Cluster.Primary.ConnectionString);
@@ -78,14 +85,16 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             new DbContextOptionsBuilder<StoreContext>().UseTidemark(shared.Source).UseNpgsql(plain).Options])
         {
             await using var context = new StoreContext(after);
-            Should.Throw<InvalidOperationException>(() => context.Items.Count()).Message.ShouldContain("UseNpgsql was called after UseTidemark for StoreContext");
+            Should.Throw<InvalidOperationException>(() => context.Items.Count())
+                .Message.ShouldContain("UseNpgsql was called after UseTidemark for StoreContext");
             Should.Throw<InvalidOperationException>(() => context.Add(new Item { Name = "no" }));
             await Should.ThrowAsync<InvalidOperationException>(() => context.Database.ExecuteSqlRawAsync("DELETE FROM items", Stop));
         }
 
         // Options alone, and the same database before, contradict nothing.
         await using var same = new StoreContext(new DbContextOptionsBuilder<StoreContext>()
-            .UseNpgsql(shared.Cluster.Primary.ConnectionString).UseTidemark(shared.Source).UseNpgsql(npgsql => npgsql.CommandTimeout(7)).Options);
+            .UseNpgsql(shared.Cluster.Primary.ConnectionString).UseTidemark(shared.Source).UseNpgsql(npgsql => npgsql.CommandTimeout(7))
+                .Options);
         (await same.Items.AsNoTracking().CountAsync(Stop)).ShouldBeGreaterThan(0);
     }
 
@@ -96,8 +105,10 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         var context = shared.CreateContext(source);
         await source.DisposeAsync();
 
-        Should.Throw<ObjectDisposedException>(() => new DbContextOptionsBuilder<StoreContext>().UseTidemark(source)).Message.ShouldContain("Dispose of it last");
-        (await Should.ThrowAsync<ObjectDisposedException>(() => context.Items.AsNoTracking().ToListAsync(Stop))).Message.ShouldContain("TidemarkDataSource was disposed of");
+        Should.Throw<ObjectDisposedException>(() => new DbContextOptionsBuilder<StoreContext>().UseTidemark(source))
+            .Message.ShouldContain("Dispose of it last");
+        (await Should.ThrowAsync<ObjectDisposedException>(() => context.Items.AsNoTracking().ToListAsync(Stop)))
+            .Message.ShouldContain("TidemarkDataSource was disposed of");
         Should.Throw<ObjectDisposedException>(() => context.Items.ToList());
         context.Add(new Item { Name = "no" });
         await Should.ThrowAsync<ObjectDisposedException>(() => context.SaveChangesAsync(Stop));
@@ -112,12 +123,16 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     {
         var options = new DbContextOptionsBuilder<StoreContext>();
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new OtherProvider());
-        Should.Throw<InvalidOperationException>(() => options.UseTidemark(shared.Source)).Message.ShouldContain("uses another database provider already (OtherProvider)");
+        Should.Throw<InvalidOperationException>(() => options.UseTidemark(shared.Source))
+            .Message.ShouldContain("uses another database provider already (OtherProvider)");
 
         using var plain = new StoreContext(new DbContextOptionsBuilder<StoreContext>().UseNpgsql("Host=none.invalid").Options);
-        Should.Throw<InvalidOperationException>(() => plain.Database.BeginReadOnlyTransaction()).Message.ShouldContain("Configure it with UseTidemark");
-        Should.Throw<InvalidOperationException>(() => plain.Database.BeginTransaction(SynchronousCommit.On)).Message.ShouldContain("Configure it with UseTidemark");
-        Should.Throw<InvalidOperationException>(() => plain.Items.ToRouteString()).Message.ShouldContain("not one of a context that uses Tidemark");
+        Should.Throw<InvalidOperationException>(() => plain.Database.BeginReadOnlyTransaction())
+            .Message.ShouldContain("Configure it with UseTidemark");
+        Should.Throw<InvalidOperationException>(() => plain.Database.BeginTransaction(SynchronousCommit.On))
+            .Message.ShouldContain("Configure it with UseTidemark");
+        Should.Throw<InvalidOperationException>(() => plain.Items.ToRouteString())
+            .Message.ShouldContain("not one of a context that uses Tidemark");
     }
 
     private sealed class OtherProvider : IDbContextOptionsExtension

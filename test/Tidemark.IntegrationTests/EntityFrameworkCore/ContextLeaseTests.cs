@@ -14,7 +14,8 @@ namespace Tidemark;
 /// <summary>What libraries beside EF Core do on the connection of a context belongs to the session that the context reads in.</summary>
 public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
-    private static readonly string[] Registrations = ["AddDbContext", "AddDbContextPool", "AddDbContextFactory", "AddPooledDbContextFactory"];
+    private static readonly string[] Registrations =
+        ["AddDbContext", "AddDbContextPool", "AddDbContextFactory", "AddPooledDbContextFactory"];
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -24,7 +25,8 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
         {
             var data = new TheoryData<string, string>();
             foreach (var registration in Registrations)
-                foreach (var session in (string[])["a session", "a context made before its session", "no session"]) data.Add(registration, session);
+                foreach (var session in (string[])["a session", "a context made before its session", "no session"])
+                    data.Add(registration, session);
             return data;
         }
     }
@@ -165,7 +167,8 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
         }
     }
 
-    private async Task<long> CountAsync(string name) => (await shared.Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
+    private async Task<long> CountAsync(string name) =>
+        (await shared.Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
 
     private static IServiceCollection Register(IServiceCollection services, string registration) => registration switch
     {
@@ -175,7 +178,8 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
         _ => services.AddPooledDbContextFactory<StoreContext>((provider, db) => db.UseTidemark(provider)),
     };
 
-    private static StoreContext Context(IServiceScope scope, string registration) => registration.EndsWith("Factory", StringComparison.Ordinal)
+    private static StoreContext Context(IServiceScope scope, string registration) =>
+        registration.EndsWith("Factory", StringComparison.Ordinal)
         ? scope.ServiceProvider.GetRequiredService<IDbContextFactory<StoreContext>>().CreateDbContext()
         : scope.ServiceProvider.GetRequiredService<StoreContext>();
 }

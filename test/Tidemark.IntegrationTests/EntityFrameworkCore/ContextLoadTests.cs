@@ -16,7 +16,8 @@ public sealed class ContextLoadTests : IAsyncLifetime
     private const int OperationsPerSession = 20;
     private const double WriteShare = 0.25;
 
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(Environment.GetEnvironmentVariable("TIDEMARK_FULL_FIGURES") == "1" ? 60 : 7);
+    private static readonly TimeSpan Duration =
+        TimeSpan.FromSeconds(Environment.GetEnvironmentVariable("TIDEMARK_FULL_FIGURES") == "1" ? 60 : 7);
 
     private readonly LaggingCluster _store = new();
     private readonly ConcurrentQueue<string> _failures = new();
@@ -58,7 +59,8 @@ public sealed class ContextLoadTests : IAsyncLifetime
         figures.OnReplicas.ShouldBeGreaterThan(verdict.Reads / 10);
         ends.ShouldBeGreaterThan(1);
         await Task.WhenAll(_store.Cluster.Nodes.Select(node => StoreCluster.UntilAsync(_store.Source, now => now[node.Name].IsServing)));
-        (await Poll.UntilAsync(() => new(busy.Count() == 0), TimeSpan.FromSeconds(5), TimeProvider.System, Stop)).ShouldBeTrue($"{busy.Count()} connections are in nobody's hands and in no pool");
+        (await Poll.UntilAsync(() => new(busy.Count() == 0), TimeSpan.FromSeconds(5), TimeProvider.System, Stop))
+            .ShouldBeTrue($"{busy.Count()} connections are in nobody's hands and in no pool");
         _store.Source.Cluster.ReadsInFlight.ShouldBe(0);
     }
 
@@ -80,7 +82,8 @@ public sealed class ContextLoadTests : IAsyncLifetime
                 try
                 {
                     if (chance.Next() < WriteShare) await WriteAsync(client, context, last = Draw(chance, recorder.Keys), chance);
-                    else await ReadAsync(client, context, [.. new HashSet<int> { last, Draw(chance, recorder.Keys) }], isAsync: chance.Next() < 0.5);
+                    else await ReadAsync(client, context, [.. new HashSet<int> { last, Draw(chance, recorder.Keys) }],
+                        isAsync: chance.Next() < 0.5);
                 }
                 catch (Exception failure)
                 {

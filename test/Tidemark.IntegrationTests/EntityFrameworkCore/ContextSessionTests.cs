@@ -54,7 +54,8 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
             (await HasAsync(reader, name, isAsync)).ShouldBeTrue();
             (await HasAsync(before, name, isAsync)).ShouldBeTrue();
 
-            using (shared.Source.BeginSession()) (await HasAsync(reader, name, isAsync)).ShouldBeFalse("a session within a session stands alone");
+            using (shared.Source.BeginSession()) (await HasAsync(reader, name, isAsync))
+                .ShouldBeFalse("a session within a session stands alone");
             (await HasAsync(reader, name, isAsync)).ShouldBeTrue();
         }
 
@@ -90,7 +91,8 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     {
         using var session = shared.Source.BeginSession();
         var refusal = new OneRefusal();
-        await using var context = new StoreContext(new DbContextOptionsBuilder<StoreContext>().AddInterceptors(refusal).UseTidemark(shared.Source).Options);
+        await using var context =
+            new StoreContext(new DbContextOptionsBuilder<StoreContext>().AddInterceptors(refusal).UseTidemark(shared.Source).Options);
         await Should.ThrowAsync<TimeoutException>(async () => _ = isAsync ? await context.Items.ToListAsync(Stop) : context.Items.ToList());
 
         // The transaction opens the connection, before any command tells what it is for.
@@ -118,7 +120,8 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     {
         private bool _isOver;
 
-        public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
+        public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData,
+            InterceptionResult result)
         {
             if (_isOver) return result;
             _isOver = true;
@@ -126,7 +129,8 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
         }
 
         public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
-            DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+            DbConnection connection, ConnectionEventData eventData, InterceptionResult result,
+                CancellationToken cancellationToken = default) =>
             new(ConnectionOpening(connection, eventData, result));
     }
 }

@@ -31,7 +31,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
                 else transaction.Commit();
             }
 
-            foreach (var replica in shared.Cluster.Replicas) (await replica.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
+            foreach (var replica in shared.Cluster.Replicas)
+                (await replica.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
             ContextRouting.Of(context)!.Session.Written.ShouldNotBeNull();
             (await SettingAsync(context)).ShouldBe("local");
         }
@@ -51,12 +52,14 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         try
         {
             await using var context = shared.CreateContext(source);
-            await using var transaction = await context.Database.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
+            await using var transaction =
+                await context.Database.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
             context.Add(new Item { Name = "not waited for" });
             await context.SaveChangesAsync(Stop);
             var backend = ((NpgsqlConnection)context.Database.GetDbConnection()).ProcessID;
             var commit = transaction.CommitAsync(Stop);
-            await shared.Cluster.Primary.UntilAsync<bool>($"SELECT coalesce(wait_event = 'SyncRep', false) FROM pg_stat_activity WHERE pid = {backend}", isWaiting => isWaiting);
+            await shared.Cluster.Primary.UntilAsync<bool>(
+                $"SELECT coalesce(wait_event = 'SyncRep', false) FROM pg_stat_activity WHERE pid = {backend}", isWaiting => isWaiting);
             await shared.Cluster.Primary.RunAsync($"SELECT pg_cancel_backend({backend})");
             await commit;
 
@@ -79,7 +82,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     public async Task Every_query_of_a_context_in_a_report_is_of_one_snapshot_on_one_replica(bool isAsync, string end)
     {
         await using var context = shared.CreateRuleContext();
-        var report = isAsync ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : context.Database.BeginReadOnlyTransaction();
+        var report = isAsync
+            ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : context.Database.BeginReadOnlyTransaction();
         context.Database.CurrentTransaction.ShouldBe(report);
         var before = await context.Wishes.CountAsync(Stop);
         await shared.Cluster.Primary.RunAsync("INSERT INTO wishes SELECT coalesce(max(id), 0) + 1, 1, 'meanwhile' FROM wishes");
@@ -93,7 +97,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         (await context.Wishes.FromSqlRaw("SELECT * FROM wishes").CountAsync(Stop)).ShouldBe(before);
         var node = shared.NodesOf(context).Distinct().ShouldHaveSingleItem();
         node.ShouldNotBe("pg-1");
-        context.Wishes.ExplainRoute().ShouldSatisfyAllConditions(d => d.Node.ShouldBe(node), d => d.Reason.ShouldBe(RouteReason.Transaction));
+        context.Wishes.ExplainRoute()
+            .ShouldSatisfyAllConditions(d => d.Node.ShouldBe(node), d => d.Reason.ShouldBe(RouteReason.Transaction));
 
         switch (end, isAsync)
         {
@@ -110,7 +115,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         // The context is as before: it reads what is new, and writes to the primary.
         context.Database.CurrentTransaction.ShouldBeNull();
         (await context.Wishes.CountAsync(Stop)).ShouldBe(before + 1);
-        (await context.Wishes.Where(w => w.Id == 1).ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "after the report"), Stop)).ShouldBe(1);
+        (await context.Wishes.Where(w => w.Id == 1).ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "after the report"), Stop))
+            .ShouldBe(1);
         (await context.Wishes.Where(w => w.Kind == "after the report").CountAsync(Stop)).ShouldBe(1);
         (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM wishes WHERE kind = 'after the report'")).ShouldBe(1);
         await context.Database.ExecuteSqlRawAsync("UPDATE wishes SET kind = 'a lighthouse'", Stop);
@@ -127,7 +133,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
             ["SaveChanges was called"] = () => context.SaveChangesAsync(Stop),
             ["SaveChanges was called in"] = () => Task.Run(() => context.SaveChanges(), Stop),
             ["ExecuteUpdate or ExecuteDelete was called"] = () => context.Wishes.ExecuteDeleteAsync(Stop),
-            ["ExecuteUpdate or ExecuteDelete was called in"] = () => context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "no"), Stop),
+            ["ExecuteUpdate or ExecuteDelete was called in"] = () =>
+                context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "no"), Stop),
             ["ExecuteSql was called"] = () => context.Database.ExecuteSqlRawAsync("DELETE FROM wishes", Stop),
         };
         foreach (var (words, write) in writes)
@@ -138,7 +145,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         }
 
         (await context.Wishes.CountAsync(Stop)).ShouldBeGreaterThan(0);
-        (await Should.ThrowAsync<PostgresException>(() => context.Wishes.FromSqlRaw("INSERT INTO wishes VALUES (-1, 1, 'no') RETURNING *").ToListAsync(Stop)))
+        (await Should.ThrowAsync<PostgresException>(() => context.Wishes.FromSqlRaw("INSERT INTO wishes VALUES (-1, 1, 'no') RETURNING *")
+            .ToListAsync(Stop)))
             .SqlState.ShouldBe(PostgresErrorCodes.ReadOnlySqlTransaction);
     }
 
@@ -153,7 +161,9 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
             await using var context = shared.CreateRuleContext();
             var kind = $"reported {isAsync}";
             await context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, kind), Stop);
-            await using (isAsync ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : context.Database.BeginReadOnlyTransaction())
+            await using (isAsync
+                ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop)
+                : context.Database.BeginReadOnlyTransaction())
                 (await context.Wishes.Where(w => w.Kind == kind).AnyAsync(Stop)).ShouldBeTrue();
 
             // Another session: what the report has shown is all it knows.
@@ -163,7 +173,9 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
             await shared.Cluster["pg-2"].WaitForReplayAsync(Stop);
             using (shared.Source.RequireNode("pg-2"))
             {
-                await using (isAsync ? await reader.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : reader.Database.BeginReadOnlyTransaction())
+                await using (isAsync
+                    ? await reader.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop)
+                    : reader.Database.BeginReadOnlyTransaction())
                     (await reader.Wishes.Where(w => w.Kind == kind + ", seen").AnyAsync(Stop)).ShouldBeTrue();
             }
 
@@ -184,9 +196,11 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     {
         await using var context = shared.CreateContext();
         await using (await context.Database.BeginTransactionAsync(Stop))
-            (await Should.ThrowAsync<InvalidOperationException>(() => context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))).Message.ShouldContain("End the transaction");
+            (await Should.ThrowAsync<InvalidOperationException>(() =>
+                context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))).Message.ShouldContain("End the transaction");
         await context.Database.OpenConnectionAsync(Stop);
-        Should.Throw<InvalidOperationException>(() => context.Database.BeginReadOnlyTransaction()).Message.ShouldContain("connection is open");
+        Should.Throw<InvalidOperationException>(() => context.Database.BeginReadOnlyTransaction())
+            .Message.ShouldContain("connection is open");
         await context.Database.CloseConnectionAsync();
         Should.Throw<ArgumentException>(() => context.Database.BeginReadOnlyTransaction(isolation: IsolationLevel.Serializable));
 
@@ -235,7 +249,8 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         await using var context = shared.CreateContext(source);
         await using (await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))
         {
-            (await Should.ThrowAsync<PostgresException>(() => context.Items.FromSqlRaw("INSERT INTO items (name) VALUES ('no') RETURNING *").ToListAsync(Stop)))
+            (await Should.ThrowAsync<PostgresException>(() => context.Items.FromSqlRaw("INSERT INTO items (name) VALUES ('no') RETURNING *")
+                .ToListAsync(Stop)))
                 .SqlState.ShouldBe(PostgresErrorCodes.ReadOnlySqlTransaction);
         }
 
@@ -250,10 +265,12 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         await using var transaction = await context.Database.BeginTransactionAsync(Stop);
         await context.Items.OnNode("pg-1").ToListAsync(Stop);
         (await Should.ThrowAsync<InvalidOperationException>(() => context.Items.OnNode("pg-2").ToListAsync(Stop)))
-            .Message.ShouldContain("The query names node 'pg-2', but the context is in a transaction (or its connection is open) on 'pg-1'");
+            .Message.ShouldContain("The query names node 'pg-2', but the context is in a transaction (or its connection is open) on "
+                + "'pg-1'");
     }
 
-    private static Task<string> SettingAsync(StoreContext context) => context.Database.SqlQueryRaw<string>("SELECT current_setting('synchronous_commit') AS \"Value\"").SingleAsync(Stop);
+    private static Task<string> SettingAsync(StoreContext context) =>
+        context.Database.SqlQueryRaw<string>("SELECT current_setting('synchronous_commit') AS \"Value\"").SingleAsync(Stop);
 
     private async Task ResumeAsync()
     {

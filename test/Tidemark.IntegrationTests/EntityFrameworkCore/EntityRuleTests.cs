@@ -19,7 +19,8 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         ["include by name"] = c => c.Wishes.Include("Profile").ToListAsync(Stop),
         ["collection include"] = c => c.Profiles.Include(p => p.Wishes).ToListAsync(Stop),
         ["split include"] = c => c.Profiles.Include(p => p.Wishes).AsSplitQuery().OrderBy(p => p.Id).ToListAsync(Stop),
-        ["split include of it"] = c => c.Set<Letter>().IgnoreAutoIncludes().Include(l => l.Profile.Wishes).AsSplitQuery().OrderBy(l => l.Id).ToListAsync(Stop),
+        ["split include of it"] = c => c.Set<Letter>().IgnoreAutoIncludes().Include(l => l.Profile.Wishes).AsSplitQuery().OrderBy(l => l.Id)
+            .ToListAsync(Stop),
         ["auto-include"] = c => c.Set<Letter>().ToListAsync(Stop),
         ["query filter"] = c => c.Set<Note>().ToListAsync(Stop),
         ["navigation"] = c => c.Wishes.Where(w => w.Profile!.Name == "ada").Select(w => w.Kind).ToListAsync(Stop),
@@ -35,8 +36,10 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         ["scope asks for less"] = async c => { using (c.GetSource().Require(Consistency.Eventual)) await c.Profiles.ToListAsync(Stop); },
         ["query asks for less"] = c => c.Profiles.WithConsistency(Consistency.Eventual).ToListAsync(Stop),
         ["query's own rule"] = c => c.PublicProfiles.WithConsistency(Consistency.Strong).ToListAsync(Stop),
-        ["query's own rule, inner"] = c => c.Wishes.Where(w => c.PublicProfiles.WithConsistency(Consistency.Strong).Any(p => p.Id == w.ProfileId)).ToListAsync(Stop),
-        ["more demanding first"] = c => c.Wishes.WithConsistency(Consistency.Strong).WithConsistency(Consistency.Eventual).ToListAsync(Stop),
+        ["query's own rule, inner"] = c =>
+            c.Wishes.Where(w => c.PublicProfiles.WithConsistency(Consistency.Strong).Any(p => p.Id == w.ProfileId)).ToListAsync(Stop),
+        ["more demanding first"] = c => c.Wishes.WithConsistency(Consistency.Strong).WithConsistency(Consistency.Eventual)
+            .ToListAsync(Stop),
         ["tracked"] = c => c.Wishes.AsTracking().ToListAsync(Stop),
     };
 
@@ -151,7 +154,9 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
             await context.Wishes.ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "elsewhere"), Stop);
             var query = context.Wishes.OnNode("pg-2");
 
-            var error = isAsync ? await Should.ThrowAsync<RoutingException>(() => query.ToListAsync(Stop)) : Should.Throw<RoutingException>(() => query.ToList());
+            var error = isAsync
+                ? await Should.ThrowAsync<RoutingException>(() => query.ToListAsync(Stop))
+                : Should.Throw<RoutingException>(() => query.ToList());
             error.IsTransient.ShouldBeTrue("a strategy of the user's own may try again");
             error.Message.ShouldContain("asks for node 'pg-2'");
             error.Message.ShouldContain("bytes short");
@@ -171,7 +176,8 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         await shared.Cluster["pg-2"].PauseReplayAsync(Stop);
         try
         {
-            var options = new DbContextOptionsBuilder<StoreContext>().UseTidemark(shared.Source, npgsql => npgsql.EnableRetryOnFailure(1, TimeSpan.FromMilliseconds(1), null));
+            var options = new DbContextOptionsBuilder<StoreContext>()
+                .UseTidemark(shared.Source, npgsql => npgsql.EnableRetryOnFailure(1, TimeSpan.FromMilliseconds(1), null));
             await using var context = new StoreContext(options.Options);
             await context.Items.ExecuteUpdateAsync(set => set.SetProperty(i => i.Name, i => i.Name), Stop);
             var error = Should.Throw<RetryLimitExceededException>(() => context.Items.OnNode("pg-2").ToList());
@@ -209,7 +215,8 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     public async Task A_compiled_query_takes_its_rule_as_a_parameter()
     {
         var query = EF.CompileAsyncQuery((RuleContext c, Consistency level) => c.Wishes.WithConsistency(level).Count());
-        var there = EF.CompileAsyncQuery((RuleContext c, string node) => c.Wishes.WithConsistency(Consistency.Eventual).OnNode(node).Count());
+        var there =
+            EF.CompileAsyncQuery((RuleContext c, string node) => c.Wishes.WithConsistency(Consistency.Eventual).OnNode(node).Count());
         await using var context = shared.CreateRuleContext();
         await query(context, Consistency.Strong);
         await query(context, Consistency.Eventual);
@@ -227,7 +234,8 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         await using var context = shared.CreateRuleContext();
         var name = "ada";
         var plain = context.PublicProfiles.Where(p => p.Name == name).Take(1).ToQueryString();
-        context.PublicProfiles.WithConsistency(Consistency.Strong).Where(p => p.Name == name).OnNode("pg-1").Take(1).ToQueryString().ShouldBe(plain);
+        context.PublicProfiles.WithConsistency(Consistency.Strong).Where(p => p.Name == name).OnNode("pg-1").Take(1).ToQueryString()
+            .ShouldBe(plain);
     }
 
     [Fact]
@@ -236,7 +244,8 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
         int[] numbers = [1, 2, 3];
         numbers.AsQueryable().WithConsistency(Consistency.Strong).OnNode("pg-1").ShouldBe(numbers);
         using var plain = new PlainContext();
-        plain.Set<Profile>().WithConsistency(Consistency.Strong).Where(p => p.Id == 1).OnNode("pg-9").ToQueryString().ShouldContain("WHERE");
+        plain.Set<Profile>().WithConsistency(Consistency.Strong).Where(p => p.Id == 1).OnNode("pg-9").ToQueryString()
+            .ShouldContain("WHERE");
     }
 
     private async Task ResumeAsync()
@@ -249,6 +258,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     {
         protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.UseNpgsql("Host=none.invalid");
 
-        protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Profile>().ReadsFromPrimary().Ignore(p => p.Wishes);
+        protected override void OnModelCreating(ModelBuilder modelBuilder) =>
+            modelBuilder.Entity<Profile>().ReadsFromPrimary().Ignore(p => p.Wishes);
     }
 }

@@ -85,7 +85,9 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     public async Task A_read_that_names_a_replica_and_writes_is_refused_and_so_is_a_write_that_names_one()
     {
         await using var context = Create();
-        var error = await Should.ThrowAsync<RoutingException>(context.Items.Select(i => MirrorContext.Draw(i.Id)).OnNode("pages").ToListAsync(Stop));
+        var error =
+            await Should.ThrowAsync<RoutingException>(context.Items.Select(i => MirrorContext.Draw(i.Id)).OnNode("pages")
+            .ToListAsync(Stop));
         (error.InnerException as PostgresException)?.SqlState.ShouldBe("25006");
         await Should.ThrowAsync<RoutingException>(context.Items.OnNode("pages").ExecuteDeleteAsync(Stop));
         (await context.Items.CountAsync(Stop)).ShouldBe(10);
@@ -152,20 +154,26 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     public async Task What_a_mirror_cannot_do_is_refused_with_the_reason()
     {
         using var closed = new NpgsqlConnection(Shared.Cluster.Primary.ConnectionString);
-        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, Routes)).Message.ShouldContain("must be open");
-        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(Shared.Source).UseTidemarkMirror(Connection, Routes))
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, Routes))
+            .Message.ShouldContain("must be open");
+        Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(Shared.Source)
+            .UseTidemarkMirror(Connection, Routes))
             .Message.ShouldContain("for a cluster already");
 
         await Transaction.DisposeAsync();
-        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes)).Message.ShouldContain("This one has ended");
+        Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes))
+            .Message.ShouldContain("This one has ended");
     }
 
     [Fact]
     public async Task The_code_in_the_documentation_is_the_code_that_is_compiled_here_and_runs()
     {
         var shown = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "testing.md"), Stop);
-        var compiled = await File.ReadAllTextAsync(Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "EntityFrameworkCore", "MirrorExample.cs"), Stop);
-        var lines = Between(compiled, "// docs\n", "        // end").Split('\n').Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
+        var compiled =
+            await File.ReadAllTextAsync(
+            Path.Combine(Root(), "test", "Tidemark.IntegrationTests", "EntityFrameworkCore", "MirrorExample.cs"), Stop);
+        var lines = Between(compiled, "// docs\n", "        // end").Split('\n')
+            .Select(line => line.StartsWith("        ", StringComparison.Ordinal) ? line[8..] : line);
         Between(shown, "```csharp\n", "```").ShouldBe(string.Join('\n', lines));
         await MirrorExample.RunAsync(Shared.Cluster.Primary.ConnectionString);
     }
@@ -176,7 +184,8 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
     }
 
-    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
+    private static string Root([CallerFilePath] string path = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
 
     private async Task<string> ModeAsync()
     {
@@ -184,5 +193,6 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         return (string)(await command.ExecuteScalarAsync(Stop))!;
     }
 
-    private MirrorContext Create(RouteRecorder? routes = null) => new(new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, routes ?? Routes).Options);
+    private MirrorContext Create(RouteRecorder? routes = null) =>
+        new(new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, routes ?? Routes).Options);
 }

@@ -56,7 +56,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
             await begun.CommitAsync(Stop);
         }
 
-        await using (await context.Database.BeginTransactionAsync(IsolationLevel.Serializable, Stop)) await context.Items.ExecuteDeleteAsync(Stop);
+        await using (await context.Database.BeginTransactionAsync(IsolationLevel.Serializable,
+            Stop)) await context.Items.ExecuteDeleteAsync(Stop);
         (await context.Items.CountAsync(Stop)).ShouldBe(9);
     }
 
@@ -71,7 +72,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
 
         await using (var context = Mirror())
         {
-            await Should.ThrowAsync<PostgresException>(context.Items.ExecuteUpdateAsync(set => set.SetProperty(i => i.Name, (string)null!), Stop));
+            await Should.ThrowAsync<PostgresException>(
+                context.Items.ExecuteUpdateAsync(set => set.SetProperty(i => i.Name, (string)null!), Stop));
             Should.Throw<PostgresException>(() => context.Database.ExecuteSqlRaw("UPDATE items SET name = NULL"));
             (await context.Items.CountAsync(Stop)).ShouldBe(10);
 
@@ -91,7 +93,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     public async Task A_report_plays_on_a_replica_refuses_to_write_and_ends(string end, bool isAsync)
     {
         await using var context = Mirror();
-        var report = isAsync ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : context.Database.BeginReadOnlyTransaction();
+        var report = isAsync
+            ? await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop) : context.Database.BeginReadOnlyTransaction();
         (await context.Items.Select(i => MirrorContext.Mode()).FirstAsync(Stop)).ShouldBe("on");
         await context.Ruled.ToListAsync(Stop);
         await context.Items.AsTracking().ToListAsync(Stop);
@@ -111,7 +114,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
         await using var context = Mirror(behind);
         await using (await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop)) await context.Items.CountAsync(Stop);
         await context.Items.Where(i => i.Id == 1).ExecuteDeleteAsync(Stop);
-        await using (await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop)) (await context.Items.CountAsync(Stop)).ShouldBe(9);
+        await using (await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop)) (await context.Items.CountAsync(Stop))
+            .ShouldBe(9);
         behind.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
     }
 
@@ -119,7 +123,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     public async Task What_a_cluster_refuses_a_mirror_refuses_with_the_same_words()
     {
         var refusals = new List<string[]>();
-        foreach (var options in (DbContextOptionsBuilder[])[new DbContextOptionsBuilder().UseTidemark(Shared.Source), new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes)])
+        foreach (var options in (DbContextOptionsBuilder[])[new DbContextOptionsBuilder().UseTidemark(Shared.Source),
+            new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes)])
         {
             refusals.Add([.. await RefusalsAsync(() => new MirrorContext(options.Options))]);
             await using var context = new MirrorContext(options.Options);
@@ -215,5 +220,6 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
         else transaction.Dispose();
     }
 
-    private MirrorContext Mirror(RouteRecorder? routes = null) => new(new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, routes ?? Routes).Options);
+    private MirrorContext Mirror(RouteRecorder? routes = null) =>
+        new(new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, routes ?? Routes).Options);
 }

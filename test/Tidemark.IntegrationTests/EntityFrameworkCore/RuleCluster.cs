@@ -17,7 +17,8 @@ public sealed class RuleCluster : StoreCluster
             "CREATE TABLE notes (id int PRIMARY KEY, profile_id int NOT NULL); " +
             "CREATE TABLE letters (id int PRIMARY KEY, profile_id int NOT NULL); " +
             "CREATE FUNCTION sleep(s double precision) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(s)::text $$; " +
-            "INSERT INTO profiles VALUES (1, 'ada'); INSERT INTO wishes VALUES (1, 1, 'a lighthouse'); INSERT INTO payments VALUES (1, 'cash'), (2, 'card'); " +
+            "INSERT INTO profiles VALUES (1, 'ada'); INSERT INTO wishes VALUES (1, 1, 'a lighthouse'); INSERT INTO payments VALUES (1, "
+                + "'cash'), (2, 'card'); " +
             "INSERT INTO notes VALUES (1, 1); INSERT INTO letters VALUES (1, 1)");
         await Cluster.WaitForReplayAsync(Stop);
     }

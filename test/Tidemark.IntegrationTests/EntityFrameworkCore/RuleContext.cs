@@ -20,7 +20,8 @@ internal sealed class RuleContext(TidemarkDataSource source) : DbContext
     public static string Sleep(double seconds) => throw new NotSupportedException($"Runs in the database only ({seconds}).");
 
     protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) =>
-        optionsBuilder.UseTidemark(source).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).AddInterceptors(Commands, CompilationCount.Instance);
+        optionsBuilder.UseTidemark(source).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking)
+            .AddInterceptors(Commands, CompilationCount.Instance);
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -84,7 +84,8 @@ public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<Rule
         b.Options.TrackedQueries = TrackedQueries.FromReplicas;
     });
 
-    private static IEnumerable<string> Warnings(RecordedLog log) => log.Entries.Where(e => e.Event == "SavedFromReplica").Select(e => e.Text);
+    private static IEnumerable<string> Warnings(RecordedLog log) =>
+        log.Entries.Where(e => e.Event == "SavedFromReplica").Select(e => e.Text);
 
     private sealed class TokenContext(TidemarkDataSource source) : DbContext
     {

@@ -20,8 +20,11 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     /// <summary>Each way to write a row, by its name; the last goes past Tidemark.</summary>
-    public static TheoryData<string> Writers => ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit", "by Npgsql alone",
-        "ignored by its session after another write", "after the end of its session, which wrote before", "by Npgsql alone in a session that rolled back", "marked in a session that wrote before"];
+    public static TheoryData<string> Writers =>
+        ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit",
+        "by Npgsql alone",
+        "ignored by its session after another write", "after the end of its session, which wrote before",
+            "by Npgsql alone in a session that rolled back", "marked in a session that wrote before"];
 
     [Theory]
     [MemberData(nameof(Writers))]
@@ -112,7 +115,8 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         var chain = TimelineChain.Empty.With([new Fork(6, 7, new NpgsqlLogSequenceNumber(0xABCUL), new NpgsqlLogSequenceNumber(0xABCUL))]);
         var token = new CausalToken(
-            0xFEDCBA9876543210, new WalPosition(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, unknown: null, DateTimeOffset.MaxValue, chain, key: null);
+            0xFEDCBA9876543210, new WalPosition(7, new NpgsqlLogSequenceNumber(0x1234_89ABCDEFUL)), null, unknown: null,
+                DateTimeOffset.MaxValue, chain, key: null);
         await store.AdvanceAsync("'; --\u00e9\ud83d\ude00", token, Stop);
 
         (await store.FindAsync("'; --\u00e9\ud83d\ude00", Stop)).ShouldBe(token);
@@ -124,7 +128,8 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     {
         var table = await MakeTableAsync();
         await using var source = await ConnectAsync(table, out var store);
-        await shared.Cluster.Primary.RunAsync($"INSERT INTO {table} (key, cluster, timeline, began, position) VALUES ('k', 1, 9, 0, {1L << 50})");
+        await shared.Cluster.Primary.RunAsync(
+            $"INSERT INTO {table} (key, cluster, timeline, began, position) VALUES ('k', 1, 9, 0, {1L << 50})");
         using (var session = source.BeginSession())
         {
             await source.RequireAsync("k", Stop);
@@ -147,7 +152,8 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
 
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
         {
-            (await Should.ThrowAsync<InvalidOperationException>(async () => await source.NoteWriteAsync("k", Stop))).Message.ShouldContain("not committed yet");
+            (await Should.ThrowAsync<InvalidOperationException>(async () => await source.NoteWriteAsync("k", Stop)))
+                .Message.ShouldContain("not committed yet");
             await store.AdvanceAsync("scoped", (await store.FindAsync("k", Stop))!, Stop);
         }
 
@@ -159,12 +165,14 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     {
         var table = $"fresh_{Interlocked.Increment(ref _tables)}";
         await using var source = await ConnectAsync(table, out var store);
-        (await Should.ThrowAsync<InvalidOperationException>(async () => await source.NoteWriteAsync("k", Stop))).Message.ShouldContain(store.Ddl);
+        (await Should.ThrowAsync<InvalidOperationException>(async () => await source.NoteWriteAsync("k", Stop)))
+            .Message.ShouldContain(store.Ddl);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.CreateTableAsync(Stop)));
         await source.NoteWriteAsync("k", Stop);
 
         // One store belongs to one data source.
-        Should.Throw<InvalidOperationException>(() => new TidemarkDataSourceBuilder { FreshnessStore = store }.AddNode("pg-1", shared.Cluster.Primary.ConnectionString).Build());
+        Should.Throw<InvalidOperationException>(() =>
+            new TidemarkDataSourceBuilder { FreshnessStore = store }.AddNode("pg-1", shared.Cluster.Primary.ConnectionString).Build());
         await Should.ThrowAsync<InvalidOperationException>(() => new TableFreshnessStore().CreateTableAsync(Stop));
     }
 
@@ -235,7 +243,8 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
                     await using (var connection = await source.OpenWriteConnectionAsync(Stop))
                     await using (var transaction = await connection.BeginTransactionAsync(Stop))
                         await transaction.RollbackAsync(Stop);
-                    await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
+                    await using (var connection =
+                        new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
                     await source.NoteWriteAsync(name, Stop);
                 }
 
@@ -244,20 +253,23 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
                 using (var session = source.BeginSession())
                 {
                     await WriteReplayedAsync(source);
-                    await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
+                    await using (var connection =
+                        new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
                     session.MarkWritten();
                     await source.NoteWriteAsync(name, Stop);
                 }
 
                 break;
             case "by Npgsql alone":
-                await using (var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
+                await using (var connection =
+                    new NpgsqlConnection(shared.Cluster.Primary.ConnectionString)) await connection.ExecuteAsync(Sql, new { name });
                 await source.NoteWriteAsync(name, Stop);
                 break;
             default:
                 await using (var connection = await source.OpenWriteConnectionAsync(Stop))
                 {
-                    if (writer.EndsWith("asynchronous commit", StringComparison.Ordinal)) await connection.ExecuteAsync("SET synchronous_commit = off");
+                    if (writer.EndsWith("asynchronous commit", StringComparison.Ordinal))
+                        await connection.ExecuteAsync("SET synchronous_commit = off");
                     await connection.ExecuteAsync(Sql, new { name });
                 }
 

@@ -160,7 +160,8 @@ public sealed class KeptClusterTests : IAsyncLifetime
     public async Task A_name_in_use_is_refused_and_what_is_there_stays()
     {
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
-        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one"))).Message.ShouldContain("There is a cluster one already");
+        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one")))
+            .Message.ShouldContain("There is a cluster one already");
         (await KeptCluster.Read("one").AskNodesAsync(Stop)).ShouldHaveSingleItem().Answers.ShouldBeTrue();
     }
 
@@ -234,14 +235,17 @@ public sealed class KeptClusterTests : IAsyncLifetime
             {
                 await cluster.Primary.StopAsync(cancellationToken: Stop);
                 var user = ServerUser.Choose(SearchEnvironment.Current());
-                server = Process.Start(cluster.Launcher.Binaries.Describe(["postgres", "-D", Path.Combine(link, "one", "pg-1") + "/"], user))!;
+                server = Process.Start(
+                    cluster.Launcher.Binaries.Describe(["postgres", "-D", Path.Combine(link, "one", "pg-1") + "/"], user))!;
             }
 
-            (await Poll.UntilAsync(async () => (await KeptCluster.Read("one").AskNodesAsync(Stop)).Single().Answers, TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
+            (await Poll.UntilAsync(async () => (await KeptCluster.Read("one").AskNodesAsync(Stop)).Single().Answers,
+                TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
             await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
                 cluster.Primary.ProcessId.ShouldBe(server.Id);
             await LocalCluster.DeleteAsync("one", Stop);
-            (await Poll.UntilAsync(() => ValueTask.FromResult(server.HasExited), TimeSpan.FromSeconds(5), TimeProvider.System, Stop)).ShouldBeTrue();
+            (await Poll.UntilAsync(() => ValueTask.FromResult(server.HasExited), TimeSpan.FromSeconds(5), TimeProvider.System, Stop))
+                .ShouldBeTrue();
         }
         finally
         {
@@ -273,7 +277,8 @@ public sealed class KeptClusterTests : IAsyncLifetime
             process.Kill();
         }
 
-        (await Poll.UntilAsync(() => ValueTask.FromResult(ProcessTable.ServersUnder(_kept.Folder).Count == 0), TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
+        (await Poll.UntilAsync(() => ValueTask.FromResult(ProcessTable.ServersUnder(_kept.Folder).Count == 0), TimeSpan.FromSeconds(20),
+            TimeProvider.System, Stop)).ShouldBeTrue();
     }
 
     [Fact]
@@ -287,7 +292,8 @@ public sealed class KeptClusterTests : IAsyncLifetime
 
         var secret = Path.Combine(_kept.Folder, "secret");
         await File.WriteAllTextAsync(secret, "ours", Stop);
-        foreach (var attempt in new[] { $"mv {folder}/cluster.json {folder}/x", $"echo x >>{folder}/cluster.json", $"ln -s {secret} {folder}/cluster.json.new", $"echo x >>{folder}/pg-1.log", $"mv {folder}/pg-1 {folder}/x" })
+        foreach (var attempt in new[] { $"mv {folder}/cluster.json {folder}/x", $"echo x >>{folder}/cluster.json",
+            $"ln -s {secret} {folder}/cluster.json.new", $"echo x >>{folder}/pg-1.log", $"mv {folder}/pg-1 {folder}/x" })
         {
             using var shell = StartAsServerUser("sh", "-c", attempt);
             await shell.WaitForExitAsync(Stop);
@@ -316,7 +322,8 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(_kept.Folder, "one", KeptState.FileName), text, Stop);
 
         KeptCluster.FindNames().ShouldBe(["one"]);
-        foreach (var error in new[] { Should.Throw<LocalClusterException>(() => KeptCluster.Read("one")), await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.OpenAsync("one", Stop)) })
+        foreach (var error in new[] { Should.Throw<LocalClusterException>(() => KeptCluster.Read("one")),
+            await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.OpenAsync("one", Stop)) })
             error.Message.ShouldContain("tidemark cluster down --name one");
         KeptCluster.FindPorts(SearchEnvironment.Current()).ShouldBeEmpty();
         await LocalCluster.DeleteAsync("one", Stop);
@@ -352,7 +359,8 @@ public sealed class KeptClusterTests : IAsyncLifetime
 
         await using var again = await LocalCluster.OpenAsync("one", Stop);
         again.Primary.Name.ShouldBe("pg-2");
-        (await KeptCluster.Read("one").AskNodesAsync(Stop)).Select(node => node.Role).ShouldBe([LocalNodeRole.OldPrimary, LocalNodeRole.Primary]);
+        (await KeptCluster.Read("one").AskNodesAsync(Stop)).Select(node => node.Role)
+            .ShouldBe([LocalNodeRole.OldPrimary, LocalNodeRole.Primary]);
         (await again["pg-1"].RejoinAsync(Stop)).Method.ShouldBe(RejoinMethod.Rewind);
     }
 

@@ -79,7 +79,8 @@ public sealed class LocalClusterEndTests : IDisposable
         using var child = StartChild();
         var servers = await ReadServersAsync(child);
         var left = Directory.GetDirectories(_parent).Single();
-        foreach (var watchdog in Process.GetProcessesByName("sh").Where(shell => CommandLine(shell.Id).EndsWith(left + '\0', StringComparison.Ordinal)))
+        foreach (var watchdog in Process.GetProcessesByName("sh")
+            .Where(shell => CommandLine(shell.Id).EndsWith(left + '\0', StringComparison.Ordinal)))
             watchdog.Kill();
         child.Kill();
         await child.WaitForExitAsync(Stop);
@@ -117,7 +118,8 @@ public sealed class LocalClusterEndTests : IDisposable
 
     // In postmaster.pid, line 7: key, id.
     private static string SharedMemoryOf(LocalNode node) =>
-        File.ReadLines(Path.Combine(node.DataDirectory, "postmaster.pid")).ElementAt(6).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        File.ReadLines(Path.Combine(node.DataDirectory, "postmaster.pid")).ElementAt(6)
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
 
     // Key, id, …
     private static IEnumerable<string> SharedMemory() =>

@@ -121,14 +121,16 @@ public sealed class LocalClusterEpochTests
         (await old.CountAsync(table)).ShouldBe(1);
         (await next.CountAsync(table)).ShouldBe(2);
         (await Should.ThrowAsync<InvalidOperationException>(() => old.FollowAsync(next, Stop))).Message.ShouldContain("rewound");
-        (await Should.ThrowAsync<InvalidOperationException>(() => next.PromoteAsync(cancellationToken: Stop))).Message.ShouldContain("no replica");
+        (await Should.ThrowAsync<InvalidOperationException>(() => next.PromoteAsync(cancellationToken: Stop)))
+            .Message.ShouldContain("no replica");
     }
 
     [Fact]
     public async Task A_wait_that_is_too_long_says_for_what_and_quotes_the_log()
     {
         await using var cluster = await LocalCluster.StartAsync(
-            new LocalClusterOptions { Replicas = 1, Timeout = TimeSpan.FromSeconds(3), Settings = { ["log_line_prefix"] = "quoted: " } }, Stop);
+            new LocalClusterOptions { Replicas = 1, Timeout = TimeSpan.FromSeconds(3), Settings = { ["log_line_prefix"] = "quoted: " } },
+                Stop);
         var replica = cluster["pg-2"];
         await replica.PauseReplayAsync(Stop);
         await cluster.Primary.RunAsync("CREATE TABLE late ()");

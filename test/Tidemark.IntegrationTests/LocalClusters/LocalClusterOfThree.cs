@@ -12,7 +12,8 @@ public sealed class LocalClusterOfThree : IAsyncLifetime
     public IReadOnlyList<LocalClusterProgress> Progress => _progress;
 
     public async ValueTask InitializeAsync() =>
-        Cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Progress = new Recorder(_progress) }, TestContext.Current.CancellationToken);
+        Cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Progress = new Recorder(_progress) },
+            TestContext.Current.CancellationToken);
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();
 

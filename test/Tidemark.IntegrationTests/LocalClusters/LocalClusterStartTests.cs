@@ -63,7 +63,8 @@ public sealed class LocalClusterStartTests
     public async Task Options_decide_settings_and_the_name_of_the_database()
     {
         await using var cluster = await LocalCluster.StartAsync(
-            new LocalClusterOptions { Replicas = 1, Database = "shop's", Settings = { ["work_mem"] = "7MB", ["application.note"] = @"a 'b' \c" } }, Stop);
+            new LocalClusterOptions { Replicas = 1, Database = "shop's",
+                Settings = { ["work_mem"] = "7MB", ["application.note"] = @"a 'b' \c" } }, Stop);
         foreach (var node in cluster.Nodes)
         {
             (await node.AskAsync<string>("SELECT current_database()::text")).ShouldBe("shop's");
@@ -108,7 +109,8 @@ public sealed class LocalClusterStartTests
         var programs = Directory.CreateDirectory(cache + "/programs").FullName;
         var here = SearchEnvironment.Current();
         foreach (var program in new[] { "apt-get", "dpkg", "setpriv", "setsid" })
-            File.CreateSymbolicLink(Path.Combine(programs, program), here.FindProgram(program) ?? throw new InvalidOperationException(program));
+            File.CreateSymbolicLink(Path.Combine(programs, program), here.FindProgram(program)
+                ?? throw new InvalidOperationException(program));
 
         await using (var cluster = await ClusterLauncher.StartAsync(new LocalClusterOptions { Replicas = 1 },
             here with { ChosenBin = null, Path = [programs], UsualFolders = [], Cache = cache }, () => PortBlock.Claim(kept: []), Stop))

@@ -23,7 +23,8 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
         {
             (await replica.CountAsync(table)).ShouldBe(1);
             (await replica.AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
-            (await replica.AskAsync<string>("SELECT slot_name::text FROM pg_stat_wal_receiver")).ShouldBe(ServerSettings.SlotOf(replica.Name));
+            (await replica.AskAsync<string>("SELECT slot_name::text FROM pg_stat_wal_receiver"))
+                .ShouldBe(ServerSettings.SlotOf(replica.Name));
         }
     }
 

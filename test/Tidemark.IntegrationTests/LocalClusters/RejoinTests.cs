@@ -24,7 +24,8 @@ public sealed class RejoinTests
         outcome.Obstacles.ShouldBeEmpty();
         await ShouldBeReplicaWithAsync(cluster, old, table, row: 2);
         (await Should.ThrowAsync<InvalidOperationException>(() => old.RejoinAsync(Stop))).Message.ShouldContain("streams from pg-2");
-        (await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-2"].RejoinAsync(Stop))).Message.ShouldContain("pg-2 is the primary");
+        (await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-2"].RejoinAsync(Stop)))
+            .Message.ShouldContain("pg-2 is the primary");
 
         // And back.
         await old.PromoteAsync(cancellationToken: Stop);
@@ -93,7 +94,8 @@ public sealed class RejoinTests
         await next.StopAsync(cancellationToken: Stop);
         if (!hasReplayed) await ahead.DelayReplayAsync(TimeSpan.FromHours(1), Stop);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-        await ahead.UntilAsync<bool>($"SELECT pg_last_wal_receive_lsn() >= '{await cluster.Primary.Replication.FlushPositionAsync(Stop)}'", has => has);
+        await ahead.UntilAsync<bool>($"SELECT pg_last_wal_receive_lsn() >= '{await cluster.Primary.Replication.FlushPositionAsync(Stop)}'",
+            has => has);
         await cluster.Primary.KillAsync(Stop);
         await next.StartAsync(Stop);
 
@@ -119,7 +121,8 @@ public sealed class RejoinTests
         File.Delete(Path.Combine(old.DataDirectory, "global", "pg_control"));
         await cluster.Primary.RunAsync($"CREATE TABLE busy_{table} (id int)");
 
-        var load = cluster.Primary.RunAsync($"DO $$ BEGIN FOR i IN 1..300 LOOP INSERT INTO busy_{table} SELECT generate_series(1, 500); COMMIT; END LOOP; END $$");
+        var load = cluster.Primary.RunAsync($"DO $$ BEGIN FOR i IN 1..300 LOOP INSERT INTO busy_{table} SELECT generate_series(1, 500); "
+            + "COMMIT; END LOOP; END $$");
         var outcome = await old.RejoinAsync(Stop);
         await load;
         outcome.Method.ShouldBe(RejoinMethod.Copy);
@@ -209,7 +212,8 @@ public sealed class RejoinTests
         using (var other = new TcpListener(IPAddress.Loopback, replica.Port))
         {
             other.Start();
-            (await Should.ThrowAsync<LocalClusterException>(() => replica.RejoinAsync(Stop))).Message.ShouldContain($"Another program listens on port {replica.Port}");
+            (await Should.ThrowAsync<LocalClusterException>(() => replica.RejoinAsync(Stop)))
+                .Message.ShouldContain($"Another program listens on port {replica.Port}");
         }
 
         await replica.StartAsync(Stop);
@@ -222,12 +226,14 @@ public sealed class RejoinTests
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await cluster.Primary.StopAsync(cancellationToken: Stop);
-        (await Should.ThrowAsync<LocalClusterException>(() => cluster["pg-1"].RejoinAsync(Stop))).Message.ShouldContain("the primary, pg-2, is down");
+        (await Should.ThrowAsync<LocalClusterException>(() => cluster["pg-1"].RejoinAsync(Stop)))
+            .Message.ShouldContain("the primary, pg-2, is down");
     }
 
     // Key and id of each segment.
     private static List<string> SharedMemory() =>
-        [.. File.ReadLines("/proc/sysvipc/shm").Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2)))];
+        [.. File.ReadLines("/proc/sysvipc/shm")
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2)))];
 
     private static async Task ShouldBeReplicaWithAsync(LocalCluster cluster, LocalNode node, string table, int row)
     {
@@ -238,7 +244,9 @@ public sealed class RejoinTests
         (await node.AskAsync<long>("SELECT count(*) FROM pg_replication_slots")).ShouldBe(0);
 
         // It is waited for like any other.
-        await cluster.Primary.RunAsync("BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); DROP TABLE barrier; COMMIT");
-        (await cluster.Primary.AskAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'")).ShouldBe("sync");
+        await cluster.Primary.RunAsync("BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); DROP TABLE "
+            + "barrier; COMMIT");
+        (await cluster.Primary.AskAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'"))
+            .ShouldBe("sync");
     }
 }

@@ -20,7 +20,8 @@ public sealed class WatchdogTests : IDisposable
     {
         Directory.CreateDirectory(Folder);
         using var watchdog = Watchdog.Start(Folder, setsid: null);
-        (await Poll.UntilAsync(() => ValueTask.FromResult(IsWatched()), TimeSpan.FromSeconds(10), TimeProvider.System, Stop)).ShouldBeTrue();
+        (await Poll.UntilAsync(() => ValueTask.FromResult(IsWatched()), TimeSpan.FromSeconds(10), TimeProvider.System, Stop))
+            .ShouldBeTrue();
         Directory.Delete(Folder);
         Directory.CreateDirectory(Folder);
         await watchdog.FinishAsync();
@@ -39,7 +40,8 @@ public sealed class WatchdogTests : IDisposable
             var written = isTheServers ? unchecked((ulong)(long)key) : 12345;       // as PostgreSQL writes it, a negative one too
             Directory.CreateDirectory(Path.Combine(Folder, "pg-1"));
             await File.WriteAllTextAsync(
-                Path.Combine(Folder, "pg-1", "postmaster.pid"), string.Create(CultureInfo.InvariantCulture, $"4194305\n/x\n1\n5432\n\n127.0.0.1\n {written} {id}\nready   \n"), Stop);
+                Path.Combine(Folder, "pg-1", "postmaster.pid"),
+                    string.Create(CultureInfo.InvariantCulture, $"4194305\n/x\n1\n5432\n\n127.0.0.1\n {written} {id}\nready   \n"), Stop);
             await Watchdog.CleanAsync(Folder);
             Directory.Exists(Folder).ShouldBeFalse();
             (KeyOf(id) is not null).ShouldBe(stays);
@@ -51,12 +53,15 @@ public sealed class WatchdogTests : IDisposable
         }
     }
 
-    private bool IsWatched() => Directory.EnumerateDirectories("/proc").Select(folder => Path.GetFileName(folder)).Where(name => char.IsAsciiDigit(name[0]))
+    private bool IsWatched() =>
+        Directory.EnumerateDirectories("/proc").Select(folder => Path.GetFileName(folder)).Where(name => char.IsAsciiDigit(name[0]))
         .Select(name => int.Parse(name, CultureInfo.InvariantCulture))
-        .Any(id => ProcessTable.CommandLine(id).Contains("tidemark-watchdog", StringComparison.Ordinal) && ProcessTable.WorkingFolder(id) == Folder);
+        .Any(id => ProcessTable.CommandLine(id).Contains("tidemark-watchdog", StringComparison.Ordinal)
+            && ProcessTable.WorkingFolder(id) == Folder);
 
     // Key, id, …
-    private static int? KeyOf(string id) => File.ReadLines("/proc/sysvipc/shm").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+    private static int? KeyOf(string id) =>
+        File.ReadLines("/proc/sysvipc/shm").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         .Where(fields => fields[1] == id).Select(fields => (int?)int.Parse(fields[0], CultureInfo.InvariantCulture)).FirstOrDefault();
 
     private static string Run(string program, params string[] arguments)

@@ -72,7 +72,8 @@ public sealed class EpochTests : IAsyncLifetime
         await source.WriteAsync("INSERT INTO items (name) VALUES ('lost')");
         await CrashAsync(of);
         await PrimaryIsBackAsync(source);
-        (await Cluster["pg-1"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'")).ShouldBe(0, "nothing was lost: the commit had been flushed");
+        (await Cluster["pg-1"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
+            .ShouldBe(0, "nothing was lost: the commit had been flushed");
         await Cluster["pg-1"].RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");
 
         (await source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'")).Value.ShouldBe(0);
@@ -119,7 +120,8 @@ public sealed class EpochTests : IAsyncLifetime
         await using var both = new TwoServerName(Cluster["pg-2"].Port, Cluster["pg-3"].Port);
         await Cluster["pg-3"].DelayReplayAsync(TimeSpan.FromMilliseconds(300), Stop);
         await using var source = Build(
-            ("pg-1", Cluster["pg-1"].ConnectionString), ("readers", new NpgsqlConnectionStringBuilder(Cluster["pg-2"].ConnectionString) { Port = both.Port }.ConnectionString));
+            ("pg-1", Cluster["pg-1"].ConnectionString),
+                ("readers", new NpgsqlConnectionStringBuilder(Cluster["pg-2"].ConnectionString) { Port = both.Port }.ConnectionString));
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         var missed = 0;
         var onReplicas = 0;
@@ -149,7 +151,8 @@ public sealed class EpochTests : IAsyncLifetime
         await using var both = new TwoServerName(Cluster["pg-1"].Port, Cluster["pg-3"].Port);
         await Cluster["pg-3"].PauseReplayAsync(Stop);
         await using var source = Build(
-            ("any", new NpgsqlConnectionStringBuilder(Cluster["pg-1"].ConnectionString) { Port = both.Port }.ConnectionString), ("pg-2", Cluster["pg-2"].ConnectionString));
+            ("any", new NpgsqlConnectionStringBuilder(Cluster["pg-1"].ConnectionString) { Port = both.Port }.ConnectionString),
+                ("pg-2", Cluster["pg-2"].ConnectionString));
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         if (source.Cluster.Monitor.Snapshot.PrimaryIndex != 0) return;
         await Cluster["pg-1"].RunAsync("INSERT INTO items (name) VALUES ('strong')");
@@ -176,7 +179,8 @@ public sealed class EpochTests : IAsyncLifetime
             return;
         }
 
-        await using var victim = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(primary.ConnectionString) { Pooling = false }.ConnectionString);
+        await using var victim =
+            new NpgsqlConnection(new NpgsqlConnectionStringBuilder(primary.ConnectionString) { Pooling = false }.ConnectionString);
         await victim.OpenAsync(Stop);
         using (var process = Process.GetProcessById(victim.ProcessID)) process.Kill();
         await using var probe = new NpgsqlCommand("SELECT pg_sleep(60)", victim);

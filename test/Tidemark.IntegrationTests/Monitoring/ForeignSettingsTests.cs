@@ -22,7 +22,8 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
     [InlineData("search_path = public, pg_catalog", true)]
     public async Task Settings_of_the_database_make_no_node_unreachable(string setting, bool canReadOnReplica)
     {
-        await using var source = await ConnectAsync(database => shared.Cluster.Primary.RunAsync($"ALTER DATABASE {database} SET {setting}"));
+        await using var source =
+            await ConnectAsync(database => shared.Cluster.Primary.RunAsync($"ALTER DATABASE {database} SET {setting}"));
 
         source.Nodes.ShouldAllBe(n => n.IsServing);
         await using var command = source.CreateReadCommand("SELECT current_setting('port')::int");
@@ -58,7 +59,8 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
     [Fact]
     public async Task Connections_that_were_idle_for_too_long_fail_no_read()
     {
-        await using var source = await ConnectAsync(database => shared.Cluster.Primary.RunAsync($"ALTER DATABASE {database} SET idle_session_timeout = '50ms'"));
+        await using var source =
+            await ConnectAsync(database => shared.Cluster.Primary.RunAsync($"ALTER DATABASE {database} SET idle_session_timeout = '50ms'"));
         for (var i = 0; i < 10; i++)
         {
             await using var command = source.CreateReadCommand("SELECT current_setting('port')::int");
@@ -79,7 +81,8 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
         await shared.Cluster.WaitForReplayAsync(Stop);
         var builder = new TidemarkDataSourceBuilder();
         foreach (var node in shared.Cluster.Nodes)
-            builder.AddNode(node.Name, new NpgsqlConnectionStringBuilder(node.ConnectionString) { Database = database, Options = options }.ConnectionString);
+            builder.AddNode(node.Name,
+                new NpgsqlConnectionStringBuilder(node.ConnectionString) { Database = database, Options = options }.ConnectionString);
         var source = builder.Build();
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         return source;
@@ -87,7 +90,9 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
 
     private async Task RunAsync(string database, string sql)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Database = database }.ConnectionString);
+        await using var connection =
+            new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Database = database }.ConnectionString);
         await connection.OpenAsync(Stop);
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(Stop);

@@ -28,7 +28,8 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     public async Task Synchronous_reads_at_a_cold_start_need_no_free_thread_of_the_pool(int readers)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
         start.ArgumentList.Add(StarvedChild.Command);
         start.ArgumentList.Add(readers.ToString(CultureInfo.InvariantCulture));
         foreach (var node in _store.Cluster.Nodes) start.ArgumentList.Add(node.ConnectionString);
@@ -189,10 +190,12 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await using var source = await _store.ConnectAsync(builder =>
         {
             foreach (var node in builder.Options.Nodes.Values)
-                node.ConnectionString = new NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "guarded", Password = null }.ConnectionString;
+                node.ConnectionString =
+                    new NpgsqlConnectionStringBuilder(node.ConnectionString) { Username = "guarded", Password = null }.ConnectionString;
             builder.ConfigureNodes(node => _ = kind == "a password provider"
                 ? node.UsePasswordProvider(_ => "secret", (_, _) => ValueTask.FromResult("secret"))
-                : node.UsePeriodicPasswordProvider((_, _) => ValueTask.FromResult("secret"), TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)));
+                : node.UsePeriodicPasswordProvider((_, _) => ValueTask.FromResult("secret"), TimeSpan.FromMinutes(1),
+                    TimeSpan.FromSeconds(1)));
         });
 
         source.Nodes.ShouldAllBe(node => node.IsServing);
@@ -230,7 +233,8 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await using var taken = await source.OpenReadConnectionAsync(Consistency.Strong, Stop);
         await using var takenToo = await source.OpenWriteConnectionAsync(Stop);
 
-        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], isAsync: true, Stop)).ShouldBe([2_000_000_000]);
+        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], isAsync: true, Stop))
+            .ShouldBe([2_000_000_000]);
         var blocked = source.Cluster.FindGoneAsync(0, [2_000_000_000], isAsync: false, Stop);
         blocked.IsCompleted.ShouldBeTrue();
         (await blocked).ShouldBe([2_000_000_000]);
@@ -268,7 +272,8 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         ReadLoop.Run(source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
 
     private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source) =>
-        new(source.Watermarks, source.Cluster, () => source.CurrentSession, Consistency.Session, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
+        new(source.Watermarks, source.Cluster, () => source.CurrentSession, Consistency.Session,
+            static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
 
     private static async Task WaitUntilAsync(Func<bool> holds)
     {
@@ -287,9 +292,11 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         {
             var file = Path.Combine(node.DataDirectory, "pg_hba.conf");
             var text = await File.ReadAllTextAsync(file, Stop);
-            if (!text.Contains("guarded", StringComparison.Ordinal)) await File.WriteAllTextAsync(file, "host all guarded 127.0.0.1/32 scram-sha-256\n" + text, Stop);
+            if (!text.Contains("guarded", StringComparison.Ordinal))
+                await File.WriteAllTextAsync(file, "host all guarded 127.0.0.1/32 scram-sha-256\n" + text, Stop);
             await node.RunAsync("SELECT pg_reload_conf()");
-            await node.UntilAsync<bool>("SELECT EXISTS (SELECT FROM pg_hba_file_rules WHERE 'guarded' = ANY (user_name))", isThere => isThere);
+            await node.UntilAsync<bool>("SELECT EXISTS (SELECT FROM pg_hba_file_rules WHERE 'guarded' = ANY (user_name))",
+                isThere => isThere);
         }
     }
 
@@ -316,7 +323,8 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
         public ManualResetEventSlim Release { get; } = new();
 
-        public ILogger CreateLogger(string categoryName) => categoryName == "Tidemark" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName == "Tidemark" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
         public void AddProvider(ILoggerProvider provider)
         {
@@ -327,7 +335,8 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             Called.Set();
             Release.Wait();

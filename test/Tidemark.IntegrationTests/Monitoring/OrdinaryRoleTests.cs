@@ -104,7 +104,8 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
         session.MarkWritten();
         (await source.ReadAsync<long>("SELECT count(*) FROM items")).Port.ShouldBe(Cluster.Primary.Port);
 
-        await Cluster.Primary.RunAsync("GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), pg_last_wal_replay_lsn() TO app");
+        await Cluster.Primary.RunAsync("GRANT EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), "
+            + "pg_last_wal_replay_lsn() TO app");
         await StoreCluster.UntilAsync(source, nodes => nodes["pg-1"].Lsn > default(NpgsqlLogSequenceNumber));
         await source.UntilReadOnReplicaAsync(Cluster);
     }

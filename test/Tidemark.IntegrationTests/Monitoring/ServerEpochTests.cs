@@ -166,7 +166,8 @@ public sealed class ServerEpochTests : IAsyncLifetime
         }
 
         onReplicas.ShouldBeGreaterThan(0);
-        (await Cluster["pg-2"].AskAsync<bool>("SELECT pg_last_wal_receive_lsn() IS NULL OR pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()")).ShouldBeTrue();
+        (await Cluster["pg-2"].AskAsync<bool>(
+            "SELECT pg_last_wal_receive_lsn() IS NULL OR pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()")).ShouldBeTrue();
         source.Explain(level).Rejected.Where(r => r.Node != "pg-1").ShouldAllBe(r => r.Reason == RejectionReason.TooStale);
         if (bound == "a level") (await source.ReadAsync<int>("1", Consistency.Eventual)).Port.ShouldNotBe(Cluster.Primary.Port);
     }

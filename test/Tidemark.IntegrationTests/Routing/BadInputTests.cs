@@ -25,7 +25,8 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
 
         using (source.RequireNode("stranger"))
         {
-            var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenReadConnectionAsync(cancellationToken: Stop));
+            var error =
+                await Should.ThrowAsync<RoutingException>(async () => await source.OpenReadConnectionAsync(cancellationToken: Stop));
             error.Message.ShouldContain("stranger");
             error.Message.ShouldContain("another cluster");
         }
@@ -104,9 +105,11 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     [Fact]
     public async Task A_node_that_does_not_exist_is_refused_with_the_names_of_those_that_do()
     {
-        Should.Throw<ArgumentException>(() => shared.Source.RequireNode("pg-9")).Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
+        Should.Throw<ArgumentException>(() => shared.Source.RequireNode("pg-9"))
+            .Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
         await using var context = shared.CreateContext();
-        (await Should.ThrowAsync<ArgumentException>(() => context.Items.OnNode("pg-9").AsNoTracking().ToListAsync(Stop))).Message.ShouldContain("pg-1, pg-2, pg-3");
+        (await Should.ThrowAsync<ArgumentException>(() => context.Items.OnNode("pg-9").AsNoTracking().ToListAsync(Stop)))
+            .Message.ShouldContain("pg-1, pg-2, pg-3");
     }
 
     [Fact]
@@ -120,11 +123,13 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         try
         {
             using var log = new RecordingLoggerFactory();
-            var settings = new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Username = "locked", Password = "wrong-8" };
+            var settings =
+                new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Username = "locked", Password = "wrong-8" };
             var builder = new TidemarkDataSourceBuilder { LoggerFactory = log }.AddNode("pg-1", settings.ConnectionString);
             await using var source = builder.Build();
 
-            var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenReadConnectionAsync(cancellationToken: Stop));
+            var error =
+                await Should.ThrowAsync<RoutingException>(async () => await source.OpenReadConnectionAsync(cancellationToken: Stop));
             error.Message.ShouldContain("28P01: password authentication failed for user \"locked\"");
             (error + log.Text + source.ConnectionString + string.Join(' ', source.Nodes)).ShouldNotContain("wrong-8");
         }
@@ -223,7 +228,8 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter) =>
             _lines.Enqueue(formatter(state, exception) + exception);
     }
 }

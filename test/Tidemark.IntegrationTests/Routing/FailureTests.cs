@@ -47,13 +47,15 @@ public sealed class FailureTests : IAsyncLifetime
     public async Task A_value_that_is_there_is_not_lost_with_its_server(StopMode mode, bool isAsync)
     {
         // The first row lies in the server's buffer, and is sent when the server is shut down in the midst of the second.
-        await using var command = _store.Source.CreateReadCommand("SELECT inet_server_port() FROM generate_series(1, 2) i WHERE i = 1 OR pg_sleep(60) IS NOT NULL");
+        await using var command = _store.Source.CreateReadCommand("SELECT inet_server_port() FROM generate_series(1, 2) i WHERE i = 1 "
+            + "OR pg_sleep(60) IS NOT NULL");
         var reading = Task.Run(async () => isAsync ? await command.ExecuteScalarAsync(Stop) : command.ExecuteScalar(), Stop);
         LocalNode? asked = null;
         while (asked is null)
         {
             foreach (var replica in _store.Cluster.Replicas)
-                if (await replica.AskAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")) asked = replica;
+                if (await replica.AskAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"))
+                    asked = replica;
         }
 
         await asked.StopAsync(mode, Stop);
@@ -138,7 +140,8 @@ public sealed class FailureTests : IAsyncLifetime
         (await old.Items.AsNoTracking().CountAsync(i => i.Name == "after", Stop)).ShouldBe(1);
 
         await oldPrimary.StartAsync(Stop);
-        await StoreCluster.UntilAsync(_store.Source, nodes => nodes["pg-1"].Problem?.Contains("timeline", StringComparison.Ordinal) == true);
+        await StoreCluster.UntilAsync(_store.Source,
+            nodes => nodes["pg-1"].Problem?.Contains("timeline", StringComparison.Ordinal) == true);
         _store.Source.Explain(Consistency.Strong).Node.ShouldBe("pg-2");
         _store.Source.Explain(Consistency.Strong).Rejected.Single(r => r.Node == "pg-1").Reason.ShouldBe(RejectionReason.SupersededPrimary);
         await SaveAsync();
@@ -168,7 +171,8 @@ public sealed class FailureTests : IAsyncLifetime
             seen.Add(error.Message);
         }
 
-        seen.ShouldContain(message => message.Contains("answers as a standby", StringComparison.Ordinal) || message.Contains("needs the primary", StringComparison.Ordinal));
+        seen.ShouldContain(message => message.Contains("answers as a standby", StringComparison.Ordinal)
+            || message.Contains("needs the primary", StringComparison.Ordinal));
         seen.ShouldNotContain(message => message.Contains("read-only transaction", StringComparison.Ordinal));
     }
 
@@ -188,7 +192,8 @@ public sealed class FailureTests : IAsyncLifetime
         private readonly Task _workers;
         private int _total;
 
-        public Load(StoreCluster store) => _workers = Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => ReadAsync(store, byEf: i % 2 == 0))));
+        public Load(StoreCluster store) =>
+            _workers = Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => ReadAsync(store, byEf: i % 2 == 0))));
 
         public IReadOnlyCollection<string> Failures => _failures;
 

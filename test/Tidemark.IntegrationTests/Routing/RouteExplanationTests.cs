@@ -12,25 +12,30 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     {
         await using var context = shared.CreateRuleContext();
         context.Wishes.ExplainRoute().Role.ShouldBe(NodeRole.Replica);
-        context.Profiles.ExplainRoute().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
+        context.Profiles.ExplainRoute()
+            .ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
         context.Wishes.AsTracking().ExplainRoute().Reason.ShouldBe(RouteReason.TrackingQuery);
         context.Wishes.WithConsistency(Consistency.Strong).ExplainRoute().Reason.ShouldBe(RouteReason.StrongConsistency);
         context.Wishes.FromSqlRaw("SELECT * FROM wishes").ExplainRoute().Reason.ShouldBe(RouteReason.RawSql);
-        context.Wishes.OnNode("pg-3").ExplainRoute().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.NamedNode));
+        context.Wishes.OnNode("pg-3").ExplainRoute()
+            .ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.NamedNode));
         using (shared.Source.Require(Consistency.Strong)) context.Wishes.ExplainRoute().Reason.ShouldBe(RouteReason.StrongConsistency);
         context.Profiles.ToRouteString().ShouldBe(
-            "pg-1 (primary): the model says that an entity in the query reads from the primary\n  pg-2  is a replica\n  pg-3  is a replica");
+            "pg-1 (primary): the model says that an entity in the query reads from the primary\n  pg-2  is a replica\n  pg-3  is a "
+                + "replica");
 
         shared.NodesOf(context).ShouldBeEmpty();
         context.Database.GetDbConnection().State.ShouldBe(System.Data.ConnectionState.Closed);
-        await using (await context.Database.BeginTransactionAsync(Stop)) context.Wishes.ExplainRoute().Reason.ShouldBe(RouteReason.Transaction);
+        await using (await context.Database.BeginTransactionAsync(Stop)) context.Wishes.ExplainRoute()
+            .Reason.ShouldBe(RouteReason.Transaction);
     }
 
     [Fact]
     public async Task What_a_query_tells_is_what_it_does()
     {
         await using var context = shared.CreateRuleContext();
-        foreach (var query in (IQueryable<ProfileWish>[])[context.Wishes, context.Wishes.AsTracking(), context.Wishes.WithConsistency(Consistency.Eventual).OnNode("pg-2"), context.Wishes.Where(w => w.Profile!.Name == "ada")])
+        foreach (var query in (IQueryable<ProfileWish>[])[context.Wishes, context.Wishes.AsTracking(),
+            context.Wishes.WithConsistency(Consistency.Eventual).OnNode("pg-2"), context.Wishes.Where(w => w.Profile!.Name == "ada")])
         {
             var reported = query.ExplainRoute();
             await query.ToListAsync(Stop);
@@ -59,13 +64,15 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
             plan.ToString().ShouldStartWith(node.Name);
         }
 
-        (await context.Profiles.ExplainAnalyzeAsync(Stop)).Decision.ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
+        (await context.Profiles.ExplainAnalyzeAsync(Stop))
+            .Decision.ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
         (await context.Wishes.AsTracking().ExplainAnalyzeAsync(Stop)).Decision.Reason.ShouldBe(RouteReason.TrackingQuery);
         await using (await context.Database.BeginTransactionAsync(Stop))
         {
             await context.Database.ExecuteSqlRawAsync("CREATE TEMP TABLE profiles (id int, name text) ON COMMIT DROP", Stop);
             (await context.PublicProfiles.Where(p => p.Name == name).ExplainAnalyzeAsync(Stop)).ShouldSatisfyAllConditions(
-                p => p.Decision.Reason.ShouldBe(RouteReason.Transaction), p => p.Text.ShouldContain("(actual "), p => p.Text.ShouldContain("rows=0"));
+                p => p.Decision.Reason.ShouldBe(RouteReason.Transaction), p => p.Text.ShouldContain("(actual "),
+                    p => p.Text.ShouldContain("rows=0"));
         }
 
         // Nothing is left open.
@@ -75,7 +82,8 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     [Fact]
     public async Task A_query_of_another_context_or_of_none_has_no_route()
     {
-        Should.Throw<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ToRouteString()).Message.ShouldContain("not one of a context that uses Tidemark");
+        Should.Throw<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ToRouteString())
+            .Message.ShouldContain("not one of a context that uses Tidemark");
         await Should.ThrowAsync<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ExplainAnalyzeAsync(Stop));
     }
 

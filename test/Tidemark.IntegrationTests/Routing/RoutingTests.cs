@@ -14,7 +14,8 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
         const int Reads = 10_000;
         await using (var source = await shared.ConnectAsync())
         {
-            await Parallel.ForAsync(0, Reads, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = Stop }, async (i, stop) =>
+            await Parallel.ForAsync(0, Reads, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = Stop },
+                async (i, stop) =>
             {
                 await using var context = shared.CreateContext(source);
                 (await context.Items.AsNoTracking().Where(item => item.Id == (i % 10) + 1).ToListAsync(stop)).Count.ShouldBe(1);
@@ -45,7 +46,8 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
         items.Select(i => StoreContext.ServerPort()).First().ShouldBeOneOf(ReplicaPorts);
         (await items.Select(i => new { Port = StoreContext.ServerPort(), i.Name }).FirstAsync(Stop)).Port.ShouldBeOneOf(ReplicaPorts);
         (await items.Select(i => new { Port = StoreContext.ServerPort(), i }).FirstAsync(Stop)).Port.ShouldBe(PrimaryPort);
-        (await items.AsNoTracking().Select(i => new { Port = StoreContext.ServerPort(), i }).FirstAsync(Stop)).Port.ShouldBeOneOf(ReplicaPorts);
+        (await items.AsNoTracking().Select(i => new { Port = StoreContext.ServerPort(), i }).FirstAsync(Stop))
+            .Port.ShouldBeOneOf(ReplicaPorts);
         (await items.FromSqlRaw("SELECT * FROM items").Select(i => StoreContext.ServerPort()).FirstAsync(Stop)).ShouldBe(PrimaryPort);
         (await context.Database.SqlQueryRaw<int>("SELECT inet_server_port() AS \"Value\"").SingleAsync(Stop)).ShouldBe(PrimaryPort);
     }
@@ -134,7 +136,8 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     [Fact]
     public async Task An_ef_query_that_turns_out_to_write_is_repeated_on_the_primary()
     {
-        await shared.Cluster.Primary.RunAsync("CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
+        await shared.Cluster.Primary.RunAsync(
+            "CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
         await shared.Cluster.WaitForReplayAsync(Stop);
         var before = await shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
 
@@ -149,7 +152,8 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
         var decision = shared.Source.Explain(Consistency.Strong);
         decision.Node.ShouldBe("pg-1");
         decision.Reason.ShouldBe(RouteReason.StrongConsistency);
-        decision.Rejected.Select(r => (r.Node, r.Reason)).ShouldBe([("pg-2", RejectionReason.IsReplica), ("pg-3", RejectionReason.IsReplica)]);
+        decision.Rejected.Select(r => (r.Node, r.Reason))
+            .ShouldBe([("pg-2", RejectionReason.IsReplica), ("pg-3", RejectionReason.IsReplica)]);
         shared.Source.Explain(Consistency.Eventual).Role.ShouldBe(NodeRole.Replica);
     }
 

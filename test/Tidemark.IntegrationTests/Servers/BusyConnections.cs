@@ -37,7 +37,8 @@ internal sealed class BusyConnections : IDisposable
         foreach (var (name, value) in tags)
         {
             isUsed |= name == "db.client.connection.state" && value is "used";
-            isOfMonitor |= name == "db.client.connection.pool.name" && value is string pool && pool.EndsWith("/monitor", StringComparison.Ordinal);
+            isOfMonitor |= name == "db.client.connection.pool.name" && value is string pool
+                && pool.EndsWith("/monitor", StringComparison.Ordinal);
         }
 
         return isUsed && !isOfMonitor;

@@ -12,7 +12,8 @@ internal static class MidAnswer
     /// <summary>The connection ended, and not while the attempts of the read were made.</summary>
     public static bool Is(string failure) =>
         !failure.Contains(nameof(ReadLoop), StringComparison.Ordinal)
-        && (failure.Contains("Exception while reading from stream", StringComparison.Ordinal) || failure.Contains("57P01", StringComparison.Ordinal));
+        && (failure.Contains("Exception while reading from stream", StringComparison.Ordinal)
+            || failure.Contains("57P01", StringComparison.Ordinal));
 
     public static void ShouldBeAll(IEnumerable<string> failures)
     {

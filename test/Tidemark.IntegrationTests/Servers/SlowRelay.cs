@@ -93,7 +93,8 @@ internal sealed class SlowRelay : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await from.ReadAsync(buffer, _stop.Token) is > 0 and var read) way.Writer.TryWrite((buffer[..read], TimeProvider.System.GetTimestamp()));
+            while (await from.ReadAsync(buffer, _stop.Token) is > 0 and var read)
+                way.Writer.TryWrite((buffer[..read], TimeProvider.System.GetTimestamp()));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {

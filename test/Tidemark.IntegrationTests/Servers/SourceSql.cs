@@ -15,7 +15,8 @@ internal static class SourceSql
     }
 
     /// <summary>The value of an expression, and the port of the server that answered.</summary>
-    public static async Task<(T? Value, int Port)> ReadAsync<T>(this TidemarkDataSource source, string expression, Consistency? consistency = null)
+    public static async Task<(T? Value, int Port)> ReadAsync<T>(this TidemarkDataSource source, string expression,
+        Consistency? consistency = null)
     {
         await using var command = source.CreateReadCommand($"SELECT ({expression}), inet_server_port()", consistency);
         await using var reader = await command.ExecuteReaderAsync(Stop);

@@ -14,7 +14,8 @@ internal sealed class TidemarkLog : ILoggerFactory, ILogger
     {
     }
 
-    public ILogger CreateLogger(string categoryName) => categoryName == "Tidemark" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+    public ILogger CreateLogger(string categoryName) =>
+        categoryName == "Tidemark" ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
     public void Dispose()
     {
@@ -25,6 +26,7 @@ internal sealed class TidemarkLog : ILoggerFactory, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+        string> formatter) =>
         _messages.Enqueue(formatter(state, exception));
 }

@@ -37,7 +37,8 @@ internal sealed class TwoServerName : IAsyncDisposable
         var connections = new List<Task>();
         try
         {
-            for (var next = 0; ; next++) connections.Add(PassAsync(await _listener.AcceptTcpClientAsync(_stop.Token), _ports[next % _ports.Length]));
+            for (var next =
+                0; ; next++) connections.Add(PassAsync(await _listener.AcceptTcpClientAsync(_stop.Token), _ports[next % _ports.Length]));
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
@@ -55,7 +56,8 @@ internal sealed class TwoServerName : IAsyncDisposable
                 client.NoDelay = server.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, port, _stop.Token);
                 await Task.WhenAny(
-                    client.GetStream().CopyToAsync(server.GetStream(), _stop.Token), server.GetStream().CopyToAsync(client.GetStream(), _stop.Token));
+                    client.GetStream().CopyToAsync(server.GetStream(), _stop.Token), server.GetStream()
+                        .CopyToAsync(client.GetStream(), _stop.Token));
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {

@@ -26,7 +26,8 @@ public sealed class LostWriteTests : IAsyncLifetime
     [InlineData("a command", true, true)]
     [InlineData("SaveChanges in a transaction", false, null)]
     [InlineData("a command", false, null)]
-    public async Task A_write_that_no_replica_had_at_a_promotion_is_reported_and_answered_from_the_present(string by, bool mayReplicate, bool? isCertain)
+    public async Task A_write_that_no_replica_had_at_a_promotion_is_reported_and_answered_from_the_present(string by, bool mayReplicate,
+        bool? isCertain)
     {
         var user = await UserAsync(_store, mayReplicate);
         await using var user1 = user;
@@ -71,7 +72,8 @@ public sealed class LostWriteTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_session_whose_writes_lie_before_the_fork_loses_nothing_and_reads_from_a_replica_of_the_new_timeline(bool mayReplicate)
+    public async Task A_session_whose_writes_lie_before_the_fork_loses_nothing_and_reads_from_a_replica_of_the_new_timeline(
+        bool mayReplicate)
     {
         await using var user = await UserAsync(_store, mayReplicate);
         using var session = user.Source.BeginSession();
@@ -134,7 +136,8 @@ public sealed class LostWriteTests : IAsyncLifetime
         // What the WAL writer has not written yet is in the server's own memory only.
         await Cluster.Primary.RunAsync("ALTER SYSTEM SET wal_writer_delay = '10s'");
         await Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
-        await using var user = await UserAsync(_store, mayReplicate: true, b => b.AddToConnectionStrings("Options=-c synchronous_commit=off"));
+        await using var user = await UserAsync(_store, mayReplicate: true, b => b.AddToConnectionStrings("Options=-c "
+            + "synchronous_commit=off"));
         using var session = user.Source.BeginSession();
         await Cluster.Primary.RunAsync("INSERT INTO items (name) VALUES ('flushed')");
         await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
@@ -143,7 +146,8 @@ public sealed class LostWriteTests : IAsyncLifetime
         await Cluster.Primary.StartAsync(Stop);
         await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
         await StoreCluster.UntilAsync(user.Source, nodes => nodes.Primary == "pg-1");
-        (await Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'")).ShouldBe(0, "nothing was lost: the commit had been flushed");
+        (await Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
+            .ShouldBe(0, "nothing was lost: the commit had been flushed");
 
         // Later WAL passes the position of what was lost.
         await Cluster.Primary.RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");
@@ -195,7 +199,8 @@ public sealed class LostWriteTests : IAsyncLifetime
         using var session = reader.Source.BeginSession();
         await WriteAsync(reader.Source, "SaveChanges in a transaction", "alive");
         session.Written.ShouldNotBeNull().Lsn.ShouldBeLessThan(dead);
-        await Cluster["pg-4"].UntilAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", at => at >= session.Written.Value.Lsn);
+        await Cluster["pg-4"].UntilAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()",
+            at => at >= session.Written.Value.Lsn);
         for (var i = 0; i < 50; i++)
         {
             var (count, port) = await reader.Source.ReadAsync<long>("SELECT count(*) FROM items WHERE name = 'alive'");

@@ -237,7 +237,8 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
         try
         {
             var stale = 0;
-            await Parallel.ForAsync(0, 1000, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Stop }, async (i, stop) =>
+            await Parallel.ForAsync(0, 1000, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Stop },
+                async (i, stop) =>
             {
                 using var session = shared.Source.BeginSession();
                 await using (var write = shared.CreateContext())
@@ -247,7 +248,8 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
                 }
 
                 await using var read = shared.CreateContext();
-                if (await read.Items.AsNoTracking().CountAsync(item => item.Name == $"delayed {i}", stop) != 1) Interlocked.Increment(ref stale);
+                if (await read.Items.AsNoTracking().CountAsync(item => item.Name == $"delayed {i}", stop) != 1)
+                    Interlocked.Increment(ref stale);
             });
             stale.ShouldBe(0);
         }
@@ -259,7 +261,8 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
 
     private static DbCommand Insert(DbCommand command, string name) => With(command, "INSERT INTO items (name) VALUES (@name)", name);
 
-    private static DbCommand Count(DbCommand command, string name) => With(command, "SELECT count(*)::int FROM items WHERE name = @name", name);
+    private static DbCommand Count(DbCommand command, string name) =>
+        With(command, "SELECT count(*)::int FROM items WHERE name = @name", name);
 
     private static DbCommand With(DbCommand command, string sql, string name)
     {

@@ -36,7 +36,8 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
             (await ReadOnPrimaryAsync(by, id)).ShouldBe("v5");
             (await NameAsync(id, level)).ShouldBe("v5", level.ToString());
             await using var context = Store.CreateContext();
-            (await context.Items.WithConsistency(level).Where(i => i.Id == id).Select(i => i.Name).SingleAsync(Stop)).ShouldBe("v5", level.ToString());
+            (await context.Items.WithConsistency(level).Where(i => i.Id == id).Select(i => i.Name).SingleAsync(Stop))
+                .ShouldBe("v5", level.ToString());
         }
 
         // The pause is real: outside the session a replica serves, and shows less.

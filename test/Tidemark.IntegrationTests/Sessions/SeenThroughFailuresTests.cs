@@ -26,7 +26,8 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
         for (var i = 0; i < 20; i++)
         {
             await using var context = Store.CreateContext();
-            var name = by == "EF" ? await context.Items.Where(item => item.Id == id).Select(item => item.Name).SingleAsync(Stop) : await NameAsync(id);
+            var name = by == "EF"
+                ? await context.Items.Where(item => item.Id == id).Select(item => item.Name).SingleAsync(Stop) : await NameAsync(id);
             name.ShouldBe("v5");
         }
     }
@@ -56,7 +57,8 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
         await Cluster.Primary.RunAsync("ALTER DATABASE store SET synchronous_commit = remote_apply");
         using var session = Source.BeginSession();
         var commit = Should.ThrowAsync<Exception>(() => InsertAsync(by, "in doubt"));
-        await Cluster.Primary.UntilAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'", n => n == 1);
+        await Cluster.Primary.UntilAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'", n => n == 1);
         await Cluster.Primary.RunAsync("SET synchronous_commit = local; ALTER DATABASE store RESET synchronous_commit");
         var backend = await Cluster.Primary.AskAsync<int>("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         await Cluster.Primary.RunAsync($"SELECT pg_terminate_backend({backend})");

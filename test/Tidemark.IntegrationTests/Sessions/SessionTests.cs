@@ -73,7 +73,8 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
             for (var read = 0; read < ReadsPerSession; read += atOnce)
             {
                 // Reads at the same time owe one another nothing; the next owe something to all of them.
-                var answers = await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => by == "EF" ? counter.ReadByEfAsync() : counter.ReadAsync()));
+                var answers =
+                    await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => by == "EF" ? counter.ReadByEfAsync() : counter.ReadAsync()));
                 foreach (var (value, port) in answers)
                 {
                     // A commit is shown by a replica as soon as it has its record, and by the primary when its backend has come to say so:
@@ -133,7 +134,8 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         // One row whether the item is there or not, so that the server's port always comes with it.
         await using var read = shared.CreateContext();
         var answer = await read.Items.Where(i => i.Id == 1)
-            .Select(i => new { Count = read.Items.Count(other => other.Id == item.Id), Port = StoreContext.ServerPort() }).SingleAsync(Stop);
+            .Select(i => new { Count = read.Items.Count(other => other.Id == item.Id), Port = StoreContext.ServerPort() })
+                .SingleAsync(Stop);
         return (answer.Count == 1, answer.Port);
     }
 
@@ -144,7 +146,8 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
     /// <summary>What an application without Tidemark has: a pool for each replica, and chance.</summary>
     private sealed class RandomReplicas(StoreCluster store) : IAsyncDisposable
     {
-        private readonly NpgsqlDataSource[] _sources = [.. store.Cluster.Replicas.Select(node => NpgsqlDataSource.Create(node.ConnectionString))];
+        private readonly NpgsqlDataSource[] _sources =
+            [.. store.Cluster.Replicas.Select(node => NpgsqlDataSource.Create(node.ConnectionString))];
 
         public async Task<T> AskAsync<T>(string sql)
         {
@@ -181,7 +184,8 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         public async Task<(int Value, int Port)> ReadByEfAsync()
         {
             await using var context = _store.CreateContext();
-            var answer = await context.Items.Where(i => i.Id == _id).Select(i => new { Value = Convert.ToInt32(i.Name), Port = StoreContext.ServerPort() }).SingleAsync(Stop);
+            var answer = await context.Items.Where(i => i.Id == _id)
+                .Select(i => new { Value = Convert.ToInt32(i.Name), Port = StoreContext.ServerPort() }).SingleAsync(Stop);
             return (answer.Value, answer.Port);
         }
 

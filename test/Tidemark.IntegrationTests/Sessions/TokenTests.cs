@@ -119,7 +119,9 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         var reports = new List<LostWrite>();
         source.WriteLost += (_, lostWrite) => reports.Add(lostWrite);
         var id = await Cluster.MakeItemAsync("v5");
-        using var session = source.BeginSession(TokenOf(source, written: new WalPosition(1, new NpgsqlLogSequenceNumber(ulong.MaxValue / 2)), seen: null, key));
+        using var session =
+            source.BeginSession(
+            TokenOf(source, written: new WalPosition(1, new NpgsqlLogSequenceNumber(ulong.MaxValue / 2)), seen: null, key));
 
         (await NameAsync(source, id)).ShouldBe("v5");
         var lost = reports.ShouldHaveSingleItem();
@@ -170,7 +172,8 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
             epoch: what == "expired" ? TimeSpan.FromSeconds(-2) : TimeSpan.FromHours(1));
 
         using var session = source.BeginSession(token);
-        (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", Consistency.Parse(level))).ShouldBe(("v5", Cluster.Primary.Port));
+        (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", Consistency.Parse(level)))
+            .ShouldBe(("v5", Cluster.Primary.Port));
         log.Entries.ShouldContain(e => e.Event == "TokenNotBelieved");
     }
 
@@ -220,7 +223,8 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     private static async Task<string?> NameAsync(TidemarkDataSource source, int id, Consistency? level = null) =>
         (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level)).Value;
 
-    private static CausalToken TokenOf(TidemarkDataSource source, WalPosition? written, WalPosition? seen, string? key, TimeSpan? epoch = null) => new(
+    private static CausalToken TokenOf(TidemarkDataSource source, WalPosition? written, WalPosition? seen, string? key,
+        TimeSpan? epoch = null) => new(
         source.Cluster.Monitor.Snapshot.SystemIdentifier, written, seen, unknown: null,
         DateTimeOffset.UtcNow + (epoch ?? TimeSpan.FromHours(1)), TimelineChain.Empty, CausalToken.KeyOf(key));
 }

@@ -30,14 +30,16 @@ public sealed class CommitOrderTests
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         var table = CommitOrder.FromTable(cluster.Primary.ConnectionString);
-        await using (var recorder = await HistoryRecorder.StartAsync(NodesOf(cluster), table, keys: 4, schema: "of_its_own", cancellationToken: Stop))
+        await using (var recorder =
+            await HistoryRecorder.StartAsync(NodesOf(cluster), table, keys: 4, schema: "of_its_own", cancellationToken: Stop))
         {
             await using var files = CommitOrder.FromFiles(cluster);
             await files.BeginAsync(recorder.Table, Stop);
             await WriteAsync(recorder, cluster);
 
             var (ofTable, ofFiles) = (await table.ReadAsync(Stop), await files.ReadAsync(Stop));
-            ofTable.Commits.Select(commit => commit.Write).ShouldBe(ofFiles.Commits.OrderBy(c => c.Position).Select(commit => commit.Write));
+            ofTable.Commits.Select(commit => commit.Write)
+                .ShouldBe(ofFiles.Commits.OrderBy(c => c.Position).Select(commit => commit.Write));
             ofTable.Commits.Count.ShouldBe(400);
             HistoryChecker.Check(await recorder.CompleteAsync(Stop)).IsClean.ShouldBeTrue();
         }
@@ -49,7 +51,9 @@ public sealed class CommitOrderTests
     public async Task A_write_that_is_committed_twice_is_counted_and_no_history()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 0, Stop);
-        await using var recorder = await HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromTable(cluster.Primary.ConnectionString), cancellationToken: Stop);
+        await using var recorder =
+            await HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromTable(cluster.Primary.ConnectionString),
+            cancellationToken: Stop);
         await using var source = NpgsqlDataSource.Create(cluster.Primary.ConnectionString);
         await recorder.AddClient().WriteAsync(0, async (value, _) =>
         {
@@ -69,7 +73,8 @@ public sealed class CommitOrderTests
     public async Task A_schema_has_a_plain_name(string schema)
     {
         await using var order = CommitOrder.FromTable("Host=none.invalid");
-        await Should.ThrowAsync<ArgumentException>(() => HistoryRecorder.StartAsync(new Dictionary<string, string>(), order, schema: schema, cancellationToken: Stop));
+        await Should.ThrowAsync<ArgumentException>(() =>
+            HistoryRecorder.StartAsync(new Dictionary<string, string>(), order, schema: schema, cancellationToken: Stop));
     }
 
     [Fact]
@@ -79,7 +84,8 @@ public sealed class CommitOrderTests
         await using var cluster = await StartAsync(version: 18);
         await using var router = WorkloadRouter.PrimaryOnly(cluster.Primary.ConnectionString);
         await using var recorder = await HistoryRecorder.StartAsync(cluster, cancellationToken: Stop);
-        var report = await HistoryWorkload.RunAsync(recorder, router, new HistoryWorkloadOptions { Duration = TimeSpan.FromSeconds(1) }, Stop);
+        var report =
+            await HistoryWorkload.RunAsync(recorder, router, new HistoryWorkloadOptions { Duration = TimeSpan.FromSeconds(1) }, Stop);
 
         report.IsClean.ShouldBeTrue(string.Join('\n', report.Examples));
         report.Writes.ShouldBeGreaterThan(0);
@@ -90,7 +96,9 @@ public sealed class CommitOrderTests
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 0, Stop);
 
-        var error = await Should.ThrowAsync<InvalidOperationException>(() => HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromSlot(cluster.Primary.ConnectionString), cancellationToken: Stop));
+        var error =
+            await Should.ThrowAsync<InvalidOperationException>(() =>
+            HistoryRecorder.StartAsync(NodesOf(cluster), CommitOrder.FromSlot(cluster.Primary.ConnectionString), cancellationToken: Stop));
         error.Message.ShouldContain("wal_level = logical");
     }
 
@@ -102,7 +110,8 @@ public sealed class CommitOrderTests
             var client = recorder.AddClient();
             for (var i = 0; i < 25; i++)
             {
-                await client.WriteAsync((lane + i) % 4, (value, _) => InSavepointAsync(source, recorder.TableName, (lane + i) % 4, value), stop);
+                await client.WriteAsync((lane + i) % 4, (value, _) => InSavepointAsync(source, recorder.TableName, (lane + i) % 4, value),
+                    stop);
                 await using var command = source.CreateCommand();
                 await client.WriteAsync(lane % 4, command, stop);
             }
@@ -131,12 +140,14 @@ public sealed class CommitOrderTests
 
         async Task<long> UpdateAsync(long written)
         {
-            await using var command = new NpgsqlCommand($"UPDATE {table} SET ver = ver + 1, val = {written} WHERE k = {key} RETURNING ver", connection, transaction);
+            await using var command = new NpgsqlCommand($"UPDATE {table} SET ver = ver + 1, val = {written} WHERE k = {key} RETURNING "
+                + "ver", connection, transaction);
             return (long)(await command.ExecuteScalarAsync(Stop))!;
         }
     }
 
-    private static Dictionary<string, string> NodesOf(LocalCluster cluster) => cluster.Nodes.ToDictionary(node => node.Name, node => node.ConnectionString);
+    private static Dictionary<string, string> NodesOf(LocalCluster cluster) =>
+        cluster.Nodes.ToDictionary(node => node.Name, node => node.ConnectionString);
 
     private static Task<LocalCluster> StartAsync(int? version)
     {

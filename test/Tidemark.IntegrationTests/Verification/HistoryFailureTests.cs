@@ -56,7 +56,8 @@ public sealed class HistoryFailureTests : IAsyncLifetime
             await Cluster.Primary.KillAsync(Stop);
             foreach (var replica in remaining) await replica.ReceiveAgainAsync();
             await Cluster["pg-2"].PromoteAsync(follow: false, Stop);
-            foreach (var replica in remaining.Where(replica => replica != Cluster.Primary)) await replica.FollowAsync(Cluster.Primary, Stop);
+            foreach (var replica in remaining.Where(replica => replica != Cluster.Primary))
+                await replica.FollowAsync(Cluster.Primary, Stop);
         });
 
         // One of the replicas may have received, and show, what the promoted one has not; nobody rewinds it here. It must not go on
@@ -72,11 +73,14 @@ public sealed class HistoryFailureTests : IAsyncLifetime
         await using var router = WorkloadRouter.Tidemark(_store.Source);
         await using var recorder = await HistoryRecorder.StartAsync(Cluster, cancellationToken: Stop);
         var clock = new Clock();
-        var running = HistoryWorkload.RunAsync(recorder, router, new HistoryWorkloadOptions { Duration = duration, Progress = clock }, Stop);
+        var running =
+            HistoryWorkload.RunAsync(recorder, router, new HistoryWorkloadOptions { Duration = duration, Progress = clock }, Stop);
         await disturb(clock, recorder);
         var report = await running;
         TestContext.Current.TestOutputHelper!.WriteLine(report.ToString());
-        if (!report.IsClean) HistoryFile.Write(report.History, Path.Combine(Path.GetTempPath(), $"{TestContext.Current.TestMethod!.MethodName}.history.txt"));
+        if (!report.IsClean)
+            HistoryFile.Write(report.History,
+            Path.Combine(Path.GetTempPath(), $"{TestContext.Current.TestMethod!.MethodName}.history.txt"));
         return report;
     }
 

@@ -56,7 +56,9 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
     [Fact]
     public async Task On_the_primary_alone_nothing_is_violated_and_the_report_is_JSON()
     {
-        var report = await RunAsync(WorkloadRouter.PrimaryOnly(shared.Cluster.Primary.ConnectionString), Options with { Duration = TimeSpan.FromSeconds(1) });
+        var report =
+            await RunAsync(WorkloadRouter.PrimaryOnly(shared.Cluster.Primary.ConnectionString),
+            Options with { Duration = TimeSpan.FromSeconds(1) });
 
         report.IsClean.ShouldBeTrue(string.Join('\n', report.Examples));
         report.ReadsOnReplicas.ShouldBe(0);
@@ -69,7 +71,8 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
     [Fact]
     public async Task A_recorder_leaves_nothing_behind()
     {
-        const string left = "SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemark_reg%') + (SELECT count(*) FROM pg_proc WHERE proname LIKE 'tidemark_reg%')"
+        const string left = "SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemark_reg%') + (SELECT count(*) FROM pg_proc "
+            + "WHERE proname LIKE 'tidemark_reg%')"
             + " + (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'tidemark_reg%')";
         await using (await HistoryRecorder.StartAsync(shared.Cluster, cancellationToken: Stop))
             (await shared.Cluster.Primary.AskAsync<long>(left)).ShouldBeGreaterThan(2);

@@ -19,7 +19,8 @@ public abstract class ObservationsOf
     protected async Task<string?> NameAsync(int id, Consistency? level = null) =>
         (await Source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", level)).Value;
 
-    protected async Task<long> CountAsync(string name) => (await Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
+    protected async Task<long> CountAsync(string name) =>
+        (await Source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
 
     protected async Task<string> ReadOnPrimaryAsync(string by, int id)
     {
@@ -51,7 +52,8 @@ public abstract class ObservationsOf
                 }
 
             default:
-                return (await context.Database.SqlQuery<string>($"SELECT name AS \"Value\" FROM items WHERE id = {id}").ToListAsync(Stop)).Single();
+                return (await context.Database.SqlQuery<string>($"SELECT name AS \"Value\" FROM items WHERE id = {id}").ToListAsync(Stop))
+                    .Single();
         }
     }
 

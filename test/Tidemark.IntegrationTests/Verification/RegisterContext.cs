@@ -28,7 +28,8 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
             .Select(r => new { r.Key, r.Version, r.Value, Address = ServerAddress(), Port = Setting("port"), IsReplica = IsInRecovery() });
         var rows = isAsync ? await query.ToListAsync(cancellationToken) : query.ToList();
         rows.Count.ShouldBe(keys.Length);
-        return new RecordedAnswer($"{rows[0].Address}:{rows[0].Port}", !rows[0].IsReplica, [.. rows.Select(r => new Observation(r.Key, r.Version, r.Value))]);
+        return new RecordedAnswer($"{rows[0].Address}:{rows[0].Port}", !rows[0].IsReplica,
+            [.. rows.Select(r => new Observation(r.Key, r.Version, r.Value))]);
     }
 
     /// <summary>A tracked entity is changed and saved, anew each time another save came first. Returns the version that it made.</summary>
@@ -37,7 +38,8 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
         while (true)
         {
             ChangeTracker.Clear();
-            var register = isAsync ? await Registers.SingleAsync(r => r.Key == key, cancellationToken) : Registers.Single(r => r.Key == key);
+            var register = isAsync
+                ? await Registers.SingleAsync(r => r.Key == key, cancellationToken) : Registers.Single(r => r.Key == key);
             (register.Version, register.Value) = (register.Version + 1, value);
             try
             {
@@ -55,7 +57,8 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
     {
         var rows = Registers.Where(r => r.Key == key);
         (isAsync
-            ? await rows.ExecuteUpdateAsync(u => u.SetProperty(r => r.Version, r => r.Version + 1).SetProperty(r => r.Value, value), cancellationToken)
+            ? await rows.ExecuteUpdateAsync(u => u.SetProperty(r => r.Version, r => r.Version + 1).SetProperty(r => r.Value, value),
+                cancellationToken)
             : rows.ExecuteUpdate(u => u.SetProperty(r => r.Version, r => r.Version + 1).SetProperty(r => r.Value, value))).ShouldBe(1);
         return 0;
     }
@@ -90,6 +93,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
     /// <summary>Each recorder has a table of its own, and so a model.</summary>
     private sealed class ModelByTable : IModelCacheKeyFactory
     {
-        public object Create(DbContext context, bool designTime) => (typeof(RegisterContext), ((RegisterContext)context).TableName, designTime);
+        public object Create(DbContext context, bool designTime) =>
+            (typeof(RegisterContext), ((RegisterContext)context).TableName, designTime);
     }
 }

@@ -74,7 +74,9 @@ public sealed class RendezvousTests
         Pick(loads: (ranking[0], 4), others: 0).ShouldBe(ranking[1]);
 
         int Pick((int Node, int Reads) loads, (int Node, int Reads)? more = null, int others = 0) => Rendezvous.Pick(
-            [.. Enumerable.Range(0, 5).Select(i => new Candidate(i, 1, i == loads.Node ? loads.Reads : i == more?.Node ? more.Value.Reads : others))], key, seeds);
+            [.. Enumerable.Range(0, 5)
+                .Select(i => new Candidate(i, 1, i == loads.Node ? loads.Reads : i == more?.Node ? more.Value.Reads : others))], key,
+                seeds);
     }
 
     [Fact]
@@ -112,7 +114,8 @@ public sealed class RendezvousTests
             router.Decide(snapshot, default, new int[4], failed: 1UL << own.NodeIndex, affinity: key).Node.ShouldNotBe(own.Node);
 
             // pg-4 lacks the place, whoever's it is.
-            router.Decide(snapshot, new ReadRequirement { MustInclude = Position(100) }, new int[4], affinity: key).Node.ShouldBeOneOf("pg-2", "pg-3");
+            router.Decide(snapshot, new ReadRequirement { MustInclude = Position(100) }, new int[4], affinity: key)
+                .Node.ShouldBeOneOf("pg-2", "pg-3");
         }
 
         everywhere.Order().ShouldBe(["pg-2", "pg-3", "pg-4"]);
@@ -168,5 +171,6 @@ public sealed class RendezvousTests
         return [.. Enumerable.Range(0, Users).Select(user => nodes[Rendezvous.Pick(candidates, Rendezvous.Hash($"user-{user}"), seeds)])];
     }
 
-    private static Dictionary<string, double> Shares(string[] homes) => homes.CountBy(n => n).ToDictionary(n => n.Key, n => (double)n.Value / homes.Length);
+    private static Dictionary<string, double> Shares(string[] homes) =>
+        homes.CountBy(n => n).ToDictionary(n => n.Key, n => (double)n.Value / homes.Length);
 }

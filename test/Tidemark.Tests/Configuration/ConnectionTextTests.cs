@@ -60,7 +60,8 @@ public sealed class ConnectionTextTests
     public void The_parameters_of_libpq_and_of_npgsql_are_understood()
     {
         var host = ConnectionText.Parse(
-            "postgres://pg-1?dbname=store&user=u&application_name=my%20shop&connect_timeout=7&target_session_attrs=read-write&Maximum%20Pool%20Size=9").Single();
+            "postgres://pg-1?dbname=store&user=u&application_name=my%20shop&connect_timeout=7&target_session_attrs=read-write"
+            + "&Maximum%20Pool%20Size=9").Single();
 
         (host.Database, host.Username, host.ApplicationName, host.Timeout, host.TargetSessionAttributes, host.MaxPoolSize)
             .ShouldBe(("store", "u", "my shop", 7, "read-write", 9));
@@ -86,13 +87,18 @@ public sealed class ConnectionTextTests
     public void No_error_repeats_any_part_of_a_password()
     {
         // Every piece of the secret is a word that stands nowhere else; between them stands what breaks a text.
-        string[] breakers = [";", "=", ";x", "'", "\"", "\";", "';", "/", "?", "@", ":", ",", "&", "%", "#", " ", ";;", "=;", "\n", "@/?", ";Port=", "&port="];
+        string[] breakers =
+            [";", "=", ";x", "'", "\"", "\";", "';", "/", "?", "@", ":", ",", "&", "%", "#", " ", ";;", "=;", "\n", "@/?", ";Port=",
+            "&port="];
         string[] frames =
         [
-            "Host=a;Password={0}", "Host=a;Password={0};Timeout=never", "Password={0};Hots=b", "Host=a;Pwd={0}", "Host=a;PASSWORD='{0}", "Host=a;Password=\"{0}",
+            "Host=a;Password={0}", "Host=a;Password={0};Timeout=never", "Password={0};Hots=b", "Host=a;Pwd={0}", "Host=a;PASSWORD='{0}",
+                "Host=a;Password=\"{0}",
             "Host=a;{0}", "{0}", "Host=a;{0}=", "Host=a;Username={0};Port=x", "Password={0}", "Host=a;Passwort={0}",
-            "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x", "postgres://{0}", "postgres://u:1{0}@a:0/store",
-            "postgres://a/store?password={0}", "postgres://a/store?password={0}&sslmode=x", "postgres://a/store?{0}", "postgres://u:{0}@", "postgres://u:{0}@,/x",
+            "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x", "postgres://{0}",
+                "postgres://u:1{0}@a:0/store",
+            "postgres://a/store?password={0}", "postgres://a/store?password={0}&sslmode=x", "postgres://a/store?{0}", "postgres://u:{0}@",
+                "postgres://u:{0}@,/x",
         ];
         var refused = 0;
         foreach (var frame in frames)
@@ -123,11 +129,13 @@ public sealed class ConnectionTextTests
 
     [Fact]
     public void A_host_that_is_named_twice_is_refused() =>
-        Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNodes("Host=pg-1,pg-1")).Message.ShouldContain("two nodes named 'pg-1:5432'");
+        Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNodes("Host=pg-1,pg-1"))
+            .Message.ShouldContain("two nodes named 'pg-1:5432'");
 
     [Fact]
     public void Two_nodes_whose_names_differ_in_case_only_are_refused() =>
-        Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNode("pg-1", "Host=a").AddNode("PG-1", "Host=b")).Message.ShouldContain("case-insensitive");
+        Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNode("pg-1", "Host=a").AddNode("PG-1", "Host=b"))
+            .Message.ShouldContain("case-insensitive");
 
     private static string? ErrorOf(string text)
     {

@@ -31,8 +31,10 @@ public sealed class TidemarkOptionsTests
             ("ProbeTimeout", "00:00:02"), ("Balancing", "roundrobin"), ("Zone", "eu-1a"), ("PrimaryReadWeight", "0.5"));
 
         options.Nodes.Keys.ShouldBe(["pg-1", "pg-2"]);
-        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
-            .ShouldBe((Consistency.Strong, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2), BalancingPolicy.RoundRobin, "eu-1a", 0.5));
+        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone,
+            options.PrimaryReadWeight)
+            .ShouldBe((Consistency.Strong, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2), BalancingPolicy.RoundRobin, "eu-1a",
+                0.5));
     }
 
     [Fact]
@@ -40,8 +42,10 @@ public sealed class TidemarkOptionsTests
     {
         var options = Read(("Nodes:pg-1", "Host=pg-1"));
 
-        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone, options.PrimaryReadWeight)
-            .ShouldBe((Consistency.Session, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750), BalancingPolicy.PowerOfTwoChoices, null, 0));
+        (options.DefaultConsistency, options.ProbeInterval, options.ProbeTimeout, options.Balancing, options.Zone,
+            options.PrimaryReadWeight)
+            .ShouldBe((Consistency.Session, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(750),
+                BalancingPolicy.PowerOfTwoChoices, null, 0));
         options.Nodes["pg-1"].Weight.ShouldBe(1);
     }
 
@@ -81,16 +85,24 @@ public sealed class TidemarkOptionsTests
         errors.ShouldBe(
             [
                 "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, PrimaryReadWeight, TrackedQueries, SlowReadThreshold.",
-                "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.",
-                "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
+                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, "
+                    + "DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, "
+                    + "ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, PrimaryReadWeight, TrackedQueries, "
+                    + "SlowReadThreshold.",
+                "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, "
+                    + "BoundedStaleness(00:01:00), Eventual.",
+                "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write "
+                    + "Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
                 "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
-                "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
-                "Tidemark:Nodes:pg-3:Colour is no setting of Tidemark. The settings there are ConnectionString, Weight, Zone, MaxPoolSize, ConnectionLifetime.",
+                "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or "
+                    + "postgres://store@pg-1/store.",
+                "Tidemark:Nodes:pg-3:Colour is no setting of Tidemark. The settings there are ConnectionString, Weight, Zone, "
+                    + "MaxPoolSize, ConnectionLifetime.",
                 "Tidemark:Nodes:pg-3:ConnectionLifetime is '00:00:00.5000000'. Give at least one second, or leave it out.",
                 "Tidemark:Nodes:pg-3:MaxPoolSize is 'many'. It takes a whole number.",
                 "Tidemark:Nodes:pg-3:Weight is '0'. Give a number above 0, at most 1,000. To take a node out, remove it.",
-                "Tidemark:Nodes name several databases: shop, store. Replicas hold the primary's databases: name the same one on each node.",
+                "Tidemark:Nodes name several databases: shop, store. Replicas hold the primary's databases: name the same one on each "
+                    + "node.",
                 "Tidemark:PrimaryReadWeight is '-1'. Give a number from 0 (only when no replica can serve) to 1,000.",
                 "Tidemark:ProbeInterval is 'soon'. It takes a time such as 00:00:00.100.",
                 "Tidemark:ProbeTimeout is '00:02:00'. Give a time from 10 ms to 1 minute, such as 00:00:00.100.",
@@ -120,7 +132,8 @@ public sealed class TidemarkOptionsTests
     [Fact]
     public void A_node_that_is_named_in_both_places_is_refused() =>
         ErrorsOf(("ConnectionString", "Host=pg-1,pg-2"), ("Nodes:PG-1", "Host=pg-1"))
-            .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node of that name. Names are case-insensitive; give each node its own.");
+            .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node of that name. Names are case-insensitive; give each "
+                + "node its own.");
 
     [Fact]
     public void A_node_without_a_database_reads_that_of_its_user_and_is_compared_by_it() =>
@@ -129,30 +142,38 @@ public sealed class TidemarkOptionsTests
 
     [Fact]
     public void A_password_is_in_no_error() =>
-        ErrorsOf(("Nodes:pg-1", "Host=a,b;Password=zebra;Multiplexing=true"), ("Nodes:pg-2", "Host=a;Password=zebra;quagga=1"), ("ConnectionString", "Password=zebra"), ("Conn", "zebra"))
-            .ShouldAllBe(error => !error.Contains("zebra", StringComparison.Ordinal) && !error.Contains("quagga", StringComparison.Ordinal));
+        ErrorsOf(("Nodes:pg-1", "Host=a,b;Password=zebra;Multiplexing=true"), ("Nodes:pg-2", "Host=a;Password=zebra;quagga=1"),
+            ("ConnectionString", "Password=zebra"), ("Conn", "zebra"))
+            .ShouldAllBe(error => !error.Contains("zebra", StringComparison.Ordinal)
+                && !error.Contains("quagga", StringComparison.Ordinal));
 
     [Fact]
     public void The_settings_of_consistency_are_read()
     {
         var options = Read(
-            ("Nodes:pg-1", "Host=pg-1"), ("DefaultConsistency", "session within 00:00:30"), ("MaxStaleness", "00:01:00"), ("ReadWait", "00:00:00.020"),
+            ("Nodes:pg-1", "Host=pg-1"), ("DefaultConsistency", "session within 00:00:30"), ("MaxStaleness", "00:01:00"),
+                ("ReadWait", "00:00:00.020"),
             ("MaxWaitingReads", "50"), ("ThrowOnLostWrite", "true"), ("TokenKey", new string('k', 32)), ("TokenLifetime", "00:10:00"));
 
-        (options.DefaultConsistency, options.MaxStaleness, options.ReadWait, options.MaxWaitingReads, options.ThrowOnLostWrite, options.TokenKey, options.TokenLifetime)
-            .ShouldBe((Consistency.Session.Within(TimeSpan.FromSeconds(30)), TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(20), 50, true, new string('k', 32), TimeSpan.FromMinutes(10)));
+        (options.DefaultConsistency, options.MaxStaleness, options.ReadWait, options.MaxWaitingReads, options.ThrowOnLostWrite,
+            options.TokenKey, options.TokenLifetime)
+            .ShouldBe((Consistency.Session.Within(TimeSpan.FromSeconds(30)), TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(20), 50,
+                true, new string('k', 32), TimeSpan.FromMinutes(10)));
     }
 
     [Theory]
-    [InlineData("MaxStaleness", "00:00:00.099", "Tidemark:MaxStaleness is '00:00:00.0990000'. Staleness is measured by probes: give at least ProbeInterval (00:00:00.1000000)")]
+    [InlineData("MaxStaleness", "00:00:00.099",
+        "Tidemark:MaxStaleness is '00:00:00.0990000'. Staleness is measured by probes: give at least ProbeInterval (00:00:00.1000000)")]
     [InlineData("MaxStaleness", "-00:00:01", "Tidemark:MaxStaleness is '-00:00:01'.")]
     [InlineData("MaxStaleness", "soon", "Tidemark:MaxStaleness is 'soon'. It takes a time such as 00:00:00.100.")]
-    [InlineData("DefaultConsistency", "BoundedStaleness(00:00:00.001)", "Tidemark:DefaultConsistency is '00:00:00.0010000'. Staleness is measured by probes")]
+    [InlineData("DefaultConsistency", "BoundedStaleness(00:00:00.001)",
+        "Tidemark:DefaultConsistency is '00:00:00.0010000'. Staleness is measured by probes")]
     [InlineData("DefaultConsistency", "Strong within 00:00:00.001", "Tidemark:DefaultConsistency is '00:00:00.0010000'.")]
     [InlineData("ReadWait", "-00:00:00.001", "Tidemark:ReadWait is '-00:00:00.0010000'. Give a time from 0 (never wait) to 10 seconds")]
     [InlineData("ReadWait", "00:00:10.001", "Tidemark:ReadWait is '00:00:10.0010000'.")]
     [InlineData("TrackedQueries", "Everywhere", "Tidemark:TrackedQueries is 'Everywhere'. It takes one of FromPrimary, FromReplicas.")]
-    [InlineData("SlowReadThreshold", "00:00:00", "Tidemark:SlowReadThreshold is '00:00:00'. Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out.")]
+    [InlineData("SlowReadThreshold", "00:00:00",
+        "Tidemark:SlowReadThreshold is '00:00:00'. Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out.")]
     [InlineData("SlowReadThreshold", "2.00:00:00", "Tidemark:SlowReadThreshold is '2.00:00:00'.")]
     [InlineData("SlowReadThreshold", "slow", "Tidemark:SlowReadThreshold is 'slow'. It takes a time such as 00:00:00.100.")]
     [InlineData("MaxWaitingReads", "-1", "Tidemark:MaxWaitingReads is '-1'. Give a number from 0 to 1,000,000.")]

@@ -13,7 +13,8 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
     public ConnectionCheckTests()
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
+        var builder =
+            new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
         _source = builder.AddNode("pg-1", _server.ConnectionString).AddNode("pg-2", _server.ConnectionString).Build();
     }
 
@@ -32,7 +33,8 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
         Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position);
         await ProbeAsync();
-        Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
+        Check(new ReadRequirement { MustInclude = Position(90) })
+            .ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
         Show(connection, Run(1));
         Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.None);
         Check(new ReadRequirement { MustInclude = Position(110) }).ShouldBe(ConnectionCheck.Position);
@@ -108,7 +110,8 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         await _source.Cluster.Monitor.FirstRoundAsync(Cancelled);
         await ProbeAsync();
-        var connection = _source.Cluster.CreateRead(_source.Cluster.Decide(new ReadRequirement { OnNode = "pg-2" }), session: null, out _lease);
+        var connection =
+            _source.Cluster.CreateRead(_source.Cluster.Decide(new ReadRequirement { OnNode = "pg-2" }), session: null, out _lease);
         await connection.OpenAsync(Cancelled);
         return connection;
     }

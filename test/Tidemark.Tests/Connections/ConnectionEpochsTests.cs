@@ -10,7 +10,8 @@ public sealed class ConnectionEpochsTests
     {
         var (epochs, connection) = (new ConnectionEpochs(), new object());
         var node = Of(Primary(), Replica()).Nodes[1];
-        epochs.IsVerified(connection, node with { ProbeNumber = 5 }, probesSent: 5).ShouldBeFalse("the probe may have been sent before it was opened");
+        epochs.IsVerified(connection, node with { ProbeNumber = 5 }, probesSent: 5)
+            .ShouldBeFalse("the probe may have been sent before it was opened");
         epochs.IsVerified(connection, node with { ProbeNumber = 6 }, probesSent: 6).ShouldBeTrue();
     }
 

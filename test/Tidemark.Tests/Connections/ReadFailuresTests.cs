@@ -91,14 +91,18 @@ public sealed class ReadFailuresTests
 
     [Fact]
     public void A_server_that_speaks_another_language_is_understood() =>
-        ReadFailures.Classify(new PostgresException("Verbindung beendet", "SCHWERWIEGEND", "FATAL", "25P03"), onReplica: true, isOpen: true).ShouldBe(ReadFailure.NodeLost);
+        ReadFailures.Classify(new PostgresException("Verbindung beendet", "SCHWERWIEGEND", "FATAL", "25P03"), onReplica: true, isOpen: true)
+            .ShouldBe(ReadFailure.NodeLost);
 
     [Fact]
     public void A_connection_that_breaks_is_a_node_lost()
     {
-        Classify(new NpgsqlException("Exception while reading from stream", new IOException()), isOpen: true).ShouldBe(ReadFailure.NodeLost);
-        Classify(new NpgsqlException("Exception while reading from stream", new EndOfStreamException()), isOpen: true).ShouldBe(ReadFailure.NodeLost);
-        Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432", new SocketException(111)), isOpen: false).ShouldBe(ReadFailure.NodeLost);
+        Classify(new NpgsqlException("Exception while reading from stream", new IOException()), isOpen: true)
+            .ShouldBe(ReadFailure.NodeLost);
+        Classify(new NpgsqlException("Exception while reading from stream", new EndOfStreamException()), isOpen: true)
+            .ShouldBe(ReadFailure.NodeLost);
+        Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432", new SocketException(111)), isOpen: false)
+            .ShouldBe(ReadFailure.NodeLost);
         Classify(new SocketException(111), isOpen: false).ShouldBe(ReadFailure.NodeLost);
     }
 

@@ -7,19 +7,23 @@ public sealed class ReadProofTests
 {
     private static readonly CheckAnswer Standby = new(IsInRecovery: true, At(100), Timeline: 2, LeastTimeline: 2, Ours, Run(1));
     private static readonly NodeState Visible = Of(Primary(200, timeline: 2), Replica(100, timeline: 2)).Nodes[1];
-    private static readonly NodeState Hidden = Of(Primary(200, timeline: 2), Replica(100, timeline: 0) with { SeesTimeline = false, LeastTimeline = 2 }).Nodes[1];
+    private static readonly NodeState Hidden =
+        Of(Primary(200, timeline: 2), Replica(100, timeline: 0) with { SeesTimeline = false, LeastTimeline = 2 }).Nodes[1];
 
     [Theory]
     [InlineData(99, true)]
     [InlineData(100, true)]
     [InlineData(101, false)]
-    public void A_replica_shows_a_position_once_it_has_replayed_it(ulong position, bool passes) => Shows(Position(position, 2), Standby).ShouldBe(passes);
+    public void A_replica_shows_a_position_once_it_has_replayed_it(ulong position, bool passes) =>
+        Shows(Position(position, 2), Standby).ShouldBe(passes);
 
     [Fact]
-    public void A_server_that_is_no_standby_any_more_shows_no_replayed_position() => Shows(Position(50, 2), Standby with { IsInRecovery = false }).ShouldBeFalse();
+    public void A_server_that_is_no_standby_any_more_shows_no_replayed_position() =>
+        Shows(Position(50, 2), Standby with { IsInRecovery = false }).ShouldBeFalse();
 
     [Fact]
-    public void A_standby_that_has_replayed_nothing_shows_no_position() => Shows(Position(1, 2), Standby with { Replayed = null }).ShouldBeFalse();
+    public void A_standby_that_has_replayed_nothing_shows_no_position() =>
+        Shows(Position(1, 2), Standby with { Replayed = null }).ShouldBeFalse();
 
     [Theory]
     [InlineData(1, false)]
@@ -41,7 +45,8 @@ public sealed class ReadProofTests
     {
         Shows(Position(50, 2), Standby with { Timeline = 0 }, Hidden).ShouldBeTrue();
         Shows(Position(50, 2), Standby with { Timeline = 0, LeastTimeline = 1 }, Hidden).ShouldBeFalse();
-        Shows(Position(50, 1), Standby with { Timeline = 0, LeastTimeline = 0 }, Hidden).ShouldBeTrue("before any promotion nothing is shown");
+        Shows(Position(50, 1), Standby with { Timeline = 0, LeastTimeline = 0 }, Hidden)
+            .ShouldBeTrue("before any promotion nothing is shown");
     }
 
     [Fact]

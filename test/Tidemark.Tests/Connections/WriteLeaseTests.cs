@@ -299,7 +299,8 @@ public sealed class WriteLeaseTests
         return builder.AddNode("pg-1", server.ConnectionString).Build();
     }
 
-    private long? Pending(TidemarkDataSource source) => _session.NeedsSample(ConsistencyDemands.Written, source.Cluster.Monitor.Snapshot, mayStay: true);
+    private long? Pending(TidemarkDataSource source) =>
+        _session.NeedsSample(ConsistencyDemands.Written, source.Cluster.Monitor.Snapshot, mayStay: true);
 
     private async Task<NpgsqlConnection> OpenAsync(TidemarkDataSource source)
     {

@@ -35,7 +35,8 @@ internal static class Snapshots
     }
 
     /// <summary>The snapshot after one more answer.</summary>
-    public static ClusterSnapshot Then(this ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber = 1, long sentAt = 0, long? receivedAt = null) =>
+    public static ClusterSnapshot Then(this ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber = 1, long sentAt = 0,
+        long? receivedAt = null) =>
         SnapshotRules.After(before, index, answer, probeNumber, sentAt, TimeSpan.TicksPerSecond, receivedAt);
 
     /// <summary>A run of a server; each begins with a new postmaster and new statistics.</summary>
@@ -45,7 +46,8 @@ internal static class Snapshots
     public static ServerEpoch Restarted(this ServerEpoch epoch, int hour = 1) => epoch with { StartedAt = epoch.StartedAt.AddHours(hour) };
 
     /// <summary>The same postmaster after the crash of one backend, or a reset of its statistics.</summary>
-    public static ServerEpoch Reset(this ServerEpoch epoch, int hour = 1) => epoch with { StatisticsResetAt = epoch.StatisticsResetAt.AddHours(hour) };
+    public static ServerEpoch Reset(this ServerEpoch epoch, int hour = 1) =>
+        epoch with { StatisticsResetAt = epoch.StatisticsResetAt.AddHours(hour) };
 
     public static NpgsqlLogSequenceNumber At(ulong position) => new(position);
 

@@ -122,7 +122,8 @@ public sealed class FreshnessStoreTests
     [InlineData("a.b.c")]
     [InlineData(".a")]
     [InlineData("a\0b")]
-    public void What_is_no_name_of_a_table_is_refused(string table) => Should.Throw<ArgumentException>(() => new TableFreshnessStore(table));
+    public void What_is_no_name_of_a_table_is_refused(string table) =>
+        Should.Throw<ArgumentException>(() => new TableFreshnessStore(table));
 
     [Fact]
     public void The_name_of_a_table_is_quoted_with_its_schema() =>
@@ -131,10 +132,14 @@ public sealed class FreshnessStoreTests
     [Theory]
     [InlineData(0)]
     [InlineData(10_000_001)]
-    public void A_limit_out_of_bounds_is_refused(int maxKeys) => Should.Throw<ArgumentOutOfRangeException>(() => new InMemoryFreshnessStore(maxKeys));
+    public void A_limit_out_of_bounds_is_refused(int maxKeys) =>
+        Should.Throw<ArgumentOutOfRangeException>(() => new InMemoryFreshnessStore(maxKeys));
 
-    private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) => (ulong?)(await store.FindAsync(key, Stop))?.Written?.Lsn;
+    private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) =>
+        (ulong?)(await store.FindAsync(key, Stop))?.Written?.Lsn;
 
     private static CausalToken Token(ulong? position, uint timeline = 1, ulong cluster = 1) => new(
-        cluster, position is { } p ? new WalPosition(timeline, new NpgsqlLogSequenceNumber(p)) : null, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
+        cluster, position is { } p
+            ? new WalPosition(timeline, new NpgsqlLogSequenceNumber(p))
+            : null, null, unknown: null, DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
 }

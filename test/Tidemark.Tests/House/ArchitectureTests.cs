@@ -5,7 +5,8 @@ public sealed class ArchitectureTests
 {
     // Each folder uses those before it; "." is the front door.
     private static readonly string[] Core =
-        ["Diagnostics", "Timelines", "Balancing", "Monitoring", "Routing", "Sessions", "Configuration", "Connections", "Reads", "Freshness", "."];
+        ["Diagnostics", "Timelines", "Balancing", "Monitoring", "Routing", "Sessions", "Configuration", "Connections", "Reads", "Freshness",
+            "."];
 
     private static readonly string[] Verification = ["Histories", "Recording", "Reports", "Simulation"];
 

@@ -8,13 +8,17 @@ internal sealed partial class ReferenceGraph
     private readonly Dictionary<string, string> _folders;
     private readonly Dictionary<string, HashSet<string>> _uses;
 
-    private ReferenceGraph(Dictionary<string, string> folders, Dictionary<string, HashSet<string>> uses) => (_folders, _uses) = (folders, uses);
+    private ReferenceGraph(Dictionary<string, string> folders, Dictionary<string, HashSet<string>> uses) =>
+        (_folders, _uses) = (folders, uses);
 
     public static ReferenceGraph Of(string project)
     {
         var files = SourceTree.Files(project, ".cs").ToDictionary(file => Path.GetFileNameWithoutExtension(file));
-        var folders = files.ToDictionary(file => file.Key, file => Path.GetRelativePath(project, Path.GetDirectoryName(file.Value)!).Replace('\\', '/'));
-        return new ReferenceGraph(folders, files.ToDictionary(file => file.Key, file => Names(file.Value).Where(n => n != file.Key && files.ContainsKey(n)).ToHashSet()));
+        var folders =
+            files.ToDictionary(file => file.Key, file => Path.GetRelativePath(project, Path.GetDirectoryName(file.Value)!)
+            .Replace('\\', '/'));
+        return new ReferenceGraph(folders,
+            files.ToDictionary(file => file.Key, file => Names(file.Value).Where(n => n != file.Key && files.ContainsKey(n)).ToHashSet()));
     }
 
     public IEnumerable<string> Folders => _folders.Values.Distinct();

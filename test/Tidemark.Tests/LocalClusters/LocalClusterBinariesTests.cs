@@ -20,7 +20,8 @@ public sealed class LocalClusterBinariesTests : IDisposable
         error.Message.ShouldContain("PostgreSQL 17 is not on this machine");
         error.Message.ShouldContain("apt-get: not in PATH");
         error.Message.ShouldContain("npm: not in PATH");
-        foreach (var way in new[] { "TIDEMARK_PG_BIN", "apt-get install postgresql-17", "dnf install", "brew install postgresql@17", "Node.js", "TIDEMARK_CACHE" })
+        foreach (var way in new[] { "TIDEMARK_PG_BIN", "apt-get install postgresql-17", "dnf install", "brew install postgresql@17",
+            "Node.js", "TIDEMARK_CACHE" })
             error.Message.ShouldContain(way);
         _reported[0].ShouldBe("Looking for PostgreSQL 17");
         _reported.ShouldContain("PostgreSQL 17 is not installed; fetching it");
@@ -62,7 +63,8 @@ public sealed class LocalClusterBinariesTests : IDisposable
 
         Directory.Delete(_machine + "/usual/18.1", recursive: true);
         (await ObtainAsync(here)).Major.ShouldBe(17);
-        (await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(here, major: 16))).Message.ShouldContain("usual/9.6/bin: version 9");
+        (await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(here, major: 16)))
+            .Message.ShouldContain("usual/9.6/bin: version 9");
     }
 
     [Fact]

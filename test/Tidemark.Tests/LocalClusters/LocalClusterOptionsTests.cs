@@ -15,8 +15,10 @@ public sealed class LocalClusterOptionsTests
             Database = "a\"b",
             Settings = { ["Port"] = "1", ["drop table"] = "x", ["work_mem"] = "1MB" },
         };
-        var error = await Should.ThrowAsync<ArgumentException>(() => LocalCluster.StartAsync(options, TestContext.Current.CancellationToken));
-        foreach (var name in new[] { "Replicas is 15", "PostgresVersion is 14", "Timeout is 00:00:00", "Database", "Settings has Port, which belongs", "\"drop table\"" })
+        var error =
+            await Should.ThrowAsync<ArgumentException>(() => LocalCluster.StartAsync(options, TestContext.Current.CancellationToken));
+        foreach (var name in new[] { "Replicas is 15", "PostgresVersion is 14", "Timeout is 00:00:00", "Database",
+            "Settings has Port, which belongs", "\"drop table\"" })
             error.Message.ShouldContain(name);
         error.Message.ShouldNotContain("work_mem");
     }

@@ -23,7 +23,8 @@ public sealed class NodeFolderTests : IDisposable
     public async Task A_server_that_has_ended_and_that_nobody_took_note_of_is_gone()
     {
         // The shell becomes a program that never asks after the child it has inherited. The child ends only then: a shell may ask.
-        using var parent = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec 3<&0; head -n 1 <&3 >/dev/null & echo $!; exec sleep 60"])
+        using var parent = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec 3<&0; head -n 1 <&3 >/dev/null & echo $!; exec "
+            + "sleep 60"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -29,7 +29,9 @@ public sealed class HiddenKnowledgeTests
     }
 
     [Fact]
-    public void Before_any_promotion_it_is_trusted() => Router.Leads(Of(Primary(), Hides(Replica(), least: 0)).Nodes[1], Of(Primary(), Hides(Replica(), least: 0)), Position(50)).ShouldBeTrue();
+    public void Before_any_promotion_it_is_trusted() =>
+        Router.Leads(Of(Primary(), Hides(Replica(), least: 0)).Nodes[1], Of(Primary(), Hides(Replica(), least: 0)), Position(50))
+        .ShouldBeTrue();
 
     [Fact]
     public void A_control_file_tells_of_a_promotion_before_the_new_primary_does() =>
@@ -43,7 +45,8 @@ public sealed class HiddenKnowledgeTests
         session.Observe(before.Nodes[1], onPrimary: false);
 
         session.Validate(before).ShouldBeNull();
-        session.Validate(before.Then(0, Silence).Then(1, Silence).Then(2, Primary(210, timeline: 2))).ShouldNotBeNull().WasWritten.ShouldBeFalse();
+        session.Validate(before.Then(0, Silence).Then(1, Silence).Then(2, Primary(210, timeline: 2))).ShouldNotBeNull()
+            .WasWritten.ShouldBeFalse();
     }
 
     [Fact]
@@ -55,7 +58,8 @@ public sealed class HiddenKnowledgeTests
         var refused = ahead.Then(0, Primary(120), sentAt: 20);
         refused.Statuses().ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Diverged]);
         StatusText.Of(refused.Nodes[1], refused).ShouldContain("Rebuild it");
-        refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40).Statuses()[1].ShouldBe(ConcludedStatus.Diverged, "later WAL passes the position");
+        refused.Then(0, Primary(500), sentAt: 30).Then(1, Replica(400), sentAt: 40)
+            .Statuses()[1].ShouldBe(ConcludedStatus.Diverged, "later WAL passes the position");
         refused.Then(1, Replica(100) with { Epoch = Run(2) }, sentAt: 40).Then(0, Primary(500), sentAt: 50)
             .Statuses()[1].ShouldBe(ConcludedStatus.Replica, "another epoch, compared again");
     }
@@ -63,8 +67,10 @@ public sealed class HiddenKnowledgeTests
     [Fact]
     public void A_replica_on_another_timeline_or_within_what_was_inserted_has_not_diverged()
     {
-        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertLsn = At(130) }, sentAt: 20).Statuses()[1].ShouldBe(ConcludedStatus.Replica);
-        Of(Primary(100, timeline: 2), Replica(130)).Then(0, Primary(120, timeline: 2), sentAt: 20).Statuses()[1].ShouldNotBe(ConcludedStatus.Diverged);
+        Of(Primary(100), Replica(130)).Then(0, Primary(120) with { InsertLsn = At(130) }, sentAt: 20)
+            .Statuses()[1].ShouldBe(ConcludedStatus.Replica);
+        Of(Primary(100, timeline: 2), Replica(130)).Then(0, Primary(120, timeline: 2), sentAt: 20)
+            .Statuses()[1].ShouldNotBe(ConcludedStatus.Diverged);
     }
 
     [Fact]
@@ -96,7 +102,8 @@ public sealed class HiddenKnowledgeTests
 
         snapshot.PrimaryIndex.ShouldBe(-1);
         StatusText.Of(snapshot.Nodes[0], snapshot).ShouldBe(
-            $"has the system identifier {Theirs}, but the setting SystemIdentifier asks for {Ours}. Correct the setting or the node's address");
+            $"has the system identifier {Theirs}, but the setting SystemIdentifier asks for {Ours}. Correct the setting or the node's "
+                + "address");
         snapshot.Then(1, Primary()).PrimaryIndex.ShouldBe(1);
     }
 
@@ -136,5 +143,6 @@ public sealed class HiddenKnowledgeTests
         write.IsOpen(before.Then(0, Primary() with { Epoch = Run(2) }, probeNumber: 6)).ShouldBe(isOpen);
     }
 
-    private static ProbeAnswer Hides(ProbeAnswer answer, uint least) => answer with { Timeline = 0, SeesTimeline = false, LeastTimeline = least };
+    private static ProbeAnswer Hides(ProbeAnswer answer, uint least) =>
+        answer with { Timeline = 0, SeesTimeline = false, LeastTimeline = least };
 }

@@ -21,7 +21,8 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     public MonitorThreadTests()
     {
         _nodes = [new Sender(_time), new Sender(_time)];
-        _monitor = new ClusterMonitor(["pg-1", "pg-2"], _nodes, Interval, Timeout, ConnectTimeout, _time, NullLogger.Instance, systemIdentifier: 0);
+        _monitor = new ClusterMonitor(["pg-1", "pg-2"], _nodes, Interval, Timeout, ConnectTimeout, _time, NullLogger.Instance,
+            systemIdentifier: 0);
     }
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

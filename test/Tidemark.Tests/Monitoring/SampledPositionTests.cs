@@ -74,7 +74,8 @@ public sealed class SampledPositionTests
 
         left.Nodes[1].HasSeveralServers.ShouldBeFalse();
         left.Then(1, Replica(), probeNumber: 11).Nodes[1].HasSeveralServers.ShouldBeTrue();
-        SnapshotRules.With(left, 1, Shown(150) with { SentAt = 1 }, 10, 1, TimeSpan.TicksPerSecond, out _).Nodes[1].HasSeveralServers.ShouldBeTrue("it is alive");
+        SnapshotRules.With(left, 1, Shown(150) with { SentAt = 1 }, 10, 1, TimeSpan.TicksPerSecond, out _)
+            .Nodes[1].HasSeveralServers.ShouldBeTrue("it is alive");
     }
 
     [Fact]
@@ -94,7 +95,8 @@ public sealed class SampledPositionTests
         var time = new VirtualTime();
         var builder = new TidemarkDataSourceBuilder
         {
-            TimeProvider = time, Resumption = TaskCreationOptions.None, ProbeNodes = (index, _) => Task.FromResult(index == 0 ? Primary(200) : Replica(100)),
+            TimeProvider = time, Resumption = TaskCreationOptions.None,
+                ProbeNodes = (index, _) => Task.FromResult(index == 0 ? Primary(200) : Replica(100)),
         };
         await using var source = builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid").Build();
         await source.Cluster.Monitor.FirstRoundAsync(TestContext.Current.CancellationToken);
@@ -118,7 +120,8 @@ public sealed class SampledPositionTests
 
     private static SampledPosition Shown(ulong position) => new(Run(1), Ours, IsInRecovery: true, 1, At(position), default, SentAt: 0);
 
-    private static ClusterSnapshot With(SampledPosition sample) => SnapshotRules.With(Cluster, 1, sample, 9, 0, TimeSpan.TicksPerSecond, out _);
+    private static ClusterSnapshot With(SampledPosition sample) =>
+        SnapshotRules.With(Cluster, 1, sample, 9, 0, TimeSpan.TicksPerSecond, out _);
 
     private static bool After(SampledPosition sample)
     {

@@ -77,7 +77,8 @@ public sealed class SnapshotRulesTests
     {
         var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
 
-        Of(Primary(position: 300), Replica(position: 150), Replica(position: 300)).Then(1, promoted).Statuses().ShouldBe([SupersededPrimary, ConcludedStatus.Primary, LeftBehind]);
+        Of(Primary(position: 300), Replica(position: 150), Replica(position: 300)).Then(1, promoted).Statuses()
+            .ShouldBe([SupersededPrimary, ConcludedStatus.Primary, LeftBehind]);
     }
 
     [Fact]
@@ -295,7 +296,8 @@ public sealed class SnapshotRulesTests
         SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "neither is believed");
 
         SurvivalOf(rivals.Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost);
-        SurvivalOf(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost, "it is told once and kept");
+        SurvivalOf(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161)
+            .ShouldBe(Survival.Lost, "it is told once and kept");
     }
 
     [Fact]
@@ -365,11 +367,14 @@ public sealed class SnapshotRulesTests
         var diverged = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21);
         diverged.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
         var restarted = diverged.Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
-        restarted.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "it may have been rebuilt, or not: recovery begins at an earlier position");
+        restarted.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged,
+            "it may have been rebuilt, or not: recovery begins at an earlier position");
 
-        var stillAhead = restarted.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 40, receivedAt: 41).Then(0, Primary(140), sentAt: 50, receivedAt: 51);
+        var stillAhead = restarted.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 40, receivedAt: 41)
+            .Then(0, Primary(140), sentAt: 50, receivedAt: 51);
         stillAhead.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
-        stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "for the epoch in which that was seen");
+        stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61)
+            .Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "for the epoch in which that was seen");
         restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica, "a new copy");
     }
 
@@ -391,7 +396,8 @@ public sealed class SnapshotRulesTests
 
         var first = seen.Then(0, Primary(120), sentAt: 20, receivedAt: 21);
         first.Chain.IsRolledBackSince(0).ShouldBeTrue();
-        first.Then(0, Primary(130) with { Epoch = Run(2) }, sentAt: 30, receivedAt: 31).Chain.IsRolledBackSince(1).ShouldBeFalse("an ordinary crash");
+        first.Then(0, Primary(130) with { Epoch = Run(2) }, sentAt: 30, receivedAt: 31).Chain.IsRolledBackSince(1)
+            .ShouldBeFalse("an ordinary crash");
         seen.Then(0, Primary(320), sentAt: 20, receivedAt: 21).Chain.IsRolledBackSince(0).ShouldBeFalse();
         seen.Then(0, Primary(120, timeline: 2), sentAt: 20, receivedAt: 21).Chain.IsRolledBackSince(0).ShouldBeFalse("a promotion");
     }
@@ -433,7 +439,8 @@ public sealed class SnapshotRulesTests
     {
         var before = Of(Epochs(Run(1), 100) with { Connection = 7, IsPooled = isPooled });
 
-        before.Then(0, Epochs(Run(1).Reset(), 120) with { Connection = connection, IsPooled = isPooled }).Chain.PrimaryEpoch.ShouldBe(crashes);
+        before.Then(0, Epochs(Run(1).Reset(), 120) with { Connection = connection, IsPooled = isPooled })
+            .Chain.PrimaryEpoch.ShouldBe(crashes);
     }
 
     [Fact]
@@ -483,13 +490,15 @@ public sealed class SnapshotRulesTests
     {
         var later = TimeSpan.FromMilliseconds(milliseconds).Ticks;
 
-        Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later).Nodes[1].KeepsUp.ShouldBe(keepsUp);
+        Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later)
+            .Nodes[1].KeepsUp.ShouldBe(keepsUp);
     }
 
     private static Survival SurvivalOf(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
         chain.SurvivalOf(new LearnedPosition(Position(position, timeline), 0), current ?? (chain.PrimaryEpoch > 0 ? 1u : 2u));
 
-    private static ProbeAnswer Reported(ProbeAnswer answer, ulong at) => answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
+    private static ProbeAnswer Reported(ProbeAnswer answer, ulong at) =>
+        answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };
 
     private static ProbeAnswer Epochs(ServerEpoch epoch, ulong flushed, ulong? insert = null) =>
         Primary(flushed) with { Epoch = epoch, InsertLsn = At(insert ?? flushed) };

@@ -96,7 +96,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public void A_read_that_asks_for_the_primary_says_who_asked()
     {
-        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null) { StrongBecause = RouteReason.EntityRule };
+        var attempts =
+            new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null) { StrongBecause = RouteReason.EntityRule };
         attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
     }
 

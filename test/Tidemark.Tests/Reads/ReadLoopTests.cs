@@ -12,7 +12,8 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
     public ReadLoopTests()
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
+        var builder =
+            new TidemarkDataSourceBuilder { TimeProvider = new VirtualTime(), ProbeNodes = (index, _) => Task.FromResult(_answers[index]) };
         foreach (var name in new[] { "pg-1", "pg-2" }) builder.AddNode(name, "Host=none.invalid");
         _source = builder.Build();
         _source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);

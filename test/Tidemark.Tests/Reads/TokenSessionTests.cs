@@ -125,7 +125,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
         _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
         var source = Source(Key);
         source.WriteLost += (_, _) => throw new InvalidOperationException("it was not signed");
-        using var session = source.BeginSession(Token(Position(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
+        using var session =
+            source.BeginSession(Token(Position(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
         await source.Watermarks.PrepareAsync(session, isAsync: true, Cancelled);
 
         session.IsUnknown.ShouldBeTrue();
@@ -145,7 +146,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public void A_session_that_begins_after_several_tokens_includes_what_each_of_them_says()
     {
         using var session = Source(Key).BeginSession(
-            Token(Position(400), signedWith: Key), Token(Position(300), seen: Position(450), signedWith: Key), Token(null, signedWith: Key));
+            Token(Position(400), signedWith: Key), Token(Position(300), seen: Position(450), signedWith: Key),
+                Token(null, signedWith: Key));
 
         (session.Written, session.Seen, session.HasMoved).ShouldBe((Position(400), Position(450), false));
     }
@@ -179,8 +181,10 @@ public sealed class TokenSessionTests : IAsyncDisposable
     {
         var source = Source();
 
-        Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), (CausalToken)null!)).Message.ShouldStartWith("One of the tokens is null");
-        Should.Throw<ArgumentException>(() => source.BeginSession([Token(Position(400), cluster: Theirs)])).Message.ShouldStartWith("The token is of cluster 9009");
+        Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), (CausalToken)null!))
+            .Message.ShouldStartWith("One of the tokens is null");
+        Should.Throw<ArgumentException>(() => source.BeginSession([Token(Position(400), cluster: Theirs)]))
+            .Message.ShouldStartWith("The token is of cluster 9009");
         source.CurrentSession.ShouldBeNull();
         using (var alone = source.BeginSession(null)) alone.IsUnknown.ShouldBeFalse();
         using var session = source.BeginSession([]);
@@ -207,7 +211,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source();
         var session = source.BeginSession();
 
-        Should.Throw<ArgumentException>(() => session.Include(Token(Position(400), cluster: Theirs))).Message.ShouldStartWith("The token is of cluster 9009");
+        Should.Throw<ArgumentException>(() => session.Include(Token(Position(400), cluster: Theirs)))
+            .Message.ShouldStartWith("The token is of cluster 9009");
         Should.Throw<ArgumentNullException>(() => session.Include(null!));
         (session.Written, session.IsUnknown, session.NeedsNewToken).ShouldBe((null, false, false));
         session.Dispose();
@@ -232,7 +237,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
     [Fact]
     public async Task Outside_a_session_there_is_nothing_to_capture() =>
-        (await Should.ThrowAsync<InvalidOperationException>(async () => await Source().CaptureTokenAsync(Cancelled))).Message.ShouldStartWith("There is no session");
+        (await Should.ThrowAsync<InvalidOperationException>(async () => await Source().CaptureTokenAsync(Cancelled)))
+            .Message.ShouldStartWith("There is no session");
 
     [Fact]
     public void A_bound_below_the_probe_interval_is_refused_where_it_is_asked_for()
@@ -240,7 +246,8 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source();
         var tooTight = Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1));
 
-        Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight)).Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
+        Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight))
+            .Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
         Should.Throw<ArgumentOutOfRangeException>(() => source.Explain(tooTight));
         Should.Throw<ArgumentOutOfRangeException>(() => source.OpenReadConnection(tooTight));
         using (source.Require(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(100)))) source.Explain().Node.ShouldNotBeNull();
@@ -258,12 +265,16 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     private CausalToken Token(
-        WalPosition? written, ulong cluster = Ours, WalPosition? seen = null, bool isUnknown = false, string? signedWith = null, TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
-        new(cluster, written, seen, isUnknown ? default(UnknownPosition) : null, _time.GetUtcNow() + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
+        WalPosition? written, ulong cluster = Ours, WalPosition? seen = null, bool isUnknown = false, string? signedWith = null,
+            TimeSpan? expiresIn = null, TimelineChain? chain = null) =>
+        new(cluster, written, seen, isUnknown ? default(UnknownPosition) : null, _time.GetUtcNow()
+            + (expiresIn ?? TimeSpan.FromHours(1)), chain ?? TimelineChain.Empty, CausalToken.KeyOf(signedWith));
 
     private TidemarkDataSource Source(string? key = null, bool wait = true, TimeSpan? maxStaleness = null)
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
+        var builder =
+            new TidemarkDataSourceBuilder { TimeProvider = _time,
+            ProbeNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
         (builder.Options.TokenKey, builder.Options.MaxStaleness) = (key, maxStaleness);
         builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid");
         var source = builder.Build();

@@ -42,7 +42,8 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     {
         await StartAsync();
         var wait = Task.Factory.StartNew(
-            () => Watermarks.WaitAsync(Position(150), onNode: null, isAsync: false, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Watermarks.WaitAsync(Position(150), onNode: null, isAsync: false, Cancelled).AsTask(), Cancelled,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         _nodes.AnswerAlways(2, Replica(150));
         (await await wait).ShouldBeTrue();
@@ -262,7 +263,8 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     private async Task StartAsync(ProbeAnswer? replicas = null, int maxWaiting = 1_000, TimeSpan? readWait = null, bool throwOnLoss = false)
     {
         var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync };
-        (builder.Options.ReadWait, builder.Options.MaxWaitingReads, builder.Options.ThrowOnLostWrite) = (readWait ?? ReadWait, maxWaiting, throwOnLoss);
+        (builder.Options.ReadWait, builder.Options.MaxWaitingReads, builder.Options.ThrowOnLostWrite) =
+            (readWait ?? ReadWait, maxWaiting, throwOnLoss);
         foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) builder.AddNode(name, "Host=none.invalid");
         _source = builder.Build();
         _source.WriteLost += (_, lostWrite) => _lost.Add(lostWrite);

@@ -28,13 +28,15 @@ public sealed class CausalTokenTests
     {
         var read = CausalToken.Parse(Token(written: null, Position(7_000, timeline: 2)).ToString());
 
-        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned).ShouldBe((null, Position(7_000, timeline: 2), At(100), false));
+        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned)
+            .ShouldBe((null, Position(7_000, timeline: 2), At(100), false));
     }
 
     [Fact]
     public void A_token_of_a_session_that_did_nothing_and_one_of_unknown_places_are_tokens()
     {
-        CausalToken.Parse(Token(null, null).ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBeNull(), t => t.IsUnknown.ShouldBeFalse());
+        CausalToken.Parse(Token(null, null).ToString())
+            .ShouldSatisfyAllConditions(t => t.Written.ShouldBeNull(), t => t.IsUnknown.ShouldBeFalse());
         CausalToken.Parse(Token(null, null, isUnknown: true).ToString()).IsUnknown.ShouldBeTrue();
     }
 
@@ -47,7 +49,8 @@ public sealed class CausalTokenTests
         var signed = new CausalToken(ulong.MaxValue, last, last, unknown: default(UnknownPosition), DateTimeOffset.MaxValue, Chain, Key);
         signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
         signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
-        CausalToken.Parse(signed.ToString()).ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
+        CausalToken.Parse(signed.ToString())
+            .ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
     }
 
     [Fact]
@@ -105,7 +108,8 @@ public sealed class CausalTokenTests
     {
         CausalToken.TryParse(text, null, out var token).ShouldBeFalse();
         token.ShouldBeNull();
-        if (text is not null) Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"This is no causal token: {problem}.");
+        if (text is not null)
+            Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"This is no causal token: {problem}.");
     }
 
     [Fact]
@@ -145,6 +149,7 @@ public sealed class CausalTokenTests
         }
     }
 
-    private static CausalToken Token(WalPosition? written, WalPosition? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null, byte[]? key = null) =>
+    private static CausalToken Token(WalPosition? written, WalPosition? seen, bool isUnknown = false, DateTimeOffset? expiresAt = null,
+        byte[]? key = null) =>
         new(Ours, written, seen, isUnknown ? default(UnknownPosition) : null, expiresAt ?? Expiry, Chain, key);
 }

@@ -156,7 +156,8 @@ public sealed class ConsistencySessionTests : SessionTestBase
             (await elsewhere).ShouldBeTrue();
         }
 
-        Session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown, "the other flow's write is under way");
+        Session.Require(ConsistencyDemands.Written)
+            .PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown, "the other flow's write is under way");
         End(Position(500));
         Session.BeginWrite().ShouldBeTrue();
     }
@@ -184,7 +185,8 @@ public sealed class ConsistencySessionTests : SessionTestBase
                 for (var i = 1; i <= 1_000; i++)
                 {
                     if (Session.BeginWrite()) End(i % 3 == 0 ? null : Position((ulong)i));
-                    Session.Observe(Cluster.Nodes[i % 3], onPrimary: i % 3 == 0, i % 4 == 0 ? new LearnedPosition(Position((ulong)i), 0) : null);
+                    Session.Observe(Cluster.Nodes[i % 3], onPrimary: i % 3 == 0, i % 4 == 0
+                        ? new LearnedPosition(Position((ulong)i), 0) : null);
                     Session.Require(Both);
                     Session.Validate(Cluster);
                     if (i % 5 == 0 && Needs(Cluster, mayStay: false) is { } mark) Resolve(mark, flushed: 2_000, inserted: 2_000);

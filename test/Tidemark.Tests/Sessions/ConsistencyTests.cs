@@ -80,7 +80,8 @@ public sealed class ConsistencyTests
         Consistency.TryParse(text, null, out var level).ShouldBeFalse();
         level.ShouldBe(default);
         Should.Throw<FormatException>(() => Consistency.Parse(text)).Message
-            .ShouldBe($"'{text}' is not a consistency level. The levels are Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual.");
+            .ShouldBe($"'{text}' is not a consistency level. The levels are Strong, Session, ReadYourWrites, MonotonicReads, "
+                + "BoundedStaleness(00:01:00), Eventual.");
     }
 
     [Fact]

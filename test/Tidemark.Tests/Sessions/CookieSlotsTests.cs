@@ -90,7 +90,8 @@ public sealed class CookieSlotsTests
         slots.Tokens.Count().ShouldBe(2);
         slots.Prune().Deleted.ShouldBeEmpty();
         slots.Replace("new", hasWritten: false, isCrowded: false).ShouldSatisfyAllConditions(
-            c => c.Set.ShouldBe("new"), c => c.Deleted.ShouldBe([CookieSlots.Prefix + "a", CookieSlots.Prefix + "b", CookieSlots.Prefix + "c"]));
+            c => c.Set.ShouldBe("new"),
+                c => c.Deleted.ShouldBe([CookieSlots.Prefix + "a", CookieSlots.Prefix + "b", CookieSlots.Prefix + "c"]));
     }
 
     [Fact]
@@ -114,7 +115,8 @@ public sealed class CookieSlotsTests
 
         var next = new CookieSlots([new CookieSlot(crowded.Overflow!, null), new CookieSlot(CookieSlots.OverflowSince(4), null)]);
         (next.IsUnknown, next.UnknownSince).ShouldBe((true, 3u));
-        next.Replace("new", hasWritten: true, isCrowded: false, since: 4, latest: 4).Deleted.ShouldBe([".Tidemark.all.3"], "later ones may be set again");
+        next.Replace("new", hasWritten: true, isCrowded: false, since: 4, latest: 4)
+            .Deleted.ShouldBe([".Tidemark.all.3"], "later ones may be set again");
         next.Replace("new", hasWritten: true, isCrowded: false).Deleted.ShouldBeEmpty("the latest timeline is not known");
         new CookieSlots([new CookieSlot(CookieSlots.Overflow, null)]).UnknownSince.ShouldBe(0u);
         new CookieSlots([new CookieSlot(".Tidemark.all.x", null)]).UnknownSince.ShouldBe(0u);

@@ -8,7 +8,9 @@ public sealed class InDoubtTokenTests
     [Fact]
     public void A_token_says_that_a_commit_is_in_doubt_and_the_session_after_it_keeps_to_the_primary()
     {
-        var token = new CausalToken(7, Position(100), seen: null, unknown: default(UnknownPosition), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var token =
+            new CausalToken(7, Position(100), seen: null, unknown: default(UnknownPosition), DateTimeOffset.MaxValue, TimelineChain.Empty,
+            key: null, isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         received.IsInDoubt.ShouldBeTrue();
 
@@ -16,7 +18,8 @@ public sealed class InDoubtTokenTests
         session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt);
         var cluster = Of(Primary(900), Replica(900));
         session.IsInDoubt.ShouldBeTrue();
-        var mark = session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull("what else it wrote is only unknown");
+        var mark = session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true)
+            .ShouldNotBeNull("what else it wrote is only unknown");
         session.Resolve(mark, cluster.Nodes[0], cluster).ShouldBeNull();
         session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldBeNull("the server may commit after any sample");
         session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
@@ -28,7 +31,9 @@ public sealed class InDoubtTokenTests
     public void What_is_in_doubt_is_settled_in_another_process_once_the_server_processes_that_may_commit_it_are_gone(int backend, int other)
     {
         int[] backends = other == 0 ? [backend] : [backend, other];
-        var token = new CausalToken(7, null, seen: null, UnknownPosition.Of(1, backends), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null, isInDoubt: true);
+        var token =
+            new CausalToken(7, null, seen: null, UnknownPosition.Of(1, backends), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null,
+            isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         using var session = new ConsistencySession();
         session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
@@ -38,7 +43,8 @@ public sealed class InDoubtTokenTests
         session.Settle(cluster.Nodes[0], backends[1..]);
         session.IsInDoubt.ShouldBeTrue("one may still commit");
         session.Settle(cluster.Nodes[0], backends);
-        session.Resolve(session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull(), cluster.Nodes[0], cluster);
+        session.Resolve(session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true).ShouldNotBeNull(), cluster.Nodes[0],
+            cluster);
 
         session.IsInDoubt.ShouldBeFalse();
         session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(900));

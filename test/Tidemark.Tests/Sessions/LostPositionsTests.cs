@@ -12,7 +12,8 @@ public sealed class LostPositionsTests : SessionTestBase
         var lost = Resolve(Pending!.Value, Position(9_000, timeline: 2)).ShouldNotBeNull();
 
         (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((false, true, null));
-        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position was learned.");
+        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position "
+            + "was learned.");
         Session.Written.ShouldBe(Position(9_000, timeline: 2), "the present has whatever survived");
         Pending.ShouldBeNull();
     }
@@ -56,7 +57,8 @@ public sealed class LostPositionsTests : SessionTestBase
         var lost = Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull();
 
         (lost.WasWritten, lost.IsCertain).ShouldBe((true, false));
-        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before its position was learned.");
+        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before its position was "
+            + "learned.");
         Session.Validate(crashed).ShouldBeNull("once");
     }
 
@@ -146,7 +148,8 @@ public sealed class LostPositionsTests : SessionTestBase
         var unknown = Session.Capture(Both, silent.Chain);
         (unknown.Written, unknown.Seen, unknown.Unknown).ShouldBe((null, null, new UnknownPosition(1)));
         var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
-        Session.Capture(Both, contained).ShouldBe(new CapturedWatermarks(Position(230, timeline: 2), Position(230, timeline: 2), null, IsInDoubt: false));
+        Session.Capture(Both, contained)
+            .ShouldBe(new CapturedWatermarks(Position(230, timeline: 2), Position(230, timeline: 2), null, IsInDoubt: false));
     }
 
     [Fact]
@@ -187,7 +190,8 @@ public sealed class LostPositionsTests : SessionTestBase
         (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((true, true, Position(130)));
         Session.Validate(away).ShouldBeNull("once");
         ShouldKeepToThePrimary();
-        Session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "later WAL passes the position on every replica");
+        Session.Require(ConsistencyDemands.Seen)
+            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "later WAL passes the position on every replica");
         Session.HasMoved.ShouldBeTrue();
     }
 
@@ -202,7 +206,8 @@ public sealed class LostPositionsTests : SessionTestBase
 
         var lost = Session.Validate(found).ShouldNotBeNull();
 
-        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the primary does not have.");
+        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the "
+            + "primary does not have.");
         Session.Validate(found).ShouldBeNull("once");
         var other = new PendingPositions();
         other.Add(new PendingObservation(new NodeEpoch(2, Run(1)), 1, 0, OnPrimary: false, Connection: null));
@@ -215,7 +220,8 @@ public sealed class LostPositionsTests : SessionTestBase
         var promoted = Promoted().Then(2, Replica(220, timeline: 2));
         Session.BeginObservation(promoted.Nodes[2], onPrimary: false, connection: null, Run(5), timeline: 1).ShouldBeTrue();
         Session.EndObservation(promoted.Nodes[2], onPrimary: false, Run(5));
-        Session.Validate(promoted).ShouldNotBeNull("the probed server follows timeline 2, this one may have been left behind").WasWritten.ShouldBeFalse();
+        Session.Validate(promoted).ShouldNotBeNull("the probed server follows timeline 2, this one may have been left behind")
+            .WasWritten.ShouldBeFalse();
 
         Session.BeginObservation(promoted.Nodes[2], onPrimary: false, connection: null, Run(5), timeline: 2).ShouldBeTrue();
         Session.EndObservation(promoted.Nodes[2], onPrimary: false, Run(5));
@@ -241,7 +247,8 @@ public sealed class LostPositionsTests : SessionTestBase
         Session.NeedsVerification(Cluster.Primary!).ShouldBeTrue();
 
         Session.Verify(Cluster.Primary!).ShouldNotBeNull().ToString().ShouldBe(
-            "What this session wrote up to position 0/E6 on timeline 2 may have been lost: the primary is on timeline 1, so the position is forged or of a primary that is not there.");
+            "What this session wrote up to position 0/E6 on timeline 2 may have been lost: the primary is on timeline 1, so the "
+                + "position is forged or of a primary that is not there.");
         Session.Written.ShouldBe(Position(100));
     }
 

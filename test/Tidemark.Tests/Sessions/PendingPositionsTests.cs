@@ -218,7 +218,8 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.Require(Both, mayStay: false, first).MustInclude.ShouldBe(Position(800));
         Session.NeedsSample(Both, Cluster, mayStay: false, first).ShouldBeNull();
         var second = Session.NextMark();
-        Session.Require(Both, mayStay: false, second).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been shown since");
+        Session.Require(Both, mayStay: false, second)
+            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been shown since");
     }
 
     [Fact]

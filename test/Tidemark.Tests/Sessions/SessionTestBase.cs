@@ -14,7 +14,8 @@ public abstract class SessionTestBase
     private protected static NodeState On(uint timeline, ulong position = 1, ulong insert = 0) =>
         Of(Primary(position, timeline) with { InsertLsn = At(insert == 0 ? position : insert) }).Primary!;
 
-    private protected long? Pending => Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
+    private protected long? Pending =>
+        Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
 
     private protected long? Needs(ClusterSnapshot snapshot, bool mayStay = true) => Session.NeedsSample(Both, snapshot, mayStay);
 
@@ -39,7 +40,8 @@ public abstract class SessionTestBase
         return Session.Resolve(mark, snapshot.Primary!, snapshot);
     }
 
-    private protected void End(WalPosition? at, uint timeline = 1) => Session.EndWrite(On(timeline), at is { } position ? new LearnedPosition(position, 0) : null);
+    private protected void End(WalPosition? at, uint timeline = 1) =>
+        Session.EndWrite(On(timeline), at is { } position ? new LearnedPosition(position, 0) : null);
 
     private protected void Write(WalPosition? at, uint timeline = 1)
     {

@@ -162,7 +162,8 @@ public sealed class TimelineChainTests
     [InlineData("-1 0/64")]
     [InlineData("3 0/64")]
     [InlineData("9 0/64")]
-    public void A_file_that_is_no_history_of_the_timeline_tells_nothing(string file) => TimelineHistoryReader.Parse(file, 3).ShouldBeEmpty();
+    public void A_file_that_is_no_history_of_the_timeline_tells_nothing(string file) =>
+        TimelineHistoryReader.Parse(file, 3).ShouldBeEmpty();
 
     [Fact]
     public void A_history_that_runs_in_circles_is_cut_where_it_turns()

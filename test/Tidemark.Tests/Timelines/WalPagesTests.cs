@@ -17,7 +17,8 @@ public sealed class WalPagesTests
     [InlineData(Megabyte + 8192 + 40, Megabyte + 8192 + 40)]
     [InlineData(Megabyte + 24, Megabyte)]
     [InlineData(0, 0)]
-    public void A_position_behind_a_page_header_is_moved_before_it_and_behind_a_segment_header_at_a_segments_start_only(ulong insert, ulong moved) =>
+    public void A_position_behind_a_page_header_is_moved_before_it_and_behind_a_segment_header_at_a_segments_start_only(ulong insert,
+        ulong moved) =>
         new WalPages(8192, Megabyte).BeforeHeader(At(insert)).ShouldBe(At(moved));
 
     [Fact]

@@ -48,9 +48,11 @@ internal sealed class ExportedHistory
             var head = Regex.Match(line, @"^\{:index (\d+), :type :(\w+), :process (\d+)");
             if (head.Groups[2].Value == "invoke") continue;
             var transaction = new Transaction(head.Groups[3].Value) { IsFailed = head.Groups[2].Value == "fail" };
-            foreach (Match element in Regex.Matches(line, @"\[:append (-?\d+) (-?\d+)\]")) transaction.Writes.Add((element.Groups[1].Value, element.Groups[2].Value));
+            foreach (Match element in Regex.Matches(line, @"\[:append (-?\d+) (-?\d+)\]"))
+                transaction.Writes.Add((element.Groups[1].Value, element.Groups[2].Value));
             foreach (Match element in Regex.Matches(line, @"\[:r (-?\d+) \[([^\]]*)\]\]"))
-                transaction.Reads.Add((element.Groups[1].Value, element.Groups[2].Value.Split(' ')[^1] is { Length: > 0 } last ? last : "0"));
+                transaction.Reads.Add(
+                    (element.Groups[1].Value, element.Groups[2].Value.Split(' ')[^1] is { Length: > 0 } last ? last : "0"));
             history._transactions.Add(head.Groups[1].Value, transaction);
         }
 
@@ -69,7 +71,9 @@ internal sealed class ExportedHistory
         var writers = committed.SelectMany(one => one.Writes.Select(write => (write, one))).ToDictionary();
 
         // A transaction that reads a value and writes another replaces it: that is the order of versions.
-        var followers = committed.SelectMany(one => one.Writes.SelectMany(write => one.Reads.Where(read => read.Key == write.Key).Select(read => (read, one)))).ToDictionary();
+        var followers =
+            committed.SelectMany(one =>
+            one.Writes.SelectMany(write => one.Reads.Where(read => read.Key == write.Key).Select(read => (read, one)))).ToDictionary();
         var edges = committed.ToDictionary(one => one, _ => new HashSet<Transaction>());
         foreach (var one in committed)
         {

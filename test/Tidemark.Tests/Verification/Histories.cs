@@ -13,7 +13,9 @@ internal static class Histories
 
     public static string Text(string records)
     {
-        string[] lines = ["node replica-1", "node replica-2", "node primary", "client alice", "client bob", .. records.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+        string[] lines =
+            ["node replica-1", "node replica-2", "node primary", "client alice", "client bob",
+            .. records.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
         return $"tidemark-history 1 10\n{string.Join('\n', lines)}\nend {lines.Length}\n";
     }
 

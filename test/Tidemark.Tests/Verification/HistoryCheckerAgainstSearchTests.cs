@@ -37,7 +37,9 @@ public sealed class HistoryCheckerAgainstSearchTests
             verdict.Staleness.ShouldBe(search.Stale(), $"seed {seed}");
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{Count} histories agree, {clean} of them clean, {forked} with a fork, {onPrimary} with reads on a primary, {settled} with settled writes.");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{Count} histories agree, {clean} of them clean, {forked} with a fork, {onPrimary} with reads on a primary, {settled} with "
+            + "settled writes.");
         clean.ShouldBeInRange(Count / 5, Count * 4 / 5);
         forked.ShouldBeGreaterThan(Count / 10);
         onPrimary.ShouldBeGreaterThan(Count / 2);

@@ -179,7 +179,8 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void A_primary_shows_all_that_its_timeline_began_with()
     {
-        const string Kept = "fork 1 2 10\nwrite 1 0 5 1 0 101 unknown\nwrite 1 10 15 2 1 201 acknowledged\ncommit 1 1 101 1 10\ncommit 2 1 201 2 20\n";
+        const string Kept = "fork 1 2 10\nwrite 1 0 5 1 0 101 unknown\nwrite 1 10 15 2 1 201 acknowledged\ncommit 1 1 101 1 10\ncommit "
+            + "2 1 201 2 20\n";
         Only(Prefix, Kept + "read 0 16 40 2 primary nothing - 1:0:0 2:1:201");
         Clean(Kept + "read 0 16 40 2 primary nothing - 1:1:101 2:1:201");
     }
@@ -245,7 +246,8 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void Many_violations_are_counted_and_the_first_hundred_told()
     {
-        var verdict = Check(ThreeWrites + string.Join('\n', Enumerable.Range(0, 150).Select(i => $"read 0 {30 + i} {30 + i} 0 replica own-writes - 1:0:0")));
+        var verdict = Check(ThreeWrites + string.Join('\n', Enumerable.Range(0, 150).Select(i => $"read 0 {30 + i} {30 + i} 0 replica "
+            + "own-writes - 1:0:0")));
         verdict.ReadYourWrites.ShouldBe(150);
         verdict.Violations.Length.ShouldBe(HistoryVerdict.MaxViolationsListed);
     }
@@ -253,7 +255,8 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void A_violation_says_in_a_sentence_what_was_required_and_what_was_shown() =>
         Check(ThreeWrites + "read 0 26 40 0 replica own-writes - 1:1:101").Violations.ShouldHaveSingleItem().Text.ShouldBe(
-            "Operation #3 (read on replica-1, alice, 26 to 40) shows version 1 of key 1 and not the next, from rank 30; its session had written rank 30, by operation #2.");
+            "Operation #3 (read on replica-1, alice, 26 to 40) shows version 1 of key 1 and not the next, from rank 30; its session had "
+                + "written rank 30, by operation #2.");
 
     private static void Only(ViolationKind kind, string records)
     {

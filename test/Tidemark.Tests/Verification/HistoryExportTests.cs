@@ -55,9 +55,12 @@ public sealed class HistoryExportTests
     public void What_a_format_cannot_hold_is_refused()
     {
         Should.Throw<NotSupportedException>(() => Plume("read 0 0 1 0 replica session - -1:0:0")).Message.ShouldContain("negative keys");
-        Should.Throw<NotSupportedException>(() => Plume("write 0 0 1 1 1 0 acknowledged\ncommit 1 1 0 1 1")).Message.ShouldContain("operation #0 writes 0");
-        Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WritePlume(Histories.Of("fork 1 2 10"), TextWriter.Null, 3)).Message.ShouldContain("no timeline 3");
-        Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WriteElle(Histories.Of("fork 1 2 10"), TextWriter.Null, 0)).Message.ShouldContain("no timeline 0");
+        Should.Throw<NotSupportedException>(() => Plume("write 0 0 1 1 1 0 acknowledged\ncommit 1 1 0 1 1"))
+            .Message.ShouldContain("operation #0 writes 0");
+        Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WritePlume(Histories.Of("fork 1 2 10"), TextWriter.Null, 3))
+            .Message.ShouldContain("no timeline 3");
+        Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WriteElle(Histories.Of("fork 1 2 10"), TextWriter.Null, 0))
+            .Message.ShouldContain("no timeline 0");
     }
 
     [Fact]
@@ -91,15 +94,18 @@ public sealed class HistoryExportTests
     [Theory]
     [InlineData("own writes", "read 0 20 25 0 replica session - 7:1:101")]
     [InlineData("monotonic reads", "read 1 20 25 0 replica session - 7:2:102\nread 1 26 30 1 replica session - 7:1:101")]
-    [InlineData("a torn prefix", "write 0 16 18 8 1 202 acknowledged\ncommit 8 1 202 1 30\nread 1 20 25 0 replica session - 7:1:101 8:1:202")]
+    [InlineData("a torn prefix", "write 0 16 18 8 1 202 acknowledged\ncommit 8 1 202 1 30\nread 1 20 25 0 replica session - 7:1:101 "
+        + "8:1:202")]
     [InlineData("a failed write", "write 1 16 18 7 0 303 failed\nread 1 20 25 0 replica session - 7:3:303")]
     public void An_independent_judge_of_both_exports_finds_planted_violations(string what, string records)
     {
-        const string Writes = "write 0 0 5 7 1 101 acknowledged\nwrite 0 10 15 7 2 102 acknowledged\ncommit 7 1 101 1 10\ncommit 7 2 102 1 20\n";
+        const string Writes = "write 0 0 5 7 1 101 acknowledged\nwrite 0 10 15 7 2 102 acknowledged\ncommit 7 1 101 1 10\ncommit 7 2 "
+            + "102 1 20\n";
         Histories.Check(Writes + records).IsClean.ShouldBeFalse(what);
         ExportedHistory.OfPlume(Plume(Writes + records)).IsWrong().ShouldBeTrue(what);
         ExportedHistory.OfElle(Elle(Writes + records)).IsWrong().ShouldBeTrue(what);
-        var repaired = Writes + records.Replace("7:1:101", "7:2:102", StringComparison.Ordinal).Replace("7:3:303", "7:2:102", StringComparison.Ordinal);
+        var repaired = Writes
+            + records.Replace("7:1:101", "7:2:102", StringComparison.Ordinal).Replace("7:3:303", "7:2:102", StringComparison.Ordinal);
         Histories.Check(repaired).IsClean.ShouldBeTrue(what);
         ExportedHistory.OfPlume(Plume(repaired)).IsWrong().ShouldBeFalse(what);
         ExportedHistory.OfElle(Elle(repaired)).IsWrong().ShouldBeFalse(what);
@@ -121,7 +127,8 @@ public sealed class HistoryExportTests
                 HistoryExport.WritePlume(history, plume, timeline);
                 HistoryExport.WriteElle(history, elle, timeline);
                 var isWrong = ExportedHistory.OfPlume(plume.ToString()).IsWrong();
-                (ExportedHistory.OfElle(elle.ToString()).IsWrong() && !isWrong).ShouldBeFalse($"seed {seed}: Elle's format says no more than Plume's");
+                (ExportedHistory.OfElle(elle.ToString()).IsWrong() && !isWrong)
+                    .ShouldBeFalse($"seed {seed}: Elle's format says no more than Plume's");
                 isFound |= isWrong;
             }
 
@@ -132,7 +139,8 @@ public sealed class HistoryExportTests
             if (isFound) found++;
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{found} of {violating} violations, {visibility} clean histories with visibility order.");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{found} of {violating} violations, {visibility} clean histories with visibility order.");
         found.ShouldBeGreaterThan(violating / 3);
         visibility.ShouldBeGreaterThan(0, "visibility order looks like a violation to other checkers");
     }

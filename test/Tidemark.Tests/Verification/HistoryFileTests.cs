@@ -28,7 +28,8 @@ public sealed class HistoryFileTests
         """;
 
     [Fact]
-    public void A_history_is_written_as_it_was_read() => Text(HistoryFile.Read(new StringReader(EveryRecord))).ShouldBe(EveryRecord.ReplaceLineEndings("\n"));
+    public void A_history_is_written_as_it_was_read() =>
+        Text(HistoryFile.Read(new StringReader(EveryRecord))).ShouldBe(EveryRecord.ReplaceLineEndings("\n"));
 
     [Fact]
     public void A_history_in_a_file_gets_the_verdict_it_had_in_memory()
@@ -56,7 +57,8 @@ public sealed class HistoryFileTests
     [InlineData(7, "there is no client -1", "read -1 0 5 0 replica session - 1:0:0")]
     [InlineData(7, "there is no node 3", "read 0 0 5 3 replica session - 1:0:0")]
     [InlineData(7, "1 to 16 rows, not 0", "read 0 0 5 0 replica session -")]
-    [InlineData(7, "1 to 16 rows, not 17", "read 0 0 5 0 replica session - 1:0:0 2:0:0 3:0:0 4:0:0 5:0:0 6:0:0 7:0:0 8:0:0 9:0:0 10:0:0 11:0:0 12:0:0 13:0:0 14:0:0 15:0:0 16:0:0 17:0:0")]
+    [InlineData(7, "1 to 16 rows, not 17", "read 0 0 5 0 replica session - 1:0:0 2:0:0 3:0:0 4:0:0 5:0:0 6:0:0 7:0:0 8:0:0 9:0:0 10:0:0 "
+        + "11:0:0 12:0:0 13:0:0 14:0:0 15:0:0 16:0:0 17:0:0")]
     [InlineData(7, "it shows key 1 twice", "read 0 0 5 0 replica session - 1:0:0 1:0:0")]
     [InlineData(7, "is not negative", "read 0 0 5 0 replica session -2 1:0:0")]
     [InlineData(7, "one of replica, primary", "read 0 0 5 0 standby session - 1:0:0")]
@@ -79,20 +81,28 @@ public sealed class HistoryFileTests
     [InlineData(8, "it writes value 101, as operation #0 does", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 2 1 101 acknowledged")]
     [InlineData(8, "was written to key 1 by operation #0, not to key 2", "write 0 0 5 1 1 101 acknowledged", "commit 2 1 101 1 10")]
     [InlineData(8, "was told version 1 of key 1, not 2", "write 0 0 5 1 1 101 acknowledged", "commit 1 2 101 1 10")]
-    [InlineData(10, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 1 102 acknowledged", "commit 1 1 101 1 10", "commit 1 1 102 1 20")]
-    [InlineData(9, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 10", "commit 1 1 101 1 20")]
-    [InlineData(10, "version 1 of key 1 is committed twice", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 20", "commit 1 1 101 2 20")]
+    [InlineData(10, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 1 102 acknowledged",
+        "commit 1 1 101 1 10", "commit 1 1 102 1 20")]
+    [InlineData(9, "version 1 of key 1 is committed twice", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 10",
+        "commit 1 1 101 1 20")]
+    [InlineData(10, "version 1 of key 1 is committed twice", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 1 20",
+        "commit 1 1 101 2 20")]
     [InlineData(8, "and version 1 is not before it", "write 0 0 5 1 2 101 acknowledged", "commit 1 2 101 1 10")]
-    [InlineData(10, "and version 1 is not before it", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 2 102 acknowledged", "commit 1 1 101 1 20", "commit 1 2 102 1 10")]
-    [InlineData(8, "shows value 102 as version 1 of key 1, which nobody wrote", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:102", "commit 1 1 101 1 10")]
-    [InlineData(8, "which operation #0 wrote to key 2", "write 0 0 5 2 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101", "commit 2 1 101 1 10")]
+    [InlineData(10, "and version 1 is not before it", "write 0 0 5 1 1 101 acknowledged", "write 0 6 9 1 2 102 acknowledged",
+        "commit 1 1 101 1 20", "commit 1 2 102 1 10")]
+    [InlineData(8, "shows value 102 as version 1 of key 1, which nobody wrote", "write 0 0 5 1 1 101 acknowledged",
+        "read 0 6 9 0 replica session - 1:1:102", "commit 1 1 101 1 10")]
+    [InlineData(8, "which operation #0 wrote to key 2", "write 0 0 5 2 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101",
+        "commit 2 1 101 1 10")]
     [InlineData(8, "and no commit record has that", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101")]
-    [InlineData(8, "and no commit record has that", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:2:101", "commit 1 1 101 1 10")]
+    [InlineData(8, "and no commit record has that", "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:2:101",
+        "commit 1 1 101 1 10")]
     [InlineData(8, "timeline 3 came out of 1 already", "fork 1 3 10", "fork 2 3 20")]
     [InlineData(8, "no fork leads to timeline 3", "fork 1 2 10", "fork 3 4 10")]
     [InlineData(9, "no fork leads to timeline 3", "fork 1 2 10", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 3 20")]
     [InlineData(8, "began at 20 and cannot be left at 10", "fork 1 2 20", "fork 2 3 10")]
-    [InlineData(9, "rank 20 lies before timeline 2, which began at 20", "fork 1 2 20", "write 0 0 5 1 1 101 acknowledged", "commit 1 1 101 2 20")]
+    [InlineData(9, "rank 20 lies before timeline 2, which began at 20", "fork 1 2 20", "write 0 0 5 1 1 101 acknowledged",
+        "commit 1 1 101 2 20")]
     public void A_contradiction_is_refused_with_its_line_and_the_reason(int line, string reason, params string[] records)
     {
         var refusal = Should.Throw<HistoryException>(() => Histories.Of(string.Join('\n', records)));
@@ -109,7 +119,8 @@ public sealed class HistoryFileTests
         for (var length = 0; length < whole; length++)
         {
             // "end 1" of "end 17" is a whole line, and still not the whole history.
-            var refusal = Should.Throw<HistoryException>(() => HistoryFile.Read(new StringReader(text[..length])), $"after {length} characters");
+            var refusal =
+                Should.Throw<HistoryException>(() => HistoryFile.Read(new StringReader(text[..length])), $"after {length} characters");
             refusal.Line.ShouldBeInRange(0, 19);
         }
     }

@@ -55,7 +55,8 @@ public sealed class LossyFailoverCheckerTests
     [Fact]
     public void A_read_for_own_writes_alone_settles_nothing_of_what_was_seen()
     {
-        const string Both = Failover + "read 0 20 25 0 replica nothing - 1:2:102\nread 0 50 60 0 replica own-writes - 1:2:103\nread 0 70 80 0 replica monotonic - 1:2:103";
+        const string Both = Failover + "read 0 20 25 0 replica nothing - 1:2:102\nread 0 50 60 0 replica own-writes - 1:2:103\nread 0 "
+            + "70 80 0 replica monotonic - 1:2:103";
         Only(SilentLoss, Both, SilentLoss);
         Only(SilentLoss, Both + "\nloss 0 75");
         Clean(Both + "\nloss 0 55");
@@ -164,7 +165,8 @@ public sealed class LossyFailoverCheckerTests
     [Fact]
     public void A_write_on_the_old_timeline_after_the_session_saw_the_new_one_is_out_of_order()
     {
-        Only(WritesFollowReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 201 1 130", MonotonicWrites);
+        Only(WritesFollowReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 "
+            + "201 1 130", MonotonicWrites);
         Clean(Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 201 2 130");
     }
 

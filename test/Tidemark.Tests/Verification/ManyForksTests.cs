@@ -56,8 +56,11 @@ public sealed class ManyForksTests
             for (var i = 0; i < 200; i++)
             {
                 var (on, rank) = (random.Next(1, tree.Count), (long)random.Next(20));
-                List<(int Timeline, long Rank)> without = [.. Enumerable.Range(0, random.Next(4)).Select(_ => (random.Next(1, tree.Count), (long)random.Next(20)))];
-                var latest = Enumerable.Range(1, tree.Count - 1).Where(of => of == on || (IsBeyond(on, rank, of) && !without.Any(position => IsBeyond(position.Timeline, position.Rank, of)))).Max();
+                List<(int Timeline, long Rank)> without =
+                    [.. Enumerable.Range(0, random.Next(4)).Select(_ => (random.Next(1, tree.Count), (long)random.Next(20)))];
+                var latest = Enumerable.Range(1, tree.Count - 1)
+                    .Where(of => of == on
+                    || (IsBeyond(on, rank, of) && !without.Any(position => IsBeyond(position.Timeline, position.Rank, of)))).Max();
                 tree.Latest(on, rank, without).ShouldBe(latest, $"seed {seed}");
             }
 
@@ -103,7 +106,9 @@ public sealed class ManyForksTests
             builder.Write(client, at, at + 1, timeline, 1, timeline, HistoryOutcome.Acknowledged);
             builder.Commit(timeline, 1, timeline, (uint)timeline, begins[timeline] + (timeline % 2 == 0 ? 5 : 15));
             if (timeline <= Forks)
-                builder.Read(client, at + 2, at + 3, node, onPrimary: false, [new Observation(timeline, 1, timeline)], ReadGuarantees.Session, TimeSpan.FromTicks(1000));
+                builder.Read(client, at + 2, at
+                    + 3, node, onPrimary: false, [new Observation(timeline, 1, timeline)], ReadGuarantees.Session,
+                    TimeSpan.FromTicks(1000));
             else
                 builder.Read(client, at + 2, at + 3, node, onPrimary: false, [new Observation(timeline, 0, 0)], ReadGuarantees.Session);
         }

@@ -25,7 +25,8 @@ internal sealed class PrefixSearch(SmallHistory history)
         for (var timeline = 1; timeline <= Timelines(history); timeline++)
         {
             for (var rank = timeline == 1 ? 0 : history.ForkAt!.Value; rank <= 10; rank++)
-                states.Add(new State(Inherited(history, timeline) | All(history, commit => commit.Timeline == timeline && commit.Rank <= rank), timeline));
+                states.Add(new State(
+                    Inherited(history, timeline) | All(history, commit => commit.Timeline == timeline && commit.Rank <= rank), timeline));
         }
 
         return [.. states];
@@ -44,7 +45,9 @@ internal sealed class PrefixSearch(SmallHistory history)
             {
                 if ((subset & ~own) != 0) continue;
                 var isClosed = history.Commits.Index().Where(at => Has(subset, 1 << at.Index))
-                    .All(at => Has(subset, All(history, commit => commit.Timeline == timeline && commit.Key == at.Item.Key && commit.Version < at.Item.Version)));
+                    .All(at => Has(subset,
+                        All(history, commit => commit.Timeline == timeline && commit.Key == at.Item.Key
+                        && commit.Version < at.Item.Version)));
                 if (isClosed) states.Add(new State(Inherited(history, timeline) | subset, timeline));
             }
         }
@@ -58,19 +61,23 @@ internal sealed class PrefixSearch(SmallHistory history)
     public int Torn() => history.Reads.Count(read => !States(read).Any(state => Shows(state, read) && IsWhole(state, read)));
 
     /// <summary>Reads that some state shows, but none that has what their session wrote.</summary>
-    public int MissingOwnWrites() => Count(read => read.Asks.HasFlag(ReadGuarantees.ReadYourWrites), (state, read) => Contains(state, OwnWrites(read.Client, read.Start, []), read));
+    public int MissingOwnWrites() =>
+        Count(read => read.Asks.HasFlag(ReadGuarantees.ReadYourWrites),
+        (state, read) => Contains(state, OwnWrites(read.Client, read.Start, []), read));
 
     /// <summary>Reads that some state shows, but none that is fresh enough.</summary>
     public int Stale() => Count(_ => true, IsFresh);
 
     private int Count(Func<SmallHistory.Read, bool> asks, Func<State, SmallHistory.Read, bool> holds) =>
-        history.Reads.Count(read => asks(read) && States(read).Any(state => Shows(state, read)) && !States(read).Any(state => Shows(state, read) && holds(state, read)));
+        history.Reads.Count(read => asks(read) && States(read).Any(state => Shows(state, read))
+            && !States(read).Any(state => Shows(state, read) && holds(state, read)));
 
     private List<State> States(SmallHistory.Read read) => read.OnPrimary ? _primaryStates : _replicaStates;
 
     private bool Choose(int index)
     {
-        if (index == history.Reads.Count) return history.Reads.Select((_, i) => i).All(IsExplained) && history.Commits.Select((_, i) => i).All(IsInOrder);
+        if (index == history.Reads.Count)
+            return history.Reads.Select((_, i) => i).All(IsExplained) && history.Commits.Select((_, i) => i).All(IsInOrder);
         var read = history.Reads[index];
         foreach (var state in States(read))
         {
@@ -103,7 +110,8 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool IsVisible(int index, int time)
     {
         var one = history.Commits[index];
-        return history.Commits.Index().Any(at => at.Item.Key == one.Key && at.Item.Timeline == one.Timeline && at.Item.Version >= one.Version
+        return history.Commits.Index()
+            .Any(at => at.Item.Key == one.Key && at.Item.Timeline == one.Timeline && at.Item.Version >= one.Version
             && (IsAcknowledgedBefore(at.Index, time) || at.Item.SettledAt < time));
     }
 
@@ -111,7 +119,8 @@ internal sealed class PrefixSearch(SmallHistory history)
     private int Before(int commits) => Each(commits).Select(i => history.Commits[i]).Aggregate(commits, (all, one) =>
         all | Inherited(history, one.Timeline) | All(history, commit => commit.Timeline == one.Timeline && commit.Rank <= one.Rank));
 
-    private bool IsOfHistory(int commit, int timeline) => history.Commits[commit].Timeline == timeline || Has(Inherited(history, timeline), 1 << commit);
+    private bool IsOfHistory(int commit, int timeline) =>
+        history.Commits[commit].Timeline == timeline || Has(Inherited(history, timeline), 1 << commit);
 
     // A write comes after everything that its session wrote and saw before, unless history went on without that.
     private bool IsInOrder(int index)
@@ -124,7 +133,8 @@ internal sealed class PrefixSearch(SmallHistory history)
 
     private bool Shows(State state, SmallHistory.Read read) => read.Rows.All(row =>
     {
-        var last = history.Commits.Where((commit, i) => commit.Key == row.Key && Has(state.Commits, 1 << i)).MaxBy(commit => commit.Version);
+        var last = history.Commits.Where((commit, i) => commit.Key == row.Key && Has(state.Commits, 1 << i))
+            .MaxBy(commit => commit.Version);
         return (last?.Version ?? 0, last?.Value ?? 0) == (row.Version, row.Value);
     });
 
@@ -132,27 +142,33 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool IsFresh(State state, SmallHistory.Read read)
     {
         if (read.MaxStaleness is not { } bound) return true;
-        var required = Each(~0).Where(i => IsAcknowledgedBefore(i, read.Start - bound) && !IsLostTo(state, i)).Aggregate(0, (all, i) => all | (1 << i));
+        var required = Each(~0).Where(i => IsAcknowledgedBefore(i, read.Start - bound) && !IsLostTo(state, i))
+            .Aggregate(0, (all, i) => all | (1 << i));
         return Contains(state, required, read);
     }
 
-    private bool IsLostTo(State state, int commit) => history.Commits[commit].Timeline < state.Timeline && !IsOfHistory(commit, state.Timeline);
+    private bool IsLostTo(State state, int commit) =>
+        history.Commits[commit].Timeline < state.Timeline && !IsOfHistory(commit, state.Timeline);
 
-    private bool IsAcknowledgedBefore(int index, int time) => history.Commits[index].Outcome == HistoryOutcome.Acknowledged && history.Commits[index].End < time;
+    private bool IsAcknowledgedBefore(int index, int time) =>
+        history.Commits[index].Outcome == HistoryOutcome.Acknowledged && history.Commits[index].End < time;
 
     // Of a write in doubt its session knows once it has ended and its server process is gone. If a failover lost it, it is bound to
     // nothing.
     private bool IsSettledBefore(int index, int time) =>
-        history.Commits[index] is { Outcome: HistoryOutcome.Unknown } commit && commit.SettledAt < time && commit.End < time && IsOfHistory(index, Timelines(history));
+        history.Commits[index] is { Outcome: HistoryOutcome.Unknown } commit && commit.SettledAt < time && commit.End < time
+            && IsOfHistory(index, Timelines(history));
 
     private int OwnWrites(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, OwnWrites, (who, when) =>
-        history.Commits.Select((commit, i) => commit.Client == who && (IsAcknowledgedBefore(i, when) || IsSettledBefore(i, when)) ? 1 << i : 0));
+        history.Commits.Select((commit, i) => commit.Client == who && (IsAcknowledgedBefore(i, when) || IsSettledBefore(i, when))
+            ? 1 << i : 0));
 
     private int Seen(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, Seen, (who, when) =>
         history.Reads.Select((read, i) => read.Client == who && read.End < when ? _chosen[i].Commits : 0));
 
     // Of the client itself and of everybody who handed a session over to it.
-    private int Union(int client, int time, HashSet<(int, int)> asked, Func<int, int, HashSet<(int, int)>, int> recurse, Func<int, int, IEnumerable<int>> own)
+    private int Union(int client, int time, HashSet<(int, int)> asked, Func<int, int, HashSet<(int, int)>, int> recurse, Func<int, int,
+        IEnumerable<int>> own)
     {
         if (!asked.Add((client, time))) return 0;
         var union = own(client, time).Aggregate(0, (all, one) => all | one);
@@ -165,7 +181,8 @@ internal sealed class PrefixSearch(SmallHistory history)
 
     private static int Timelines(SmallHistory history) => history.ForkAt is null ? 1 : 2;
 
-    private static int Inherited(SmallHistory history, int timeline) => timeline == 1 ? 0 : All(history, commit => commit.Timeline == 1 && commit.Rank <= history.ForkAt);
+    private static int Inherited(SmallHistory history, int timeline) =>
+        timeline == 1 ? 0 : All(history, commit => commit.Timeline == 1 && commit.Rank <= history.ForkAt);
 
     private static int All(SmallHistory history, Func<SmallHistory.Commit, bool> isMember) =>
         history.Commits.Index().Aggregate(0, (all, at) => isMember(at.Item) ? all | (1 << at.Index) : all);

@@ -60,7 +60,8 @@ public sealed class SimulationTests
     [InlineData(PlantedFault.CrashBehindPoolerNotSeen, 350)]
     public void A_planted_fault_is_caught(PlantedFault fault, int from)
     {
-        var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 }, TestContext.Current.CancellationToken);
+        var hunt = SimulationCampaign.Hunt(fault, new SimulationCampaignOptions { FirstSeed = from, Seeds = 25 },
+            TestContext.Current.CancellationToken);
 
         hunt.IsCaught.ShouldBeTrue();
     }
@@ -70,7 +71,8 @@ public sealed class SimulationTests
     {
         var planted = typeof(SimulationTests).GetMethod(nameof(A_planted_fault_is_caught))!.GetCustomAttributesData()
             .Where(a => a.AttributeType == typeof(InlineDataAttribute))
-            .Select(a => (PlantedFault)((IReadOnlyList<System.Reflection.CustomAttributeTypedArgument>)a.ConstructorArguments[0].Value!)[0].Value!);
+            .Select(a =>
+                (PlantedFault)((IReadOnlyList<System.Reflection.CustomAttributeTypedArgument>)a.ConstructorArguments[0].Value!)[0].Value!);
 
         planted.Order().ShouldBe(Enum.GetValues<PlantedFault>().Where(f => f != PlantedFault.None));
     }
@@ -100,5 +102,6 @@ public sealed class SimulationTests
     [InlineData(3)]
     [InlineData(17)]
     public void A_seed_gives_the_same_run_twice(int seed) =>
-        SimulatedCluster.Run(new SimulationOptions { Seed = seed }).TraceHash.ShouldBe(SimulatedCluster.Run(new SimulationOptions { Seed = seed }).TraceHash);
+        SimulatedCluster.Run(new SimulationOptions { Seed = seed })
+            .TraceHash.ShouldBe(SimulatedCluster.Run(new SimulationOptions { Seed = seed }).TraceHash);
 }

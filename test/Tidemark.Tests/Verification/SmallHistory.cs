@@ -23,7 +23,8 @@ internal sealed class SmallHistory
         }
     }
 
-    public sealed record Commit(int Key, int Version, int Value, int Timeline, int Rank, int Client, int Start, int End, HistoryOutcome Outcome, int? SettledAt);
+    public sealed record Commit(int Key, int Version, int Value, int Timeline, int Rank, int Client, int Start, int End,
+        HistoryOutcome Outcome, int? SettledAt);
 
     public sealed record Read(bool OnPrimary, int Client, int Start, int End, ReadGuarantees Asks, int? MaxStaleness, Observation[] Rows);
 
@@ -53,7 +54,8 @@ internal sealed class SmallHistory
         foreach (var read in Reads)
         {
             var bound = read.MaxStaleness is { } ticks ? TimeSpan.FromTicks(ticks) : (TimeSpan?)null;
-            builder.Read(read.Client, read.Start, read.End, read.OnPrimary ? primary : replica, read.OnPrimary, read.Rows, asks ?? read.Asks, bound);
+            builder.Read(read.Client, read.Start, read.End, read.OnPrimary ? primary : replica, read.OnPrimary, read.Rows, asks
+                ?? read.Asks, bound);
         }
 
         foreach (var handOver in HandOvers) builder.HandOver(handOver.From, handOver.To, handOver.ExportedAt, handOver.ImportedAt);
@@ -83,10 +85,12 @@ internal sealed class SmallHistory
         var key = _random.Next(Keys);
         var (start, end) = Times();
         // Mostly in the order of the WAL, or hardly a history would be clean.
-        if (_random.Next(5) > 0) (start, end) = ((4 * rank) - 3 + (4 * (timeline - 1)), (4 * rank) - 1 - _random.Next(2) + (4 * (timeline - 1)));
+        if (_random.Next(5) > 0)
+            (start, end) = ((4 * rank) - 3 + (4 * (timeline - 1)), (4 * rank) - 1 - _random.Next(2) + (4 * (timeline - 1)));
         var outcome = _random.Next(4) == 0 ? HistoryOutcome.Unknown : HistoryOutcome.Acknowledged;
         int? settledAt = outcome == HistoryOutcome.Unknown && _random.Next(2) == 0 ? start + _random.Next(10) : null;
-        Commits.Add(new Commit(key, ++versions[key], 100 + Commits.Count, timeline, rank, _random.Next(Clients), start, end, outcome, settledAt));
+        Commits.Add(
+            new Commit(key, ++versions[key], 100 + Commits.Count, timeline, rank, _random.Next(Clients), start, end, outcome, settledAt));
     }
 
     private void DrawReads()

@@ -5,7 +5,8 @@ namespace Tidemark;
 /// <summary>The lines are what <c>pg_waldump</c> of PostgreSQL 15 printed.</summary>
 public sealed class WalDumpTextTests
 {
-    private const string Note = "rmgr: LogicalMessage len (rec/tot):     59/    59, tx:        {0}, lsn: 0/00627CD8, prev 0/00627C88, desc: MESSAGE {1}, prefix \"{2}\"; payload (5 bytes): {3}";
+    private const string Note = "rmgr: LogicalMessage len (rec/tot):     59/    59, tx:        {0}, lsn: 0/00627CD8, prev 0/00627C88, "
+        + "desc: MESSAGE {1}, prefix \"{2}\"; payload (5 bytes): {3}";
     private const string Commit = "rmgr: Transaction len (rec/tot):     50/    50, tx:        {0}, lsn: 0/{1}, prev 0/00627D60, desc: {2}";
 
     [Fact]
@@ -68,5 +69,6 @@ public sealed class WalDumpTextTests
         return text;
     }
 
-    private static string Format(string line, params object[] parts) => string.Format(System.Globalization.CultureInfo.InvariantCulture, line, parts);
+    private static string Format(string line, params object[] parts) =>
+        string.Format(System.Globalization.CultureInfo.InvariantCulture, line, parts);
 }

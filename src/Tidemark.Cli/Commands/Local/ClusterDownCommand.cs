@@ -10,7 +10,8 @@ internal sealed class ClusterDownCommand : LocalCommand
     private readonly Option<bool> _all = new("--all") { Description = "All clusters." };
 
     public ClusterDownCommand(Terminal terminal)
-        : base(terminal, "down", "End all servers of a cluster and delete its data.", "tidemark cluster down", "tidemark cluster down --name orders", "tidemark cluster down --all")
+        : base(terminal, "down", "End all servers of a cluster and delete its data.", "tidemark cluster down",
+            "tidemark cluster down --name orders", "tidemark cluster down --all")
     {
         Add(_all);
         Validators.Add(given =>

@@ -9,7 +9,8 @@ internal sealed class ClusterStatusCommand : LocalCommand
     private readonly Option<bool> _json = JsonOption();
 
     public ClusterStatusCommand(Terminal terminal)
-        : base(terminal, "status", "Show the nodes of a local cluster, and what is wrong with them. Exit code 1 when something is.", "tidemark cluster status", "tidemark cluster status --name orders --json") => Add(_json);
+        : base(terminal, "status", "Show the nodes of a local cluster, and what is wrong with them. Exit code 1 when something is.",
+            "tidemark cluster status", "tidemark cluster status --name orders --json") => Add(_json);
 
     protected override async Task<ExitCode> RunAsync(string cluster, ParseResult result, CancellationToken cancellationToken)
     {

@@ -11,18 +11,24 @@ internal sealed class ClusterUpCommand : LocalCommand
     private const int OldestVersion = 15;
     private const int NewestVersion = 18;
 
-    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Replicas beside the primary, 0 to {MostReplicas}; 2 by default.", least: 0, most: MostReplicas);
+    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Replicas beside the primary, 0 to {MostReplicas}; 2 by "
+        + "default.", least: 0, most: MostReplicas);
     private readonly Option<bool> _sync = new("--sync") { Description = "Every commit waits until all replicas have it on disk." };
-    private readonly Option<int?> _postgres = Choices.Number("--postgres", "Version of PostgreSQL, 15 to 18; the one that is found by default. One that is not there is downloaded.", OldestVersion, NewestVersion);
-    private readonly Option<string?> _database = new("--database") { Description = "The database to make; store by default.", HelpName = "NAME" };
+    private readonly Option<int?> _postgres = Choices.Number("--postgres", "Version of PostgreSQL, 15 to 18; the one that is found by "
+        + "default. One that is not there is downloaded.", OldestVersion, NewestVersion);
+    private readonly Option<string?> _database =
+        new("--database") { Description = "The database to make; store by default.", HelpName = "NAME" };
     private readonly Option<int[]> _delay = Choices.Numbers(
-        "--delay", "Milliseconds that replicas let a commit wait before they show it: one number for all, or one for each, such as 0,500.", least: 0, most: int.MaxValue, "MS[,MS…]");
+        "--delay", "Milliseconds that replicas let a commit wait before they show it: one number for all, or one for each, such as 0,500.",
+            least: 0, most: int.MaxValue, "MS[,MS…]");
     private readonly Option<bool> _json = JsonOption();
 
     public ClusterUpCommand(Terminal terminal)
         : base(
-            terminal, "up", "Start a primary and its replicas. Ctrl-C before the end leaves nothing behind. A cluster that is there already is shown, and started if all its servers are down.",
-            "tidemark cluster up", "tidemark cluster up --replicas 3 --delay 0,200,1000", "tidemark cluster up --name orders --database orders --postgres 18", "tidemark cluster up --sync --json")
+            terminal, "up", "Start a primary and its replicas. Ctrl-C before the end leaves nothing behind. A cluster that is there "
+                + "already is shown, and started if all its servers are down.",
+            "tidemark cluster up", "tidemark cluster up --replicas 3 --delay 0,200,1000",
+                "tidemark cluster up --name orders --database orders --postgres 18", "tidemark cluster up --sync --json")
     {
         foreach (var option in new Option[] { _replicas, _sync, _postgres, _database, _delay, _json }) Add(option);
     }
@@ -35,7 +41,9 @@ internal sealed class ClusterUpCommand : LocalCommand
         var start = TimeProvider.System.GetTimestamp();
         try
         {
-            await Terminal.WithStagesAsync("Starting", async tell => await (await LocalCluster.StartAsync(Shape(cluster, result, new Stages(tell)), cancellationToken)).DisposeAsync());
+            await Terminal.WithStagesAsync("Starting",
+                async tell => await (await LocalCluster.StartAsync(Shape(cluster, result, new Stages(tell)), cancellationToken))
+                .DisposeAsync());
         }
         catch (ArgumentException e)
         {
@@ -49,15 +57,19 @@ internal sealed class ClusterUpCommand : LocalCommand
 
         // It is there: nothing can be taken back any more.
         var record = await LocalClusterRecord.ReadAsync(cluster, CancellationToken.None);
-        return Write(record, result, $"Started {record.Nodes.Count} servers in {Words.Seconds(TimeProvider.System.GetElapsedTime(start))}, in {record.Folder}");
+        return Write(record, result,
+            $"Started {record.Nodes.Count} servers in {Words.Seconds(TimeProvider.System.GetElapsedTime(start))}, in {record.Folder}");
     }
 
     private async Task<ExitCode> ShowAsync(string cluster, ParseResult result, CancellationToken cancellationToken)
     {
         var record = await LocalClusterRecord.ReadAsync(cluster, cancellationToken);
         if (Differences(record, result).ToList() is { Count: > 0 } differences)
-            throw new CommandException($"there is a cluster {cluster} already, and it stays as it is: {string.Join("; ", differences)}.\nAnother --name makes another one; '{LocalHints.Command(cluster, "down")}' deletes this one.");
-        if (record.Nodes.Any(node => node.Running)) return Write(record, result, $"There is a cluster {cluster} already, in {record.Folder}");
+            throw new CommandException(
+                $"there is a cluster {cluster} already, and it stays as it is: {string.Join("; ", differences)}.\nAnother --name makes "
+                + $"another one; '{LocalHints.Command(cluster, "down")}' deletes this one.");
+        if (record.Nodes.Any(node => node.Running))
+            return Write(record, result, $"There is a cluster {cluster} already, in {record.Folder}");
 
         // As after the machine was started again. An old primary would take writes that nobody else sees: it is told of, with its remedy.
         List<string> started = [];
@@ -71,8 +83,10 @@ internal sealed class ClusterUpCommand : LocalCommand
             tell("Waiting until every replica has replayed what the primary has");
             if (record.Nodes.All(node => node.DelayMs == 0)) await opened.WaitForReplayAsync(cancellationToken);
         });
-        var happened = started.Count == record.Nodes.Count ? "and were started again" : $"and {string.Join(", ", started)} {(started.Count == 1 ? "was" : "were")} started again";
-        return Write(await LocalClusterRecord.ReadAsync(cluster, CancellationToken.None), result, $"All servers of the cluster {cluster} were down, {happened}, in {record.Folder}");
+        var happened = started.Count == record.Nodes.Count
+            ? "and were started again" : $"and {string.Join(", ", started)} {(started.Count == 1 ? "was" : "were")} started again";
+        return Write(await LocalClusterRecord.ReadAsync(cluster, CancellationToken.None), result,
+            $"All servers of the cluster {cluster} were down, {happened}, in {record.Folder}");
     }
 
     private ExitCode Write(LocalClusterRecord record, ParseResult result, string happened)
@@ -108,12 +122,16 @@ internal sealed class ClusterUpCommand : LocalCommand
     // Only what was asked for counts: without options, any cluster of that name is the one.
     private IEnumerable<string> Differences(LocalClusterRecord cluster, ParseResult result)
     {
-        if (result.GetValue(_replicas) is { } replicas && replicas != cluster.Nodes.Count - 1) yield return $"it has {cluster.Nodes.Count} nodes, and --replicas {replicas} asks for {replicas + 1}";
+        if (result.GetValue(_replicas) is { } replicas && replicas != cluster.Nodes.Count - 1)
+            yield return $"it has {cluster.Nodes.Count} nodes, and --replicas {replicas} asks for {replicas + 1}";
         if (result.GetValue(_sync) && !cluster.SynchronousReplicas) yield return "its replicas are not synchronous, as --sync asks";
-        if (result.GetValue(_postgres) is { } version && version != cluster.PostgresVersion) yield return $"it has PostgreSQL {cluster.PostgresVersion}, and --postgres asks for {version}";
-        if (result.GetValue(_database) is { } database && database != cluster.Database) yield return $"its database is {cluster.Database}, and --database asks for {database}";
+        if (result.GetValue(_postgres) is { } version && version != cluster.PostgresVersion)
+            yield return $"it has PostgreSQL {cluster.PostgresVersion}, and --postgres asks for {version}";
+        if (result.GetValue(_database) is { } database && database != cluster.Database)
+            yield return $"its database is {cluster.Database}, and --database asks for {database}";
         var replicasNow = cluster.Nodes.Where(node => node.Role == LocalNodeRole.Replica).Select(node => node.DelayMs).ToList();
-        if (result.GetValue(_delay) is { Length: > 0 } delays && !replicasNow.SequenceEqual(delays.Length == 1 ? Enumerable.Repeat(delays[0], replicasNow.Count) : delays))
+        if (result.GetValue(_delay) is { Length: > 0 } delays
+            && !replicasNow.SequenceEqual(delays.Length == 1 ? Enumerable.Repeat(delays[0], replicasNow.Count) : delays))
             yield return $"its delays are {string.Join(',', replicasNow)} ms, which '{LocalHints.Command(cluster.Name, "delay NODE MS")}' changes";
     }
 

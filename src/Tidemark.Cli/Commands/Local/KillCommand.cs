@@ -7,7 +7,8 @@ namespace Tidemark.Cli.Commands;
 internal sealed class KillCommand(Terminal terminal) : NodeCommand(
     terminal, "kill", "Kill a server (SIGKILL to its postmaster), as a crash would.", needsNode: true, "tidemark cluster kill pg-1")
 {
-    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
+        CancellationToken cancellationToken)
     {
         var server = cluster.Cluster[node!];
         if (server.ProcessId is not { } process) throw new CommandException($"{node} is down already: there is nothing to kill.");

@@ -6,9 +6,11 @@ namespace Tidemark.Cli.Commands;
 
 /// <summary><c>tidemark cluster promote</c>: another primary.</summary>
 internal sealed class PromoteCommand(Terminal terminal) : NodeCommand(
-    terminal, "promote", "Make a replica the primary. The other replicas that run follow it; the old primary is left as it is.", needsNode: true, "tidemark cluster promote pg-2")
+    terminal, "promote", "Make a replica the primary. The other replicas that run follow it; the old primary is left as it is.",
+        needsNode: true, "tidemark cluster promote pg-2")
 {
-    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
+        CancellationToken cancellationToken)
     {
         var next = cluster.Cluster[node!];
         if (next == cluster.Cluster.Primary) throw new CommandException($"{node} is the primary already.");
@@ -27,9 +29,11 @@ internal sealed class PromoteCommand(Terminal terminal) : NodeCommand(
         var took = TimeProvider.System.GetElapsedTime(start);
         var now = await cluster.SettleAsync(each => each.Running && each.Follows == node, cancellationToken);
         var primary = now[node!];
-        if (!primary.Answers || primary.Role != LocalNodeRole.Primary) throw new CommandException($"{node} was promoted, and then did not say that it is the primary.");
+        if (!primary.Answers || primary.Role != LocalNodeRole.Primary)
+            throw new CommandException($"{node} was promoted, and then did not say that it is the primary.");
         Terminal.Line($"{node} is the primary, on timeline {primary.Timeline}; it took {Words.Seconds(took)}.");
-        foreach (var follower in now.Nodes.Where(each => each.Streaming && each.Follows == node)) Terminal.Line($"{follower.Name} follows it.");
+        foreach (var follower in now.Nodes.Where(each => each.Streaming && each.Follows == node))
+            Terminal.Line($"{follower.Name} follows it.");
         cluster.TellFindings(now);
         return ExitCode.Success;
     }

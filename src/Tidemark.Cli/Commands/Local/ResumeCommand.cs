@@ -7,7 +7,8 @@ namespace Tidemark.Cli.Commands;
 internal sealed class ResumeCommand(Terminal terminal) : NodeCommand(
     terminal, "resume", "Let a paused replica catch up.", needsNode: true, "tidemark cluster resume pg-2")
 {
-    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
+        CancellationToken cancellationToken)
     {
         cluster.Replica(node!, "a primary replays nothing");
         var replica = cluster.Running(node!);

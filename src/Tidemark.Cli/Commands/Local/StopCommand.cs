@@ -7,12 +7,15 @@ namespace Tidemark.Cli.Commands;
 /// <summary><c>tidemark cluster stop</c>: ends a server in an orderly way, or at once.</summary>
 internal sealed class StopCommand : NodeCommand
 {
-    private readonly Option<bool> _immediate = new("--immediate") { Description = "Without writing anything: it recovers at its next start, as after a crash." };
+    private readonly Option<bool> _immediate =
+        new("--immediate") { Description = "Without writing anything: it recovers at its next start, as after a crash." };
 
     public StopCommand(Terminal terminal)
-        : base(terminal, "stop", "Stop a server.", needsNode: true, "tidemark cluster stop pg-2", "tidemark cluster stop pg-1 --immediate") => Add(_immediate);
+        : base(terminal, "stop", "Stop a server.", needsNode: true, "tidemark cluster stop pg-2",
+            "tidemark cluster stop pg-1 --immediate") => Add(_immediate);
 
-    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result, CancellationToken cancellationToken)
+    protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
+        CancellationToken cancellationToken)
     {
         var server = cluster.Cluster[node!];
         if (!server.IsRunning)

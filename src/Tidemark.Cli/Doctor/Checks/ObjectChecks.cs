@@ -15,14 +15,17 @@ internal static class ObjectChecks
         new("extension-unavailable", Of.All, [Section.Extensions], ExtensionUnavailable),
     ];
 
-    private static IEnumerable<Finding> UnloggedTables(ClusterFacts cluster) => !cluster.IsReplicated || cluster.Primary is not { } primary ? [] : Check.Where(
+    private static IEnumerable<Finding> UnloggedTables(ClusterFacts cluster) =>
+        !cluster.IsReplicated || cluster.Primary is not { } primary ? [] : Check.Where(
         [primary], node => node.UnloggedTables is { Count: > 0 } tables ? Named(tables) : null, Severity.Notice,
-        "They have no rows on a replica: reads of them fail there with 0A000 and run on the primary, a detour each time. After a failover or crash they are empty.",
+        "They have no rows on a replica: reads of them fail there with 0A000 and run on the primary, a detour each time. After a "
+            + "failover or crash they are empty.",
         "ALTER TABLE … SET LOGGED;   -- or read them from the primary: ReadsFromPrimary() in the model");
 
     private static IEnumerable<Finding> EnumsDiffer(ClusterFacts cluster) => Differences(
         cluster, node => node.Enums?.ToDictionary(one => one.Name, one => $"oid {one.Oid}: {string.Join(", ", one.Labels)}"),
-        "A node with other values or another oid cannot read what the application sends it, and Npgsql keeps the types it has loaded first.",
+        "A node with other values or another oid cannot read what the application sends it, and Npgsql keeps the types it has loaded "
+            + "first.",
         "Wait until the replica has replayed the change, then ReloadTypesAsync() or restart the application's connections.");
 
     private static IEnumerable<Finding> ExtensionsDiffer(ClusterFacts cluster) => Differences(
@@ -33,30 +36,43 @@ internal static class ObjectChecks
     private static IEnumerable<Finding> ExtensionUnavailable(ClusterFacts cluster) =>
     [
         .. Check.Where(
-            cluster.Members, node => Extensions(node, one => !one.IsAvailable) is { Count: > 0 } missing ? $"{Named(missing)}: created in the database, not among pg_available_extensions" : null, Severity.Error,
+            cluster.Members, node => Extensions(node, one => !one.IsAvailable) is { Count: > 0 } missing
+                ? $"{Named(missing)}: created in the database, not among pg_available_extensions" : null, Severity.Error,
             "The catalog was replicated, the files were not: functions of the extension that are written in C fail there with 58P01.",
-            "Install the package of the extension on the server's machine, as it is on the primary's; no restart is needed unless it stands in shared_preload_libraries."),
+            "Install the package of the extension on the server's machine, as it is on the primary's; no restart is needed unless it "
+                + "stands in shared_preload_libraries."),
 
         // Packages bring no scripts of old versions, and a database that was never updated works: only that the machines differ says
         // something.
         .. Check.Where(
-            cluster.Replicas, node => Extensions(node, one => one is { IsAvailable: true, IsInstallable: false } && cluster.Primary?.Extensions?.Contains(one with { IsInstallable = true }) == true) is { Count: > 0 } missing
-                ? $"{Named(missing)}: not among pg_available_extension_versions, as it is on {cluster.Primary!.Name}" : null, Severity.Warning,
-            "The machine has the files of another version than the primary's: functions of the extension may fail there, or do something else.",
+            cluster.Replicas,
+                node =>
+                Extensions(node, one => one is { IsAvailable: true, IsInstallable: false }
+                && cluster.Primary?.Extensions?.Contains(one with { IsInstallable = true }) == true) is { Count: > 0 } missing
+                ? $"{Named(missing)}: not among pg_available_extension_versions, as it is on {cluster.Primary!.Name}"
+                    : null, Severity.Warning,
+            "The machine has the files of another version than the primary's: functions of the extension may fail there, or do "
+                + "something else.",
             "Install the package of the extension as it is on the primary's machine."),
     ];
 
-    private static List<string>? Extensions(NodeFacts node, Func<Extension, bool> isHit) => node.Extensions?.Where(isHit).Select(one => $"{one.Name} {one.Version}").ToList();
+    private static List<string>? Extensions(NodeFacts node, Func<Extension, bool> isHit) =>
+        node.Extensions?.Where(isHit).Select(one => $"{one.Name} {one.Version}").ToList();
 
-    private static IEnumerable<Finding> Differences(ClusterFacts cluster, Func<NodeFacts, Dictionary<string, string>?> things, string consequence, string remedy)
+    private static IEnumerable<Finding> Differences(ClusterFacts cluster, Func<NodeFacts, Dictionary<string, string>?> things,
+        string consequence, string remedy)
     {
         if (cluster.Primary is not { } primary || things(primary) is not { } wanted) return [];
         return Check.Where(
             cluster.Replicas, node => things(node) is { } there
-                && wanted.Keys.Union(there.Keys).Order(StringComparer.Ordinal).Where(name => wanted.GetValueOrDefault(name) != there.GetValueOrDefault(name)).ToList() is { Count: > 0 } differing
-                ? Named([.. differing.Select(name => $"{name} ({there.GetValueOrDefault(name, "missing")}; on {primary.Name} {wanted.GetValueOrDefault(name, "missing")})")]) : null, Severity.Warning,
+                && wanted.Keys.Union(there.Keys).Order(StringComparer.Ordinal)
+                    .Where(name => wanted.GetValueOrDefault(name) != there.GetValueOrDefault(name)).ToList() is { Count: > 0 } differing
+                ? Named([.. differing.Select(name =>
+                    $"{name} ({there.GetValueOrDefault(name, "missing")}; on {primary.Name} {wanted.GetValueOrDefault(name, "missing")})")])
+                    : null, Severity.Warning,
             consequence, remedy);
     }
 
-    private static string Named(IReadOnlyList<string> names) => string.Join(", ", names.Take(MaxNamed)) + (names.Count > MaxNamed ? $" and {names.Count - MaxNamed} more" : "");
+    private static string Named(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(MaxNamed)) + (names.Count > MaxNamed ? $" and {names.Count - MaxNamed} more" : "");
 }

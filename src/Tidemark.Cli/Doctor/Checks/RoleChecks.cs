@@ -29,7 +29,10 @@ internal static class RoleChecks
     {
         if (cluster.Claimants.Count() < 2) return [];
         return Check.Where(
-            cluster.Claimants, node => $"pg_is_in_recovery() = false, timeline {node.Position?.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}", Severity.Error,
+            cluster.Claimants,
+                node =>
+                $"pg_is_in_recovery() = false, timeline {node.Position?.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}",
+                Severity.Error,
             cluster.Primary is { } primary
                 ? $"{primary.Name} was promoted last and gets the writes. Whatever else still writes to {Others(cluster, primary)} writes into a history that is lost."
                 : "Nobody can tell by the timeline which is right: Tidemark sends writes to neither.",
@@ -41,7 +44,8 @@ internal static class RoleChecks
     private static IEnumerable<Finding> OldTimeline(ClusterFacts cluster) => Check.Where(
         cluster.Replicas, node => node.Receivers is [{ ReceivedTimeline: { } timeline }] && timeline < cluster.Primary?.Position?.Timeline
             ? $"receives timeline {timeline}, {cluster.Primary.Name} is on {cluster.Primary.Position.Timeline}" : null, Severity.Error,
-        "It follows a server that is not the primary any more. It never gets what is written now, and may show writes that the failover lost.",
+        "It follows a server that is not the primary any more. It never gets what is written now, and may show writes that the failover "
+            + "lost.",
         "SHOW primary_conninfo;",
         $"Change host and port in it to where the replica reaches {cluster.Primary?.Name} (from here: {cluster.Primary?.Address ?? "unknown"}), take hostaddr out, keep the rest (user, password, sslmode …), and set it as a whole, each quote in it doubled: ALTER SYSTEM SET primary_conninfo = '…';",
         "SELECT pg_reload_conf();",
@@ -52,21 +56,27 @@ internal static class RoleChecks
         // A node that did not answer may be the one that streams.
         if (cluster.Primary is not { Senders: { } senders } primary || cluster.Nodes.Any(node => node.Failure is not null)) return [];
         var logical = (primary.Slots ?? []).Where(slot => slot.Type == "logical").Select(slot => slot.ActivePid);
-        var left = senders.Where(sender => sender.State is "streaming" or "catchup" && sender.Application is not ("pg_receivewal" or "pg_basebackup") && !logical.Contains(sender.Pid)).ToList();
+        var left = senders.Where(sender => sender.State is "streaming" or "catchup"
+            && sender.Application is not ("pg_receivewal" or "pg_basebackup") && !logical.Contains(sender.Pid)).ToList();
         foreach (var receiver in cluster.Replicas.SelectMany(replica => replica.Receivers ?? []))
         {
             var own = primary.Slots?.FirstOrDefault(slot => slot.Active && slot.Name == receiver.SlotName)?.ActivePid;
-            if (left.Find(sender => sender.Pid == own) is not { } match) match = left.Find(sender => sender.Application == receiver.Application);
+            if (left.Find(sender => sender.Pid == own) is not { } match)
+                match = left.Find(sender => sender.Application == receiver.Application);
             if (match is not null) left.Remove(match);
         }
 
         return left.Count == 0 || cluster.Replicas.Any(replica => replica.Receivers is null) ? [] :
         [
             new Finding(
-                Severity.Notice, [primary.Name], [.. left.Select(sender => $"{primary.Name}: {sender.Application} at {sender.Address ?? "a local socket"} is {sender.State}")],
-                "A standby streams from the primary and serves no reads of this application.", ["If it is meant to: give it a name and a connection string among the nodes."]),
+                Severity.Notice, [primary.Name],
+                    [.. left.Select(sender =>
+                    $"{primary.Name}: {sender.Application} at {sender.Address ?? "a local socket"} is {sender.State}")],
+                "A standby streams from the primary and serves no reads of this application.",
+                    ["If it is meant to: give it a name and a connection string among the nodes."]),
         ];
     }
 
-    private static string Others(ClusterFacts cluster, NodeFacts primary) => string.Join(", ", cluster.Claimants.Where(node => node != primary).Select(node => node.Name));
+    private static string Others(ClusterFacts cluster, NodeFacts primary) =>
+        string.Join(", ", cluster.Claimants.Where(node => node != primary).Select(node => node.Name));
 }

@@ -20,33 +20,44 @@ internal static class ServerSettingChecks
         "A power failure or a crash of the machine destroys the data.", Check.Set("fsync", "on"));
 
     private static IEnumerable<Finding> FullPageWritesOff(ClusterFacts cluster) => Check.Where(
-        cluster.Members, node => node.Has("full_page_writes", "off") ? "full_page_writes = off" : null, cluster.IsOnOneMachine ? Severity.Notice : Severity.Error,
-        "A page that was half written in a crash cannot be repaired, and base backups of a standby are refused.", Check.Set("full_page_writes", "on"));
+        cluster.Members, node => node.Has("full_page_writes", "off") ? "full_page_writes = off" : null, cluster.IsOnOneMachine
+            ? Severity.Notice : Severity.Error,
+        "A page that was half written in a crash cannot be repaired, and base backups of a standby are refused.",
+            Check.Set("full_page_writes", "on"));
 
     private static IEnumerable<Finding> PrimaryReadOnly(ClusterFacts cluster) => Check.Where(
-        cluster.Primary is { } primary ? [primary] : [], node => node.Has("default_transaction_read_only", "on") ? $"default_transaction_read_only = on{From(node, "default_transaction_read_only")}" : null, Severity.Error,
+        cluster.Primary is { } primary ? [primary] : [], node => node.Has("default_transaction_read_only", "on")
+            ? $"default_transaction_read_only = on{From(node, "default_transaction_read_only")}" : null, Severity.Error,
         "Every write fails with 25006, though the primary is there.", Undo("default_transaction_read_only", "off"));
 
     private static IEnumerable<Finding> IsolationNotReadCommitted(ClusterFacts cluster)
     {
         var isSerializable = cluster.Replicas.Any(node => node.Has("default_transaction_isolation", "serializable"));
         return Check.Where(
-            cluster.Members, node => node.Value("default_transaction_isolation") is { } level and not "read committed" ? $"default_transaction_isolation = {level}{From(node, "default_transaction_isolation")}" : null,
+            cluster.Members, node => node.Value("default_transaction_isolation") is { } level and not "read committed"
+                ? $"default_transaction_isolation = {level}{From(node, "default_transaction_isolation")}" : null,
             isSerializable ? Severity.Error : Severity.Warning,
             isSerializable
-                ? "A replica refuses serializable transactions with 0A000: it can serve no read that does not name another level, and not even the probe."
-                : "Statements fail with 40001 where others wrote meanwhile, and a transaction goes on showing what was there when it began.",
+                ? "A replica refuses serializable transactions with 0A000: it can serve no read that does not name another level, and "
+                    + "not even the probe."
+                : "Statements fail with 40001 where others wrote meanwhile, and a transaction goes on showing what was there when it "
+                    + "began.",
             Undo("default_transaction_isolation", "'read committed'"));
     }
 
     private static IEnumerable<Finding> TrustBeyondLoopback(ClusterFacts cluster) => Check.Where(
         cluster.Reached, node => node.AccessRules is { Count: > 0 } rules
-            ? string.Join("; ", rules.Select(rule => $"pg_hba.conf line {rule.Line}: {rule.Type} {rule.Databases} {rule.Roles} {rule.Address} trust")) : null, Severity.Warning,
+            ? string.Join("; ",
+                rules.Select(rule => $"pg_hba.conf line {rule.Line}: {rule.Type} {rule.Databases} {rule.Roles} {rule.Address} trust"))
+                : null, Severity.Warning,
         "Whoever reaches the port is let in as any role those lines name, without a password.",
         "Write scram-sha-256 instead of trust in those lines, set passwords, then: SELECT pg_reload_conf();");
 
-    private static string From(NodeFacts node, string setting) => node.Settings?.GetValueOrDefault(setting)?.Source is ("database" or "user" or "database user") and var source ? $" (set for the {source})" : "";
+    private static string From(NodeFacts node, string setting) =>
+        node.Settings?.GetValueOrDefault(setting)?.Source is ("database" or "user" or "database user") and var source
+        ? $" (set for the {source})" : "";
 
     private static ImmutableArray<string> Undo(string setting, string value) =>
-        [$"SET {setting} = {value};   -- for this session, so that the rest goes through", .. Check.Set(setting, value), $"Where it is set for a role or database: ALTER ROLE … RESET {setting}; ALTER DATABASE … RESET {setting};"];
+        [$"SET {setting} = {value};   -- for this session, so that the rest goes through", .. Check.Set(setting, value),
+            $"Where it is set for a role or database: ALTER ROLE … RESET {setting}; ALTER DATABASE … RESET {setting};"];
 }

@@ -27,7 +27,8 @@ internal static class SlotChecks
             standbys => ["Bring the standby back that uses it, or:", .. standbys.Select(Drop)],
             logical =>
             [
-                "Bring back what reads from it: a subscription, or another program that follows changes. Without the slot it misses all it has not read; only if it is gone for good:", .. logical.Select(Drop),
+                "Bring back what reads from it: a subscription, or another program that follows changes. Without the slot it misses all "
+                    + "it has not read; only if it is gone for good:", .. logical.Select(Drop),
             ]));
 
     private static IEnumerable<Finding> SlotWithoutLimit(ClusterFacts cluster)
@@ -35,9 +36,11 @@ internal static class SlotChecks
         var nodes = cluster.Members.Where(node => node.Number("max_slot_wal_keep_size") == -1 && node.Slots is { Count: > 0 }).ToList();
         var isPilingUp = nodes.Any(node => node.Slots!.Any(slot => IsForgotten(node, slot)));
         return Check.Where(
-            nodes, node => $"max_slot_wal_keep_size = -1, {node.Slots!.Count} {(node.Slots.Count == 1 ? "slot" : "slots")}", isPilingUp ? Severity.Warning : Severity.Notice,
+            nodes, node => $"max_slot_wal_keep_size = -1, {node.Slots!.Count} {(node.Slots.Count == 1 ? "slot" : "slots")}", isPilingUp
+                ? Severity.Warning : Severity.Notice,
             "A reader that stays away fills the disk of the server that keeps WAL for it, and a primary whose disk is full stops.",
-            [$"What the disk can spare, and more than is kept now ({Words.Bytes(MostKept(nodes))} at most):", .. Limit(Math.Max(UsualLimit, 2 * MostKept(nodes)))]);
+            [$"What the disk can spare, and more than is kept now ({Words.Bytes(MostKept(nodes))} at most):",
+                .. Limit(Math.Max(UsualLimit, 2 * MostKept(nodes)))]);
     }
 
     private static IEnumerable<Finding> SlotUnreserved(ClusterFacts cluster)
@@ -48,7 +51,8 @@ internal static class SlotChecks
             ? ["Or give it more room, if the disk has it:", .. Limit(2 * Math.Max(limits.Max() ?? 0, MostKept(nodes)))] : [];
         return OfSlots(
             cluster, (_, slot) => IsUnreserved(slot), Severity.Warning,
-            "The next checkpoint may remove WAL that its reader still needs; then a standby must be made anew, and a subscription begin anew.",
+            "The next checkpoint may remove WAL that its reader still needs; then a standby must be made anew, and a subscription begin "
+                + "anew.",
             _ => ["Bring its reader back now.", .. room]);
     }
 
@@ -62,18 +66,22 @@ internal static class SlotChecks
                 standbys => [.. standbys.Select(Drop), "Make the standby anew: pg_basebackup -R -X stream -C -S SLOT -h PRIMARY -D DATA"],
                 logical =>
                 [
-                    "On the subscriber, begin anew: DROP SUBSCRIPTION, which drops the slot too; empty the tables it filled; CREATE SUBSCRIPTION, which copies them.",
-                    "Another program that follows changes needs a new slot, and a new copy of what it follows, after:", .. logical.Select(Drop),
+                    "On the subscriber, begin anew: DROP SUBSCRIPTION, which drops the slot too; empty the tables it filled; CREATE "
+                        + "SUBSCRIPTION, which copies them.",
+                    "Another program that follows changes needs a new slot, and a new copy of what it follows, after:",
+                        .. logical.Select(Drop),
                 ]),
             "Raise max_slot_wal_keep_size if it was away for no longer than it may be.",
         ]);
 
     // A standby can be made anew from the primary at any time; changes that a logical slot has not handed out are nowhere else.
     private static ImmutableArray<string> ByReader(
-        IReadOnlyList<Slot> slots, Func<IReadOnlyList<Slot>, ImmutableArray<string>> ofStandbys, Func<IReadOnlyList<Slot>, ImmutableArray<string>> ofLogical)
+        IReadOnlyList<Slot> slots, Func<IReadOnlyList<Slot>, ImmutableArray<string>> ofStandbys, Func<IReadOnlyList<Slot>,
+            ImmutableArray<string>> ofLogical)
     {
         var readers = slots.ToLookup(slot => slot.Type == "logical");
-        return [.. readers[false].Any() ? ofStandbys([.. readers[false]]) : [], .. readers[true].Any() ? ofLogical([.. readers[true]]) : []];
+        return [.. readers[false].Any() ? ofStandbys([.. readers[false]]) : [], .. readers[true].Any()
+            ? ofLogical([.. readers[true]]) : []];
     }
 
     private static string Drop(Slot slot) => $"SELECT pg_drop_replication_slot('{slot.Name}');";
@@ -84,18 +92,24 @@ internal static class SlotChecks
 
     private static bool IsUnreserved(Slot slot) => slot.WalStatus == "unreserved";
 
-    private static long MostKept(IEnumerable<NodeFacts> nodes) => nodes.SelectMany(node => node.Slots ?? []).Where(slot => slot.WalStatus != "lost").Max(slot => slot.Retained) ?? 0;
+    private static long MostKept(IEnumerable<NodeFacts> nodes) =>
+        nodes.SelectMany(node => node.Slots ?? []).Where(slot => slot.WalStatus != "lost").Max(slot => slot.Retained) ?? 0;
 
-    private static ImmutableArray<string> Limit(long bytes) => Check.Set("max_slot_wal_keep_size", $"'{(bytes + Gigabyte - 1) / Gigabyte}GB'");
+    private static ImmutableArray<string> Limit(long bytes) =>
+        Check.Set("max_slot_wal_keep_size", $"'{(bytes + Gigabyte - 1) / Gigabyte}GB'");
 
-    private static IEnumerable<Finding> OfSlots(ClusterFacts cluster, Func<NodeFacts, Slot, bool> isHit, Severity severity, string consequence, Func<IReadOnlyList<Slot>, ImmutableArray<string>> remedy)
+    private static IEnumerable<Finding> OfSlots(ClusterFacts cluster, Func<NodeFacts, Slot, bool> isHit, Severity severity,
+        string consequence, Func<IReadOnlyList<Slot>, ImmutableArray<string>> remedy)
     {
-        var hits = cluster.Members.SelectMany(node => (node.Slots ?? []).Where(slot => isHit(node, slot)).Select(slot => (Node: node.Name, Slot: slot))).ToList();
+        var hits = cluster.Members.SelectMany(node => (node.Slots ?? []).Where(slot => isHit(node, slot))
+            .Select(slot => (Node: node.Name, Slot: slot))).ToList();
         if (hits.Count == 0) yield break;
         yield return new Finding(
-            severity, [.. hits.Select(hit => hit.Node).Distinct()], [.. hits.Select(hit => $"{hit.Node}: {Describe(hit.Slot)}")], consequence, remedy([.. hits.Select(hit => hit.Slot).DistinctBy(slot => slot.Name)]));
+            severity, [.. hits.Select(hit => hit.Node).Distinct()], [.. hits.Select(hit => $"{hit.Node}: {Describe(hit.Slot)}")],
+                consequence, remedy([.. hits.Select(hit => hit.Slot).DistinctBy(slot => slot.Name)]));
     }
 
     private static string Describe(Slot slot) => string.Create(
-        CultureInfo.InvariantCulture, $"slot {slot.Name} ({slot.Type}), {(slot.Active ? "active" : "inactive")}, wal_status {slot.WalStatus ?? "none"}{(slot.Retained is { } kept ? $", keeps {Math.Max(0, kept):N0} bytes" : "")}");
+        CultureInfo.InvariantCulture,
+            $"slot {slot.Name} ({slot.Type}), {(slot.Active ? "active" : "inactive")}, wal_status {slot.WalStatus ?? "none"}{(slot.Retained is { } kept ? $", keeps {Math.Max(0, kept):N0} bytes" : "")}");
 }

@@ -14,25 +14,33 @@ internal static class TransactionChecks
 
     private static IEnumerable<Finding> IdleInTransaction(ClusterFacts cluster)
     {
-        var old = cluster.Members.SelectMany(node => (node.IdleTransactions ?? []).Where(idle => idle.Seconds > cluster.Bounds.MaxIdleTransaction.TotalSeconds).Select(idle => (Node: node.Name, Idle: idle))).ToList();
+        var old = cluster.Members.SelectMany(node => (node.IdleTransactions ?? [])
+            .Where(idle => idle.Seconds > cluster.Bounds.MaxIdleTransaction.TotalSeconds).Select(idle => (Node: node.Name, Idle: idle)))
+            .ToList();
         if (old.Count == 0) yield break;
         yield return new Finding(
             Severity.Warning, [.. old.Select(idle => idle.Node).Distinct()],
-            [.. old.Select(idle => $"{idle.Node}: process {idle.Idle.Pid} of role {idle.Idle.Role}, \"{idle.Idle.Application}\", idle in transaction for {Seconds(idle.Idle.Seconds)}")],
+            [.. old.Select(idle => $"{idle.Node}: process {idle.Idle.Pid} of role {idle.Idle.Role}, \"{idle.Idle.Application}\", idle "
+                + $"in transaction for {Seconds(idle.Idle.Seconds)}")],
             "It may hold locks and keeps vacuum from removing dead rows; with hot_standby_feedback also from a replica.",
-            [.. old.Select(idle => $"SELECT pg_terminate_backend({idle.Idle.Pid});   -- on {idle.Node}"), "ALTER SYSTEM SET idle_in_transaction_session_timeout = '5min';", "SELECT pg_reload_conf();"]);
+            [.. old.Select(idle => $"SELECT pg_terminate_backend({idle.Idle.Pid});   -- on {idle.Node}"),
+                "ALTER SYSTEM SET idle_in_transaction_session_timeout = '5min';", "SELECT pg_reload_conf();"]);
     }
 
     private static IEnumerable<Finding> OldPreparedTransaction(ClusterFacts cluster)
     {
         // A replica shows those of its primary.
-        var nodes = cluster.Members.Where(node => node.IsReplica == false).SelectMany(node => (node.PreparedTransactions ?? []).Where(one => one.Seconds > cluster.Bounds.MaxIdleTransaction.TotalSeconds).Select(one => (Node: node.Name, Transaction: one))).ToList();
+        var nodes = cluster.Members.Where(node => node.IsReplica == false)
+            .SelectMany(node => (node.PreparedTransactions ?? []).Where(one => one.Seconds > cluster.Bounds.MaxIdleTransaction.TotalSeconds)
+            .Select(one => (Node: node.Name, Transaction: one))).ToList();
         if (nodes.Count == 0) yield break;
         yield return new Finding(
             Severity.Warning, [.. nodes.Select(one => one.Node).Distinct()],
-            [.. nodes.Select(one => $"{one.Node}: '{one.Transaction.Gid}' of role {one.Transaction.Owner}, prepared {Seconds(one.Transaction.Seconds)} ago")],
+            [.. nodes.Select(one =>
+                $"{one.Node}: '{one.Transaction.Gid}' of role {one.Transaction.Owner}, prepared {Seconds(one.Transaction.Seconds)} ago")],
             "It holds its locks over restarts and failovers, and vacuum removes no row that died since.",
-            [.. nodes.Select(one => $"ROLLBACK PREPARED '{one.Transaction.Gid.Replace("'", "''", StringComparison.Ordinal)}';   -- or COMMIT PREPARED, as its coordinator decided")]);
+            [.. nodes.Select(one => $"ROLLBACK PREPARED '{one.Transaction.Gid.Replace("'", "''", StringComparison.Ordinal)}';   -- or "
+                + "COMMIT PREPARED, as its coordinator decided")]);
     }
 
     private static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:N0} s");

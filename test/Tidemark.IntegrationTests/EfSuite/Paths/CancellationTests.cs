@@ -30,7 +30,8 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
             await stop.CancelAsync();
             await db.Database.BeginTransactionAsync(stop.Token);
         }),
-        ("while a replica is at it", (db, stop) => WhileItRuns(stop, db.Notes.AsNoTracking().Select(n => JournalContext.Sleep(30)).ToListAsync(stop.Token))),
+        ("while a replica is at it",
+            (db, stop) => WhileItRuns(stop, db.Notes.AsNoTracking().Select(n => JournalContext.Sleep(30)).ToListAsync(stop.Token))),
         ("while the primary is at it", (db, stop) => WhileItRuns(stop, db.Database.ExecuteSqlAsync($"SELECT pg_sleep(30)", stop.Token))),
         ("in the middle of a stream", async (db, stop) =>
         {
@@ -55,7 +56,8 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
 
     // More than the buffers between client and server hold, so that the server is still at it.
     private static IQueryable<Note> Many(JournalContext db) =>
-        from n in db.Notes from a in db.Replies from b in db.Replies from c in db.Replies from d in db.Replies from e in db.Replies select n;
+        from n in db.Notes from a in db.Replies from b in db.Replies from c in db.Replies
+        from d in db.Replies from e in db.Replies select n;
 
     public static TheoryData<string> Names => [.. Points.Select(p => p.Point)];
 
@@ -104,7 +106,8 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
         public static AsyncLocal<Action?> Act { get; } = new();
 
         public override ValueTask<InterceptionResult> ConnectionOpeningAsync(
-            DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+            DbConnection connection, ConnectionEventData eventData, InterceptionResult result,
+                CancellationToken cancellationToken = default)
         {
             Act.Value?.Invoke();
             return new(result);

@@ -44,7 +44,8 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     public async Task Openings_on_a_replica_are_logged_where_nobody_intercepts_them(bool sync)
     {
         var log = new List<string>();
-        await using var context = new JournalContext(shared.RoutedOptions(new Sent(), o => o.LogTo(log.Add, [RelationalEventId.ConnectionOpened])));
+        await using var context =
+            new JournalContext(shared.RoutedOptions(new Sent(), o => o.LogTo(log.Add, [RelationalEventId.ConnectionOpened])));
         var notes = context.Notes.AsNoTracking().OnNode("pg-2");
         _ = sync ? notes.ToList() : await notes.ToListAsync(Stop);
         log.ShouldHaveSingleItem().ShouldContain($":{shared.Cluster["pg-2"].Port}");
@@ -81,7 +82,8 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
         using var session = shared.Source.BeginSession();
         await using var context = new JournalContext(shared.RoutedOptions(new Sent(), o => o.AddInterceptors(new Rewriter())));
         var update = context.Notes.Where(n => n.Text == "before");
-        (sync ? update.ExecuteUpdate(u => u.SetProperty(n => n.Text, "x")) : await update.ExecuteUpdateAsync(u => u.SetProperty(n => n.Text, "x"), Stop)).ShouldBe(1);
+        (sync ? update.ExecuteUpdate(u => u.SetProperty(n => n.Text, "x"))
+            : await update.ExecuteUpdateAsync(u => u.SetProperty(n => n.Text, "x"), Stop)).ShouldBe(1);
         await shared.Cluster.WaitForReplayAsync(Stop);
         var read = context.Notes.AsNoTracking().Where(n => n.Text == "before");
         (sync ? read.Count() : await read.CountAsync(Stop)).ShouldBe(0, "note 1 has another text now");
@@ -122,7 +124,8 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
         await shared.Cluster.Primary.RunAsync("DROP DATABASE IF EXISTS second");
         var builder = new TidemarkDataSourceBuilder();
         foreach (var node in shared.Cluster.Nodes)
-            builder.AddNode($"second-{node.Name}", new NpgsqlConnectionStringBuilder(node.ConnectionString) { Database = "second" }.ConnectionString);
+            builder.AddNode($"second-{node.Name}",
+                new NpgsqlConnectionStringBuilder(node.ConnectionString) { Database = "second" }.ConnectionString);
         builder.ConfigureNodes(node => node.MapEnum<Mood>("mood"));
         await using var second = builder.Build();
         await using var ours = new JournalContext(shared.RoutedOptions(new Sent(), null));
@@ -148,7 +151,9 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
         var before = await BackendAsync();
         await using (var visitor = new JournalContext(shared.RoutedOptions(new Sent(), null)))
         {
-            visitor.Database.SetConnectionString(shared.Cluster.Primary.ConnectionString.Replace("Database=", "Database=postgres;Application Name=", StringComparison.Ordinal));
+            visitor.Database.SetConnectionString(
+                shared.Cluster.Primary.ConnectionString.Replace("Database=", "Database=postgres;Application Name=",
+                StringComparison.Ordinal));
             await visitor.Database.ExecuteSqlRawAsync("SELECT 1", Stop);
             await visitor.Database.OpenConnectionAsync(Stop);
         }
@@ -164,7 +169,8 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
             command.ExecuteNonQuery();
         }
 
-        public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData,
+            CancellationToken cancellationToken = default)
         {
             await using var command = Set(connection);
             await command.ExecuteNonQueryAsync(cancellationToken);

@@ -5,7 +5,8 @@ namespace Tidemark.EfSuite;
 internal sealed class JournalContext(DbContextOptions<JournalContext> options) : DbContext(options)
 {
     public const string View = "CREATE VIEW note_lengths AS SELECT \"Text\", length(\"Text\") AS \"Length\" FROM \"Notes\"; " +
-        "CREATE FUNCTION sleep(seconds double precision) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(seconds); RETURN 1; END $$";
+        "CREATE FUNCTION sleep(seconds double precision) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(seconds); RETURN 1; "
+            + "END $$";
 
     public const string Fill = """
         TRUNCATE "Notes", "Replies", "Marks" RESTART IDENTITY; ALTER SEQUENCE "EntityFrameworkHiLoSequence" RESTART;

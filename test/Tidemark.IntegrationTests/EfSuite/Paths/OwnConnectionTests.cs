@@ -21,7 +21,8 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         context.Database.SetDbConnection(own);
         var refused = sync
             ? Should.Throw<InvalidOperationException>(() => context.Database.BeginReadOnlyTransaction())
-            : await Should.ThrowAsync<InvalidOperationException>(() => context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
+            : await Should.ThrowAsync<InvalidOperationException>(() =>
+                context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
         refused.Message.ShouldContain("connection or a connection string of its own");
         context.Database.GetDbConnection().ShouldBeSameAs(own);
     }
@@ -31,9 +32,11 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
     {
         await using var context = Create();
         context.Database.SetConnectionString(shared.Cluster.Primary.ConnectionString + ";Application Name=own");
-        var refused = await Should.ThrowAsync<InvalidOperationException>(() => context.Notes.AsNoTracking().OnNode("pg-1").ToListAsync(Stop));
+        var refused =
+            await Should.ThrowAsync<InvalidOperationException>(() => context.Notes.AsNoTracking().OnNode("pg-1").ToListAsync(Stop));
         refused.Message.ShouldBe(
-            "The query names node 'pg-1', but the context was given a connection or a connection string of its own, and all its queries run there. " +
+            "The query names node 'pg-1', but the context was given a connection or a connection string of its own, and all its queries "
+                + "run there. " +
             "Leave out OnNode, or ask in another context.");
     }
 
@@ -63,7 +66,8 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         (await context.Notes.Select(n => JournalContext.ServerPort()).Distinct().ToListAsync(Stop)).ShouldBe([shared.Cluster["pg-2"].Port]);
 
         await own.OpenAsync(Stop);
-        await using (await context.Database.BeginTransactionAsync(Stop)) context.Notes.ExplainRoute().Reason.ShouldBe(RouteReason.OwnConnection);
+        await using (await context.Database.BeginTransactionAsync(Stop)) context.Notes.ExplainRoute()
+            .Reason.ShouldBe(RouteReason.OwnConnection);
     }
 
     [Fact]

@@ -46,7 +46,8 @@ public abstract class PathTests(JournalCluster shared)
         (await WalkAsync(path, sync, isRouted: true, sent)).ShouldBe(plain);
         var nodes = shared.NodesOf(sent);
         if (shared.Cluster.Nodes.Count == 1) nodes.ShouldBeOneOf("P", "");
-        else Regex.IsMatch(nodes, $"^({path.Nodes.Replace("~", "(RP?)*", StringComparison.Ordinal)})$").ShouldBeTrue($"{nodes} is not {path.Nodes}:\n{string.Join("\n", sent.Commands)}");
+        else Regex.IsMatch(nodes, $"^({path.Nodes.Replace("~", "(RP?)*", StringComparison.Ordinal)})$")
+            .ShouldBeTrue($"{nodes} is not {path.Nodes}:\n{string.Join("\n", sent.Commands)}");
     }
 
     private async Task WalkWithoutPrimaryAsync(Path path, bool sync)
@@ -70,7 +71,9 @@ public abstract class PathTests(JournalCluster shared)
     {
         await shared.FillAsync();
         await using var run = new Run(
-            configure => isRouted ? shared.RoutedOptions(sent, configure) : shared.PlainOptions(sent, configure), shared.PlainNode.ConnectionString, sync, Stop);
+            configure => isRouted
+                ? shared.RoutedOptions(sent, configure)
+                : shared.PlainOptions(sent, configure), shared.PlainNode.ConnectionString, sync, Stop);
         return await path.WalkAsync(run);
     }
 }

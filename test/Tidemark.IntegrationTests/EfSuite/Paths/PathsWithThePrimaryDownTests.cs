@@ -1,6 +1,7 @@
 namespace Tidemark.EfSuite;
 
-public sealed class PathsWithThePrimaryDownTests(JournalWithThePrimaryDown shared) : PathTests(shared), IClassFixture<JournalWithThePrimaryDown>
+public sealed class PathsWithThePrimaryDownTests(JournalWithThePrimaryDown shared) : PathTests(shared),
+    IClassFixture<JournalWithThePrimaryDown>
 {
     [Theory]
     [MemberData(nameof(Ways))]

@@ -11,8 +11,10 @@ internal static class ReadPaths
         new("rows with tracking", "P", async run => (await run.ListAsync(run.Db.Notes)).Count),
         new("a split query without tracking", "R", async run =>
             (await run.ListAsync(run.Db.Notes.AsNoTracking().Include(n => n.Replies).AsSplitQuery())).Sum(n => n.Replies.Count)),
-        new("a split query with tracking", "P", async run => (await run.ListAsync(run.Db.Notes.Include(n => n.Replies).AsSplitQuery())).Sum(n => n.Replies.Count)),
-        new("an include", "R", async run => (await run.ListAsync(run.Db.Replies.AsNoTracking().Include(r => r.Note))).Count(r => r.Note?.Text == "note 2")),
+        new("a split query with tracking", "P", async run => (await run.ListAsync(run.Db.Notes.Include(n => n.Replies).AsSplitQuery()))
+            .Sum(n => n.Replies.Count)),
+        new("an include", "R", async run => (await run.ListAsync(run.Db.Replies.AsNoTracking().Include(r => r.Note)))
+            .Count(r => r.Note?.Text == "note 2")),
         new("a stream", "R", async run => (await run.StreamAsync(run.Db.Notes.AsNoTracking(), most: 100)).Count),
         new("a stream with tracking", "P", async run => (await run.StreamAsync(run.Db.Notes, most: 100)).Count),
         new("a stream that is left early, and what follows it", "R", async run =>
@@ -22,13 +24,15 @@ internal static class ReadPaths
         new("a stream of a split query that is left early", "R", async run =>
             (await run.StreamAsync(run.Db.Notes.AsNoTracking().Include(n => n.Replies).OrderBy(n => n.Id).AsSplitQuery(), most: 1)).Count),
         new("a query within a stream", "R", async run => await Errors.OfAsync(() =>
-            run.StreamAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id), most: 3, each: async n => await run.CountAsync(run.Db.Replies)))),
+            run.StreamAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id), most: 3,
+                each: async n => await run.CountAsync(run.Db.Replies)))),
         new("a query with tracking within a stream with tracking", "P", async run => await Errors.OfAsync(() =>
             run.StreamAsync(run.Db.Notes.OrderBy(n => n.Id), most: 3, each: async n => await run.ListAsync(run.Db.Replies)))),
         new("a query of another context within a stream", "R", async run =>
         {
             var sum = 0;
-            await run.StreamAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id), most: 3, each: async n => sum += await run.CountAsync(run.Another().Replies));
+            await run.StreamAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id), most: 3,
+                each: async n => sum += await run.CountAsync(run.Another().Replies));
             return sum;
         }),
         new("a stream that its context's end closes", "R", async run =>
@@ -41,7 +45,8 @@ internal static class ReadPaths
             return await run.CountAsync(run.Db.Notes);
         }),
         new("lazy loading with tracking", "P", async run => (await run.FirstAsync(run.Db.Notes.OrderBy(n => n.Id))).Replies.Count),
-        new("lazy loading without tracking", "R", async run => (await run.FirstAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id))).Replies.Count),
+        new("lazy loading without tracking", "R", async run => (await run.FirstAsync(run.Db.Notes.AsNoTracking().OrderBy(n => n.Id)))
+            .Replies.Count),
         new("explicit loading", "P", async run =>
         {
             var note = await run.FirstAsync(run.Db.Notes.OrderBy(n => n.Id));
@@ -69,15 +74,21 @@ internal static class ReadPaths
         new("a projection", "R", async run => string.Join(",", await run.ListAsync(run.Db.Notes.Select(n => new { n.Id, n.Text })))),
         new("a view", "R", async run => (await run.ListAsync(run.Db.Lengths)).Sum(l => l.Length)),
         new("owned, JSON and enum columns", "R", async run => (await run.ListAsync(run.Db.Notes.AsNoTracking()
-            .Where(n => n.Mood == Mood.Calm && n.Spot!.City == "Oslo" && n.Details!.Words.Contains("b")))).Select(n => n.Details!.Colour + n.Mood + n.Spot!.City).Single()),
-        new("a filter of the model, and without it", "R", async run => await run.CountAsync(run.Db.Notes) - await run.CountAsync(run.Db.Notes.IgnoreQueryFilters())),
-        new("FromSql", "P", async run => (await run.ListAsync(run.Db.Notes.FromSql($"SELECT *, xmin FROM \"Notes\" WHERE \"Id\" = {2}").AsNoTracking())).Count),
+            .Where(n => n.Mood == Mood.Calm && n.Spot!.City == "Oslo" && n.Details!.Words.Contains("b"))))
+                .Select(n => n.Details!.Colour + n.Mood + n.Spot!.City).Single()),
+        new("a filter of the model, and without it", "R",
+            async run => await run.CountAsync(run.Db.Notes) - await run.CountAsync(run.Db.Notes.IgnoreQueryFilters())),
+        new("FromSql", "P",
+            async run => (await run.ListAsync(run.Db.Notes.FromSql($"SELECT *, xmin FROM \"Notes\" WHERE \"Id\" = {2}").AsNoTracking()))
+            .Count),
         new("FromSql with more around it", "P", async run =>
             await run.CountAsync(run.Db.Notes.FromSqlRaw("SELECT *, xmin FROM \"Notes\"").Where(n => n.Id > 2))),
-        new("SqlQuery", "P", async run => (await run.ListAsync(run.Db.Database.SqlQuery<int>($"SELECT count(*)::int AS \"Value\" FROM \"Notes\""))).Single()),
+        new("SqlQuery", "P", async run =>
+            (await run.ListAsync(run.Db.Database.SqlQuery<int>($"SELECT count(*)::int AS \"Value\" FROM \"Notes\""))).Single()),
         new("a retrying strategy", "R", async run => await run.NotesAsync(run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure())))),
         new("a retrying strategy, streaming and split", "R", async run =>
-            (await run.StreamAsync(run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure())).Notes.AsNoTracking().Include(n => n.Replies).AsSplitQuery(), most: 2)).Count),
+            (await run.StreamAsync(run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure())).Notes.AsNoTracking().Include(n => n.Replies)
+                .AsSplitQuery(), most: 2)).Count),
         new("a strategy by hand", "R", async run =>
         {
             var context = run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure()));
@@ -118,8 +129,10 @@ internal static class ReadPaths
             run.Db.Database.SetConnectionString(run.OwnConnection().ConnectionString + ";Application Name=own");
             return string.Join(",", await run.ListAsync(run.Db.Notes.Select(n => JournalContext.Setting("application_name", true))));
         }) { IsOwn = true },
-        new("CanConnect", "P", async run => run.Sync ? run.Db.Database.CanConnect() : await run.Db.Database.CanConnectAsync(run.Stop)) { WithoutPrimary = "False" },
-        new("EnsureCreated of what is there", "P", async run => run.Sync ? run.Db.Database.EnsureCreated() : await run.Db.Database.EnsureCreatedAsync(run.Stop)),
+        new("CanConnect", "P", async run => run.Sync
+            ? run.Db.Database.CanConnect() : await run.Db.Database.CanConnectAsync(run.Stop)) { WithoutPrimary = "False" },
+        new("EnsureCreated of what is there", "P", async run => run.Sync
+            ? run.Db.Database.EnsureCreated() : await run.Db.Database.EnsureCreatedAsync(run.Stop)),
         new("pending migrations where there are none", "P", async run =>
             (run.Sync ? run.Db.Database.GetPendingMigrations() : await run.Db.Database.GetPendingMigrationsAsync(run.Stop)).Count()),
     ];
@@ -128,5 +141,6 @@ internal static class ReadPaths
 
     // A compiled query belongs to one model, of which plain contexts have another.
     private static Func<JournalContext, int, string?> CompiledFor(JournalContext context) => Compiled.GetOrAdd(
-        context.Model, _ => EF.CompileQuery((JournalContext db, int id) => db.Notes.Where(n => n.Id == id).Select(n => n.Text).FirstOrDefault()));
+        context.Model,
+            _ => EF.CompileQuery((JournalContext db, int id) => db.Notes.Where(n => n.Id == id).Select(n => n.Text).FirstOrDefault()));
 }

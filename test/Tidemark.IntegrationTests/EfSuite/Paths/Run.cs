@@ -4,7 +4,8 @@ using Npgsql;
 namespace Tidemark.EfSuite;
 
 /// <summary>One walk along a path: its contexts, and whether it takes the synchronous or the asynchronous way.</summary>
-internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOptions<JournalContext>> options, string connectionString, bool sync, CancellationToken stop)
+internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOptions<JournalContext>> options, string connectionString,
+    bool sync, CancellationToken stop)
     : IAsyncDisposable
 {
     private readonly List<DbContext> _contexts = [];
@@ -60,7 +61,8 @@ internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOption
         return rows;
     }
 
-    public async Task<int> SaveAsync(JournalContext? context = null) => sync ? (context ?? Db).SaveChanges() : await (context ?? Db).SaveChangesAsync(stop);
+    public async Task<int> SaveAsync(JournalContext? context = null) =>
+        sync ? (context ?? Db).SaveChanges() : await (context ?? Db).SaveChangesAsync(stop);
 
     /// <summary>What is in the notes, read without tracking.</summary>
     public async Task<string> NotesAsync(JournalContext? context = null) =>

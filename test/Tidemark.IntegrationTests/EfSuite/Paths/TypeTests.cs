@@ -26,14 +26,17 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
     public Task Such_an_enum_is_a_parameter_on_every_node(bool sync)
     {
         var mood = Mood.Cross;
-        return ReadAsync(sync ? "typed_asked_sync" : "typed_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => Mood.Cross));
+        return ReadAsync(sync
+            ? "typed_asked_sync"
+            : "typed_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => Mood.Cross));
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public Task A_report_that_is_the_first_to_meet_such_an_enum_reads_it_in_its_snapshot(bool sync) => ReadAsync(
-        sync ? "typed_report_sync" : "typed_report", sync, buffers: false, db => db.Notes.AsNoTracking().Select(n => n.Mood), isReport: true);
+        sync ? "typed_report_sync"
+            : "typed_report", sync, buffers: false, db => db.Notes.AsNoTracking().Select(n => n.Mood), isReport: true);
 
     [Theory]
     [InlineData(false)]
@@ -42,10 +45,13 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
     {
         var mood = Mood.Cross;
         return ReadAsync(
-            sync ? "typed_report_asked_sync" : "typed_report_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => n.Mood), isReport: true);
+            sync ? "typed_report_asked_sync"
+                : "typed_report_asked", sync, buffers: false, db => db.Notes.AsNoTracking().Where(n => n.Mood == mood).Select(n => n.Mood),
+                isReport: true);
     }
 
-    private async Task ReadAsync(string database, bool sync, bool buffers, Func<JournalContext, IQueryable<Mood>> query, bool isReport = false)
+    private async Task ReadAsync(string database, bool sync, bool buffers, Func<JournalContext, IQueryable<Mood>> query,
+        bool isReport = false)
     {
         await shared.Cluster.Primary.RunAsync($"CREATE DATABASE {database}");
         await shared.Cluster.WaitForReplayAsync(Stop);
@@ -87,10 +93,12 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
         }
     }
 
-    private static async Task ReadInReportAsync(TidemarkDataSource source, JournalContext context, string node, IQueryable<Mood> moods, bool sync)
+    private static async Task ReadInReportAsync(TidemarkDataSource source, JournalContext context, string node, IQueryable<Mood> moods,
+        bool sync)
     {
         using var there = source.RequireNode(node);
-        await using (sync ? context.Database.BeginReadOnlyTransaction() : await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))
+        await using (sync
+            ? context.Database.BeginReadOnlyTransaction() : await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))
         {
             (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node);
 

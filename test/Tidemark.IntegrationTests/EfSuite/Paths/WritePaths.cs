@@ -18,7 +18,8 @@ internal static class WritePaths
         }),
         new("ExecuteSql of several statements", "P~", async run =>
         {
-            const string Sql = "UPDATE \"Notes\" SET \"Text\" = 'x' WHERE \"Id\" = 1; UPDATE \"Notes\" SET \"Text\" = 'y;' WHERE \"Id\" > 4;";
+            const string Sql = "UPDATE \"Notes\" SET \"Text\" = 'x' WHERE \"Id\" = 1; UPDATE \"Notes\" SET \"Text\" = 'y;' WHERE \"Id\" "
+                + "> 4;";
             var n = run.Sync ? run.Db.Database.ExecuteSqlRaw(Sql) : await run.Db.Database.ExecuteSqlRawAsync(Sql, run.Stop);
             return n + await run.NotesAsync();
         }),
@@ -44,8 +45,10 @@ internal static class WritePaths
                 var notes = await run.ListAsync(run.Db.Notes.OrderBy(n => n.Id));
                 notes[0].Text = "changed";
                 run.Db.Remove(notes[4]);
-                run.Db.Add(new Note { Text = "added", Mood = Mood.Cross, Spot = new Spot { City = "Rome" }, Details = new Details { Colour = "blue", Words = ["c"] } });
-                return await run.SaveAsync() + await run.NotesAsync() + await run.CountAsync(run.Db.Notes.Where(n => n.Details!.Colour == "blue" && n.Mood == Mood.Cross));
+                run.Db.Add(new Note { Text = "added", Mood = Mood.Cross, Spot = new Spot { City = "Rome" },
+                    Details = new Details { Colour = "blue", Words = ["c"] } });
+                return await run.SaveAsync() + await run.NotesAsync()
+                    + await run.CountAsync(run.Db.Notes.Where(n => n.Details!.Colour == "blue" && n.Mood == Mood.Cross));
             }),
         }),
         new("HiLo keys", "P~", async run =>
@@ -74,7 +77,8 @@ internal static class WritePaths
         }),
         new("a transaction rolled back", "P~", async run =>
         {
-            await using (var transaction = run.Sync ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop))
+            await using (var transaction = run.Sync
+                ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop))
             {
                 run.Db.Add(new Note { Text = "in vain" });
                 await run.SaveAsync();
@@ -98,7 +102,8 @@ internal static class WritePaths
         }),
         new("a savepoint", "P~", async run =>
         {
-            await using var transaction = run.Sync ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop);
+            await using var transaction = run.Sync
+                ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop);
             run.Db.Add(new Note { Text = "kept" });
             await run.SaveAsync();
             if (run.Sync) transaction.CreateSavepoint("here");
@@ -112,7 +117,8 @@ internal static class WritePaths
         }),
         new("an error within a transaction, and saving again", "P~", async run =>
         {
-            await using var transaction = run.Sync ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop);
+            await using var transaction = run.Sync
+                ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop);
             run.Db.Add(new Note { Id = 1, Text = "a double" });
             var error = await Errors.OfAsync(() => run.SaveAsync());
             run.Db.ChangeTracker.Clear();
@@ -153,7 +159,8 @@ internal static class WritePaths
         new("a transaction that two contexts share", "P~", async run =>
         {
             var other = run.Another();
-            await using (var transaction = run.Sync ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop))
+            await using (var transaction = run.Sync
+                ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop))
             {
                 other.Database.SetDbConnection(run.Db.Database.GetDbConnection());
                 if (run.Sync) other.Database.UseTransaction(transaction.GetDbTransaction());
@@ -173,7 +180,8 @@ internal static class WritePaths
             var context = run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure(0)));
             await context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
             {
-                await using var transaction = run.Sync ? context.Database.BeginTransaction() : await context.Database.BeginTransactionAsync(run.Stop);
+                await using var transaction = run.Sync
+                    ? context.Database.BeginTransaction() : await context.Database.BeginTransactionAsync(run.Stop);
                 context.Add(new Note { Text = "by strategy" });
                 await run.SaveAsync(context);
                 await transaction.CommitAsync(run.Stop);

@@ -34,7 +34,8 @@ internal static class FailingQueries
         FailValue(db => db.Orders.Sum(o => 1 / (o.Id - o.Id))),
         FailValue(db => db.Lines.Max(l => l.Quantity * int.MaxValue)),
         Call(db => db.Customers.Find(5), async db => await db.Customers.FindAsync(5)) with { Fails = true },
-        Call(db => db.Database.SqlQueryRaw<int>("SELEKT 1").ToList(), db => db.Database.SqlQueryRaw<int>("SELEKT 1").ToListAsync()) with { Fails = true, IsRaw = true },
+        Call(db => db.Database.SqlQueryRaw<int>("SELEKT 1").ToList(), db => db.Database.SqlQueryRaw<int>("SELEKT 1")
+            .ToListAsync()) with { Fails = true, IsRaw = true },
     ];
 
     private static bool Odd(int value) => value % 2 == 1;

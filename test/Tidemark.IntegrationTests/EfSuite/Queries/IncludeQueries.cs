@@ -32,7 +32,8 @@ internal static class IncludeQueries
         Rows(db => db.Orders.Include(o => o.Payments)),
         Rows(db => db.Customers.Include(c => c.Orders).AsSplitQuery()),
         Rows(db => db.Customers.Include(c => c.Orders).ThenInclude(o => o.Lines).AsSplitQuery()),
-        Rows(db => db.Customers.Include(c => c.Orders).ThenInclude(o => o.Lines).Include(c => c.Orders).ThenInclude(o => o.Payments).AsSplitQuery()),
+        Rows(db => db.Customers.Include(c => c.Orders).ThenInclude(o => o.Lines).Include(c => c.Orders).ThenInclude(o => o.Payments)
+            .AsSplitQuery()),
         Rows(db => db.Customers.OrderBy(c => c.Id).Skip(2).Take(3).Include(c => c.Orders.Where(o => o.Freight > 10)).AsSplitQuery()),
         Rows(db => db.Orders.Include(o => o.Customer).Include(o => o.Lines).AsSplitQuery().AsSingleQuery()),
         Rows(db => db.Customers.Select(c => new { c.Id, O = c.Orders.OrderBy(o => o.Id).Select(o => o.Id).ToList() }).AsSplitQuery()),

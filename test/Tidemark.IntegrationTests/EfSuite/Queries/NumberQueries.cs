@@ -27,7 +27,8 @@ internal static class NumberQueries
         Rows(db => db.Orders.Where(o => o.PlacedAt >= Day)),
         Rows(db => db.Orders.Where(o => o.PlacedAt.Date == Day)),
         Rows(db => db.Orders.Where(o => o.PlacedAt.Year == 2025 && o.PlacedAt.Month == 2)),
-        Rows(db => db.Orders.Select(o => new { o.PlacedAt.Day, o.PlacedAt.Hour, o.PlacedAt.Minute, o.PlacedAt.Second, o.PlacedAt.DayOfYear })),
+        Rows(db => db.Orders.Select(o =>
+            new { o.PlacedAt.Day, o.PlacedAt.Hour, o.PlacedAt.Minute, o.PlacedAt.Second, o.PlacedAt.DayOfYear })),
         Rows(db => db.Orders.Select(o => o.PlacedAt.DayOfWeek)),
         Rows(db => db.Orders.Select(o => o.PlacedAt.AddDays(1).AddMonths(2).AddYears(-1).AddHours(3))),
         Rows(db => db.Orders.Where(o => o.ShippedAt != null).Select(o => o.ShippedAt!.Value - o.PlacedAt)),

@@ -16,14 +16,16 @@ internal static class SetQueries
         Rows(db => db.Customers.Select(c => c.Id).Concat(db.Orders.Select(o => o.CustomerId))),
         Rows(db => db.Customers.Select(c => c.Id).Except(db.Orders.Select(o => o.CustomerId))),
         Rows(db => db.Customers.Select(c => c.Id).Intersect(db.Orders.Select(o => o.CustomerId))),
-        Rows(db => db.Orders.Select(o => new { o.Id, Of = "order" }).Union(db.Products.Select(p => new { p.Id, Of = "product" })).OrderBy(x => x.Id).ThenBy(x => x.Of)),
+        Rows(db => db.Orders.Select(o => new { o.Id, Of = "order" }).Union(db.Products.Select(p => new { p.Id, Of = "product" }))
+            .OrderBy(x => x.Id).ThenBy(x => x.Of)),
         Rows(db => db.Products.Where(p => p.Id < 4).Union(db.Products.Where(p => p.Id > 18)).OrderByDescending(p => p.Id).Take(3)),
         Rows(db => db.Products.Where(p => p.Id < 4).Union(db.Products.Where(p => p.Id > 18)).Include(p => p.Category)),
         Rows(db => db.Products.Where(p => p.Id < 4).Union(db.Products.Where(p => p.Id == 5)).Union(db.Products.Where(p => p.Id == 9))),
         Rows(db => db.Products.Where(p => p.Id < 9).ExceptBy(new[] { 3, 4 }, p => p.Id)) with { Fails = true },
         Rows(db => db.Products.Select(p => p.CategoryId).Distinct().OrderBy(i => i)),
         Rows(db => db.Orders.Where(o => o.Id < 5).AsNoTracking().Concat(db.Orders.AsTracking().Where(o => o.Id > 40))),
-        Rows(db => db.Payments.OfType<CardPayment>().Select(p => p.Amount).Union(db.Payments.OfType<TransferPayment>().Select(p => p.Amount))),
+        Rows(db => db.Payments.OfType<CardPayment>().Select(p => p.Amount)
+            .Union(db.Payments.OfType<TransferPayment>().Select(p => p.Amount))),
         Value(db => db.Products.Where(p => p.Id < 4).Union(db.Products.Where(p => p.Id > 18)).Count()),
         Value(db => db.Customers.Select(c => c.Id).Concat(db.Orders.Select(o => o.CustomerId)).Distinct().Count()),
     ];

@@ -21,12 +21,17 @@ internal static class SubqueryQueries
         Rows(db => db.Products.Where(p => p.Lines.Sum(l => l.Quantity) > 10)),
         Rows(db => db.Orders.Where(o => o.Lines.OrderBy(l => l.ProductId).First().Quantity > 3)),
         Rows(db => db.Orders.Where(o => o.Lines.OrderBy(l => l.ProductId).FirstOrDefault()!.Product.Category!.Name == "Category 2")),
-        Rows(db => db.Customers.Select(c => new { c.Id, Last = c.Orders.OrderByDescending(o => o.PlacedAt).Select(o => (int?)o.Id).FirstOrDefault() })),
+        Rows(db => db.Customers.Select(c =>
+            new { c.Id, Last = c.Orders.OrderByDescending(o => o.PlacedAt).Select(o => (int?)o.Id).FirstOrDefault() })),
         Rows(db => db.Customers.Select(c => new { c.Id, Last = c.Orders.OrderByDescending(o => o.PlacedAt).FirstOrDefault() })),
         Rows(db => db.Customers.Select(c => new { c.Id, Orders = c.Orders.OrderBy(o => o.Id).Select(o => o.Freight).ToList() })),
-        Rows(db => db.Customers.Select(c => new { c.Id, Orders = c.Orders.Where(o => o.Freight > 20).OrderBy(o => o.Id).Take(2).ToArray() })),
-        Rows(db => db.Customers.Select(c => new { c.Id, Big = db.Orders.Count(o => o.CustomerId == c.Id && o.Freight > c.Orders.Average(p => p.Freight)) })),
-        Rows(db => db.Orders.Select(o => new { o.Id, Total = o.Lines.Sum(l => l.Quantity * l.UnitPrice), Names = o.Lines.Select(l => l.Product.Name).Order().ToList() })),
+        Rows(db => db.Customers.Select(c =>
+            new { c.Id, Orders = c.Orders.Where(o => o.Freight > 20).OrderBy(o => o.Id).Take(2).ToArray() })),
+        Rows(db => db.Customers.Select(c =>
+            new { c.Id, Big = db.Orders.Count(o => o.CustomerId == c.Id && o.Freight > c.Orders.Average(p => p.Freight)) })),
+        Rows(db => db.Orders.Select(o =>
+            new { o.Id, Total = o.Lines.Sum(l => l.Quantity * l.UnitPrice), Names = o.Lines.Select(l => l.Product.Name).Order()
+            .ToList() })),
         Rows(db => db.Employees.Where(e => e.Reports.Any(r => r.Reports.Any()))),
         Rows(db => db.Employees.Select(e => new { e.LastName, N = e.Reports.Count, Boss = e.Manager!.Manager!.LastName })),
         Rows(db => db.Orders.Where(o => o.Customer.Orders.Max(x => x.Id) == o.Id)),

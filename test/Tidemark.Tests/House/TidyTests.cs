@@ -1,0 +1,84 @@
+using System.Text.RegularExpressions;
+
+namespace Tidemark.House;
+
+/// <summary>What CONTRIBUTING.md asks of every file.</summary>
+public sealed partial class TidyTests
+{
+    private const int MostColumns = 140;
+
+    private static readonly string[] Folders = ["src", "test", "samples", "bench", "docs"];
+    private static readonly string[] Pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+
+    [Fact]
+    public void No_line_is_wider_than_140_columns()
+    {
+        var wide = from file in Everything
+                   where !file.Contains("/Generated/", StringComparison.Ordinal)
+                   from line in Breakable(file)
+                   where line.Text.Length > MostColumns
+                   select $"{file}:{line.Number}";
+
+        wide.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Every_file_has_one_top_level_type_and_its_name()
+    {
+        var others = from file in Folders.SelectMany(folder => SourceTree.Files(folder, ".cs"))
+                     where !file.EndsWith(".cshtml.cs", StringComparison.Ordinal)
+                         && !file.Contains("/Migrations/", StringComparison.Ordinal)
+                         && !file.Contains("/Generated/", StringComparison.Ordinal)
+                     let types = TopLevelType().Matches(SourceTree.CodeOf(file))
+                         .Where(m => m.Groups["kind"].Value is not ("enum" or "delegate") || m.Groups["access"].Value == "public")
+                         .Select(m => m.Groups["name"].Value).Distinct().ToArray()
+                     where types.Length > 1 || (types.Length == 1 && types[0] != Path.GetFileNameWithoutExtension(file))
+                     select $"{file}: {string.Join(", ", types)}";
+
+        others.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Every_relative_link_of_a_page_leads_to_a_file()
+    {
+        var broken = from file in Pages.Concat(SourceTree.Files("docs", ".md"))
+                     from link in Link().Matches(SourceTree.Read(file)).Select(m => m.Groups["target"].Value)
+                     where !link.Contains("://", StringComparison.Ordinal) && !link.StartsWith('#')
+                     let target = Path.Combine(SourceTree.Root, Path.GetDirectoryName(file)!, link.Split('#')[0])
+                     where !File.Exists(target) && !Directory.Exists(target)
+                     select $"{file}: {link}";
+
+        broken.ShouldBeEmpty();
+    }
+
+    private static IEnumerable<string> Everything =>
+        Folders.SelectMany(folder => SourceTree.Files(folder, ".cs", ".md", ".cshtml")).Concat(Pages);
+
+    // A row of a table, a link, a block of code, a raw string and an interpolated string may be wider: they are one token, or their line
+    // breaks would show.
+    private static IEnumerable<(int Number, string Text)> Breakable(string file)
+    {
+        var isRaw = false;
+        foreach (var (index, line) in SourceTree.Read(file).Split('\n').Index())
+        {
+            var isTurn = file.EndsWith(".md", StringComparison.Ordinal)
+                ? line.TrimStart().StartsWith("```", StringComparison.Ordinal)
+                : line.Split("\"\"\"").Length % 2 == 0;
+            var isWhole = file.EndsWith(".cs", StringComparison.Ordinal)
+                ? isRaw || isTurn || line.Contains("$\"", StringComparison.Ordinal) || line.Contains("\"\"\"", StringComparison.Ordinal)
+                    || line.Contains("cref=\"", StringComparison.Ordinal) || line.StartsWith("#pragma", StringComparison.Ordinal)
+                : isRaw || line.StartsWith('|') || line.StartsWith('<') || line.Contains("](", StringComparison.Ordinal)
+                    || file.EndsWith(".cshtml", StringComparison.Ordinal);
+            if (isTurn) isRaw = !isRaw;
+            if (!isWhole) yield return (index + 1, line);
+        }
+    }
+
+    [GeneratedRegex(
+        @"^(?<access>public|internal)? ?((sealed|static|abstract|partial|readonly|ref|file) )*"
+        + @"(?<kind>class|record struct|record class|record|struct|interface|enum|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
+    private static partial Regex TopLevelType();
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
+    private static partial Regex Link();
+}
