@@ -16,7 +16,7 @@ internal sealed class TestClasses
 
     public TestClasses(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Where(IsSource).Order(StringComparer.Ordinal))
+        foreach (var file in SourcesIn(folder))
         {
             var root = CSharpSyntaxTree.ParseText(File.ReadAllText(file)).GetRoot();
             var mentions = root.DescendantTokens()
@@ -43,7 +43,10 @@ internal sealed class TestClasses
         CSharpSyntaxTree.ParseText(source).GetRoot().DescendantNodes().OfType<BaseTypeDeclarationSyntax>()
             .Select(type => type.Identifier.ValueText);
 
-    private static bool IsSource(string file) => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal);
+    /// <summary>The sources of a project, in all its folders, without those that the build generates.</summary>
+    public static IEnumerable<string> SourcesIn(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !Path.GetRelativePath(folder, file).Split('/', '\\').Any(part => part is "obj" or "bin"))
+        .Order(StringComparer.Ordinal);
 
     private static bool IsTestClass(ClassDeclarationSyntax type) => type.Members.OfType<MethodDeclarationSyntax>()
         .Any(method => method.AttributeLists.SelectMany(list => list.Attributes)
