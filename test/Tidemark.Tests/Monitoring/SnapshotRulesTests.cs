@@ -486,6 +486,48 @@ public sealed class SnapshotRulesTests
         Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later).Nodes[1].KeepsUp.ShouldBe(keepsUp);
     }
 
+    [Fact]
+    public void A_primary_has_come_as_far_as_it_has_flushed_whatever_it_has_inserted()
+    {
+        var snapshot = Of(Primary(100) with { InsertLsn = At(150) }, Replica(100));
+
+        (snapshot.Primary!.Lsn, snapshot.Primary.InsertLsn).ShouldBe((At(100), At(150)));
+        snapshot.Nodes[1].KeepsUp.ShouldBeTrue("no replica gets what is not flushed");
+    }
+
+    [Fact]
+    public void The_replay_rate_is_measured_while_a_replica_works_and_is_behind()
+    {
+        var behind = Of(Primary(1_000), Replica(100)).Then(1, Replica(300), sentAt: 2 * TimeSpan.TicksPerSecond);
+        behind.Nodes[1].ReplayRate.ShouldBe(100);
+
+        behind.Then(1, Replica(400), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100);
+        behind.Then(1, Replica(350), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(50);
+        behind.Then(1, Replica(300), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100, "it may have had nothing to replay");
+        behind.Then(1, Replica(1_000), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100, "it may have been idle at the end");
+        behind.Then(1, Replica(400), sentAt: 2 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100, "no time has passed");
+        behind.Then(1, Replica(400) with { Epoch = Run(2) }, sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBeNull("another server");
+        behind.Then(1, Primary(400), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBeNull("it replays nothing");
+    }
+
+    [Fact]
+    public void A_contradiction_about_the_identity_stays_though_nodes_change_their_answers()
+    {
+        var contradicted = Of(Primary(identifier: Theirs), Silence, Silence).Then(1, Replica()).Then(2, Replica());
+        contradicted.RivalIdentifier.ShouldBe(Ours);
+
+        var later = contradicted.Then(1, Replica(identifier: Theirs));
+        (later.RivalIdentifier, later.IsIdentitySettled, later.PrimaryIndex).ShouldBe((Ours, false, -1));
+    }
+
+    [Fact]
+    public void The_identity_is_settled_once_most_nodes_have_answered_with_it()
+    {
+        Of(Primary(), Silence, Silence).IsIdentitySettled.ShouldBeFalse();
+        Of(Primary(), Replica(), Silence).IsIdentitySettled.ShouldBeTrue();
+        Of(Primary(), Silence, Silence, Replica()).IsIdentitySettled.ShouldBeFalse("half is not most");
+    }
+
     private static Survival SurvivalOf(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
         chain.SurvivalOf(new LearnedPosition(Position(position, timeline), 0), current ?? (chain.PrimaryEpoch > 0 ? 1u : 2u));
 

@@ -191,6 +191,37 @@ public sealed class RouterTests
         error.IsTransient.ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData(0UL, -1L, "this read may go to any node")]
+    [InlineData(120UL, -1L, "this read must include position 0/78 on timeline 1")]
+    [InlineData(0UL, 0L, "this read must be at most 00:00:01 old")]
+    [InlineData(120UL, 0L, "this read must include position 0/78 on timeline 1 and be at most 00:00:01 old")]
+    public void A_decision_for_no_node_names_every_condition(ulong include, long completeSince, string conditions)
+    {
+        new ReadOf(include, CompleteSince: completeSince).Decide(Of(Silence, Silence)).Summary.ShouldBe($"no node: {conditions}");
+        new ReadOf(include, CompleteSince: completeSince, OnNode: "pg-2").Decide(Of(Silence, Silence)).Summary
+            .ShouldStartWith("no node: this read asks for node 'pg-2'");
+    }
+
+    [Fact]
+    public void A_decision_that_fell_back_to_the_primary_is_not_for_a_replica()
+    {
+        new ReadOf().Decide(Of(Primary(), Replica())).IsReplica.ShouldBeTrue();
+        new ReadOf().Decide(Of(Primary(), Silence)).IsReplica.ShouldBeFalse();
+        new ReadOf().Decide(Of(Silence, Silence)).IsReplica.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void An_error_advises_a_promotion_only_where_the_statement_needs_the_primary()
+    {
+        var nodes = Of(Silence, Silence);
+
+        RoutingException.NoNode(new ReadOf(Because: RouteReason.Write).Decide(nodes), last: null).Message.ShouldContain("promote a replica");
+        RoutingException.NoNode(new ReadOf(Because: RouteReason.StrongConsistency).Decide(nodes), last: null).Message.ShouldContain("promote a replica");
+        RoutingException.NoNode(new ReadOf().Decide(nodes), last: null).Message.ShouldContain("Start one of the nodes");
+        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("never moves off 'pg-2'");
+    }
+
     [Fact]
     public void A_write_that_the_primary_just_refused_is_reported_with_it_and_as_transient()
     {

@@ -224,6 +224,22 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
+    public void A_session_that_wrote_or_saw_anything_has_something_to_lose()
+    {
+        using var wrote = new ConsistencySession();
+        using var observed = new ConsistencySession();
+        using var pending = new ConsistencySession();
+        wrote.Resume(Position(500));
+        observed.Resume(null, Position(500));
+        pending.MarkWritten();
+
+        Session.IsSomewhere.ShouldBeFalse();
+        wrote.IsSomewhere.ShouldBeTrue();
+        observed.IsSomewhere.ShouldBeTrue();
+        pending.IsSomewhere.ShouldBeTrue();
+    }
+
+    [Fact]
     public void A_session_is_ahead_of_a_snapshot_by_what_it_wrote_or_by_what_it_saw()
     {
         using var wrote = new ConsistencySession();
