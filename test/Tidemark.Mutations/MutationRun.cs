@@ -6,7 +6,7 @@ using System.Text;
 namespace Tidemark.Mutations;
 
 /// <summary>
-/// Runs the tests against each mutant: first the classes that mention the mutated types, then 200 simulated worlds, then the rest.
+/// Runs the tests against each mutant: first the classes that mention the mutated types, then the other classes, then 200 simulated worlds.
 /// </summary>
 internal sealed class MutationRun(string root, MutationOptions options)
 {
@@ -144,7 +144,7 @@ internal sealed class MutationRun(string root, MutationOptions options)
 
         string[] near = FilterOf(covering);
         string[] others = FilterOf(rest.Except(covering));
-        foreach (var filter in (string[][])[near, WorldFilter, others])
+        foreach (var filter in (string[][])[near, others, WorldFilter])
             if (filter.Length > 0 && await folder.RunAsync(filter, limit) is { } by) return (MutantOutcome.Killed, by);
         return (MutantOutcome.Survived, null);
     }

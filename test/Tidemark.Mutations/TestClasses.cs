@@ -31,8 +31,9 @@ internal sealed class TestClasses
     /// <summary>The classes that mention a type of the file, or that have its name.</summary>
     public IReadOnlyList<string> Covering(string file, string source)
     {
-        var types = TypesIn(source).Append(Path.GetFileNameWithoutExtension(file)).ToHashSet();
-        return [.. _classes.Where(test => test.Name != Worlds && types.Overlaps(test.Mentions)).Select(test => test.Name)];
+        var name = Path.GetFileNameWithoutExtension(file);
+        var types = TypesIn(source).Append(name).Append($"{name}Tests").ToHashSet();
+        return About(types);
     }
 
     /// <summary>The classes that mention any of the types; tests of other assemblies alone do not.</summary>
