@@ -275,6 +275,17 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_node_that_skipped_a_timeline_proves_nothing_of_the_one_that_it_was_promoted_from()
+    {
+        // pg-3 was last seen on timeline 1, where its position says nothing of timeline 2.
+        var chain = Of(Primary(200), Replica(150), Replica(180))
+            .Then(0, Silence).Then(1, Primary(210, timeline: 2)).Then(1, Silence).Then(2, Primary(310, timeline: 3)).Chain;
+
+        SurvivalOf(chain, 160, timeline: 2, current: 3).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(chain, 311, timeline: 2, current: 3).ShouldBe(Survival.Lost);
+    }
+
+    [Fact]
     public void Exact_forks_win_over_a_bracket()
     {
         var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Reported(Primary(210, timeline: 2), at: 160)).Chain;
@@ -371,6 +382,27 @@ public sealed class SnapshotRulesTests
         stillAhead.Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
         stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "for the epoch in which that was seen");
         restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica, "a new copy");
+    }
+
+    [Fact]
+    public void A_diverged_replica_that_was_restarted_and_is_silent_is_not_taken_for_a_new_copy()
+    {
+        var restarted = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21)
+            .Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
+
+        var silent = restarted.Then(1, Silence, sentAt: 40, receivedAt: 41).Then(0, Primary(140), sentAt: 50, receivedAt: 51);
+
+        silent.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 60, receivedAt: 61).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
+    }
+
+    [Fact]
+    public void A_replica_that_showed_what_the_primary_never_had_has_diverged_though_it_hides_its_positions_now()
+    {
+        var hidden = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11)
+            .Then(1, Replica(0) with { HidesPositions = true }, sentAt: 20, receivedAt: 21);
+        hidden.Then(0, Primary(400), sentAt: 30, receivedAt: 31).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica);
+
+        hidden.Then(0, Primary(120), sentAt: 30, receivedAt: 31).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
     }
 
     [Fact]

@@ -123,6 +123,10 @@ public sealed class RouterTests
         { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2), [Primary(), Replica(), Replica()] },
         { RejectionReason.OtherZone, "is in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
         { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
+        {
+            RejectionReason.OtherTimeline, "has replayed 0/97 of timeline 1, which the cluster's history does not include", new(),
+            [Primary(200, timeline: 2) with { Forks = [ForkAt(150)] }, Replica(151)]
+        },
         { RejectionReason.Diverged, "its data has diverged. Rebuild it", new(), [Replica(), Replica(101), Primary(100)] },
         { RejectionReason.NotNamed, "was not requested", new(OnNode: "pg-1"), [Primary(), Replica()] },
     };
