@@ -105,9 +105,9 @@ internal sealed class MutationRun(string root, MutationOptions options)
     {
         var ids = mutants.Select(mutant => mutant.Id).ToHashSet();
         var isWhole = options is { Files.Count: 0, Match: null, Survivors: false, PerMember: 0 };
-        foreach (var stray in _plan.Equivalent.Where(one => isWhole && !ids.Contains(one.Mutant)))
-            Progress($"mutations.json lists as equivalent what is not a mutant any more: {stray.Mutant}");
-        return _plan.Equivalent.ToDictionary(one => one.Mutant, one => one.Reason);
+        foreach (var stray in _plan.Equivalent.Where(one => isWhole && !ids.Contains(one.Id)))
+            Progress($"mutations.json lists as equivalent what is not a mutant any more: {stray.Id}");
+        return _plan.Equivalent.ToDictionary(one => one.Id, one => one.Reason);
     }
 
     /// <summary>Runs everything against the unchanged program. Returns the time limit for a stage, or null if a test fails.</summary>

@@ -51,6 +51,16 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
+    public void A_token_names_the_earliest_timeline_of_what_it_carries()
+    {
+        Token(Position(1, timeline: 3), Position(1, timeline: 2)).EarliestTimeline.ShouldBe(2u);
+        Token(Position(1, timeline: 2), Position(1, timeline: 3)).EarliestTimeline.ShouldBe(2u);
+        Token(null, Position(1, timeline: 3)).EarliestTimeline.ShouldBe(3u);
+        new CausalToken(Ours, Position(1, timeline: 3), null, new UnknownPosition(2), Expiry, Chain, key: null).EarliestTimeline.ShouldBe(2u);
+        Token(null, null).EarliestTimeline.ShouldBe(0u, "it carries nothing");
+    }
+
+    [Fact]
     public void Only_the_key_that_signed_a_token_is_its_own()
     {
         var signed = CausalToken.Parse(Token(Position(1), null, key: Key).ToString());
