@@ -1,6 +1,9 @@
 namespace Tidemark.Mutations;
 
 /// <summary>A mutant that no test can notice.</summary>
-/// <param name="Mutant">Its <see cref="Mutant.Id"/>.</param>
+/// <param name="Mutant">Its <see cref="Mutant.Id"/>, in parts that a space joins.</param>
 /// <param name="Reason">Why it changes nothing a caller can observe.</param>
-internal sealed record Equivalent(string Mutant, string Reason);
+internal sealed record Equivalent(string[] Mutant, string Reason)
+{
+    public string Id => string.Join(' ', Mutant);
+}

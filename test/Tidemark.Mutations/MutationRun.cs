@@ -6,7 +6,7 @@ using System.Text;
 namespace Tidemark.Mutations;
 
 /// <summary>
-/// Runs the tests against each mutant: first the classes that mention the mutated types, then 200 simulated worlds, then the rest.
+/// Runs the tests against each mutant: first the classes that mention the mutated types, then the other classes, then 200 simulated worlds.
 /// </summary>
 internal sealed class MutationRun(string root, MutationOptions options)
 {
@@ -35,8 +35,8 @@ internal sealed class MutationRun(string root, MutationOptions options)
         }
 
         var (sources, classes) = (HashOfSources(), new TestClasses(_tests));
-        var types = Sources(_source).SelectMany(file => TestClasses.TypesIn(File.ReadAllText(file))).ToHashSet();
-        string[] rest = [.. classes.About(types).SelectMany(name => (string[])["-class", name])];
+        var types = TestClasses.SourcesIn(_source).SelectMany(file => TestClasses.TypesIn(File.ReadAllText(file))).ToHashSet();
+        var rest = classes.About(types);
 
         var results = new MutantResult?[mutants.Count];
         for (var i = 0; i < mutants.Count; i++) results[i] = Known(mutants[i], sources);
@@ -105,19 +105,19 @@ internal sealed class MutationRun(string root, MutationOptions options)
     {
         var ids = mutants.Select(mutant => mutant.Id).ToHashSet();
         var isWhole = options is { Files.Count: 0, Match: null, Survivors: false, PerMember: 0 };
-        foreach (var stray in _plan.Equivalent.Where(one => isWhole && !ids.Contains(one.Mutant)))
-            Progress($"mutations.json lists as equivalent what is not a mutant any more: {stray.Mutant}");
-        return _plan.Equivalent.ToDictionary(one => one.Mutant, one => one.Reason);
+        foreach (var stray in _plan.Equivalent.Where(one => isWhole && !ids.Contains(one.Id)))
+            Progress($"mutations.json lists as equivalent what is not a mutant any more: {stray.Id}");
+        return _plan.Equivalent.ToDictionary(one => one.Id, one => one.Reason);
     }
 
     /// <summary>Runs everything against the unchanged program. Returns the time limit for a stage, or null if a test fails.</summary>
-    private async Task<TimeSpan?> CheckUnchangedAsync(MutantCompiler compiler, string sources, string[] rest)
+    private async Task<TimeSpan?> CheckUnchangedAsync(MutantCompiler compiler, string sources, IReadOnlyList<string> rest)
     {
         if (_results.Find(Unchanged) is { } known && known.Sources == sources) return LimitOf(known.Seconds);
         using var folder = new TestFolder(Built);
         if (compiler.Compile(file: null, "", folder.Assembly) is { } error) throw new InvalidOperationException(error);
         var watch = Stopwatch.StartNew();
-        foreach (var filter in (string[][])[WorldFilter, rest])
+        foreach (var filter in (string[][])[WorldFilter, FilterOf(rest)])
         {
             if (await folder.RunAsync(filter, TimeSpan.FromMinutes(15)) is not { } failed) continue;
             await Console.Error.WriteLineAsync($"Without any mutant a test fails: {failed}");
@@ -132,7 +132,8 @@ internal sealed class MutationRun(string root, MutationOptions options)
     private static TimeSpan LimitOf(double seconds) => (3 * TimeSpan.FromSeconds(seconds)) + Grace;
 
     private async Task<(MutantOutcome Outcome, string? By)> JudgeAsync(
-        MutantCompiler compiler, Mutant mutant, TestFolder folder, IReadOnlyList<string> covering, string[] rest, TimeSpan limit)
+        MutantCompiler compiler, Mutant mutant, TestFolder folder, IReadOnlyList<string> covering, IReadOnlyList<string> rest,
+        TimeSpan limit)
     {
         if (compiler.Compile(Path.Combine(_source, mutant.File), mutant.Source, folder.Assembly) is { } error)
         {
@@ -141,16 +142,21 @@ internal sealed class MutationRun(string root, MutationOptions options)
                 : (MutantOutcome.NotCompiled, error);
         }
 
-        string[] near = [.. covering.SelectMany(name => (string[])["-class", name])];
-        foreach (var filter in (string[][])[near, WorldFilter, rest])
+        string[] near = FilterOf(covering);
+        string[] others = FilterOf(rest.Except(covering));
+        foreach (var filter in (string[][])[near, others, WorldFilter])
             if (filter.Length > 0 && await folder.RunAsync(filter, limit) is { } by) return (MutantOutcome.Killed, by);
         return (MutantOutcome.Survived, null);
     }
 
+    private static string[] FilterOf(IEnumerable<string> classes) => [.. classes.SelectMany(name => (string[])["-class", name])];
+
     private string HashOfSources()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in Sources(_source).Concat(Sources(Path.Combine(root, "src", "Tidemark.Verification"))).Concat(Sources(_tests)))
+        var source = Path.GetDirectoryName(_source)!;
+        string[] folders = [_source, Path.Combine(source, "Tidemark.Testing"), Path.Combine(source, "Tidemark.Verification"), _tests];
+        foreach (var file in folders.SelectMany(TestClasses.SourcesIn))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(root, file)));
             hash.AppendData(File.ReadAllBytes(file));
@@ -158,10 +164,6 @@ internal sealed class MutationRun(string root, MutationOptions options)
 
         return Convert.ToHexString(hash.GetHashAndReset());
     }
-
-    private static IEnumerable<string> Sources(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
-        .Where(file => !Path.GetRelativePath(folder, file).Split('/', '\\').Any(part => part is "obj" or "bin"))
-        .Order(StringComparer.Ordinal);
 
     private void Build()
     {

@@ -16,8 +16,7 @@ internal sealed class TestClasses
 
     public TestClasses(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Where(IsSource)
-            .Order(StringComparer.Ordinal))
+        foreach (var file in SourcesIn(folder))
         {
             var root = CSharpSyntaxTree.ParseText(File.ReadAllText(file)).GetRoot();
             var mentions = root.DescendantTokens()
@@ -32,8 +31,9 @@ internal sealed class TestClasses
     /// <summary>The classes that mention a type of the file, or that have its name.</summary>
     public IReadOnlyList<string> Covering(string file, string source)
     {
-        var types = TypesIn(source).Append(Path.GetFileNameWithoutExtension(file)).ToHashSet();
-        return [.. _classes.Where(test => test.Name != Worlds && types.Overlaps(test.Mentions)).Select(test => test.Name)];
+        var name = Path.GetFileNameWithoutExtension(file);
+        var types = TypesIn(source).Append(name).Append($"{name}Tests").ToHashSet();
+        return About(types);
     }
 
     /// <summary>The classes that mention any of the types; tests of other assemblies alone do not.</summary>
@@ -44,8 +44,10 @@ internal sealed class TestClasses
         CSharpSyntaxTree.ParseText(source).GetRoot().DescendantNodes().OfType<BaseTypeDeclarationSyntax>()
             .Select(type => type.Identifier.ValueText);
 
-    private static bool IsSource(string file) =>
-        !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal);
+    /// <summary>The sources of a project, in all its folders, without those that the build generates.</summary>
+    public static IEnumerable<string> SourcesIn(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !Path.GetRelativePath(folder, file).Split('/', '\\').Any(part => part is "obj" or "bin"))
+        .Order(StringComparer.Ordinal);
 
     private static bool IsTestClass(ClassDeclarationSyntax type) => type.Members.OfType<MethodDeclarationSyntax>()
         .Any(method => method.AttributeLists.SelectMany(list => list.Attributes)

@@ -330,7 +330,7 @@ internal static class SnapshotRules
     /// time: the answer before counts too.
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
-        replica is { ReportedRole: ReportedRole.Replica, HidesPositions: false } && replica.ProvenTimeline == primary.Timeline
+        replica.ReportedRole == ReportedRole.Replica && replica.ProvenTimeline == primary.Timeline
         && replica.SystemIdentifier == primary.SystemIdentifier
         && primary.InsertLsn != default
         && (IsBeyond(new ReplayedBy(replica.Lsn, replica.ReceivedAt), primary, askedAt) || IsBeyond(replica.Probed, primary, askedAt)

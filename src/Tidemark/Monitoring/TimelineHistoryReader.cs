@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text;
 using Npgsql.Replication;
 using NpgsqlTypes;
 
@@ -28,7 +27,7 @@ internal static class TimelineHistoryReader
             {
                 await connection.Open(cancellationToken).ConfigureAwait(false);
                 var row = await ReadSingleRow(connection, $"TIMELINE_HISTORY {timeline}", cancellationToken).ConfigureAwait(false);
-                return Parse(row[1] as string ?? Encoding.ASCII.GetString((byte[])row[1]), timeline);
+                return Parse((string)row[1], timeline);
             }
         }
 #pragma warning disable CA1031 // Where a timeline was left is worth knowing, not worth a probe: whatever goes wrong here, the node has answered.

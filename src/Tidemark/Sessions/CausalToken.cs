@@ -172,8 +172,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             && mine.Lsn >= theirs.Lsn;
     }
 
-    /// <summary>Whether the signature is of the key.</summary>
-    internal bool IsSignedBy(byte[] key) => IsSigned && CryptographicOperations.FixedTimeEquals(_signature, Sign(_content, key));
+    /// <summary>Returns whether the signature is of the key. A token without a signature has an empty one, which no key gives.</summary>
+    internal bool IsSignedBy(byte[] key) => CryptographicOperations.FixedTimeEquals(_signature, Sign(_content, key));
 
     /// <summary>The key that signs, from the text in the options.</summary>
     internal static byte[]? KeyOf(string? text) => string.IsNullOrEmpty(text) ? null : SHA256.HashData(Encoding.UTF8.GetBytes(text));

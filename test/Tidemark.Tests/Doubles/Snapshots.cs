@@ -19,7 +19,7 @@ internal static class Snapshots
     };
 
     public static ProbeAnswer Replica(ulong position = 100, uint timeline = 1, ulong identifier = Ours) =>
-        Primary(position, timeline, identifier) with { IsInRecovery = true };
+        Primary(position, timeline, identifier) with { IsInRecovery = true, InsertLsn = default };
 
     public static ProbeAnswer OnAurora { get; } = new() { IsAurora = true };
 

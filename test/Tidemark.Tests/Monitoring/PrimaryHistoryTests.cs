@@ -56,4 +56,23 @@ public sealed class PrimaryHistoryTests
             error.ShouldBeInRange(0, Math.Max(interval, age / 9), $"{age / Second} s ago");
         }
     }
+
+    [Fact]
+    public void A_history_holds_at_most_256_samples_and_drops_the_oldest_first()
+    {
+        // Each interval is a sixteenth of the time that is left: none is dense, and there are more than there is room for.
+        var history = PrimaryHistory.Empty;
+        var (left, latest) = (3_600 * 1_000 * Second, 0L);
+        for (var i = 1; i <= 300; i++)
+        {
+            latest = (3_600 * 1_000 * Second) - left;
+            history = history.Add(latest, 1, At((ulong)i));
+            left -= left / 16;
+        }
+
+        history.Count.ShouldBe(256);
+        history.ReachedAt(1, At(44)).ShouldBeNull("it was dropped");
+        history.ReachedAt(1, At(45)).ShouldNotBeNull();
+        history.ReachedAt(1, At(300)).ShouldBe(latest);
+    }
 }

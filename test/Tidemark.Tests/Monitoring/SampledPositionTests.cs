@@ -90,6 +90,20 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
+    public void A_name_remembers_its_latest_sixteen_other_epochs()
+    {
+        var snapshot = Cluster;
+        for (var run = 2; run <= 20; run++)
+            snapshot = SnapshotRules.With(snapshot, 1, Shown(150) with { Epoch = Run(run) }, probesSent: 9, 0, TimeSpan.TicksPerSecond,
+                out _);
+
+        snapshot.Nodes[1].Others.Select(other => other.Epoch).ShouldBe(Enumerable.Range(5, 16).Select(Run));
+        snapshot.Nodes[1].HasShown(Run(20)).ShouldBeTrue();
+        snapshot.Nodes[1].HasShown(Run(4)).ShouldBeFalse("it is forgotten");
+        snapshot.Nodes[1].HasShown(Run(1)).ShouldBeFalse("it is the present one");
+    }
+
+    [Fact]
     public async Task The_monitor_makes_what_the_traffic_shows_part_of_its_snapshot()
     {
         var time = new VirtualTime();

@@ -276,6 +276,17 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
+    public void A_node_that_skipped_a_timeline_proves_nothing_of_the_one_that_it_was_promoted_from()
+    {
+        // pg-3 was last seen on timeline 1, where its position says nothing of timeline 2.
+        var chain = Of(Primary(200), Replica(150), Replica(180))
+            .Then(0, Silence).Then(1, Primary(210, timeline: 2)).Then(1, Silence).Then(2, Primary(310, timeline: 3)).Chain;
+
+        SurvivalOf(chain, 160, timeline: 2, current: 3).ShouldBe(Survival.MayBeLost);
+        SurvivalOf(chain, 311, timeline: 2, current: 3).ShouldBe(Survival.Lost);
+    }
+
+    [Fact]
     public void Exact_forks_win_over_a_bracket()
     {
         var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Reported(Primary(210, timeline: 2), at: 160)).Chain;
@@ -376,6 +387,27 @@ public sealed class SnapshotRulesTests
         stillAhead.Then(0, Primary(400), sentAt: 60, receivedAt: 61)
             .Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged, "for the epoch in which that was seen");
         restarted.Then(0, Primary(140), sentAt: 50, receivedAt: 51).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica, "a new copy");
+    }
+
+    [Fact]
+    public void A_diverged_replica_that_was_restarted_and_is_silent_is_not_taken_for_a_new_copy()
+    {
+        var restarted = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21)
+            .Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
+
+        var silent = restarted.Then(1, Silence, sentAt: 40, receivedAt: 41).Then(0, Primary(140), sentAt: 50, receivedAt: 51);
+
+        silent.Then(1, Replica(300) with { Epoch = Run(7) }, sentAt: 60, receivedAt: 61).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
+    }
+
+    [Fact]
+    public void A_replica_that_showed_what_the_primary_never_had_has_diverged_though_it_hides_its_positions_now()
+    {
+        var hidden = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11)
+            .Then(1, Replica(0) with { HidesPositions = true }, sentAt: 20, receivedAt: 21);
+        hidden.Then(0, Primary(400), sentAt: 30, receivedAt: 31).Nodes[1].Status.ShouldBe(ConcludedStatus.Replica);
+
+        hidden.Then(0, Primary(120), sentAt: 30, receivedAt: 31).Nodes[1].Status.ShouldBe(ConcludedStatus.Diverged);
     }
 
     [Fact]
@@ -492,6 +524,51 @@ public sealed class SnapshotRulesTests
 
         Of(Primary(100), Replica(100)).Then(0, Primary(200), sentAt: later).Then(1, Replica(150), sentAt: later)
             .Nodes[1].KeepsUp.ShouldBe(keepsUp);
+    }
+
+    [Fact]
+    public void A_primary_has_come_as_far_as_it_has_flushed_whatever_it_has_inserted()
+    {
+        var snapshot = Of(Primary(100) with { InsertLsn = At(150) }, Replica(100));
+
+        (snapshot.Primary!.Lsn, snapshot.Primary.InsertLsn).ShouldBe((At(100), At(150)));
+        snapshot.Nodes[1].KeepsUp.ShouldBeTrue("no replica gets what is not flushed");
+    }
+
+    [Fact]
+    public void The_replay_rate_is_measured_while_a_replica_works_and_is_behind()
+    {
+        var behind = Of(Primary(1_000), Replica(100)).Then(1, Replica(300), sentAt: 2 * TimeSpan.TicksPerSecond);
+        behind.Nodes[1].ReplayRate.ShouldBe(100);
+
+        behind.Then(1, Replica(400), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100);
+        behind.Then(1, Replica(350), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(50);
+        behind.Then(1, Replica(300), sentAt: 3 * TimeSpan.TicksPerSecond)
+            .Nodes[1].ReplayRate.ShouldBe(100, "it may have had nothing to replay");
+        behind.Then(1, Replica(1_000), sentAt: 3 * TimeSpan.TicksPerSecond)
+            .Nodes[1].ReplayRate.ShouldBe(100, "it may have been idle at the end");
+        behind.Then(1, Replica(400), sentAt: 2 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBe(100, "no time has passed");
+        behind.Then(1, Replica(400) with { Epoch = Run(2) }, sentAt: 3 * TimeSpan.TicksPerSecond)
+            .Nodes[1].ReplayRate.ShouldBeNull("another server");
+        behind.Then(1, Primary(400), sentAt: 3 * TimeSpan.TicksPerSecond).Nodes[1].ReplayRate.ShouldBeNull("it replays nothing");
+    }
+
+    [Fact]
+    public void A_contradiction_about_the_identity_stays_though_nodes_change_their_answers()
+    {
+        var contradicted = Of(Primary(identifier: Theirs), Silence, Silence).Then(1, Replica()).Then(2, Replica());
+        contradicted.RivalIdentifier.ShouldBe(Ours);
+
+        var later = contradicted.Then(1, Replica(identifier: Theirs));
+        (later.RivalIdentifier, later.IsIdentitySettled, later.PrimaryIndex).ShouldBe((Ours, false, -1));
+    }
+
+    [Fact]
+    public void The_identity_is_settled_once_most_nodes_have_answered_with_it()
+    {
+        Of(Primary(), Silence, Silence).IsIdentitySettled.ShouldBeFalse();
+        Of(Primary(), Replica(), Silence).IsIdentitySettled.ShouldBeTrue();
+        Of(Primary(), Silence, Silence, Replica()).IsIdentitySettled.ShouldBeFalse("half is not most");
     }
 
     private static Survival SurvivalOf(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>

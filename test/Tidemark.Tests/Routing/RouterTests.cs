@@ -152,6 +152,10 @@ public sealed class RouterTests
             [Primary(), Replica(), Replica()] },
         { RejectionReason.OtherZone, "is in another zone", new(Near: 0b100), [Primary(), Replica(), Replica()] },
         { RejectionReason.FailedDuringRead, "failed during this read", new(Failed: 0b10), [Primary(), Replica()] },
+        {
+            RejectionReason.OtherTimeline, "has replayed 0/97 of timeline 1, which the cluster's history does not include", new(),
+            [Primary(200, timeline: 2) with { Forks = [ForkAt(150)] }, Replica(151)]
+        },
         { RejectionReason.Diverged, "its data has diverged. Rebuild it", new(), [Replica(), Replica(101), Primary(100)] },
         { RejectionReason.NotNamed, "was not requested", new(OnNode: "pg-1"), [Primary(), Replica()] },
     };
@@ -219,6 +223,39 @@ public sealed class RouterTests
             Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval).
             """.ReplaceLineEndings("\n"));
         error.IsTransient.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData(0UL, -1L, "this read may go to any node")]
+    [InlineData(120UL, -1L, "this read must include position 0/78 on timeline 1")]
+    [InlineData(0UL, 0L, "this read must be at most 00:00:01 old")]
+    [InlineData(120UL, 0L, "this read must include position 0/78 on timeline 1 and be at most 00:00:01 old")]
+    public void A_decision_for_no_node_names_every_condition(ulong include, long completeSince, string conditions)
+    {
+        new ReadOf(include, CompleteSince: completeSince).Decide(Of(Silence, Silence)).Summary.ShouldBe($"no node: {conditions}");
+        new ReadOf(include, CompleteSince: completeSince, OnNode: "pg-2").Decide(Of(Silence, Silence)).Summary
+            .ShouldStartWith("no node: this read asks for node 'pg-2'");
+    }
+
+    [Fact]
+    public void A_decision_that_fell_back_to_the_primary_is_not_for_a_replica()
+    {
+        new ReadOf().Decide(Of(Primary(), Replica())).IsReplica.ShouldBeTrue();
+        new ReadOf().Decide(Of(Primary(), Silence)).IsReplica.ShouldBeFalse();
+        new ReadOf().Decide(Of(Silence, Silence)).IsReplica.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void An_error_advises_a_promotion_only_where_the_statement_needs_the_primary()
+    {
+        var nodes = Of(Silence, Silence);
+
+        RoutingException.NoNode(new ReadOf(Because: RouteReason.Write).Decide(nodes), last: null)
+            .Message.ShouldContain("promote a replica");
+        RoutingException.NoNode(new ReadOf(Because: RouteReason.StrongConsistency).Decide(nodes), last: null)
+            .Message.ShouldContain("promote a replica");
+        RoutingException.NoNode(new ReadOf().Decide(nodes), last: null).Message.ShouldContain("Start one of the nodes");
+        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("never moves off 'pg-2'");
     }
 
     [Fact]

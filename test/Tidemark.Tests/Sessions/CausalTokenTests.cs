@@ -54,6 +54,17 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
+    public void A_token_names_the_earliest_timeline_of_what_it_carries()
+    {
+        Token(Position(1, timeline: 3), Position(1, timeline: 2)).EarliestTimeline.ShouldBe(2u);
+        Token(Position(1, timeline: 2), Position(1, timeline: 3)).EarliestTimeline.ShouldBe(2u);
+        Token(null, Position(1, timeline: 3)).EarliestTimeline.ShouldBe(3u);
+        new CausalToken(Ours, Position(1, timeline: 3), null, new UnknownPosition(2), Expiry, Chain, key: null)
+            .EarliestTimeline.ShouldBe(2u);
+        Token(null, null).EarliestTimeline.ShouldBe(0u, "it carries nothing");
+    }
+
+    [Fact]
     public void Only_the_key_that_signed_a_token_is_its_own()
     {
         var signed = CausalToken.Parse(Token(Position(1), null, key: Key).ToString());
@@ -62,6 +73,7 @@ public sealed class CausalTokenTests
         signed.IsSignedBy(CausalToken.KeyOf("another secret of thirty-two characters")!).ShouldBeFalse();
         Token(Position(1), null).IsSignedBy(Key).ShouldBeFalse();
         CausalToken.KeyOf(null).ShouldBeNull();
+        CausalToken.KeyOf("").ShouldBeNull("an empty setting is no key");
     }
 
     [Fact]
@@ -115,6 +127,28 @@ public sealed class CausalTokenTests
     [Fact]
     public void A_text_of_ten_kilobytes_is_refused_for_its_length() =>
         Should.Throw<FormatException>(() => CausalToken.Parse(new string('A', 10_240))).Message.ShouldContain("10240 characters long");
+
+    [Fact]
+    public void A_text_of_the_greatest_length_is_read_as_far_as_it_goes() =>
+        Should.Throw<FormatException>(() => CausalToken.Parse(new string('A', CausalToken.MaxLength)))
+            .Message.ShouldContain("format version 0");
+
+    [Fact]
+    public void A_missing_text_is_the_callers_mistake_and_not_a_damaged_token() =>
+        Should.Throw<ArgumentNullException>(() => CausalToken.Parse(null!));
+
+    [Fact]
+    public void Tokens_are_equal_by_what_they_say_whoever_signed_them()
+    {
+        var token = Token(Position(1), null);
+
+        token.Equals((object)Token(Position(1), null, key: Key)).ShouldBeTrue();
+        token.Equals((object)Token(Position(2), null)).ShouldBeFalse();
+        token.Equals(token.ToString()).ShouldBeFalse();
+        token.Equals((object?)null).ShouldBeFalse();
+        Enumerable.Range(1, 100).Select(i => Token(Position((ulong)i), null).GetHashCode()).Distinct().Count()
+            .ShouldBe(100, "tokens can be keys");
+    }
 
     [Fact]
     public void A_token_with_anything_cut_off_or_added_is_refused()

@@ -226,6 +226,45 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
+    public void A_session_that_wrote_or_saw_anything_has_something_to_lose()
+    {
+        using var wrote = new ConsistencySession();
+        using var observed = new ConsistencySession();
+        using var pending = new ConsistencySession();
+        wrote.Resume(Position(500));
+        observed.Resume(null, Position(500));
+        pending.MarkWritten();
+
+        Session.IsSomewhere.ShouldBeFalse();
+        wrote.IsSomewhere.ShouldBeTrue();
+        observed.IsSomewhere.ShouldBeTrue();
+        pending.IsSomewhere.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_session_whose_write_is_beyond_the_primary_has_a_new_token()
+    {
+        using var wrote = new ConsistencySession();
+        using var observed = new ConsistencySession();
+        wrote.Resume(Position(500));
+        observed.Resume(null, Position(500));
+
+        wrote.Verify(Cluster.Primary!).ShouldNotBeNull().WasWritten.ShouldBeTrue();
+        observed.Verify(Cluster.Primary!).ShouldNotBeNull().WasWritten.ShouldBeFalse();
+        (wrote.HasMoved, observed.HasMoved).ShouldBe((true, false));
+    }
+
+    [Fact]
+    public void A_write_of_a_later_timeline_does_not_keep_a_monotonic_read_from_its_replica()
+    {
+        Session.Resume(Position(500, timeline: 7));
+        Session.Observe(Cluster.Nodes[1], onPrimary: false);
+
+        Session.NeedsSample(ConsistencyDemands.Seen, Cluster, mayStay: true).ShouldBeNull("it can stay where it read");
+        Session.NeedsSample(Both, Cluster, mayStay: true).ShouldNotBeNull("no replica has the write");
+    }
+
+    [Fact]
     public void A_session_is_ahead_of_a_snapshot_by_what_it_wrote_or_by_what_it_saw()
     {
         using var wrote = new ConsistencySession();

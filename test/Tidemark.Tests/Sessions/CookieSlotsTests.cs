@@ -80,6 +80,10 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
+    public void A_name_that_a_browser_sends_twice_is_not_deleted_for_its_own_sake() =>
+        new CookieSlots([Slot("a", 7), Slot("a", 6)]).Prune().Deleted.ShouldBeEmpty("deleting it would delete both");
+
+    [Fact]
     public void A_slot_whose_content_cannot_be_compared_is_kept_until_a_token_replaces_it()
     {
         var damaged = new CookieSlot(CookieSlots.Prefix + "a", null);
@@ -131,6 +135,7 @@ public sealed class CookieSlotsTests
         CookieSlots.IsSlot(CookieSlots.Overflow).ShouldBeTrue();
         CookieSlots.IsSlot(".Tidemark").ShouldBeFalse();
         CookieSlots.IsSlot(".Tidemark.").ShouldBeFalse();
+        CookieSlots.IsSlot(".AspNetCore.Session").ShouldBeFalse("another cookie of the application");
     }
 
     // 20 browsers that have up to 12 requests under way, each 2,000 steps.

@@ -115,6 +115,30 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
+    public void A_write_after_a_crash_does_not_hide_one_that_the_crash_lost()
+    {
+        Write(Position(150));
+        var crashed = Crashed();
+        Session.BeginWrite();
+        Session.EndWrite(crashed.Primary!, new LearnedPosition(Position(130), crashed.Primary!.PrimaryEpoch));
+
+        Session.Validate(crashed).ShouldNotBeNull().ShouldSatisfyAllConditions(
+            lost => lost.IsCertain.ShouldBeTrue(), lost => lost.Position.ShouldBe(Position(150)));
+        Session.Written.ShouldBe(Position(130));
+    }
+
+    [Fact]
+    public void A_place_of_an_earlier_timeline_is_judged_by_history_and_not_by_how_far_the_primary_is()
+    {
+        Session.Resume(Position(500));
+        var primary = Promoted().Primary!;
+
+        Session.NeedsVerification(primary).ShouldBeFalse();
+        Session.Verify(primary).ShouldBeNull("its number says nothing on the later timeline");
+        Session.Validate(Promoted()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+    }
+
+    [Fact]
     public void Of_two_losses_the_certain_one_is_told()
     {
         Write(Position(300));

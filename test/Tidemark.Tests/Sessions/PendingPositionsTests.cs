@@ -197,6 +197,32 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
+    public void Two_open_readers_on_a_node_that_was_promoted_end_each_for_itself()
+    {
+        Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
+        Session.BeginObservation(Cluster.Nodes[1], onPrimary: true, connection: null);
+        Session.EndObservation(Cluster.Nodes[1], onPrimary: true);
+        Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 800, inserted: 800);
+
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "the reader that was opened on the replica is open yet");
+    }
+
+    [Fact]
+    public void An_open_transaction_is_asked_of_the_primary_that_it_is_open_on()
+    {
+        Session.BeginWrite();
+        Session.EndWrite(Cluster.Nodes[0], at: null, isInDoubt: true, openTransaction: "740");
+        Session.OpenTransactions(Cluster.Primary!).ShouldBe(["740"]);
+
+        var promoted = Cluster.Then(0, Silence).Then(1, Primary(timeline: 2)).Primary!;
+        Session.OpenTransactions(promoted).ShouldBeEmpty("another transaction may have that number there");
+        Session.Settle(promoted, ended: ["740"]);
+        Session.IsInDoubt.ShouldBeTrue();
+        Session.Settle(Cluster.Primary!, ended: ["740"]);
+        Session.OpenTransactions(Cluster.Primary!).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void An_open_reader_on_the_primary_keeps_reads_there_without_a_sample()
     {
         Session.BeginObservation(Cluster.Nodes[0], onPrimary: true, connection: null);

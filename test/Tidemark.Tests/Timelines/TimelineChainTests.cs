@@ -54,6 +54,16 @@ public sealed class TimelineChainTests
         Bracketed.Leads(Position(position, timeline: 1), 3).ShouldBe(leads);
 
     [Fact]
+    public void A_bracket_adds_to_exact_forks_and_replaces_none()
+    {
+        var chain = Exact.With(Fork(3, 4, 290, 310)).With(Fork(1, 2, 90, 110));
+
+        chain.SurvivalOf(Stamped(290, timeline: 3), current: 4).ShouldBe(Holds);
+        chain.SurvivalOf(Stamped(291, timeline: 3), current: 4).ShouldBe(MayBeLost);
+        chain.SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost, "it is known exactly");
+    }
+
+    [Fact]
     public void Where_the_chain_is_not_known_a_place_may_be_lost_and_nobody_leads_through_it()
     {
         TimelineChain.Empty.SurvivalOf(Stamped(1, timeline: 1), current: 2).ShouldBe(MayBeLost);
