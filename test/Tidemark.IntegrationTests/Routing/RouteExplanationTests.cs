@@ -121,7 +121,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         Slow(log).Length.ShouldBe(2);
         await context.Database.SqlQueryRaw<string>("SELECT pg_sleep(0.1)::text AS \"Value\"").ToListAsync(Stop);
         await context.Wishes.OnNode("pg-2").FromSleepAsync();
-        Slow(log)[2].ShouldContain("pg-1 took");
+        Slow(log)[2].ShouldContain("on node pg-1");
         Slow(log)[2].ShouldContain("raw SQL may write: SELECT pg_sleep");
         Slow(log)[3].ShouldContain("pg-2 took");
         Slow(log)[3].ShouldContain("it was requested by name");
