@@ -16,7 +16,8 @@ public sealed class PiggybackedQueryTests
     [InlineData("740")]
     public void An_answer_carries_position_epoch_and_the_transaction_that_is_open(string? transaction)
     {
-        using var reader = Answer(transaction).CreateDataReader();
+        using var answer = Answer(transaction);
+        using var reader = answer.CreateDataReader();
         reader.Read();
 
         PiggybackedQuery.Read(reader).ShouldBe(new PiggybackedPosition(Position(500, timeline: 2), Run(1), transaction));

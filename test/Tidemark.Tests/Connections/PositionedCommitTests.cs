@@ -32,6 +32,7 @@ public sealed class PositionedCommitTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _connection.DisposeAsync();
+        _session.Dispose();
         await _source.DisposeAsync();
         await _server.DisposeAsync();
     }

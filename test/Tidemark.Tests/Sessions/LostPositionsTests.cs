@@ -138,6 +138,17 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
+    public void A_lost_write_gives_way_to_what_is_flushed_and_a_lost_sight_to_what_is_visible()
+    {
+        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
+        Write(Position(150));
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
+
+        Session.Validate(crashed).ShouldNotBeNull();
+        (Session.Written, Session.Seen).ShouldBe((Position(105), Position(120)));
+    }
+
+    [Fact]
     public void A_place_of_an_earlier_timeline_is_judged_by_history_and_not_by_how_far_the_primary_is()
     {
         Session.Resume(Position(500));
