@@ -15,6 +15,8 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     private readonly ConsistencySession _session = new();
     private readonly List<LostWrite> _lost = [];
     private TidemarkDataSource? _source;
+    private int[] _gone = [];
+    private string[] _ended = [];
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -83,6 +85,29 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
+    public async Task A_replica_is_waited_for_if_it_replays_fast_enough_to_come_there_in_time()
+    {
+        await StartAsync();
+        _nodes.AnswerAlways(0, Primary(1_000_000));
+        _nodes.AnswerAlways(1, Replica(10_000));
+        _nodes.AnswerAlways(2, Silence);
+        _time.Advance(TimeSpan.FromMilliseconds(100));
+        foreach (var index in (int[])[0, 1, 2]) await _source!.Cluster.Monitor.SampleAsync(index, Cancelled);
+        _time.Advance(TimeSpan.FromMilliseconds(100));
+        _nodes.AnswerAlways(1, Replica(20_000));
+        var replica = await _source!.Cluster.Monitor.SampleAsync(1, Cancelled);
+        (replica.KeepsUp, replica.Lsn).ShouldBe((true, At(20_000)));
+        WalPosition In(TimeSpan time) => Position(20_000 + (ulong)(replica.ReplayRate!.Value * time.TotalSeconds));
+
+        var wait = Watermarks.WaitAsync(In(ReadWait * 0.9), Cancelled).AsTask();
+        wait.IsCompleted.ShouldBeFalse();
+        (await Watermarks.WaitAsync(In(ReadWait * 1.1), Cancelled)).ShouldBeFalse();
+
+        _time.Advance(ReadWait);
+        (await wait).ShouldBeFalse();
+    }
+
+    [Fact(Timeout = Patience)]
     public async Task A_paused_replica_is_not_waited_for()
     {
         await StartAsync(replicas: Replica(50));
@@ -147,6 +172,72 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         _nodes.AnswerAlways(0, Primary(170));
         await resolved;
         _session.Written.ShouldBe(Position(170));
+    }
+
+    [Theory(Timeout = Patience)]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_in_doubt_is_resolved_once_the_primary_says_that_it_has_ended(bool isTransaction)
+    {
+        await StartAsync();
+        _nodes.AnswerAlways(0, Primary(170));
+        _session.BeginWrite();
+        _session.EndWrite(
+            _source!.Cluster.Monitor.Snapshot.Primary!, at: null, isInDoubt: true, backend: isTransaction
+                ? 0 : 41, openTransaction: isTransaction ? "740" : null);
+        await Watermarks.ResolveAllAsync(_session, ConsistencyDemands.Written, Cancelled);
+        _session.IsInDoubt.ShouldBeTrue();
+
+        (_gone, _ended) = ([41], ["740"]);
+        await Watermarks.ResolveAllAsync(_session, ConsistencyDemands.Written, Cancelled);
+        (_session.IsInDoubt, _session.Written).ShouldBe((false, Position(170)));
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_read_is_decided_anew_after_a_loss_and_once()
+    {
+        await StartAsync();
+        _session.Resume(Position(90));
+        var attempts = new ReadAttempts(_source!.Cluster, _session, Consistency.Session, onNode: null);
+        attempts.Next();
+        Watermarks.Validate(attempts).ShouldBeFalse();
+
+        _session.NoteLoss(LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test"));
+        Watermarks.Validate(attempts).ShouldBeTrue();
+        Watermarks.Validate(attempts).ShouldBeFalse();
+        _lost.Count.ShouldBe(1);
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task A_read_that_blocks_has_its_sample_when_it_returns()
+    {
+        await StartAsync();
+        _session.Resume(Position(150));
+        var asked = new TaskCompletionSource();
+        _nodes.OnAsk = () => asked.TrySetResult();
+        var isPrepared = Task.Factory.StartNew(
+            () => Watermarks.PrepareAsync(_session, isAsync: false, Cancelled).AsTask().IsCompleted, Cancelled,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+        await asked.Task;
+        _nodes.AnswerAlways(0, Primary(170));
+        (await isPrepared).ShouldBeTrue();
+    }
+
+    [Fact(Timeout = Patience)]
+    public async Task An_asynchronous_read_does_not_block_while_no_node_has_answered()
+    {
+        _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync }.AddNode("pg-1", "Host=none.invalid")
+            .Build();
+
+        // On a thread of its own, where blocking harms no other test.
+        var prepare = await Task.Factory.StartNew(
+            () => Watermarks.PrepareAsync(_session, isAsync: true, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+        prepare.IsCompleted.ShouldBeFalse();
+
+        _nodes.AnswerAlways(0, Primary());
+        await prepare;
     }
 
     [Fact(Timeout = Patience)]
@@ -262,7 +353,11 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     /// <summary>The primary stands at 100; further questions stay open until the test answers them.</summary>
     private async Task StartAsync(ProbeAnswer? replicas = null, int maxWaiting = 1_000, TimeSpan? readWait = null, bool throwOnLoss = false)
     {
-        var builder = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync };
+        var builder = new TidemarkDataSourceBuilder
+        {
+            TimeProvider = _time, ProbeNodes = _nodes.AskAsync, AskBackends = (_, _) => Task.FromResult(_gone),
+                AskTransactions = (_, _) => Task.FromResult(_ended),
+        };
         (builder.Options.ReadWait, builder.Options.MaxWaitingReads, builder.Options.ThrowOnLostWrite) =
             (readWait ?? ReadWait, maxWaiting, throwOnLoss);
         foreach (var name in new[] { "pg-1", "pg-2", "pg-3" }) builder.AddNode(name, "Host=none.invalid");

@@ -128,6 +128,29 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
+    public void While_the_primary_is_away_a_crash_loses_a_write_for_certain_and_a_sight_perhaps()
+    {
+        var away = Crashed().Then(0, Silence);
+        using var observed = new ConsistencySession();
+        Write(Position(150));
+        observed.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
+
+        Session.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeTrue();
+        observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("it is known by a bound, which may lie beyond what was shown");
+    }
+
+    [Fact]
+    public void A_lost_write_gives_way_to_what_is_flushed_and_a_lost_sight_to_what_is_visible()
+    {
+        var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
+        Write(Position(150));
+        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
+
+        Session.Validate(crashed).ShouldNotBeNull();
+        (Session.Written, Session.Seen).ShouldBe((Position(105), Position(120)));
+    }
+
+    [Fact]
     public void A_place_of_an_earlier_timeline_is_judged_by_history_and_not_by_how_far_the_primary_is()
     {
         Session.Resume(Position(500));

@@ -1,0 +1,140 @@
+using System.Data;
+using System.Data.Common;
+using Npgsql;
+using NpgsqlTypes;
+using static Tidemark.Snapshots;
+
+namespace Tidemark;
+
+/// <summary>The answer to the position query that follows a write, and what a failure says of the write before it.</summary>
+public sealed class PiggybackedQueryTests
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("740")]
+    public void An_answer_carries_position_epoch_and_the_transaction_that_is_open(string? transaction)
+    {
+        using var answer = Answer(transaction);
+        using var reader = answer.CreateDataReader();
+        reader.Read();
+
+        PiggybackedQuery.Read(reader).ShouldBe(new PiggybackedPosition(Position(500, timeline: 2), Run(1), transaction));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_answer_follows_the_rows_that_the_caller_left_unread(bool isAsync)
+    {
+        using var rows = Rows();
+        using var answer = Answer(transaction: null);
+        using var reader = new DataTableReader([rows, answer]);
+        reader.Read();
+
+        (await ReadAnswerAsync(reader, isAsync)).ShouldBe(WriteAnswerAtEnd.Of(new PiggybackedPosition(Position(500, timeline: 2), Run(1))));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_caller_who_read_on_to_the_answer_has_not_read_it(bool isAsync)
+    {
+        using var rows = Rows();
+        using var answer = Answer(transaction: null);
+        using var reader = new DataTableReader([rows, answer]);
+        await reader.NextResultAsync(Cancelled);
+
+        (await ReadAnswerAsync(reader, isAsync)).ShouldBe(WriteAnswerAtEnd.Of(new PiggybackedPosition(Position(500, timeline: 2), Run(1))));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Without_an_answer_nothing_is_known_and_without_its_row_no_position(bool isAsync)
+    {
+        using var rows = Rows();
+        using var alike = Rows();
+        using var empty = Answer(transaction: null);
+        empty.Clear();
+        using var failed = new DataTableReader(rows);
+        using var unanswered = new DataTableReader([alike, empty]);
+        using var closed = new DataTableReader(rows);
+        await closed.CloseAsync();
+
+        (await ReadAnswerAsync(failed, isAsync)).ShouldBe(default, "the statement failed");
+        (await ReadAnswerAsync(closed, isAsync)).ShouldBe(default);
+        (await ReadAnswerAsync(unanswered, isAsync)).ShouldBe(WriteAnswerAtEnd.WithoutPosition);
+    }
+
+    [Fact]
+    public void The_caller_gets_the_failure_of_the_statement_though_the_query_failed_too()
+    {
+        var (statement, query) =
+            (new PostgresException("no", "ERROR", "ERROR", "23505"), new PostgresException("no", "ERROR", "ERROR", "25P02"));
+        var both = new NpgsqlException("both", new AggregateException(statement, query));
+
+        PiggybackedQuery.First(both).ShouldBeSameAs(statement);
+        Should.Throw<PostgresException>(() => PiggybackedQuery.ThrowFirst(both)).ShouldBeSameAs(statement);
+        PiggybackedQuery.First(statement).ShouldBeSameAs(statement);
+        Should.NotThrow(() => PiggybackedQuery.ThrowFirst(statement), "the caller rethrows it with its own trace");
+    }
+
+    [Fact]
+    public async Task A_failure_that_names_no_statement_acknowledges_nothing()
+    {
+        await using var connection = new NpgsqlConnection("Host=none.invalid");
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("UPDATE t SET x = 1"));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Question));
+
+        PiggybackedQuery.IsComplete(batch.BatchCommands[0]).ShouldBeFalse("nothing was received");
+        foreach (var failure in (Exception[])[new OperationCanceledException(), new NpgsqlException("time", new TimeoutException()),
+            new IOException()])
+            PiggybackedQuery.IsAcknowledged(failure, batch.BatchCommands, connection).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_closed_already_is_not_waited_on()
+    {
+        await using var connection = new NpgsqlConnection("Host=none.invalid");
+
+        Should.NotThrow(() => PiggybackedQuery.Break(connection));
+        await Should.NotThrowAsync(async () => await PiggybackedQuery.BreakAsync(connection));
+    }
+
+    [Fact]
+    public void Only_server_network_and_cancellation_end_an_exchange()
+    {
+        PiggybackedQuery.IsOfConnection(new NpgsqlException()).ShouldBeTrue();
+        PiggybackedQuery.IsOfConnection(new OperationCanceledException()).ShouldBeTrue();
+        PiggybackedQuery.IsOfConnection(new EndOfStreamException()).ShouldBeTrue();
+        PiggybackedQuery.IsOfConnection(new InvalidCastException()).ShouldBeFalse("a fault of this program is not the server's");
+    }
+
+    private static async Task<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, bool isAsync) =>
+        isAsync ? await PiggybackedQuery.ReadAnswerAsync(reader, Cancelled) : PiggybackedQuery.ReadAnswer(reader);
+
+    // As many columns as the answer has.
+    private static DataTable Rows()
+    {
+        var rows = new DataTable();
+        foreach (var name in (string[])["id", "a", "b", "c", "d"]) rows.Columns.Add(name, typeof(int));
+        rows.Rows.Add(1, 2, 3, 4, 5);
+        rows.Rows.Add(6, 7, 8, 9, 10);
+        return rows;
+    }
+
+    private static DataTable Answer(string? transaction)
+    {
+        var answer = new DataTable();
+        answer.Columns.Add("tidemark_timeline", typeof(int));
+        answer.Columns.Add("lsn", typeof(NpgsqlLogSequenceNumber));
+        answer.Columns.Add("started", typeof(DateTimeOffset));
+        answer.Columns.Add("reset", typeof(DateTimeOffset));
+        answer.Columns.Add("transaction", typeof(string));
+        answer.Rows.Add(2, At(500), Run(1).StartedAt, Run(1).StatisticsResetAt, transaction);
+        return answer;
+    }
+}
