@@ -40,7 +40,8 @@ internal sealed class SimulateCommand : TidemarkCommand
         : base(
             terminal, "simulate", "Run the library in simulated worlds in which everything fails that can, and judge what clients saw.",
             "tidemark simulate --seeds 10000", "tidemark simulate --seed 17 --html seed17.html", "tidemark simulate --faults --json",
-            "tidemark simulate --profile all --policy all --markdown", "tidemark simulate --seed 1 --fault GateAsSeenHorizon --html x.html")
+            "tidemark simulate --profile all --policy all --markdown",
+                "tidemark simulate --seed 1 --fault GateAsSeenWatermark --html x.html")
     {
         foreach (var option in new Option[] { _seeds, _from, _seed, _profile, _policy, _fault, _faults, _parallel, _json, _markdown, _html,
             _export }) Add(option);

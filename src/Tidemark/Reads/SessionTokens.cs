@@ -30,11 +30,6 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
             + lifetime, snapshot.Chain, _key, isInDoubt);
     }
 
-    /// <summary>A token that says only that something was written.</summary>
-    public CausalToken Unknown() => new(
-        cluster.Monitor.Snapshot.SystemIdentifier, null, null, default(UnknownPosition), time.GetUtcNow()
-            + lifetime, TimelineChain.Empty, _key);
-
     /// <summary>
     /// Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.
     /// </summary>

@@ -31,7 +31,7 @@ public sealed class SimulateCommandTests : IDisposable
     [Fact]
     public async Task A_fault_that_is_caught_is_a_success_and_one_that_is_not_a_finding()
     {
-        var caught = await RanCommand.RunAsync("simulate", "--seeds", "30", "--fault", "GateAsSeenHorizon", "--json");
+        var caught = await RanCommand.RunAsync("simulate", "--seeds", "30", "--fault", "GateAsSeenWatermark", "--json");
         caught.Json.GetProperty("violations").GetInt64().ShouldBeGreaterThan(0);
         caught.ExitCode.ShouldBe(ExitCode.Success);
 
@@ -130,7 +130,7 @@ public sealed class SimulateCommandTests : IDisposable
     [InlineData("--parallel takes a whole number from 1", "--parallel", "-1")]
     [InlineData("--seed and --seeds contradict", "--seed", "1", "--seeds", "2")]
     [InlineData("--seed and --faults contradict", "--seed", "1", "--faults")]
-    [InlineData("--faults and --fault contradict", "--faults", "--fault", "GateAsSeenHorizon")]
+    [InlineData("--faults and --fault contradict", "--faults", "--fault", "GateAsSeenWatermark")]
     [InlineData("--json and --markdown contradict", "--json", "--markdown")]
     [InlineData("--profile all and --seed contradict", "--profile", "all", "--seed", "1")]
     [InlineData("--html tells of one world, and needs --seed", "--html", "x.html")]

@@ -185,7 +185,15 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         await using var elsewhere = await shared.ConnectAsync();
         foreach (var level in (Consistency[])[Consistency.Session, Consistency.ReadYourWrites])
         {
-            using var session = elsewhere.BeginSession(shared.Source.Tokens.Unknown());
+            CausalToken token;
+            using (var writer = shared.Source.BeginSession())
+            {
+                writer.MarkWritten();
+                token = shared.Source.Tokens.Of(writer, ConsistencyDemands.Written | ConsistencyDemands.Seen);
+            }
+
+            token.IsUnknown.ShouldBeTrue();
+            using var session = elsewhere.BeginSession(token);
             (await NameAsync(elsewhere, id, level)).ShouldBe("v5");
         }
     }

@@ -323,6 +323,15 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public void While_the_session_reads_on_the_primary_only_a_read_that_names_another_node_costs_a_sample()
+    {
+        _session.BeginObservation(_source.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, connection: null);
+
+        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null).NeedsSample.ShouldBeNull("it can go there too");
+        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: "pg-2").NeedsSample.ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task Without_a_primary_a_named_node_serves_on_only_the_session_that_has_read_there()
     {
         using var session = new ConsistencySession();

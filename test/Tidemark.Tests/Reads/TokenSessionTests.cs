@@ -9,6 +9,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
     private readonly VirtualTime _time = new();
     private readonly ProbeAnswer[] _answers = [Primary(500), Replica(500)];
+    private readonly RecordedLog _log = new();
     private readonly List<TidemarkDataSource> _sources = [];
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -16,6 +17,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var source in _sources) await source.DisposeAsync();
+        _log.Dispose();
     }
 
     [Fact]
@@ -75,6 +77,24 @@ public sealed class TokenSessionTests : IAsyncDisposable
         _time.Advance(TimeSpan.FromSeconds(1));
         using var expired = source.BeginSession(token);
         (expired.Written, expired.IsUnknown).ShouldBe((null, true));
+    }
+
+    [Fact]
+    public void Tokens_that_are_not_accepted_are_logged_once_a_minute()
+    {
+        var source = Source(Key);
+        void Receive() => source.BeginSession(Token(Position(400))).Dispose();
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        Receive();
+        Receive();
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Receive();
+        _log.Entries.Count(e => e.Event == "TokenNotBelieved").ShouldBe(1);
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Receive();
+        _log.Entries.Count(e => e.Event == "TokenNotBelieved").ShouldBe(2);
     }
 
     [Fact]
@@ -275,7 +295,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var builder =
             new TidemarkDataSourceBuilder { TimeProvider = _time,
             ProbeNodes = async (index, _) => { await Task.Yield(); return _answers[index]; } };
-        (builder.Options.TokenKey, builder.Options.MaxStaleness) = (key, maxStaleness);
+        (builder.Options.TokenKey, builder.Options.MaxStaleness, builder.LoggerFactory) = (key, maxStaleness, _log);
         builder.AddNode("pg-1", "Host=none.invalid").AddNode("pg-2", "Host=none.invalid");
         var source = builder.Build();
         _sources.Add(source);
