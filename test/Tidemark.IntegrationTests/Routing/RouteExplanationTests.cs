@@ -122,7 +122,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         await context.Database.SqlQueryRaw<string>("SELECT pg_sleep(0.1)::text AS \"Value\"").ToListAsync(Stop);
         await context.Wishes.OnNode("pg-2").FromSleepAsync();
         Slow(log)[2].ShouldContain("on node pg-1");
-        Slow(log)[2].ShouldContain("raw SQL may write: SELECT pg_sleep");
+        Slow(log)[2].ShouldContain("(raw SQL may write). SQL: SELECT pg_sleep");
         Slow(log)[3].ShouldContain("on node pg-2");
         Slow(log)[3].ShouldContain("it was requested by name");
     }
