@@ -241,6 +241,6 @@ internal struct ReadAttempts(
     {
         _isMoved = true;
         _last = failure;
-        Log.RepeatedOnPrimary(cluster.Logger, Decision.Node, (failure as PostgresException)?.SqlState ?? "");
+        Log.RepeatedOnPrimary(cluster.Logger, Decision.Node, ((PostgresException)failure).SqlState);
     }
 }

@@ -20,11 +20,6 @@ internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, 
 
     public WalPosition ToPosition() => new(Timeline, new NpgsqlLogSequenceNumber((uint)Backend | ((ulong)(uint)OtherBackend << 32)));
 
-    /// <summary>What is known of both.</summary>
-    public UnknownPosition Or(UnknownPosition other) => Of(
-        Timeline == 0 || other.Timeline == 0
-            ? Math.Max(Timeline, other.Timeline) : Math.Min(Timeline, other.Timeline), [.. Backends.Union(other.Backends)]);
-
     /// <summary>The server processes that may still commit it.</summary>
     public IEnumerable<int> Backends => OtherBackend != 0 ? [Backend, OtherBackend] : Backend != 0 ? [Backend] : [];
 }

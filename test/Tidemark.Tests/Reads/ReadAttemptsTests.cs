@@ -332,6 +332,56 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
+    public void A_statement_that_moved_to_the_primary_waits_for_no_sample()
+    {
+        _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
+        _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
+        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null);
+        attempts.NeedsSample.ShouldNotBeNull();
+        attempts.Next();
+
+        attempts.Absorb(Writes, isOpen: true).ShouldBeTrue();
+        attempts.NeedsSample.ShouldBeNull("the primary has everything");
+    }
+
+    [Fact]
+    public void A_node_whose_connection_leads_to_another_cluster_is_left_out()
+    {
+        var attempts = Begin();
+        var first = attempts.Next().Node;
+        attempts.GiveUp(ConnectionCheck.Learn, activity: null);
+
+        var second = attempts.Next().Node;
+        attempts.GiveUp(ConnectionCheck.Learn, activity: null);
+        new[] { first, second }.Order().ShouldBe(["pg-2", "pg-3"]);
+        attempts.Next().Node.ShouldBe("pg-1");
+    }
+
+    [Fact]
+    public void A_primary_that_was_named_has_everything_and_is_not_waited_for()
+    {
+        _session.Resume(Position(150));
+        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-1") { MayWait = true };
+
+        attempts.Next().Node.ShouldBe("pg-1");
+        attempts.WaitsFor.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_lone_node_is_verified_first_only_for_a_session_that_has_something_to_lose()
+    {
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = (_, _) => Task.FromResult(Primary()) };
+        await using var lone = builder.AddNode("pg-1", "Host=none.invalid").Build();
+        ReadAttempts Begin(ConsistencySession? session) => new(lone.Cluster, session, Consistency.Session, onNode: null);
+
+        Begin(session: null).MustVerifyFirst.ShouldBeFalse();
+        Begin(_session).MustVerifyFirst.ShouldBeFalse();
+        _session.MarkWritten();
+        Begin(_session).MustVerifyFirst.ShouldBeTrue();
+        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null).MustVerifyFirst.ShouldBeFalse("it is not alone");
+    }
+
+    [Fact]
     public async Task Without_a_primary_a_named_node_serves_on_only_the_session_that_has_read_there()
     {
         using var session = new ConsistencySession();

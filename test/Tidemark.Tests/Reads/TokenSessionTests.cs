@@ -140,6 +140,29 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public void A_place_on_a_timeline_that_began_where_this_one_did_is_accepted()
+    {
+        var forks = new[] { new Fork(1, 2, At(300), At(300)) };
+        _answers[0] = Primary(500, timeline: 2) with { Forks = forks };
+        using var session = Source().BeginSession(Token(Position(400, timeline: 2), chain: TimelineChain.Empty.With(forks)));
+
+        (session.Written, session.IsUnknown).ShouldBe((Position(400, timeline: 2), false));
+    }
+
+    [Fact]
+    public void What_a_store_noted_binds_every_level_and_is_unknown_where_it_came_from_another_cluster()
+    {
+        var source = Source();
+        using var session = source.BeginSession();
+        source.Tokens.Include(session, Token(Position(400)));
+        (session.Written, session.Seen, session.IsUnknown).ShouldBe((Position(400), Position(400), false));
+
+        source.Tokens.Include(session, Token(Position(450), cluster: Theirs));
+        session.IsUnknown.ShouldBeTrue("a table that came with a dump");
+        _log.Entries.ShouldContain(e => e.Event == "TokenNotBelieved");
+    }
+
+    [Fact]
     public async Task A_forged_token_reports_no_loss()
     {
         _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
