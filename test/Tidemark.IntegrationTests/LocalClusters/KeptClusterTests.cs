@@ -210,13 +210,13 @@ public sealed class KeptClusterTests : IAsyncLifetime
 
         KeptCluster.FindNames().ShouldBe(["one"]);
         Should.Throw<LocalClusterException>(() => KeptCluster.Read("one")).Message.ShouldContain("tidemark cluster down --name one");
-        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one"))).Message.ShouldContain("cut short");
+        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one"))).Message.ShouldContain("was interrupted");
         ProcessTable.CommandLine(server).Trim().ShouldNotBeEmpty();
         await LocalCluster.DeleteAsync("one", Stop);
         ProcessTable.CommandLine(server).Trim().ShouldBeEmpty();
 
         await Should.ThrowAsync<KeyNotFoundException>(() => LocalCluster.DeleteAsync("photos", Stop));
-        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("photos"))).Message.ShouldContain("is no cluster");
+        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("photos"))).Message.ShouldContain("is not a cluster");
         Directory.EnumerateFileSystemEntries(_kept.Folder).ShouldBe([Path.Combine(_kept.Folder, "photos")]);
     }
 

@@ -37,7 +37,7 @@ public sealed class LocalClusterEndTests : IDisposable
     {
         var options = new LocalClusterOptions { Directory = _parent, Settings = { ["shared_buffers"] = "lots" } };
         var error = await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.StartAsync(options, Stop));
-        error.Message.ShouldContain("pg-1 ended while it started");
+        error.Message.ShouldContain("pg-1 ended during its start");
         error.Message.ShouldContain("invalid value for parameter \"shared_buffers\": \"lots\"");
         Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }

@@ -122,7 +122,7 @@ public sealed class LocalClusterEpochTests
         (await next.CountAsync(table)).ShouldBe(2);
         (await Should.ThrowAsync<InvalidOperationException>(() => old.FollowAsync(next, Stop))).Message.ShouldContain("rewound");
         (await Should.ThrowAsync<InvalidOperationException>(() => next.PromoteAsync(cancellationToken: Stop)))
-            .Message.ShouldContain("no replica");
+            .Message.ShouldContain("not a replica");
     }
 
     [Fact]

@@ -196,7 +196,7 @@ public sealed class RejoinTests
         await cluster["pg-3"].StartAsync(Stop);
 
         var refusal = await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-3"].PromoteAsync(cancellationToken: Stop));
-        refusal.Message.ShouldContain("pg-3 follows pg-1, and pg-2 is the primary since");
+        refusal.Message.ShouldContain("it follows pg-1, but pg-2 is now the primary");
         (await cluster["pg-3"].AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
         await cluster.Primary.StartAsync(Stop);
         await cluster["pg-3"].RejoinAsync(Stop);
