@@ -7,16 +7,14 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// What a context costs with Tidemark beside plain EF Core, on real servers: a primary, which plain EF Core reads, and a replica, which
-/// routed reads go to.
-/// The targets: a routed read takes at most 1.05 of the time and 512 bytes more; a save no round trip more (<c>RoundTripTests</c> counts
-/// those).
-/// Client and servers share the machine, so that times of one run compare with one another only.
+/// Compares a context with Tidemark to one with plain EF Core on real servers: plain EF Core reads from a primary, and routed reads go to
+/// a replica. Targets: a routed read takes at most 1.05 times as long and allocates at most 512 bytes more. A save needs no additional
+/// round trip (<c>RoundTripTests</c> counts them). Client and servers share the machine, so compare times only within one run.
 /// </summary>
 [MemoryDiagnoser]
 [CategoriesColumn]
 [GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory)]
-#pragma warning disable CA1001 // What is opened in the set-up is closed in the clean-up.
+#pragma warning disable CA1001 // GlobalCleanup closes what GlobalSetup opens.
 public class ContextBenchmarks
 #pragma warning restore CA1001
 {
@@ -32,7 +30,7 @@ public class ContextBenchmarks
     [GlobalSetup]
     public void Start() => StartAsync().GetAwaiter().GetResult();
 
-    // A run in the runner's own process (--inProcess) does not await a set-up.
+    // A run in the runner's own process (--inProcess) does not await an asynchronous set-up.
     private async Task StartAsync()
     {
         _cluster = await LocalCluster.StartAsync(replicas: 1);
@@ -73,29 +71,30 @@ public class ContextBenchmarks
         await _cluster.DisposeAsync();
     }
 
-    /// <summary>One row, untracked, in a context that is there already.</summary>
+    /// <summary>Reads one untracked row in an existing context.</summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("Read")]
     public Task<Counter> PlainRead() => ReadAsync(_plain.Reading);
 
-    /// <summary>The same, routed.</summary>
+    /// <summary>The same read, routed.</summary>
     [Benchmark]
     [BenchmarkCategory("Read")]
     public Task<Counter> RoutedRead() => ReadAsync(_routed.Reading);
 
     /// <summary>
-    /// One row, untracked, blocking: what it allocates does not depend, as it does above, on whether an answer came before it was awaited.
+    /// Reads one untracked row synchronously. Its allocations, unlike those of the asynchronous read, do not depend on whether the answer
+    /// arrived before it was awaited.
     /// </summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("Blocking read")]
     public Counter PlainBlockingRead() => Read(_plain.Reading);
 
-    /// <summary>The same, routed.</summary>
+    /// <summary>The same synchronous read, routed.</summary>
     [Benchmark]
     [BenchmarkCategory("Blocking read")]
     public Counter RoutedBlockingRead() => Read(_routed.Reading);
 
-    /// <summary>One row, untracked, in a context made for it, as in a web request.</summary>
+    /// <summary>Reads one untracked row in a new context, as in a web request.</summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("Read in a new context")]
     public async Task<Counter> PlainReadInNewContext()
@@ -104,7 +103,7 @@ public class ContextBenchmarks
         return await ReadAsync(context);
     }
 
-    /// <summary>The same, routed.</summary>
+    /// <summary>The same read in a new context, routed.</summary>
     [Benchmark]
     [BenchmarkCategory("Read in a new context")]
     public async Task<Counter> RoutedReadInNewContext()
@@ -113,12 +112,12 @@ public class ContextBenchmarks
         return await ReadAsync(context);
     }
 
-    /// <summary>One tracked row is changed and saved.</summary>
+    /// <summary>Changes and saves one tracked row.</summary>
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("Save")]
     public Task<int> PlainSave() => SaveAsync(_plain);
 
-    /// <summary>The same, with the position of the commit.</summary>
+    /// <summary>The same save, which also returns the WAL position of the commit.</summary>
     [Benchmark]
     [BenchmarkCategory("Save")]
     public Task<int> RoutedSave() => SaveAsync(_routed);

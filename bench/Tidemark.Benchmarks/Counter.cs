@@ -1,11 +1,11 @@
 namespace Tidemark;
 
-/// <summary>A row of the benchmarks.</summary>
+/// <summary>A row that the benchmarks read and save.</summary>
 public sealed class Counter
 {
-    /// <summary>Its key.</summary>
+    /// <summary>The primary key.</summary>
     public int Id { get; init; }
 
-    /// <summary>What saves change.</summary>
+    /// <summary>The value that a save changes.</summary>
     public int Value { get; set; }
 }

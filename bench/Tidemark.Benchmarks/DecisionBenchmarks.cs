@@ -3,9 +3,9 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What a decision costs on a warm snapshot of five nodes. The target: under 100 ns, and 0 bytes.</summary>
+/// <summary>Measures a routing decision on a warm snapshot of five nodes. Target: less than 100 ns, no allocation.</summary>
 [MemoryDiagnoser]
-#pragma warning disable CA1001 // The session holds nothing to let go of.
+#pragma warning disable CA1001 // The session holds no resources to release.
 public class DecisionBenchmarks
 #pragma warning restore CA1001
 {
@@ -20,23 +20,25 @@ public class DecisionBenchmarks
     private readonly ReadRequirement _proven = new() { MustInclude = new WalPosition(1, new NpgsqlLogSequenceNumber(900)) };
     private readonly ReadRequirement _lacking = new() { MustInclude = new WalPosition(1, new NpgsqlLogSequenceNumber(5000)) };
 
-    /// <summary>A session that has written: its place is part of every requirement.</summary>
+    /// <summary>Gives the session a write, so that its WAL position is part of every requirement.</summary>
     [GlobalSetup]
     public void Write() => _session.Resume(new WalPosition(1, new NpgsqlLogSequenceNumber(900)));
 
-    /// <summary>Any replica will do.</summary>
+    /// <summary>Decides a read that any replica can serve.</summary>
     [Benchmark(Baseline = true)]
     public bool Eventual() => _router.Decide(_snapshot, default, _readsInFlight).IsReplica;
 
-    /// <summary>Every replica has the place.</summary>
+    /// <summary>Decides a read with a required WAL position that every replica has.</summary>
     [Benchmark]
     public bool WithAPositionThatReplicasHave() => _router.Decide(_snapshot, _proven, _readsInFlight).IsReplica;
 
-    /// <summary>None has it, so it is the primary.</summary>
+    /// <summary>Decides a read with a required WAL position that no replica has, so that it goes to the primary.</summary>
     [Benchmark]
     public bool WithAPositionThatNoReplicaHas() => _router.Decide(_snapshot, _lacking, _readsInFlight).IsReplica;
 
-    /// <summary>From the session to the node: what a routed read adds before it opens a connection.</summary>
+    /// <summary>
+    /// Derives the requirement from a session and decides: everything that a routed read adds before it opens a connection.
+    /// </summary>
     [Benchmark]
     public bool FromASession() => _router.Decide(_snapshot, _session.Require(Consistency.Session.Demands), _readsInFlight).IsReplica;
 
@@ -47,8 +49,11 @@ public class DecisionBenchmarks
         {
             var answer = new ProbeAnswer
             {
-                Epoch = new ServerEpoch(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch), IsInRecovery = index > 0, SystemIdentifier = 7,
-                    Timeline = 1, Lsn = new NpgsqlLogSequenceNumber(1000),
+                Epoch = new ServerEpoch(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch),
+                IsInRecovery = index > 0,
+                SystemIdentifier = 7,
+                Timeline = 1,
+                Lsn = new NpgsqlLogSequenceNumber(1000),
             };
             snapshot = SnapshotRules.After(snapshot, index, answer, probeNumber: index + 1, sentAt: index, TimeSpan.TicksPerSecond);
         }

@@ -3,9 +3,8 @@ using BenchmarkDotNet.Running;
 namespace Tidemark;
 
 /// <summary>
-/// Runs benchmarks: <c>dotnet run -c Release --project bench/Tidemark.Benchmarks -- --filter '*'</c>, or the run of the checker over a
-/// large history:
-/// <c>… -- checker [operations]</c>.
+/// Runs the benchmarks (<c>dotnet run -c Release --project bench/Tidemark.Benchmarks -- --filter '*'</c>), or the checker over a large
+/// history (<c>… -- checker [operations]</c>).
 /// </summary>
 internal static class Program
 {

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Store;
 
-/// <summary>The third way: a cluster whose replicas show each commit 200 ms after it was made.</summary>
+/// <summary>Runs the store tests on a cluster whose replicas replay each commit with a delay of 200 ms.</summary>
 public sealed class LaggingReplicasStoreTests(Servers servers) : StoreTests(user: 3)
 {
     [Fact]
@@ -11,7 +11,7 @@ public sealed class LaggingReplicasStoreTests(Servers servers) : StoreTests(user
         using var visitor = Visit(refusesSession: true);
         await visitor.SignInAsync(user: 4);
 
-        // A page may take longer than the replicas do, but hardly each of them.
+        // A page may take longer than the replay delay, but hardly every page does.
         var isStale = false;
         for (var product = 100; product < 120 && !isStale; product++)
             isStale = !(await visitor.PostAsync("/wishlist?handler=Add", ("product", $"{product}"))).ShowsWish(product);

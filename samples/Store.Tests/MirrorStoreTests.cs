@@ -8,13 +8,13 @@ using Store.Data;
 namespace Store;
 
 /// <summary>
-/// The second way: a mirror. The store lives in a transaction of the test's, which is rolled back, and each command is recorded with the
-/// node it would have run on.
+/// Runs the store tests on a mirror. The store runs in a transaction that the test rolls back, and each command is recorded with the node
+/// it would have run on.
 /// </summary>
 public sealed class MirrorStoreTests(Servers servers) : StoreTests(user: 2)
 {
-    // The replicas that are played have nothing of what is written: routes show whether the session knows that from one request to the
-    // next.
+    // The simulated replicas never receive what is written. The routes therefore show whether the session keeps its watermark from one
+    // request to the next.
     private readonly RouteRecorder _routes = new() { Replicas = ["replica-1", "replica-2"], ReplicasAreBehind = true };
     private NpgsqlConnection _connection = null!;
 

@@ -6,7 +6,7 @@ using Tidemark.Testing;
 namespace Store;
 
 /// <summary>
-/// A primary and two replicas, which all ways share: one database is the primary alone, and so is what the mirror mirrors.
+/// A primary and two replicas, shared by all test classes. The tests with one database and with a mirror use only the primary.
 /// </summary>
 public sealed class Servers : IAsyncLifetime
 {

@@ -9,11 +9,11 @@ using Tidemark.Testing;
 
 namespace Store;
 
-/// <summary>The store in the test's own process, on the nodes given, with services of the test's in place of its own.</summary>
+/// <summary>The store in the test process, on the given nodes. A test can replace its services.</summary>
 internal sealed class StoreApplication(IEnumerable<LocalNode> nodes,
     Action<IServiceCollection>? replace = null) : WebApplicationFactory<StoreContext>
 {
-    /// <summary>A browser of its own in front of the store, with nobody signed in.</summary>
+    /// <summary>Opens a browser of its own, with no user signed in.</summary>
     public Visitor Visit(bool refusesSession = false)
     {
         var cookies = new CookieContainer();

@@ -1,7 +1,7 @@
 namespace Store;
 
-/// <summary>What the store promises its users, said once. Each class in <c>ThreeWays.cs</c> runs all of it in a way of its own.</summary>
-/// <param name="user">Who signs in: somebody else in each way, so that none meets what another has left.</param>
+/// <summary>What the store promises its users. Each derived class runs all of these tests on a different set-up of servers.</summary>
+/// <param name="user">The user who signs in. Each derived class has another user, so that no class reads the data of another.</param>
 public abstract class StoreTests(int user) : IAsyncLifetime
 {
     private StoreApplication _store = null!;
@@ -28,7 +28,7 @@ public abstract class StoreTests(int user) : IAsyncLifetime
         ShowsWish(await _visitor.PostAsync("/wishlist?handler=Add", ("product", "77")), wishes + 1);
         for (var page = 0; page < 10; page++) ShowsWish(await _visitor.GetAsync("/wishlist"), wishes + 1);
 
-        // Pressed twice, it is there once.
+        // Pressing the button a second time does not add the product again.
         ShowsWish(await _visitor.PostAsync("/wishlist?handler=Add", ("product", "77")), wishes + 1);
 
         var removed = await _visitor.PostAsync("/wishlist?handler=Remove", ("product", "77"));
@@ -76,13 +76,13 @@ public abstract class StoreTests(int user) : IAsyncLifetime
     [InlineData("/?search=kettle")]
     public async Task Every_list_of_products_is_full(string path) => (await _visitor.GetAsync(path)).FindFault().ShouldBeNull();
 
-    /// <summary>A browser of somebody else's.</summary>
+    /// <summary>Opens another browser.</summary>
     internal Visitor Visit(bool refusesSession) => _store.Visit(refusesSession);
 
-    /// <summary>The user's next page.</summary>
+    /// <summary>Gets a page in the user's browser.</summary>
     internal Task<Page> GetAsync(string path) => _visitor.GetAsync(path);
 
-    /// <summary>The user's next form.</summary>
+    /// <summary>Posts a form in the user's browser.</summary>
     internal Task<Page> PostAsync(string path, params (string Name, string Value)[] fields) => _visitor.PostAsync(path, fields);
 
     private protected abstract Task<StoreApplication> OpenAsync();

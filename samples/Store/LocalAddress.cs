@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Store;
 
-/// <summary>Where the store listens when nobody says otherwise: loopback, on port 5080 or, where that is taken, another free one.</summary>
+/// <summary>The default address of the store: loopback, port 5080, or another free port if 5080 is taken.</summary>
 internal static class LocalAddress
 {
     private const int UsualPort = 5080;

@@ -3,12 +3,12 @@ using Tidemark.Testing;
 namespace Store;
 
 /// <summary>
-/// The servers that the store brings along when its configuration names none: a primary and two replicas on this machine.
+/// The servers that the store starts if its configuration names none: a primary and two replicas on this machine.
 /// </summary>
 internal static class OwnCluster
 {
     /// <summary>
-    /// Starts a cluster and writes its nodes into the configuration; null, and nothing done, where there are nodes already.
+    /// Starts a cluster and adds its nodes to the configuration. Returns <c>null</c> without starting one if nodes are configured.
     /// </summary>
     public static async Task<LocalCluster?> StartUnlessConfiguredAsync(IConfiguration configuration, CancellationToken cancellationToken)
     {

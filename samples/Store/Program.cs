@@ -6,7 +6,7 @@ using Store.Data;
 using Store.QueryStrip;
 using Tidemark;
 
-// Ctrl-C stops everything, also while it is still starting.
+// Ctrl-C stops everything, even during the start.
 using var stop = new CancellationTokenSource();
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
 {
@@ -19,10 +19,10 @@ try
     var builder = WebApplication.CreateBuilder(args);
     builder.UseLocalAddress();
 
-    // Outside Development the style sheet's compressed form is found in the build's output by this line only.
+    // Outside the Development environment, only this call finds the compressed style sheet in the build output.
     builder.WebHost.UseStaticWebAssets();
 
-    // Without nodes in the configuration the store brings its own. From here on both ways are the same.
+    // If the configuration names no nodes, the store starts its own cluster. The code below is the same in both cases.
     await using var cluster = await OwnCluster.StartUnlessConfiguredAsync(builder.Configuration, stop.Token);
 
     builder.Services.AddTidemark(builder.Configuration.GetSection("Tidemark"));
@@ -48,5 +48,5 @@ try
 }
 catch (OperationCanceledException) when (stop.IsCancellationRequested)
 {
-    // Stopped before it was open.
+    // Ctrl-C during the start.
 }

@@ -3,12 +3,12 @@ using Tidemark.Testing;
 
 namespace Store;
 
-/// <summary>What the store says where it was started: lively on a terminal, plain lines in a pipe.</summary>
+/// <summary>The store's console output: animated on a terminal, plain lines in a pipe.</summary>
 internal static class Terminal
 {
     private static readonly bool IsPipe = Console.IsOutputRedirected;
 
-    /// <summary>Shows the steps of a start while it lasts.</summary>
+    /// <summary>Shows the steps of a start while it runs.</summary>
     public static Task<T> ShowAsync<T>(string title, Func<IProgress<LocalClusterProgress>, Task<T>> start)
     {
         if (!IsPipe)
@@ -18,7 +18,7 @@ internal static class Terminal
         return start(new Steps(step => Console.WriteLine($"{step.Elapsed.TotalSeconds,5:0.0} s  {step.Stage}")));
     }
 
-    /// <summary>Says where the store is, and on which servers.</summary>
+    /// <summary>Prints the addresses of the store and of its servers.</summary>
     public static void Announce(IEnumerable<string> urls, LocalCluster? cluster)
     {
         foreach (var url in urls) Write("store", url, "bold");
@@ -33,7 +33,7 @@ internal static class Terminal
         else AnsiConsole.MarkupLine($"[teal]{name,7}[/]  [{style}]{Markup.Escape(text)}[/]");
     }
 
-    /// <summary>Reports at once and in order, which <see cref="Progress{T}"/> does not.</summary>
+    /// <summary>Reports synchronously and in order, unlike <see cref="Progress{T}"/>.</summary>
     private sealed class Steps(Action<LocalClusterProgress> report) : IProgress<LocalClusterProgress>
     {
         public void Report(LocalClusterProgress value) => report(value);

@@ -1,2 +1,2 @@
-// Each class has servers of its own; two cores would not carry several such clusters under load at once.
+// Each class has its own servers. Two cores cannot run several such clusters under load at the same time.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -3,7 +3,7 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace Tidemark;
 
-/// <summary>Runs the tests, or is the process that one of them starts and kills.</summary>
+/// <summary>Runs the tests, or acts as the child process that a test starts and kills.</summary>
 internal static class Program
 {
     private static Task<int> Main(string[] args) => args switch

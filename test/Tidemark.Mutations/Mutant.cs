@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Tidemark.Mutations;
 
-/// <summary>One change of one source file that a test should notice.</summary>
+/// <summary>One change of one source file that a test should detect.</summary>
 /// <param name="File">The path below <c>src/Tidemark</c>.</param>
 /// <param name="Member">The method or property that changes.</param>
 /// <param name="Line">The line, for people; it is not part of the identity.</param>

@@ -51,7 +51,7 @@ internal sealed class MutantCompiler
     }
 
     /// <summary>Writes the assembly with a file replaced. Returns <see langword="null"/>, or the first error.</summary>
-    /// <param name="file">The full path of the file; null for the unchanged program.</param>
+    /// <param name="file">The full path of the file, or <see langword="null"/> for the unchanged program.</param>
     /// <param name="source">The text of the file.</param>
     /// <param name="target">The path of the assembly.</param>
     public string? Compile(string? file, string source, string target)

@@ -1,6 +1,6 @@
 namespace Tidemark.Mutations;
 
-/// <summary>What became of a mutant.</summary>
+/// <summary>The result of running the tests against a mutant.</summary>
 /// <param name="Id">The mutant.</param>
 /// <param name="Sources">The hash of all sources and tests that the result is about.</param>
 /// <param name="Outcome">Killed, survived, or not compiled.</param>

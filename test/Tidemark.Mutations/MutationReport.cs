@@ -36,7 +36,7 @@ internal sealed class MutationReport(
         Line($"{equivalent.Count} equivalent, {notCompiled} not compiled, {elapsed.TotalMinutes:0.0} minutes");
         foreach (var mutant in Survivors) Line($"survived  {mutant.File}:{mutant.Line}  {mutant.Id}");
         foreach (var (mutant, _) in equivalent.Where(one => one.Result.Outcome == MutantOutcome.Killed))
-            Line($"not equivalent, since a test notices it: {mutant.Id}");
+            Line($"not equivalent, since a test detects it: {mutant.Id}");
     }
 
     private object ToJson() => new

@@ -106,11 +106,13 @@ internal sealed class MutationRun(string root, MutationOptions options)
         var ids = mutants.Select(mutant => mutant.Id).ToHashSet();
         var isWhole = options is { Files.Count: 0, Match: null, Survivors: false, PerMember: 0 };
         foreach (var stray in _plan.Equivalent.Where(one => isWhole && !ids.Contains(one.Id)))
-            Progress($"mutations.json lists as equivalent what is not a mutant any more: {stray.Id}");
+            Progress($"mutations.json lists an equivalent mutant that no longer exists: {stray.Id}");
         return _plan.Equivalent.ToDictionary(one => one.Id, one => one.Reason);
     }
 
-    /// <summary>Runs everything against the unchanged program. Returns the time limit for a stage, or null if a test fails.</summary>
+    /// <summary>
+    /// Runs everything against the unchanged program. Returns the time limit for a stage, or <see langword="null"/> if a test fails.
+    /// </summary>
     private async Task<TimeSpan?> CheckUnchangedAsync(MutantCompiler compiler, string sources, IReadOnlyList<string> rest)
     {
         if (_results.Find(Unchanged) is { } known && known.Sources == sources) return LimitOf(known.Seconds);
@@ -120,7 +122,7 @@ internal sealed class MutationRun(string root, MutationOptions options)
         foreach (var filter in (string[][])[WorldFilter, FilterOf(rest)])
         {
             if (await folder.RunAsync(filter, TimeSpan.FromMinutes(15)) is not { } failed) continue;
-            await Console.Error.WriteLineAsync($"Without any mutant a test fails: {failed}");
+            await Console.Error.WriteLineAsync($"A test fails without any mutant: {failed}");
             return null;
         }
 

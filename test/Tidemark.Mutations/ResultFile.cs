@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Tidemark.Mutations;
 
-/// <summary>Results of earlier runs, one JSON object a line, so that a run that was cut off goes on where it was.</summary>
+/// <summary>Results of earlier runs, one JSON object per line, so that an interrupted run can continue.</summary>
 internal sealed class ResultFile
 {
     private readonly Lock _lock = new();
@@ -17,12 +17,12 @@ internal sealed class ResultFile
         if (!File.Exists(path)) return;
         foreach (var line in File.ReadLines(path))
         {
-            // The last line may be cut off.
+            // The last line may be incomplete.
             if (line.EndsWith('}') && JsonSerializer.Deserialize<MutantResult>(line) is { } result) _byId[result.Id] = result;
         }
     }
 
-    /// <summary>The latest result of a mutant, of whatever sources.</summary>
+    /// <summary>The latest result of a mutant, for any version of the sources.</summary>
     public MutantResult? Find(string id) => _byId.GetValueOrDefault(id);
 
     public void Add(MutantResult result)

@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Tidemark.Mutations;
 
 /// <summary>
-/// The test classes without servers, by the names that their source mentions: which of them are likely to notice a change in a file.
+/// The test classes without servers, by the type names in their source. Predicts which of them are likely to detect a change in a file.
 /// </summary>
 internal sealed class TestClasses
 {

@@ -71,7 +71,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         (await _page.Locator(".row h2").First.InnerTextAsync()).ShouldBe("Quiet Oak Kettle");
 
         await _page.GetByRole(AriaRole.Button, new() { Name = "Remove Quiet Oak Kettle" }).ClickAsync();
-        await SeeAtOnceAsync(_page.GetByText(string.Create(CultureInfo.InvariantCulture, $"{wishes} things")), WishCount, wishes);
+        await SeeAtOnceAsync(_page.GetByText(string.Create(CultureInfo.InvariantCulture, $"{wishes} items")), WishCount, wishes);
         (await _page.GetByText("Quiet Oak Kettle").CountAsync()).ShouldBe(0);
         await ExpectStripAsync(afterWrite: true);
     }

@@ -1,6 +1,6 @@
 namespace Store.Data;
 
-/// <summary>A note from one user to another. Unread until the receiver opens it.</summary>
+/// <summary>A message from one user to another. Unread until the recipient opens it.</summary>
 public sealed class Message
 {
     public const int MaxLength = 500;

@@ -1,9 +1,9 @@
 namespace Store.Data;
 
-/// <summary>Something to wish for.</summary>
+/// <summary>A product of the store.</summary>
 public sealed class Product
 {
-    /// <summary>The categories there are, in the order of the menu. The sample data uses the same ones.</summary>
+    /// <summary>All categories, in the order of the menu. The sample data uses the same ones.</summary>
     public static IReadOnlyList<string> Categories { get; } =
         ["Kitchen", "Lighting", "Desk", "Garden", "Travel", "Audio", "Textiles", "Outdoor"];
 

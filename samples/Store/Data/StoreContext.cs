@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Store.Data;
 
-/// <summary>The database of the store. Nothing in it knows that there are replicas.</summary>
+/// <summary>The database of the store. It contains no code for replicas.</summary>
 public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbContext(options)
 {
     public DbSet<Product> Products => Set<Product>();
@@ -26,11 +26,11 @@ public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbCon
         modelBuilder.Entity<Message>().Property(message => message.Text).HasMaxLength(Message.MaxLength);
         modelBuilder.Entity<Message>().Property(message => message.SentAt).HasDefaultValueSql("now()");
 
-        UseNamesOfPostgres(modelBuilder);
+        UsePostgresNames(modelBuilder);
     }
 
-    /// <summary>Tables <c>products</c>, columns <c>user_id</c>: names that need no quotes in SQL.</summary>
-    private static void UseNamesOfPostgres(ModelBuilder modelBuilder)
+    /// <summary>Uses names such as <c>products</c> and <c>user_id</c>, which need no quotes in SQL.</summary>
+    private static void UsePostgresNames(ModelBuilder modelBuilder)
     {
         foreach (var entity in modelBuilder.Model.GetEntityTypes())
         {

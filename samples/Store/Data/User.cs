@@ -1,6 +1,6 @@
 namespace Store.Data;
 
-/// <summary>Someone who can sign in.</summary>
+/// <summary>A user of the store.</summary>
 public sealed class User
 {
     public int Id { get; init; }

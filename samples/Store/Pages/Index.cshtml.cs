@@ -5,7 +5,7 @@ using Store.Data;
 
 namespace Store.Pages;
 
-/// <summary>The catalogue: search, category, page by page.</summary>
+/// <summary>The product catalogue, with search, categories and paging.</summary>
 public sealed class IndexModel(StoreContext db) : PageModel
 {
     private const int PageSize = 24;

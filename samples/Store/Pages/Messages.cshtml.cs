@@ -6,7 +6,7 @@ using Store.Data;
 
 namespace Store.Pages;
 
-/// <summary>The inbox: opening a message marks it read, and the badge in the header goes down with the very next page.</summary>
+/// <summary>The inbox. Opening a message marks it as read, and the next page already shows the lower count in the header.</summary>
 public sealed class MessagesModel(StoreContext db) : PageModel
 {
     private const int Newest = 50;
@@ -54,7 +54,7 @@ public sealed class MessagesModel(StoreContext db) : PageModel
         }
         else
         {
-            Notice = $"Choose someone, and write them 1 to {Message.MaxLength} characters.";
+            Notice = $"Choose a recipient, and enter a message of 1 to {Message.MaxLength} characters.";
         }
 
         return RedirectToPage();

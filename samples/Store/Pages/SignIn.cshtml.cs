@@ -9,7 +9,7 @@ using Store.Data;
 
 namespace Store.Pages;
 
-/// <summary>Whoever you choose to be, you are: a sample needs no passwords.</summary>
+/// <summary>The sign-in page. A visitor chooses a user; this sample has no passwords.</summary>
 public sealed class SignInModel(StoreContext db) : PageModel
 {
     public IReadOnlyList<UserRow> Users { get; private set; } = [];

@@ -6,7 +6,7 @@ using Store.Data;
 
 namespace Store.Pages;
 
-/// <summary>What the user wishes for. A POST writes and redirects; the page it leads to shows what was written, from a replica.</summary>
+/// <summary>The user's wishlist. A POST writes and redirects. The next page reads the written data from a replica.</summary>
 public sealed class WishlistModel(StoreContext db) : PageModel
 {
     public IReadOnlyList<WishRow> Wishes { get; private set; } = [];
@@ -30,7 +30,7 @@ public sealed class WishlistModel(StoreContext db) : PageModel
         }
         catch (DbUpdateException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
         {
-            // Pressed twice: the product is on the list, which is what was wanted.
+            // The button was pressed twice. The product is already on the list.
         }
 
         return Back(product, backTo);

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Store.QueryStrip;
 
 /// <summary>
-/// Hands each span of Tidemark and Npgsql to the request under which it was started; spans outside any request go nowhere.
+/// Adds each span of Tidemark and Npgsql to the request in which it started. Ignores spans outside a request.
 /// </summary>
 internal sealed class QuerySpans : IDisposable
 {
@@ -11,7 +11,7 @@ internal sealed class QuerySpans : IDisposable
 
     private readonly ActivityListener _listener = new()
     {
-        // The request's own span comes from Microsoft.AspNetCore; it ties the others together.
+        // The request's own span comes from Microsoft.AspNetCore and is the parent of the others.
         ShouldListenTo = source => source.Name is Tidemark or "Npgsql" or "Microsoft.AspNetCore",
         Sample = (ref _) => ActivitySamplingResult.AllData,
         ActivityStarted = Collect,
@@ -19,7 +19,7 @@ internal sealed class QuerySpans : IDisposable
 
     public QuerySpans() => ActivitySource.AddActivityListener(_listener);
 
-    /// <summary>From now on the spans within <paramref name="request"/> are collected.</summary>
+    /// <summary>Starts to collect the spans within <paramref name="request"/>.</summary>
     public void Follow(Activity request, RequestQueries queries) => request.SetCustomProperty(nameof(RequestQueries), queries);
 
     public void Dispose() => _listener.Dispose();

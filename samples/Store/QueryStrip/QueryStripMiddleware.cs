@@ -4,8 +4,8 @@ using Microsoft.Extensions.Caching.Memory;
 namespace Store.QueryStrip;
 
 /// <summary>
-/// Collects the queries of each request. Those of a POST that ends in a redirect are kept for a moment, so that the page it leads to shows
-/// the write and the reads after it together.
+/// Collects the queries of each request. Keeps those of a POST that ends in a redirect for 10 s, so that the next page shows the write and
+/// the reads after it together.
 /// </summary>
 internal sealed class QueryStripMiddleware(RequestDelegate next, IMemoryCache cache, QuerySpans spans)
 {

@@ -3,20 +3,20 @@ using System.Diagnostics;
 
 namespace Store.QueryStrip;
 
-/// <summary>The spans of one request, from which its queries are read when the page is nearly done.</summary>
+/// <summary>The spans of one request. Its queries are read from them at the end of the page.</summary>
 public sealed class RequestQueries
 {
     private readonly ConcurrentQueue<Activity> _spans = [];
 
-    /// <summary>The queries of the POST that led to this page by a redirect; empty for any other page.</summary>
+    /// <summary>The queries of the POST that redirected to this page; empty for any other page.</summary>
     public IReadOnlyList<RoutedQuery> Before { get; set; } = [];
 
     public void Add(Activity span) => _spans.Enqueue(span);
 
-    /// <summary>The queries so far, in the order they were sent.</summary>
+    /// <summary>Returns the queries so far, in the order in which they were sent.</summary>
     public IReadOnlyList<RoutedQuery> Read()
     {
-        // Tidemark has a span for where a statement went and why; within it is Npgsql's, which has the SQL.
+        // Tidemark's span contains the node of a statement and the reason. Npgsql's span within it contains the SQL.
         var statements = _spans
             .Where(span => span.GetTagItem(RoutedQuery.TextTag) is not null)
             .ToLookup(span => span.ParentSpanId);

@@ -2,45 +2,48 @@ using System.Diagnostics;
 
 namespace Store.QueryStrip;
 
-/// <summary>One query, or one attempt at it, as the strip shows it.</summary>
+/// <summary>One query, or one attempt of it, as the query strip shows it.</summary>
 /// <param name="Sql">
-/// What was sent: the query, perhaps behind the question whether the replica has what it must include. Empty when no connection could be
-/// opened.
+/// The SQL that was sent: the query, in some cases after a check that the replica has what the read must include. Empty if no connection
+/// could be opened.
 /// </param>
-/// <param name="Node">The name of the node that got it.</param>
-/// <param name="Role">What that node was: <c>primary</c> or <c>replica</c>.</param>
-/// <param name="Reason">Why that node, in words.</param>
-/// <param name="Decision">The same with every other node and why not that one.</param>
-/// <param name="Duration">From the decision to the first row.</param>
-/// <param name="Failure">What went wrong; null when nothing did.</param>
+/// <param name="Node">The name of the node.</param>
+/// <param name="Role">The role of the node: <c>primary</c> or <c>replica</c>.</param>
+/// <param name="Reason">Why this node was chosen, as text.</param>
+/// <param name="Decision">The whole decision: the reason for this node, and why each other node was not chosen.</param>
+/// <param name="Duration">The time from the decision to the first row.</param>
+/// <param name="Failure">The error, or <c>null</c> if there was none.</param>
 public sealed record RoutedQuery(
     IReadOnlyList<string> Sql, string Node, string Role, string Reason, string Decision, TimeSpan Duration, string? Failure)
 {
-    /// <summary>Where Npgsql puts the SQL.</summary>
+    /// <summary>The tag in which Npgsql stores the SQL.</summary>
     public const string TextTag = "db.query.text";
 
-    /// <summary>How Tidemark's question to a replica begins, which travels before the query where the replica must prove itself.</summary>
-    private const string Question = "SELECT pg_is_in_recovery()";
+    /// <summary>
+    /// The start of the check that Tidemark sends before the query in the same round trip, if a replica must be verified.
+    /// </summary>
+    private const string Check = "SELECT pg_is_in_recovery()";
 
-    /// <summary>The query itself in one line.</summary>
+    /// <summary>The query without that check, in one line.</summary>
     public string Line
     {
         get
         {
             var text = Sql.LastOrDefault("");
-            var query = text.StartsWith(Question, StringComparison.Ordinal)
+            var query = text.StartsWith(Check, StringComparison.Ordinal)
                 ? text[(text.IndexOf(';', StringComparison.Ordinal) + 1)..] : text;
             return string.Join(' ', query.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         }
     }
 
+    /// <summary>Reads a query from its spans.</summary>
     /// <param name="route">Tidemark's span.</param>
     /// <param name="statements">Npgsql's spans within it.</param>
     public static RoutedQuery Of(Activity route, IReadOnlyList<Activity> statements)
     {
         string Tag(string name) => route.GetTagItem(name) as string ?? "";
 
-        // "pg-2 (replica): it has replayed what the read must include", and a line for every other node.
+        // "pg-2 (replica): it has replayed what the read must include", then one line for each other node.
         var decision = Tag("tidemark.decision");
         var reason = decision.Split('\n')[0].Split("): ", 2)[^1];
         var failed = statements.Prepend(route).FirstOrDefault(span => span.Status == ActivityStatusCode.Error);

@@ -3,21 +3,21 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.Testing;
 
-/// <summary>One installation of PostgreSQL.</summary>
-/// <param name="Folder">Holds <c>initdb</c> and <c>postgres</c>.</param>
-/// <param name="Version">What <c>postgres --version</c> says.</param>
-/// <param name="Major">The first number in it.</param>
+/// <summary>An installation of PostgreSQL.</summary>
+/// <param name="Folder">The folder with <c>initdb</c> and <c>postgres</c>.</param>
+/// <param name="Version">The output of <c>postgres --version</c>.</param>
+/// <param name="Major">The major version: the first number in <paramref name="Version"/>.</param>
 internal sealed partial record PostgresBinaries(string Folder, string Version, int Major)
 {
-    /// <summary>The folder that <c>bin</c> is in.</summary>
+    /// <summary>The parent folder of <c>bin</c>.</summary>
     private string Root => Path.GetDirectoryName(Folder)!;
 
-    // The package of npm, and only that, brings libraries of the system with it.
-    private bool BringsLibraries => File.Exists(Path.Combine(Root, PostgresPackages.LinkList));
+    // Only the npm package includes system libraries.
+    private bool IncludesLibraries => File.Exists(Path.Combine(Root, PostgresPackages.LinkList));
 
     /// <summary>
-    /// A program of it that may be missing, since npm's package holds no more than a server needs. Where the folder holds links, what they
-    /// lead to may have more beside it.
+    /// Finds a program of this installation. Returns <c>null</c> if it is missing: the npm package has only what a server needs. If the
+    /// folder contains links, also searches the folder that they point to, which may contain more programs.
     /// </summary>
     public string? FindProgram(string program)
     {
@@ -27,18 +27,20 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     }
 
     /// <summary>
-    /// A program of any installation, such as <c>psql</c>: where <c>TIDEMARK_PG_BIN</c> says, in <c>PATH</c>, or the newest beside it; null
-    /// without one.
+    /// Finds a program of any installation, such as <c>psql</c>, in <c>TIDEMARK_PG_BIN</c>, in <c>PATH</c>, or in the usual folders, where
+    /// the newest version comes first. Returns <c>null</c> if it does not exist.
     /// </summary>
     public static string? FindProgram(SearchEnvironment environment, string program) =>
         new[] { environment.ChosenBin }.OfType<string>().Concat(environment.Path).Concat(environment.UsualFolders).SelectMany(Expand)
             .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
-    /// <summary>Finds an installation of the wanted major version, or of any supported one; null without one.</summary>
-    /// <param name="environment">Where to look.</param>
-    /// <param name="major">Wanted major version; null for any.</param>
-    /// <param name="tried">Receives a line for each place that holds something else, or nothing.</param>
-    /// <param name="cancellationToken">Ends the search.</param>
+    /// <summary>
+    /// Finds an installation of the given major version, or of any supported version. Returns <c>null</c> if it does not exist.
+    /// </summary>
+    /// <param name="environment">The folders to search.</param>
+    /// <param name="major">The major version, or <c>null</c> for any supported version.</param>
+    /// <param name="tried">Receives one line for each installation that was rejected.</param>
+    /// <param name="cancellationToken">Cancels the search.</param>
     /// <exception cref="LocalClusterException"><c>TIDEMARK_PG_BIN</c> is set and is not such an installation.</exception>
     public static async Task<PostgresBinaries?> FindAsync(
         SearchEnvironment environment, int? major, ICollection<string> tried, CancellationToken cancellationToken)
@@ -46,13 +48,14 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         if (environment.ChosenBin is { } chosen)
         {
             return await TryAsync(chosen, major, tried, user: null, cancellationToken).ConfigureAwait(false)
-                ?? throw new LocalClusterException($"{SearchEnvironment.BinVariable} decides where PostgreSQL is, and there it is not: "
-                    + $"{string.Join("; ", tried.DefaultIfEmpty($"{chosen} holds no initdb and postgres"))}. Correct it, or unset it.");
+                ?? throw new LocalClusterException($"{SearchEnvironment.BinVariable} does not point to a suitable PostgreSQL installation: "
+                    + $"{string.Join("; ", tried.DefaultIfEmpty($"{chosen} does not contain initdb and postgres"))}. "
+                    + "Correct or unset the variable.");
         }
 
-        foreach (var position in environment.Path.Concat(environment.UsualFolders).Concat(PostgresPackages.Places(environment.Cache)))
+        foreach (var pattern in environment.Path.Concat(environment.UsualFolders).Concat(PostgresPackages.Places(environment.Cache)))
         {
-            foreach (var folder in Expand(position))
+            foreach (var folder in Expand(pattern))
             {
                 if (await TryAsync(folder, major, tried, user: null, cancellationToken).ConfigureAwait(false) is { } found)
                     return found;
@@ -62,12 +65,12 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         return null;
     }
 
-    /// <summary>The installation in a folder; null, with the reason in <paramref name="tried"/>, if it cannot be used.</summary>
-    /// <param name="folder">Holds <c>initdb</c> and <c>postgres</c>.</param>
-    /// <param name="major">Wanted major version; null for any supported one.</param>
-    /// <param name="tried">Receives the reason.</param>
-    /// <param name="user">Who asks it for its version; null for us.</param>
-    /// <param name="cancellationToken">Ends the question.</param>
+    /// <summary>Returns the installation in a folder. Returns <c>null</c> if it is missing or cannot be used.</summary>
+    /// <param name="folder">The folder with <c>initdb</c> and <c>postgres</c>.</param>
+    /// <param name="major">The major version, or <c>null</c> for any supported version.</param>
+    /// <param name="tried">Receives the reason if the installation cannot be used.</param>
+    /// <param name="user">The user that runs <c>postgres --version</c>, or <c>null</c> for the current user.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task<PostgresBinaries?> TryAsync(
         string folder, int? major, ICollection<string> tried, ServerUser? user, CancellationToken cancellationToken)
     {
@@ -90,33 +93,33 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         return null;
     }
 
-    /// <summary>A program of this installation, with its libraries, run as the user of the servers.</summary>
+    /// <summary>Describes a process that runs a program of this installation with its libraries, as the user of the servers.</summary>
     public System.Diagnostics.ProcessStartInfo Describe(IEnumerable<string> command, ServerUser? user, params IEnumerable<string> launcher)
     {
         var parts = command.ToList();
         parts[0] = Path.Combine(Folder, parts[0]);
         var description = Command.Describe(launcher.Concat(user?.Prefix ?? []).Concat(parts));
-        description.WorkingDirectory = "/";     // ours may be closed to that user
-        if (BringsLibraries)
+        description.WorkingDirectory = "/";     // the current folder may be inaccessible to that user
+        if (IncludesLibraries)
             description.Environment["LD_LIBRARY_PATH"] = Path.Combine(Root, "lib");
         return description;
     }
 
-    // Highest version first: 18 before 9, so by number and not by letter.
-    private static IEnumerable<string> Expand(string position)
+    // Returns the highest version first, in numeric order: 18 before 9.
+    private static IEnumerable<string> Expand(string pattern)
     {
-        if (!position.Contains('*', StringComparison.Ordinal))
-            return [position];
+        if (!pattern.Contains('*', StringComparison.Ordinal))
+            return [pattern];
         var folders = new List<string> { "/" };
-        foreach (var part in position.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var part in pattern.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             folders = part.Contains('*', StringComparison.Ordinal)
                 ? [.. folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateDirectories(folder, part))]
                 : [.. folders.Select(folder => Path.Combine(folder, part))];
         }
 
-        return folders.OrderByDescending(folder => folder,
-            StringComparer.Create(CultureInfo.InvariantCulture, CompareOptions.NumericOrdering));
+        return folders.OrderByDescending(
+            folder => folder, StringComparer.Create(CultureInfo.InvariantCulture, CompareOptions.NumericOrdering));
     }
 
     [GeneratedRegex("[0-9]+")]

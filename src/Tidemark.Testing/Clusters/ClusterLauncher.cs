@@ -3,12 +3,12 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Brings a cluster up: binaries, template, copies, ports, servers, first commit; or finds one again that was kept. Holds what the cluster
-/// needs of that while it lives.
+/// Starts a cluster (binaries, template, copies, ports, servers, first commit) or opens one that was kept. Holds what the running cluster
+/// needs of these.
 /// </summary>
 internal sealed class ClusterLauncher : IDisposable
 {
-    // A port can be taken between our look and the server's; twice is bad luck, five times is something else.
+    // Another program can take a port between our check and the server's start. Five failures have another cause.
     private const int MostPortBlocks = 5;
 
     private readonly SearchEnvironment _environment;
@@ -24,7 +24,7 @@ internal sealed class ClusterLauncher : IDisposable
     public LocalClusterOptions Options { get; }
 
     /// <summary>
-    /// The servers' programs; of a cluster that was opened, where they were, until <see cref="FindBinariesAsync"/> has looked.
+    /// The servers' programs. In a cluster that was opened, the recorded folder, until <see cref="FindBinariesAsync"/> has checked it.
     /// </summary>
     public PostgresBinaries Binaries { get; private set; }
 
@@ -41,13 +41,13 @@ internal sealed class ClusterLauncher : IDisposable
         void Report(string stage) => options.Progress?.Report(new LocalClusterProgress(stage, options.TimeProvider.GetElapsedTime(start)));
 
         if (options.Name is { } name)
-            KeptFolder.RefuseNameInUse(environment, name);      // before anything is fetched; what counts is the answer under the lock
+            KeptFolder.RefuseNameInUse(environment, name);      // fails before any download; the check under the lock is the decisive one
         var user = ServerUser.Choose(environment);
-        var binaries = await new PostgresPackages(environment, Report).ObtainAsync(options.PostgresVersion, cancellationToken)
-            .ConfigureAwait(false);
+        var binaries = await new PostgresPackages(environment, Report)
+            .ObtainAsync(options.PostgresVersion, cancellationToken).ConfigureAwait(false);
         Report($"Using {binaries.Version} in {binaries.Folder}");
-        var template = await new ClusterTemplate(environment, binaries, user, options.Database).EnsureAsync(Report, cancellationToken)
-            .ConfigureAwait(false);
+        var template = await new ClusterTemplate(environment, binaries, user, options.Database)
+            .EnsureAsync(Report, cancellationToken).ConfigureAwait(false);
         var folder = await ClusterFolder.CreateAsync(options, environment, user, cancellationToken).ConfigureAwait(false);
         var cluster = new LocalCluster(new ClusterLauncher(options, environment, user, binaries, folder));
         try
@@ -78,9 +78,8 @@ internal sealed class ClusterLauncher : IDisposable
             var state = KeptCluster.Read(environment, name).State;
             var user = ServerUser.Choose(environment);
             var recorded = new PostgresBinaries(state.Binaries, Version: "", state.PostgresVersion);
-            var cluster =
-                new LocalCluster(
-                new ClusterLauncher(state.ToOptions(name), environment, user, recorded, folder) { _areBinariesFound = false });
+            var launcher = new ClusterLauncher(state.ToOptions(name), environment, user, recorded, folder) { _areBinariesFound = false };
+            var cluster = new LocalCluster(launcher);
             cluster.Restore(state);
             return cluster;
         }
@@ -92,9 +91,8 @@ internal sealed class ClusterLauncher : IDisposable
     }
 
     /// <summary>
-    /// Looks whether the programs of a cluster that was opened are where they were, and finds or fetches others of that version if not.
-    /// Only what
-    /// starts servers or rewinds them needs this.
+    /// Checks that the programs of an opened cluster are still in the recorded folder. If not, finds or fetches others of the same version.
+    /// Only operations that start or rewind servers need this.
     /// </summary>
     public async Task FindBinariesAsync(CancellationToken cancellationToken)
     {
@@ -104,7 +102,7 @@ internal sealed class ClusterLauncher : IDisposable
             if (!_areBinariesFound)
             {
                 Binaries = await PostgresBinaries.TryAsync(Binaries.Folder, Binaries.Major, [], _user, cancellationToken)
-                    .ConfigureAwait(false)
+                        .ConfigureAwait(false)
                     ?? await new PostgresPackages(_environment, _ => { }).ObtainAsync(Binaries.Major, cancellationToken)
                         .ConfigureAwait(false);
                 _areBinariesFound = true;
@@ -116,19 +114,19 @@ internal sealed class ClusterLauncher : IDisposable
         }
     }
 
-    /// <summary>Writes down what the next process has to know, of a cluster that is kept.</summary>
+    /// <summary>Saves the state that the next process needs. Only for a kept cluster.</summary>
     public void Save(LocalCluster cluster) => KeptState.Of(cluster, Binaries).Write(Folder.Path);
 
     public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, _user, _environment.FindProgram("setsid"));
 
-    /// <summary>Runs a program of PostgreSQL as the user of the servers.</summary>
+    /// <summary>Runs a PostgreSQL program as the user of the servers.</summary>
     public Task<Command.Outcome> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken) =>
         Command.RunAsync(Binaries.Describe(command, _user), "", cancellationToken);
 
-    /// <summary>Replaces the data of a node that is down by a copy of a running primary's.</summary>
+    /// <summary>Replaces the data of a stopped node with a copy of a running primary's data.</summary>
     public async Task CopyAsync(LocalNode primary, NodeFolder target, CancellationToken cancellationToken)
     {
-        // Beside the old data until it is complete.
+        // The copy is made next to the old data, which stays until the copy is complete.
         var copy = target.Data + ".new";
         if (Directory.Exists(copy))
             Directory.Delete(copy, recursive: true);
@@ -141,7 +139,7 @@ internal sealed class ClusterLauncher : IDisposable
         Directory.Move(copy, target.Data);
     }
 
-    // As a watchdog does: a server that was killed left shared memory, to which only its data leads.
+    // Uses the watchdog's cleanup: a killed server leaves shared memory that can be found only through its data directory.
     private static async Task RemoveAsync(string data)
     {
         var gone = data + ".gone";
@@ -152,14 +150,14 @@ internal sealed class ClusterLauncher : IDisposable
         await Watchdog.CleanAsync(gone).ConfigureAwait(false);
     }
 
-    /// <summary>Gives all files of a node to the user of the servers, also those that somebody else wrote.</summary>
+    /// <summary>Makes the user of the servers the owner of all files of a node, including files that another user wrote.</summary>
     public Task GiveAsync(NodeFolder folder, CancellationToken cancellationToken) => _user.GiveAsync(folder.Data, cancellationToken);
 
-    /// <summary>Makes a standby of the server in a folder, when it is started.</summary>
+    /// <summary>Makes the server in a folder a standby from its next start.</summary>
     public Task MakeStandbyAsync(NodeFolder folder, CancellationToken cancellationToken) =>
         WriteAsync(folder.StandbySignal, "", cancellationToken);
 
-    /// <summary>Replaces a file in the data of a server.</summary>
+    /// <summary>Replaces a file in the data directory of a server.</summary>
     public Task WriteAsync(string path, string text, CancellationToken cancellationToken) =>
         _user.WriteAsync(path, text, cancellationToken);
 
@@ -189,13 +187,13 @@ internal sealed class ClusterLauncher : IDisposable
             catch (LocalClusterException error) when (attempt < MostPortBlocks
                 && error.Message.Contains("Address already in use", StringComparison.Ordinal))
             {
-                report("A port was taken meanwhile; trying others");
+                report("Another program took a port; trying other ports");
                 await Task.WhenAll(cluster.Nodes.Select(node => node.StopAsync(StopMode.Immediate, cancellationToken)))
                     .ConfigureAwait(false);
             }
         }
 
-        report("Waiting until every replica has replayed a first commit");
+        report("Waiting for every replica to replay a first commit");
         await CommitEverywhereAsync(cluster, cancellationToken).ConfigureAwait(false);
         cluster.IsComplete = true;
         await DelayAsync(cluster, cancellationToken).ConfigureAwait(false);
@@ -213,15 +211,16 @@ internal sealed class ClusterLauncher : IDisposable
             [primary, .. cluster.Replicas.Select(replica => replica.DataDirectory)], cancellationToken).ConfigureAwait(false);
     }
 
-    // As the user of the servers, who must own the files.
+    // Runs as the user of the servers, who must own the files.
     private async Task RunAsUserAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
-        var outcome = await Command.RunAsync(_user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]), cancellationToken)
-            .ConfigureAwait(false);
-        if (!outcome.Succeeded)
-            throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {_user.Name}: {outcome.Text}\n"
-                + $"{(Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable)} decides where "
-                    + "clusters are made.");
+        var command = _user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]);
+        var outcome = await Command.RunAsync(command, cancellationToken).ConfigureAwait(false);
+        if (outcome.Succeeded)
+            return;
+        var setting = Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable;
+        throw new LocalClusterException($"{arguments[0]} could not be copied to {Folder.Path} as {_user.Name}: {outcome.Text}\n"
+            + $"To create clusters in another folder, set {setting}.");
     }
 
     private static async Task LaunchAllAsync(LocalCluster cluster, CancellationToken cancellationToken)
@@ -233,7 +232,7 @@ internal sealed class ClusterLauncher : IDisposable
             node.Launch();
         }
 
-        // The slots are made while the standbys start, so that most of them find theirs at the first attempt.
+        // The slots are created while the standbys start, so that most standbys find theirs at the first attempt.
         await cluster.Primary.WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
         foreach (var replica in cluster.Replicas)
             await cluster.Primary.Replication.ReserveSlotAsync(replica.Name, cancellationToken).ConfigureAwait(false);
@@ -241,16 +240,17 @@ internal sealed class ClusterLauncher : IDisposable
             await replica.WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    // Last, or the first commit would have to wait for the delays.
+    // Runs last: otherwise the first commit would have to wait for the delays.
     private static async Task DelayAsync(LocalCluster cluster, CancellationToken cancellationToken)
     {
         var delays = cluster.Options.ReplayDelays;
         foreach (var (index, replica) in cluster.Replicas.Index())
         {
-            // Without a delay too, a replica of a cluster that is kept has settings that it only now gets.
-            if (delays.Count > 0 || cluster.Options.Name is not null)
-                await replica.DelayReplayAsync(delays.Count == 0 ? TimeSpan.Zero : delays[delays.Count == 1 ? 0 : index], cancellationToken)
-                    .ConfigureAwait(false);
+            // A kept cluster's replica gets some settings only when the cluster is complete, so this runs even without a delay.
+            if (delays.Count == 0 && cluster.Options.Name is null)
+                continue;
+            var delay = delays.Count == 0 ? TimeSpan.Zero : delays[delays.Count == 1 ? 0 : index];
+            await replica.DelayReplayAsync(delay, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -261,13 +261,12 @@ internal sealed class ClusterLauncher : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await cluster.Primary.AskAsync<object>(
-                "BEGIN; SET LOCAL synchronous_commit = remote_apply; SELECT pg_current_xact_id()::text; COMMIT", either.Token)
-                    .ConfigureAwait(false);
+            const string sql = "BEGIN; SET LOCAL synchronous_commit = remote_apply; SELECT pg_current_xact_id()::text; COMMIT";
+            await cluster.Primary.AskAsync<object>(sql, either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new LocalClusterException($"Not every replica replayed a first commit within {options.Timeout.TotalSeconds} s "
+            throw new LocalClusterException($"At least one replica did not replay a first commit within {options.Timeout.TotalSeconds} s "
                 + $"(LocalClusterOptions.Timeout).\n{string.Join('\n', cluster.Nodes.Select(node => node.QuoteLog()))}");
         }
     }

@@ -3,20 +3,20 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// The right to change one kept cluster, held by one process at a time: a locked file beside the cluster's folder, which goes with the
-/// lock. The kernel lets go of it when the process ends.
+/// The right to change one kept cluster, held by one process at a time. It is a locked file next to the cluster's folder, and is deleted
+/// when the lock is released. The kernel releases the lock when the process ends.
 /// </summary>
 internal sealed class ClusterLock : IDisposable
 {
     /// <summary>Longest wait for another process.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    // A locked file cannot be read, but everybody sees how long it is: its length says who has it, and how often they had one. It is a
-    // hole.
+    // A locked file cannot be read, but its length is visible to every process. The length encodes the owner's process id and how many
+    // locks that process has taken. The file is sparse.
     private const int ProcessIdBits = 22;
     private const int MostMarks = 1024;
 
-    // What .NET tells when somebody else has the file locked (EWOULDBLOCK). Any other error has nothing to do with somebody else.
+    // The error code that .NET reports if another process holds the lock (EWOULDBLOCK). Any other error has another cause.
     private static readonly int WouldBlock = OperatingSystem.IsMacOS() ? 35 : 11;
 
     private static int _taken;
@@ -27,24 +27,23 @@ internal sealed class ClusterLock : IDisposable
 
     private ClusterLock(string path, FileStream file) => (_path, _file) = (path, file);
 
-    /// <summary>Takes the lock of a cluster, when another process has let go of it.</summary>
-    /// <exception cref="LocalClusterException">Another process does not let go of it.</exception>
-    /// <exception cref="IOException">It cannot be taken at all: the disk is full, or not to be written to.</exception>
+    /// <summary>Takes the lock of a cluster. Waits up to 5 s for another process to release it.</summary>
+    /// <exception cref="LocalClusterException">Another process still holds the lock after 5 s.</exception>
+    /// <exception cref="IOException">The lock file cannot be written: the disk is full or read-only.</exception>
     public static async Task<ClusterLock> TakeAsync(string clusters, string name, CancellationToken cancellationToken)
     {
         var path = Path.Combine(clusters, $".{name}.lock");
         ClusterLock? taken = null;
-        if (await Poll.UntilAsync(() => ValueTask.FromResult((taken = TryTake(path)) is not null), Patience, TimeProvider.System,
-            cancellationToken).ConfigureAwait(false))
+        ValueTask<bool> TryAsync() => ValueTask.FromResult((taken = TryTake(path)) is not null);
+        if (await Poll.UntilAsync(TryAsync, Patience, TimeProvider.System, cancellationToken).ConfigureAwait(false))
             return taken!;
-        throw new LocalClusterException(
-            $"The cluster {name} is in use: process {LengthOf(path) & ((1 << ProcessIdBits) - 1)} is changing it, or "
-            + $"keeps it open, after {Patience.TotalSeconds} s still. Wait for it, or end it.");
+        throw new LocalClusterException($"The cluster {name} is in use: after {Patience.TotalSeconds} s, "
+            + $"process {LengthOf(path) & ((1 << ProcessIdBits) - 1)} still has it open. Wait for that process, or stop it.");
     }
 
     public void Dispose()
     {
-        // Twice, it would delete the file of the next owner.
+        // A second call would delete the next owner's file.
         if (_isReleased)
             return;
         _isReleased = true;
@@ -65,7 +64,8 @@ internal sealed class ClusterLock : IDisposable
             return null;
         }
 
-        // Whoever had it may have deleted the file between our opening and our locking it: then we hold what nobody looks at.
+        // The previous owner may have deleted the file after we opened it and before we locked it. Then other processes do not see our
+        // lock.
         var isOurs = false;
         try
         {

@@ -4,16 +4,18 @@ using System.Text;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// The data directory that every node begins with: made once with <c>initdb</c> for each version and database, kept in the cache,
-/// and copied. A cold copy of it plus <c>standby.signal</c> is a standby.
+/// The data directory that every node starts from. It is created once with <c>initdb</c> for each version and database, kept in the
+/// cache, and copied. A cold copy of it plus <c>standby.signal</c> is a standby.
 /// </summary>
 internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBinaries binaries, ServerUser user, string database)
 {
     private static readonly string[] Arguments =
-        ["-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--wal-segsize=1", "--data-checksums",
-            "--no-instructions"];
+    [
+        "-U", "postgres", "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--wal-segsize=1", "--data-checksums",
+        "--no-instructions",
+    ];
 
-    // What ClusterTemplate does to the result of initdb; a change of it needs another number, or old templates stay in use.
+    // Version of what this class does to the result of initdb. Increment it with each change: otherwise old templates stay in use.
     private const int Recipe = 1;
 
     private string Name
@@ -25,7 +27,7 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         }
     }
 
-    /// <summary>The path of the template, which is made if it is not there.</summary>
+    /// <summary>Returns the path of the template. Creates the template if it does not exist.</summary>
     public async Task<string> EnsureAsync(Action<string> report, CancellationToken cancellationToken)
     {
         var folder = Path.Combine(environment.Cache, "templates");
@@ -33,7 +35,7 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         if (Directory.Exists(target))
             return target;
 
-        report("Making a template with initdb (once)");
+        report("Creating a template with initdb (once)");
         UnixFolder.MakeReadable(environment.Cache);
         UnixFolder.MakeReadable(folder);
         var partial = Path.Combine(folder, $".{Name}-{Guid.NewGuid():N}");
@@ -41,16 +43,15 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         {
             await user.MakePrivateFolderAsync(partial, cancellationToken).ConfigureAwait(false);
             await RunAsync(["initdb", "-D", partial, .. Arguments], "", cancellationToken).ConfigureAwait(false);
-            await RunAsync(["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"], $"CREATE DATABASE \"{database}\"\n",
-                cancellationToken)
-                .ConfigureAwait(false);
+            string[] singleUser = ["postgres", "--single", "-D", partial, "-c", "fsync=off", "postgres"];
+            await RunAsync(singleUser, $"CREATE DATABASE \"{database}\"\n", cancellationToken).ConfigureAwait(false);
             await IncludeSettingsAsync(Path.Combine(partial, "postgresql.conf"), cancellationToken).ConfigureAwait(false);
             if (!Directory.Exists(target))
                 Directory.Move(partial, target);
         }
         catch (IOException) when (Directory.Exists(target))
         {
-            // Another process made the same template first.
+            // Another process created the same template first.
         }
         finally
         {
@@ -61,12 +62,12 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         return target;
     }
 
-    // By the user of the servers, in whose folder it is.
+    // Runs as the user of the servers, who owns the folder.
     private async Task IncludeSettingsAsync(string file, CancellationToken cancellationToken)
     {
         const string script = "printf \"\\ninclude '%s'\\n\" \"$2\" >>\"$1\"";
-        var outcome = await Command.RunAsync(user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]), cancellationToken)
-            .ConfigureAwait(false);
+        var command = user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]);
+        var outcome = await Command.RunAsync(command, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{file} could not be written as {user.Name}: {outcome.Text}");
     }
@@ -76,6 +77,6 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
         var outcome = await Command.RunAsync(binaries.Describe(command, user), input, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException(
-                $"{string.Join(' ', command)}, run as {user.Name} from {binaries.Folder}, failed:\n{outcome.Text}");
+                $"{string.Join(' ', command)} failed (run as {user.Name} from {binaries.Folder}):\n{outcome.Text}");
     }
 }

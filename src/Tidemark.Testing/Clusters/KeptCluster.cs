@@ -1,18 +1,19 @@
 namespace Tidemark.Testing;
 
 /// <summary>
-/// What is written about a <see cref="LocalCluster"/> that is kept (<see cref="LocalClusterOptions.Name"/>): found by its name, from any
-/// process, without starting, stopping or locking anything.
+/// The recorded state of a <see cref="LocalCluster"/> that is kept under a name (<see cref="LocalClusterOptions.Name"/>). Any process can
+/// read it by that name, without starting, stopping or locking anything.
 /// </summary>
 /// <remarks>
-/// Each is a folder of <c>~/.local/state/tidemark/clusters</c> (<c>XDG_STATE_HOME</c> counts), for root of
-/// <c>/var/lib/tidemark/clusters</c>;
-/// <c>TIDEMARK_CLUSTERS</c> overrides.
+/// Each kept cluster is a folder in <c>~/.local/state/tidemark/clusters</c> (<c>XDG_STATE_HOME</c> is respected), or, for root, in
+/// <c>/var/lib/tidemark/clusters</c>. The environment variable <c>TIDEMARK_CLUSTERS</c> overrides both.
 /// </remarks>
 public sealed class KeptCluster
 {
-    /// <summary>What <see cref="IsName"/> asks of a name, in the words of an error: after "such a name cannot be used:".</summary>
-    public const string NameRule = "letters, digits and . _ - can, of which the first is a letter or digit, at most 63";
+    /// <summary>
+    /// The rule that <see cref="IsName"/> checks, worded for the end of an error message such as "the name is not valid:".
+    /// </summary>
+    public const string NameRule = "use up to 63 letters, digits and . _ -, and start with a letter or digit";
 
     private readonly KeptState _state;
 
@@ -23,13 +24,13 @@ public sealed class KeptCluster
             .Select(node => new KeptNode(node.Item.Name, PortBlock.PortOf(state.BasePort, node.Index), state.Database))];
     }
 
-    /// <summary>The name it is kept by.</summary>
+    /// <summary>The name that the cluster is kept under.</summary>
     public string Name { get; }
 
-    /// <summary>The folder that holds everything of it.</summary>
+    /// <summary>The folder that holds all files of the cluster.</summary>
     public string Folder { get; }
 
-    /// <summary>All nodes, in the order of their names, running or not.</summary>
+    /// <summary>All nodes, ordered by name, running or not.</summary>
     public IReadOnlyList<KeptNode> Nodes { get; }
 
     /// <summary>The major version of the servers.</summary>
@@ -41,45 +42,47 @@ public sealed class KeptCluster
     /// <summary>Whether every commit waits for all replicas (<see cref="LocalClusterOptions.SynchronousReplicas"/>).</summary>
     public bool HasSynchronousReplicas => _state.SynchronousReplicas;
 
-    /// <summary>One connection string with all nodes as hosts, in the keywords of Npgsql. No password.</summary>
+    /// <summary>An Npgsql connection string with all nodes as hosts, without a password.</summary>
     public string ConnectionString => NodeAddress.ConnectionString(Database, Nodes.Select(node => node.Port));
 
     internal KeptState State => _state;
 
     /// <summary>
-    /// The names of all clusters that are kept, also of those whose state is damaged or whose start or end was cut short, in order.
+    /// Returns the names of all kept clusters in ordinal order, including those that are damaged or whose start or deletion was
+    /// interrupted.
     /// </summary>
     public static IReadOnlyList<string> FindNames() => FindNames(SearchEnvironment.Current());
 
     /// <summary>
-    /// Whether a cluster can be kept under a name: letters, digits and <c>. _ -</c>, of which the first is a letter or digit; at most 63.
+    /// Returns whether a name is valid for a kept cluster: up to 63 letters, digits and <c>. _ -</c>, of which the first is a letter or
+    /// digit.
     /// </summary>
     /// <param name="name">The name.</param>
     public static bool IsName(string name) => KeptState.IsName(name);
 
-    /// <summary>Reads what is written about a cluster.</summary>
-    /// <param name="name">Its name.</param>
-    /// <exception cref="KeyNotFoundException">No cluster of that name is kept; the message lists those that are.</exception>
-    /// <exception cref="LocalClusterException">Its state is damaged, or its start or end was cut short, or is not over.</exception>
+    /// <summary>Reads the recorded state of a cluster.</summary>
+    /// <param name="name">The name of the cluster.</param>
+    /// <exception cref="KeyNotFoundException">No cluster is kept under that name; the message lists those that are.</exception>
+    /// <exception cref="LocalClusterException">
+    /// The state is damaged, or the cluster's start or deletion was interrupted or is still in progress.
+    /// </exception>
     public static KeptCluster Read(string name) => Read(SearchEnvironment.Current(), name);
 
     /// <summary>
-    /// Asks every node what it is and does now, all at once. One that does not accept a connection within 3 s, or then does not answer
-    /// within 3 s, is told of as such.
+    /// Queries the status of all nodes at the same time. A node has 3 s to accept a connection and 3 s more to answer; otherwise
+    /// <see cref="LocalNodeStatus.Answers"/> is <c>false</c>.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>All nodes, in the order of their names.</returns>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <returns>The status of every node, ordered by name.</returns>
     public async Task<IReadOnlyList<LocalNodeStatus>> AskNodesAsync(CancellationToken cancellationToken = default)
     {
-        var nodes =
-            await Task.WhenAll(
-            _state.Nodes.Select(node => NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken)))
-            .ConfigureAwait(false);
+        var nodes = await Task.WhenAll(_state.Nodes.Select(node =>
+            NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken))).ConfigureAwait(false);
         var primary = nodes.First(node => node.Name == _state.Primary);
-        return [.. nodes.Select(node => node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end
-            && node.Lsn is { } at
+        return [.. nodes.Select(node =>
+            node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end && node.Lsn is { } at
             ? node with { LagBytes = (ulong)end > (ulong)at ? (long)((ulong)end - (ulong)at) : 0 }
-            // A node whose history parted from the primary's streams too, up to where they part, and then for ever nothing.
+            // A node that has left the primary's history also streams, up to the fork. After that it receives nothing more.
             : node with { IsStreaming = node.IsStreaming && (node.Follows != primary.Name || node.Timeline == primary.Timeline) })];
     }
 
@@ -104,15 +107,15 @@ public sealed class KeptCluster
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
             if (!KeptState.IsCluster(environment.Clusters, name))
-                throw NotFound(environment, name);      // deleted meanwhile
+                throw NotFound(environment, name);      // another process deleted it
             throw new LocalClusterException(
-                $"The cluster {name} is not complete: there is no {KeptState.FileOf(environment.Clusters, name)}. It is being "
-                + $"started, or its start or end was cut short; then this ends what is left of it: tidemark cluster down --name {name}",
-                    error);
+                $"The cluster {name} is not complete: {KeptState.FileOf(environment.Clusters, name)} does not exist. "
+                + "The cluster is still starting, or its start or deletion was interrupted. "
+                + $"If it was interrupted, delete the rest with: tidemark cluster down --name {name}", error);
         }
     }
 
-    /// <summary>The blocks of ports that belong to clusters that are kept. Of one whose state cannot be read none is known.</summary>
+    /// <summary>Returns the port blocks of all kept clusters. Omits clusters whose state cannot be read.</summary>
     internal static IReadOnlyCollection<int> FindPorts(SearchEnvironment environment)
     {
         var ports = new List<int>();
@@ -125,8 +128,8 @@ public sealed class KeptCluster
         return ports;
     }
 
-    // Somebody else's, damaged, or just deleted: no reason not to start another cluster. Its servers, if they run, hold their ports
-    // themselves.
+    // A cluster that belongs to another user, is damaged, or was just deleted must not prevent the start of another cluster. If its
+    // servers run, they hold their ports themselves.
     private static T? Try<T>(Func<T> read) where T : class
     {
         try
@@ -142,8 +145,10 @@ public sealed class KeptCluster
     internal static KeyNotFoundException NotFound(SearchEnvironment environment, string name)
     {
         var names = FindNames(environment);
-        return new KeyNotFoundException(
-            $"There is no cluster {name}; {(names.Count == 0 ? "none is kept" : $"there is {string.Join(", ", names)}")} "
-            + $"in {environment.Clusters}. This makes it: tidemark cluster up{(name == "default" ? "" : $" --name {name}")}");
+        var existing = names.Count == 0
+            ? $"No clusters exist in {environment.Clusters}."
+            : $"Existing clusters in {environment.Clusters}: {string.Join(", ", names)}.";
+        return new KeyNotFoundException($"There is no cluster {name}. {existing} "
+            + $"Create it with: tidemark cluster up{(name == "default" ? "" : $" --name {name}")}");
     }
 }

@@ -2,14 +2,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Tidemark.Testing;
 
-/// <summary>The folders of clusters that are kept: made, opened and deleted under the cluster's lock.</summary>
+/// <summary>Creates, opens and deletes the folders of kept clusters, under the cluster's lock.</summary>
 internal static class KeptFolder
 {
-    // The longest that a watchdog is left to its work, when its process was killed while it started a cluster; and that servers may take to
-    // be gone.
+    // Longest wait for a watchdog to clean up if its process was killed while it started a cluster, and for servers to end after a
+    // deletion.
     private static readonly TimeSpan WatchdogsTime = TimeSpan.FromSeconds(5);
 
-    /// <summary>Makes the folder, with a watchdog until the cluster is complete.</summary>
+    /// <summary>Creates the folder, with a watchdog until the cluster is complete.</summary>
     /// <exception cref="LocalClusterException">The name is in use.</exception>
     [SuppressMessage("Reliability", "CA2000", Justification = "The folder that is returned owns the lock and the watchdog.")]
     public static async Task<ClusterFolder> CreateAsync(
@@ -22,14 +22,15 @@ internal static class KeptFolder
             RefuseNameInUse(environment, name);
             var path = KeptState.FolderOf(environment.Clusters, name);
 
-            // Without a state it is a start that was cut short; its watchdog, if it lives, is at it. Otherwise it is not ours to delete.
-            if (!await Poll.UntilAsync(() => ValueTask.FromResult(!Directory.Exists(path)), WatchdogsTime, options.TimeProvider,
-                cancellationToken).ConfigureAwait(false))
+            // A cluster folder without a state is left over from an interrupted start. Its watchdog may still be deleting it. Any other
+            // folder must not be deleted.
+            ValueTask<bool> IsGoneAsync() => ValueTask.FromResult(!Directory.Exists(path));
+            if (!await Poll.UntilAsync(IsGoneAsync, WatchdogsTime, options.TimeProvider, cancellationToken).ConfigureAwait(false))
                 throw new LocalClusterException(Exists(environment, name)
-                    ? $"{path} is left of a cluster {name} whose start or end was cut short. This ends what runs of it, and deletes it: "
-                        + $"tidemark cluster down --name {name}"
-                    : $"The cluster {name} cannot be made: {path} is there already, and is no cluster. Take another name, or another "
-                        + $"folder ({SearchEnvironment.ClustersVariable}).");
+                    ? $"{path} is left over from a cluster {name} whose start or deletion was interrupted. "
+                        + $"Stop its servers and delete it with: tidemark cluster down --name {name}"
+                    : $"The cluster {name} cannot be created: {path} already exists and is not a cluster. "
+                        + $"Choose another name, or another folder ({SearchEnvironment.ClustersVariable}).");
             user.MakeOuterFolder(path);
             return new ClusterFolder(path, ownership, Watchdog.Start(path, environment.FindProgram("setsid")));
         }
@@ -40,7 +41,7 @@ internal static class KeptFolder
         }
     }
 
-    /// <summary>The folder of a cluster that exists, with the right to change it.</summary>
+    /// <summary>Returns the folder of an existing cluster, with its lock held.</summary>
     /// <exception cref="KeyNotFoundException">There is no such cluster.</exception>
     [SuppressMessage("Reliability", "CA2000", Justification = "The folder that is returned owns the lock.")]
     public static async Task<ClusterFolder> OpenAsync(SearchEnvironment environment, string name, CancellationToken cancellationToken)
@@ -54,7 +55,7 @@ internal static class KeptFolder
         throw KeptCluster.NotFound(environment, name);
     }
 
-    /// <summary>Ends the servers of a cluster and deletes it, whatever state it is in.</summary>
+    /// <summary>Stops the servers of a cluster and deletes it, in any state.</summary>
     /// <exception cref="KeyNotFoundException">There is no such cluster.</exception>
     public static async Task DeleteAsync(SearchEnvironment environment, string name, CancellationToken cancellationToken)
     {
@@ -63,27 +64,26 @@ internal static class KeptFolder
         {
             await Watchdog.CleanAsync(folder.Path).ConfigureAwait(false);
             if (Directory.Exists(folder.Path))
-                throw new LocalClusterException(
-                    $"{folder.Path} could not be deleted; as {environment.UserName} perhaps not everything in it may be.");
+                throw new LocalClusterException($"{folder.Path} could not be deleted. "
+                    + $"The user {environment.UserName} may lack permission to delete some of its files.");
             IReadOnlyList<int> servers = [];
-            if (!await Poll.UntilAsync(() => ValueTask.FromResult((servers = ProcessTable.ServersUnder(folder.Path)).Count == 0),
-                WatchdogsTime, TimeProvider.System, cancellationToken)
-                .ConfigureAwait(false))
-                throw new LocalClusterException(
-                    $"The data of the cluster {name} is deleted, and processes of its servers still run: {string.Join(", ", servers)}. End them: kill -QUIT");
+            ValueTask<bool> AreGoneAsync() => ValueTask.FromResult((servers = ProcessTable.ServersUnder(folder.Path)).Count == 0);
+            if (!await Poll.UntilAsync(AreGoneAsync, WatchdogsTime, TimeProvider.System, cancellationToken).ConfigureAwait(false))
+                throw new LocalClusterException($"The data of the cluster {name} was deleted, but processes of its servers still run. "
+                    + $"Stop them with: kill -QUIT {string.Join(' ', servers)}");
         }
     }
 
-    /// <exception cref="LocalClusterException">A cluster of that name is kept already.</exception>
+    /// <exception cref="LocalClusterException">A cluster is already kept under that name.</exception>
     public static void RefuseNameInUse(SearchEnvironment environment, string name)
     {
         if (File.Exists(KeptState.FileOf(environment.Clusters, name)))
-            throw new LocalClusterException($"There is a cluster {name} already. This deletes it: tidemark cluster down --name {name}");
+            throw new LocalClusterException($"There is a cluster {name} already. Delete it with: tidemark cluster down --name {name}");
     }
 
     private static bool Exists(SearchEnvironment environment, string name) => KeptState.IsCluster(environment.Clusters, name);
 
-    // Those who run the servers must be able to pass. What exists has its mode already, and perhaps an owner who is not us.
+    // The user of the servers must be able to traverse these folders. An existing folder keeps its mode and may have another owner.
     private static void MakeParents(string clusters)
     {
         if (Directory.Exists(clusters))

@@ -9,9 +9,11 @@ public sealed class KeptNode
     /// <summary>The name, such as <c>pg-2</c>.</summary>
     public string Name { get; }
 
-    /// <summary>The port on 127.0.0.1, which is the node's own as long as the cluster is kept.</summary>
+    /// <summary>The port on 127.0.0.1, reserved for this node as long as the cluster is kept.</summary>
     public int Port { get; }
 
-    /// <summary>How the superuser <c>postgres</c> reaches the cluster's database on it, in the keywords of Npgsql. No password.</summary>
+    /// <summary>
+    /// An Npgsql connection string to the cluster's database on this node, as the superuser <c>postgres</c>, without a password.
+    /// </summary>
     public string ConnectionString { get; }
 }

@@ -4,14 +4,14 @@ using System.Text.RegularExpressions;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// What one process has to leave to the next about a cluster that is kept: a JSON file in the cluster's folder, replaced as a whole.
-/// Servers are not in it: whether they run is asked of the machine. Holds no secret.
+/// The state of a kept cluster that one process leaves for the next: a JSON file in the cluster's folder, always replaced as a whole.
+/// It does not record whether servers run: the process table shows that. It holds no secrets.
 /// </summary>
 internal sealed partial record KeptState
 {
     public const string FileName = "cluster.json";
 
-    // Of the file; a reader that knows another one refuses it.
+    // Format of the file. A reader rejects a file with any other format.
     private const int CurrentFormat = 1;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -41,7 +41,7 @@ internal sealed partial record KeptState
 
     public required IReadOnlyList<KeptNodeState> Nodes { get; init; }
 
-    /// <summary>Names that are kept are folders on every system, and words in every shell.</summary>
+    /// <summary>Returns whether a name is valid: it must work as a folder name on every system and as one word in every shell.</summary>
     public static bool IsName(string name) => Name().IsMatch(name);
 
     public static string FolderOf(string clusters, string name) => Path.Combine(clusters, name);
@@ -49,9 +49,8 @@ internal sealed partial record KeptState
     public static string FileOf(string clusters, string name) => Path.Combine(clusters, name, FileName);
 
     /// <summary>
-    /// Whether a folder is a cluster's, complete or not: a start or an end that was cut short leaves one without a state. What else may be
-    /// beside
-    /// clusters is none, and is not deleted with them.
+    /// Returns whether a folder belongs to a cluster, complete or not: an interrupted start or deletion leaves a folder without a state
+    /// file. Any other folder next to the clusters is not a cluster, and is never deleted as one.
     /// </summary>
     public static bool IsCluster(string clusters, string name)
     {
@@ -95,9 +94,9 @@ internal sealed partial record KeptState
         return options;
     }
 
-    /// <summary>Reads the file of a cluster.</summary>
-    /// <exception cref="LocalClusterException">It is not what was written.</exception>
-    /// <exception cref="IOException">There is none.</exception>
+    /// <summary>Reads the state file of a cluster.</summary>
+    /// <exception cref="LocalClusterException">The file is not valid.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static KeptState Read(string clusters, string name)
     {
         var path = FileOf(clusters, name);
@@ -105,12 +104,13 @@ internal sealed partial record KeptState
         {
             var state = JsonSerializer.Deserialize<KeptState>(File.ReadAllText(path), Json) ?? throw new JsonException("it is empty");
             return state.FindError() is { } error
-                ? throw new JsonException(error) : state.WithPromotionsByHand(Path.Combine(clusters, name));
+                ? throw new JsonException(error)
+                : state.WithPromotionsByHand(Path.Combine(clusters, name));
         }
         catch (JsonException error)
         {
             throw new LocalClusterException($"The state of the cluster {name} cannot be read: {error.Message}\n"
-                + $"It is in {path}. Mend it, or delete the cluster: tidemark cluster down --name {name}", error);
+                + $"Correct the file {path}, or delete the cluster with: tidemark cluster down --name {name}", error);
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed partial record KeptState
         File.Move(path + ".new", path, overwrite: true);
     }
 
-    // Whoever plays with a cluster may promote a node without asking us: a promoted server has no standby.signal any more.
+    // A user may promote a node without Tidemark. Such a node no longer has a standby.signal file.
     private KeptState WithPromotionsByHand(string folder)
     {
         var promoted = Nodes.Where(node => node.Follows is not null && new NodeFolder(folder, node.Name).IsPrimary)
@@ -136,16 +136,16 @@ internal sealed partial record KeptState
     private string? FindError()
     {
         if (Format != CurrentFormat)
-            return $"it has format {Format}, and this version of Tidemark knows {CurrentFormat}.";
+            return $"it has format {Format}, and this version of Tidemark supports format {CurrentFormat}.";
         if (Nodes.Count is 0 or > PortBlock.MostNodes || !PortBlock.IsBase(BasePort))
-            return "its nodes or ports are none that Tidemark makes.";
+            return $"its number of nodes must be 1 to {PortBlock.MostNodes}, and its base port must be the start of a port block.";
         var names = Nodes.Select(node => node.Name).ToHashSet();
         return names.Contains(Primary) && Nodes.All(node => node.Follows is null || names.Contains(node.Follows))
             ? null
             : "it names a node that the cluster does not have.";
     }
 
-    // Of a cluster's folder, beside its state.
+    // Entries of a cluster's folder other than its state file.
     [GeneratedRegex(@"\A(pg-[0-9]+(\.log|\.new|\.gone)?|cluster\.json\.new)\z")]
     private static partial Regex Entry();
 

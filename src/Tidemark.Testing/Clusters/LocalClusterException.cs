@@ -1,24 +1,24 @@
 namespace Tidemark.Testing;
 
 /// <summary>
-/// A local cluster could not do what was asked. The message says what was tried, quotes the last log lines of PostgreSQL
-/// where there are any, and names the setting that decides.
+/// The exception for a failed operation on a local cluster. The message states what was attempted, quotes the last lines of
+/// PostgreSQL's log if there are any, and names the setting that decides.
 /// </summary>
 public sealed class LocalClusterException : Exception
 {
-    /// <summary>An error without a message.</summary>
+    /// <summary>Initializes a new instance without a message.</summary>
     public LocalClusterException()
     {
     }
 
-    /// <summary>An error with its message.</summary>
-    /// <param name="message">What was asked, what stood in the way, what decides.</param>
+    /// <summary>Initializes a new instance with a message.</summary>
+    /// <param name="message">What was attempted, why it failed, and which setting decides.</param>
     public LocalClusterException(string message) : base(message)
     {
     }
 
-    /// <summary>An error with its message and its cause.</summary>
-    /// <param name="message">What was asked, what stood in the way, what decides.</param>
+    /// <summary>Initializes a new instance with a message and a cause.</summary>
+    /// <param name="message">What was attempted, why it failed, and which setting decides.</param>
     /// <param name="innerException">The cause.</param>
     public LocalClusterException(string message, Exception? innerException) : base(message, innerException)
     {

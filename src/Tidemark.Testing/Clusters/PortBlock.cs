@@ -5,21 +5,21 @@ using System.Net.Sockets;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// A run of free loopback ports that belongs to one cluster as long as this lives. Claimed by listening on the first of them,
-/// so the kernel decides between processes, and a stopped node finds its port free when it comes back. The block of a
-/// cluster that is kept stands in its state, and other claims leave it alone.
+/// A block of consecutive loopback ports, reserved for one cluster until disposed. A process claims a block by listening on its
+/// first port: the kernel decides between processes, and the port of a stopped node stays free for its next start. The block of a
+/// kept cluster is recorded in its state, and later claims skip it.
 /// </summary>
 internal sealed class PortBlock : IDisposable
 {
-    /// <summary>Nodes of one cluster: the ports of a block without the one that is the claim.</summary>
+    /// <summary>Maximum number of nodes in a cluster: the ports of a block minus the one that is the claim.</summary>
     public const int MostNodes = 15;
 
-    // Below the range from which the kernel takes ports for outgoing connections (32768 on Linux, 49152 on macOS):
-    // otherwise any client could be given the port of a stopped node.
+    // Below the kernel's range for outgoing connections (from 32768 on Linux, from 49152 on macOS). Otherwise the kernel could assign
+    // the port of a stopped node to a client.
     private const int First = 20_000;
     private const int Blocks = 750;
 
-    // Moves on and never back: pools of clients keep dead connections to the ports of a cluster that is gone.
+    // Only increases within a process: client pools keep broken connections to the ports of clusters that no longer exist.
     private static int _next = Environment.ProcessId * 7;
 
     private readonly TcpListener _claim;
@@ -28,8 +28,8 @@ internal sealed class PortBlock : IDisposable
 
     public int BasePort { get; }
 
-    /// <summary>Claims a block in which nothing listens.</summary>
-    /// <param name="kept">First ports of blocks that belong to clusters whose servers may be down.</param>
+    /// <summary>Claims a block on whose ports no program listens.</summary>
+    /// <param name="kept">Base ports of kept clusters, whose servers may be down.</param>
     /// <exception cref="LocalClusterException">No block is free.</exception>
     [SuppressMessage("Reliability", "CA2000", Justification = "The caller owns the block.")]
     public static PortBlock Claim(IReadOnlyCollection<int> kept)
@@ -42,18 +42,18 @@ internal sealed class PortBlock : IDisposable
                 return block;
         }
 
-        throw new LocalClusterException($"No {MostNodes + 1} neighbouring ports are free on 127.0.0.1 between {First} and "
-            + $"{First + Blocks * (MostNodes + 1)}. Other local clusters hold them: end some.");
+        throw new LocalClusterException($"No block of {MostNodes + 1} consecutive ports is free on 127.0.0.1 between {First} and "
+            + $"{First + Blocks * (MostNodes + 1)}. Other local clusters hold them. Stop some of them.");
     }
 
     public int PortOf(int node) => PortOf(BasePort, node);
 
     public static int PortOf(int basePort, int node) => basePort + 1 + node;
 
-    /// <summary>Where the block begins that the first node of a cluster has its port from.</summary>
+    /// <summary>Returns the base port of a block, given the port of the cluster's first node.</summary>
     public static int BaseOf(int firstPort) => firstPort - 1;
 
-    /// <summary>Whether a block begins at a port.</summary>
+    /// <summary>Returns whether a port is the base port of a block.</summary>
     public static bool IsBase(int port) =>
         port >= First && port < First + Blocks * (MostNodes + 1) && (port - First) % (MostNodes + 1) == 0;
 

@@ -1,12 +1,12 @@
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Makes a replica of a node whose history may have parted from the primary's. Tries the cheapest way first, and believes none before the
-/// primary says that the node streams.
+/// Makes a node whose history may differ from the primary's a replica again. Tries the cheapest method first. A method has succeeded
+/// only when the node streams the primary's current timeline.
 /// </summary>
 internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primary, ClusterLauncher launcher)
 {
-    // A node that can stream does so at once; one that cannot tries for ever.
+    // A node that can stream does so immediately; a node that cannot stream retries forever.
     private static readonly TimeSpan TrialTime = TimeSpan.FromSeconds(3);
 
     private readonly List<string> _obstacles = [];
@@ -15,29 +15,29 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
     {
         await launcher.FindBinariesAsync(cancellationToken).ConfigureAwait(false);
         await node.StopAsync(StopMode.Fast, cancellationToken).ConfigureAwait(false);
-        node.RefuseTakenPort();     // or it would start in no way, and lose its data to the last of them
+        node.RefuseTakenPort();     // otherwise each method fails to start the server, and the last one replaces its data
         await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         var method = await TryFollowAsync(cancellationToken).ConfigureAwait(false)
             ? RejoinMethod.Follow
             : await ReplaceAsync(cancellationToken).ConfigureAwait(false);
         await primary.AcceptFollowerAsync(node, cancellationToken).ConfigureAwait(false);
 
-        // Slots of those that followed it hold WAL for nobody.
-        await node.AskAsync<long>("SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active",
-            cancellationToken)
+        // The slots of its former followers retain WAL that no node needs.
+        await node.AskAsync<long>(
+            "SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active", cancellationToken)
             .ConfigureAwait(false);
         return new RejoinOutcome(method, _obstacles);
     }
 
-    // Only a standby: a primary that was replaced has ended its timeline with a record of its own, and would not start as a standby.
+    // Only for a standby: an old primary has ended its timeline with a WAL record of its own, and would not start as a standby.
     private async Task<bool> TryFollowAsync(CancellationToken cancellationToken) =>
         !node.IsHalfReplaced && File.Exists(folder.StandbySignal)
-            && await TryStreamAsync("following", cancellationToken).ConfigureAwait(false);
+        && await TryStreamAsync("following", cancellationToken).ConfigureAwait(false);
 
     private async Task<RejoinMethod> ReplaceAsync(CancellationToken cancellationToken)
     {
-        // Its files are no longer those of a standby, and not yet those of another: if this is cut short, nobody shall take it for a node
-        // that was promoted.
+        // During the replacement the data directory may lack standby.signal. The state records the replacement first, so that after an
+        // interruption the node is not mistaken for a promoted one.
         var canBeRewound = CanBeRewound();
         node.BeginReplacement();
         return canBeRewound && await TryRewindAsync(cancellationToken).ConfigureAwait(false)
@@ -45,7 +45,7 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
             : await CopyAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    // What a rewinding left half done cannot be rewound again.
+    // Data that is half rewound cannot be rewound again.
     private bool CanBeRewound()
     {
         var obstacle = !Directory.Exists(folder.Data) ? $"{folder.Data} does not exist"
@@ -60,17 +60,17 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
     {
         if (launcher.Binaries.FindProgram("pg_rewind") is not { } program)
         {
-            _obstacles.Add($"there is no pg_rewind in {launcher.Binaries.Folder}");
+            _obstacles.Add($"pg_rewind is not in {launcher.Binaries.Folder}");
             return false;
         }
 
-        // pg_rewind runs the server alone, to recover it from its crash; and it learns the primary's timeline from its last checkpoint.
+        // pg_rewind starts the server in single-user mode to recover it after a crash. It reads the primary's timeline from the primary's
+        // last checkpoint, hence the CHECKPOINT.
         folder.ForgetGoneServer();
         await primary.AskAsync<object>("CHECKPOINT", cancellationToken).ConfigureAwait(false);
         await launcher.GiveAsync(folder, cancellationToken).ConfigureAwait(false);
-        string[] command =
-            [program, "--no-sync", "--target-pgdata", folder.Data, "--source-server",
-            $"host=127.0.0.1 port={primary.Port} user=postgres dbname=postgres"];
+        var source = $"host=127.0.0.1 port={primary.Port} user=postgres dbname=postgres";
+        string[] command = [program, "--no-sync", "--target-pgdata", folder.Data, "--source-server", source];
         var outcome = await launcher.RunAsync(command, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
         {
@@ -85,17 +85,17 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
     {
         node.BeginReplacement();
 
-        // What an old slot has kept is not what the copy will need.
+        // An old slot does not necessarily retain the WAL that the copy needs.
         await primary.Replication.DropSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         await primary.Replication.ReserveSlotAsync(node.Name, cancellationToken).ConfigureAwait(false);
         await launcher.CopyAsync(primary, folder, cancellationToken).ConfigureAwait(false);
         if (!await TryStreamAsync("copying", cancellationToken).ConfigureAwait(false))
-            throw new LocalClusterException(
-                $"{node.Name} does not stream from {primary.Name}, by no way: {string.Join("; ", _obstacles)}.\n{node.QuoteLog()}");
+            throw new LocalClusterException($"{node.Name} does not stream from {primary.Name}. Every method failed: "
+                + $"{string.Join("; ", _obstacles)}.\n{node.QuoteLog()}");
         return RejoinMethod.Copy;
     }
 
-    private async Task<bool> TryStreamAsync(string way, CancellationToken cancellationToken)
+    private async Task<bool> TryStreamAsync(string method, CancellationToken cancellationToken)
     {
         await launcher.MakeStandbyAsync(folder, cancellationToken).ConfigureAwait(false);
         await node.BeginToFollowAsync(primary, cancellationToken).ConfigureAwait(false);
@@ -104,11 +104,11 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
             await node.StartAsync(cancellationToken).ConfigureAwait(false);
             if (await primary.HasFollowerAsync(node, TrialTime, cancellationToken).ConfigureAwait(false))
                 return true;
-            _obstacles.Add($"{way} was not enough: {ReplicationError()}");
+            _obstacles.Add($"{method} was not enough: {ReplicationError()}");
         }
         catch (LocalClusterException)
         {
-            _obstacles.Add($"{way} was not enough: {ReplicationError()}");
+            _obstacles.Add($"{method} was not enough: {ReplicationError()}");
         }
 
         await node.StopAsync(StopMode.Fast, cancellationToken).ConfigureAwait(false);
@@ -117,12 +117,12 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
 
     private string ReplicationError() => node.ReadLog(50)
         .LastOrDefault(line => line.Contains("FATAL: ", StringComparison.Ordinal) || line.Contains("forked off", StringComparison.Ordinal))
-        ?? "it did not stream";
+        ?? "the node did not stream";
 
-    // The server that it runs says why, before it says which command that was.
+    // The server that pg_rewind starts logs the reason first; pg_rewind then only names the command that failed.
     private static string ErrorIn(string text)
     {
         var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        return Array.Find(lines, line => line.Contains("FATAL:", StringComparison.Ordinal)) ?? lines.LastOrDefault() ?? "it said nothing";
+        return Array.Find(lines, line => line.Contains("FATAL:", StringComparison.Ordinal)) ?? lines.LastOrDefault() ?? "it wrote no error";
     }
 }

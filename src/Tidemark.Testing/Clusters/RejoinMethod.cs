@@ -1,14 +1,14 @@
 namespace Tidemark.Testing;
 
-/// <summary>The ways in which a node becomes a replica of the primary again, the cheapest first.</summary>
+/// <summary>How a node became a replica of the primary again, in order of cost.</summary>
 public enum RejoinMethod
 {
-    /// <summary>It only had to be pointed to the primary: its history is the beginning of the primary's.</summary>
+    /// <summary>The node was pointed to the primary. Its history is a prefix of the primary's history.</summary>
     Follow,
 
-    /// <summary>What it had and the primary has not was undone (<c>pg_rewind</c>).</summary>
+    /// <summary>The changes that only the node had were undone (<c>pg_rewind</c>).</summary>
     Rewind,
 
-    /// <summary>Its data was replaced by a copy of the primary's.</summary>
+    /// <summary>The node's data was replaced with a copy of the primary's data.</summary>
     Copy,
 }

@@ -3,18 +3,16 @@ using System.Diagnostics;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// A shell that outlives us by a moment: when its standard input ends, because we closed it or because we are gone, it stops the
-/// servers of one cluster and deletes the folder, unless it was told to keep them. The one way in which clusters are cleaned up, however
-/// the process ends.
+/// A shell process that briefly outlives this process. Its standard input ends when this process closes it or ends. The shell then stops
+/// the servers of one cluster and deletes the folder, unless it received <c>keep</c>. All clusters are cleaned up this way, however the
+/// process ends.
 /// </summary>
 internal sealed class Watchdog : IDisposable
 {
-    // Its working folder is the cluster's, so that it never takes another that was made under the same name meanwhile.
-    // A process is a server of this cluster only if its command line or its working folder says so: process ids are used again.
-    // An immediate stop, not a kill, lets PostgreSQL give its shared memory back; what a killed server left of it is removed here, if it
-    // has the
-    // key that belongs to the data (ids are used again, too) and nobody uses it. A negative key stands in postmaster.pid as 2^64 more than
-    // it is.
+    // The shell's working folder is the cluster's folder, so that it never deletes a newer folder with the same name.
+    // A process is a server of this cluster only if its command line or its working folder shows that: process ids are reused.
+    // An immediate stop, not a kill, lets PostgreSQL free its shared memory. The script removes what a killed server left, if it has the
+    // key that belongs to the data (ids are reused here, too) and no process uses it. postmaster.pid contains a negative key plus 2^64.
     private const string Script = """
         exec >/dev/null 2>&1
         trap '' INT TERM HUP
@@ -84,27 +82,27 @@ internal sealed class Watchdog : IDisposable
 
     private Watchdog(Process process) => _process = process;
 
-    /// <summary>Starts one that waits for our end.</summary>
+    /// <summary>Starts a watchdog that waits for this process to end.</summary>
     public static Watchdog Start(string folder, string? setsid)
     {
-        // A session of its own, or Ctrl-C would reach it before the servers are stopped.
+        // In a session of its own; otherwise Ctrl-C would reach it before the servers are stopped.
         var description = Command.Describe([.. setsid is null ? [] : new[] { setsid }, .. Cleaning(folder)]);
         description.RedirectStandardInput = true;
         description.WorkingDirectory = "/";
         return new Watchdog(Process.Start(description)!);
     }
 
-    /// <summary>Cleans up now, without a watchdog that waits.</summary>
+    /// <summary>Stops the servers and deletes the folder now.</summary>
     public static Task CleanAsync(string folder) => Command.RunAsync(Cleaning(folder), CancellationToken.None);
 
-    /// <summary>Tells it that the time has come, and waits until it is done.</summary>
+    /// <summary>Starts the cleanup by the watchdog and waits until it is complete.</summary>
     public async Task FinishAsync()
     {
         _process.StandardInput.Close();
         await _process.WaitForExitAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Tells it that servers and folder stay, and waits until it has left.</summary>
+    /// <summary>Ends the watchdog without a cleanup and waits until it has ended.</summary>
     public async Task KeepAsync()
     {
         await _process.StandardInput.WriteAsync("keep\n").ConfigureAwait(false);

@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace Tidemark.Testing;
 
-/// <summary>Runs a program to its end.</summary>
+/// <summary>Runs programs to completion.</summary>
 internal static class Command
 {
-    /// <summary>What a program said on both streams, and its exit code.</summary>
+    /// <summary>The exit code and the output of a program.</summary>
     public sealed record Outcome(int ExitCode, string Output, string Errors)
     {
         public bool Succeeded => ExitCode == 0;
@@ -24,7 +24,7 @@ internal static class Command
         using var process = Process.Start(description)!;
         try
         {
-            // Nothing this runs reads more than a pipe holds, so writing cannot wait for reading.
+            // All inputs fit into a pipe's buffer, so the write cannot block.
             await WriteAsync(process, input).ConfigureAwait(false);
             var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
@@ -47,11 +47,11 @@ internal static class Command
         }
         catch (IOException)
         {
-            // It ended before it read anything, and says why itself.
+            // The program ended before it read its input. Its own output explains why.
         }
     }
 
-    /// <summary>A command with an environment in which PostgreSQL speaks English and obeys no variable of the user.</summary>
+    /// <summary>Describes a command whose environment makes PostgreSQL use English and ignore the user's <c>PG*</c> variables.</summary>
     public static ProcessStartInfo Describe(IEnumerable<string> command)
     {
         var parts = command.ToList();

@@ -6,14 +6,14 @@ namespace Tidemark.Testing;
 
 /// <summary>
 /// One PostgreSQL server of a <see cref="LocalCluster"/>. Its name, port and data stay the same when it is stopped, started,
-/// killed or promoted. Different nodes may be handled at the same time; calls that change one node must not overlap.
+/// killed or promoted. Different nodes can be changed at the same time. Calls that change the same node must not overlap.
 /// </summary>
 public sealed class LocalNode
 {
-    /// <summary>What a setting of PostgreSQL in milliseconds can hold.</summary>
+    /// <summary>The maximum of a PostgreSQL setting in milliseconds.</summary>
     internal static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(int.MaxValue);
 
-    // A replica that has just been started or pointed elsewhere streams after at most this, if it can.
+    // Longest time until a replica streams after a start or a change of its primary, if it can stream at all.
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(2);
 
     private readonly LocalCluster _cluster;
@@ -31,7 +31,7 @@ public sealed class LocalNode
         Replication = new NodeReplication(_server);
     }
 
-    /// <summary>The name, such as <c>pg-2</c>; also the server's <c>cluster_name</c> and <c>application_name</c>.</summary>
+    /// <summary>The name, such as <c>pg-2</c>. It is also the server's <c>cluster_name</c> and <c>application_name</c>.</summary>
     public string Name { get; }
 
     /// <summary>The port on 127.0.0.1.</summary>
@@ -41,57 +41,58 @@ public sealed class LocalNode
         internal set => _server.Port = value;
     }
 
-    /// <summary>How the superuser <c>postgres</c> reaches the cluster's database, in the keywords of Npgsql. No password.</summary>
+    /// <summary>
+    /// An Npgsql connection string to the cluster's database on this node, as the superuser <c>postgres</c>, without a password.
+    /// </summary>
     public string ConnectionString => NodeAddress.ConnectionString(_cluster.Options.Database, Port);
 
     /// <summary>The data directory of the server.</summary>
     public string DataDirectory => _folder.Data;
 
-    /// <summary>The node this one streams from; null for a primary, and for one that was a primary before another was promoted.</summary>
+    /// <summary>The node that this one streams from, or <c>null</c> for a primary or an old primary.</summary>
     public LocalNode? Follows { get; internal set; }
 
-    /// <summary>The positions and slots of the server.</summary>
+    /// <summary>The LSNs and slots of the server.</summary>
     internal NodeReplication Replication { get; }
 
-    /// <summary>Whether a rejoin has begun to replace the data, and has not finished.</summary>
+    /// <summary>Whether a rejoin began to replace the data and did not finish.</summary>
     internal bool IsHalfReplaced { get; private set; }
 
-    /// <summary>The id of the postmaster's process; null while the server is down.</summary>
+    /// <summary>The process id of the postmaster, or <c>null</c> while the server is down.</summary>
     public int? ProcessId => _server.ProcessId;
 
     /// <summary>Whether the postmaster runs.</summary>
     public bool IsRunning => _server.IsRunning;
 
-    /// <summary>The last lines of the server's log, over all its lives, oldest first.</summary>
-    /// <param name="lines">How many at most. Default 20.</param>
+    /// <summary>Returns the last lines of the server's log, oldest first. The log continues across restarts.</summary>
+    /// <param name="lines">Maximum number of lines. Default 20.</param>
     public IReadOnlyList<string> ReadLog(int lines = NodeServer.QuotedLogLines) => _folder.ReadLog(lines);
 
     /// <summary>
-    /// Stops replay at once (<c>pg_wal_replay_pause</c>): the node goes on receiving, and shows no commit made after this returns.
-    /// A restart ends the pause.
+    /// Pauses replay immediately (<c>pg_wal_replay_pause</c>). The node continues to receive WAL, but commits made after this method
+    /// returns are not visible on it. A restart ends the pause.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="LocalClusterException">The replica did not confirm within <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="LocalClusterException">Replay did not pause within <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task PauseReplayAsync(CancellationToken cancellationToken = default)
     {
         await AskAsync<object>("SELECT pg_wal_replay_pause()", cancellationToken).ConfigureAwait(false);
+        const string state = "SELECT pg_get_wal_replay_pause_state()";
         await _server.WaitAsync("pause replay", async () =>
-            await AskAsync<string>("SELECT pg_get_wal_replay_pause_state()", cancellationToken).ConfigureAwait(false) == "paused",
-                cancellationToken)
-            .ConfigureAwait(false);
+            await AskAsync<string>(state, cancellationToken).ConfigureAwait(false) == "paused", cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Ends <see cref="PauseReplayAsync"/>.</summary>
-    /// <param name="cancellationToken">Ends the call.</param>
+    /// <summary>Resumes replay after <see cref="PauseReplayAsync"/>.</summary>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public Task ResumeReplayAsync(CancellationToken cancellationToken = default) =>
         AskAsync<object>("SELECT pg_wal_replay_resume()", cancellationToken);
 
     /// <summary>
-    /// Lets every commit wait before it is replayed (<c>recovery_min_apply_delay</c>): each one by its own time, to about 1 ms.
-    /// Stays in force over restarts.
+    /// Delays the replay of every commit (<c>recovery_min_apply_delay</c>). The delay counts from each commit's own time, with a precision
+    /// of about 1 ms. It persists across restarts.
     /// </summary>
-    /// <param name="delay">The delay, in whole milliseconds; zero, as at the beginning, is none.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="delay">The delay in whole milliseconds. Zero, the initial value, means no delay.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="delay"/> is negative or above 24 days.</exception>
     public async Task DelayReplayAsync(TimeSpan delay, CancellationToken cancellationToken = default)
     {
@@ -101,30 +102,29 @@ public sealed class LocalNode
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Stops the server and waits until the last of its processes is gone.</summary>
-    /// <param name="mode">Default <see cref="StopMode.Fast"/>.</param>
-    /// <param name="cancellationToken">Ends the wait, not the stop.</param>
-    /// <exception cref="LocalClusterException">It still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    /// <summary>Stops the server and waits until all its processes have ended.</summary>
+    /// <param name="mode">How to stop. Default <see cref="StopMode.Fast"/>.</param>
+    /// <param name="cancellationToken">Cancels the wait, but not the stop.</param>
+    /// <exception cref="LocalClusterException">The server still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public Task StopAsync(StopMode mode = StopMode.Fast, CancellationToken cancellationToken = default) =>
         _server.StopAsync(mode, cancellationToken);
 
     /// <summary>
-    /// Ends the server as a power failure would: SIGKILL to the postmaster. Returns when its other processes, which notice by
-    /// themselves, are gone too, so that <see cref="StartAsync"/> finds the shared memory free.
+    /// Kills the server as a power failure would: sends SIGKILL to the postmaster. Its other processes detect this and end. Returns when
+    /// they have ended too, so that <see cref="StartAsync"/> finds the shared memory free.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="LocalClusterException">Some process still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="LocalClusterException">A process still runs after <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public Task KillAsync(CancellationToken cancellationToken = default) => _server.KillAsync(cancellationToken);
 
     /// <summary>
-    /// Starts the server after a stop or kill, in the role it had, and returns when it accepts connections. A primary that was
-    /// replaced meanwhile comes back as a primary. Does nothing when it runs.
+    /// Starts the server after a stop or kill, in the role it had, and returns when it accepts connections. An old primary starts as a
+    /// primary again, even if another node was promoted in the meantime. Does nothing if the server runs.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="LocalClusterException">
-    /// It ended, or accepts nothing after <see cref="LocalClusterOptions.Timeout"/>; or its data is gone, or half replaced by a
-    /// <see cref="RejoinAsync"/>
-    /// that was cut short.
+    /// The server ended, or did not accept connections within <see cref="LocalClusterOptions.Timeout"/>. Also thrown if its data is
+    /// missing, or was half replaced by an interrupted <see cref="RejoinAsync"/>.
     /// </exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
@@ -132,76 +132,79 @@ public sealed class LocalNode
             return;
         RefuseUnfinishedData();
         await _cluster.Launcher.FindBinariesAsync(cancellationToken).ConfigureAwait(false);
-        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);      // an earlier change may have been cut short
+        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);      // an earlier change may have been interrupted
         Launch();
         await WaitUntilAcceptingAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Makes this replica the primary (<c>pg_promote</c>) and returns when it accepts writes. The old primary is left as it is:
-    /// if it still runs, there are two.
+    /// Promotes this replica to primary (<c>pg_promote</c>) and returns when it accepts writes. Does not stop the old primary: if it still
+    /// runs, there are two primaries.
     /// </summary>
     /// <param name="follow">
-    /// Whether the other running replicas follow this one. One that had received more than this one is rewound, or copied, as by
-    /// <see cref="RejoinAsync"/>. Default
-    /// true; a stopped one stays with the old primary until <see cref="FollowAsync"/>.
+    /// Whether the other running replicas follow this node. A replica that has received more WAL than this node is rewound or copied, as by
+    /// <see cref="RejoinAsync"/>. A stopped replica keeps following the old primary until <see cref="FollowAsync"/>. Default <c>true</c>.
     /// </param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="InvalidOperationException">
-    /// This node is no replica, or was left behind by an earlier promotion: <see cref="RejoinAsync"/> it first.
+    /// This node is not a replica, or was left behind by an earlier promotion. In the latter case call <see cref="RejoinAsync"/> first.
     /// </exception>
     /// <exception cref="LocalClusterException">
-    /// It refuses writes after <see cref="LocalClusterOptions.Timeout"/>; or one that is to follow it does not stream.
+    /// The node did not accept writes within <see cref="LocalClusterOptions.Timeout"/>, or another replica could not follow it.
     /// </exception>
     public Task PromoteAsync(bool follow = true, CancellationToken cancellationToken = default) =>
         _cluster.PromoteAsync(this, follow, cancellationToken);
 
     /// <summary>
-    /// Points this replica to another primary, of the same history, and makes its slot there. A stopped one follows when it starts.
+    /// Points this replica to another primary with the same history, and creates its slot there. If this node is stopped, it follows the
+    /// primary from its next start.
     /// </summary>
     /// <param name="primary">A running primary.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="InvalidOperationException">This node is no replica: its history would have to be rewound.</exception>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="InvalidOperationException">This node is not a replica. Its history must be rewound first.</exception>
     public async Task FollowAsync(LocalNode primary, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(primary);
         if (Follows is null)
-            throw new InvalidOperationException($"{Name} is no replica; to follow {primary.Name}, its history would have to be rewound.");
+            throw new InvalidOperationException(
+                $"{Name} cannot follow {primary.Name}: it is not a replica, so its history must be rewound first. Call RejoinAsync.");
         await primary.AcceptFollowerAsync(this, cancellationToken).ConfigureAwait(false);
         Follows = primary;
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Makes a replica of the present primary again of this node: of an old primary, or of a replica that was left behind or has replayed
-    /// what
-    /// the primary never had. Stops it, if it runs. What only this node had is lost. Returns when it streams.
+    /// Makes this node a replica of the current primary again. The node may be an old primary, a replica that was left behind, or a replica
+    /// that has replayed WAL the primary never had. Stops the node if it runs. Changes that only this node had are lost. Returns when the
+    /// node streams.
     /// </summary>
-    /// <param name="cancellationToken">Ends the work; then the node is down, and a second call mends it.</param>
-    /// <returns>Whether it was only pointed to the primary, rewound (<c>pg_rewind</c>), or replaced by a copy, and why.</returns>
-    /// <exception cref="InvalidOperationException">It is the primary, or a replica in good order.</exception>
-    /// <exception cref="LocalClusterException">The primary is down, or the node does not stream, whatever was tried.</exception>
+    /// <param name="cancellationToken">Cancels the operation. The node is then down; a second call completes the work.</param>
+    /// <returns>Whether the node was pointed to the primary, rewound (<c>pg_rewind</c>) or replaced with a copy, and why.</returns>
+    /// <exception cref="InvalidOperationException">The node is the primary, or a replica that already streams from it.</exception>
+    /// <exception cref="LocalClusterException">The primary is down, or the node does not stream after any of the methods.</exception>
     public async Task<RejoinOutcome> RejoinAsync(CancellationToken cancellationToken = default)
     {
         var primary = _cluster.Primary;
         if (this == primary)
-            throw new InvalidOperationException($"{Name} is the primary; there is none it could follow.");
+            throw new InvalidOperationException($"{Name} cannot rejoin: {Name} is the primary.");
         if (!primary.IsRunning)
-            throw new LocalClusterException($"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start it, or promote another "
-                + "node.");
+            throw new LocalClusterException(
+                $"{Name} cannot rejoin: the primary, {primary.Name}, is down. Start {primary.Name}, or promote another node.");
         if (IsRunning && Follows == primary && await primary.HasFollowerAsync(this, SettlingTime, cancellationToken).ConfigureAwait(false))
-            throw new InvalidOperationException($"{Name} is a replica in good order: it streams from {primary.Name}.");
+            throw new InvalidOperationException($"{Name} does not need to rejoin: it already streams from {primary.Name}.");
         return await ReplaceHistoryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Waits until this node has replayed all that the cluster's primary had flushed when this was called.</summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <summary>Waits until this node has replayed everything that the cluster's primary had flushed at the time of the call.</summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="LocalClusterException">
-    /// It has not after <see cref="LocalClusterOptions.Timeout"/>; also when replay is paused.
+    /// The node did not catch up within <see cref="LocalClusterOptions.Timeout"/>, for example because replay is paused.
     /// </exception>
-    public async Task WaitForReplayAsync(CancellationToken cancellationToken = default) =>
-        await WaitForReplayAsync(await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false),
-            cancellationToken).ConfigureAwait(false);
+    public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
+    {
+        var lsn = await _cluster.Primary.Replication.FlushPositionAsync(cancellationToken).ConfigureAwait(false);
+        await WaitForReplayAsync(lsn, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} at 127.0.0.1:{Port}";
@@ -214,36 +217,37 @@ public sealed class LocalNode
             await Replication.ReplayPositionAsync(cancellationToken).ConfigureAwait(false) >= lsn, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Makes a replica of the present primary of this node, whatever it has.</summary>
+    /// <summary>Makes this node a replica of the current primary, whatever its history.</summary>
     internal Task<RejoinOutcome> ReplaceHistoryAsync(CancellationToken cancellationToken) =>
         new Rejoin(this, _folder, _cluster.Primary, _cluster.Launcher).RunAsync(cancellationToken);
 
     /// <summary>
-    /// Lets the server take writes. If this is cut short, whoever opens the cluster next sees it by the files of the server.
+    /// Promotes the server and waits until it accepts writes. After an interruption, the next process that opens the cluster detects the
+    /// promotion by the server's files.
     /// </summary>
-    internal async Task LeaveRecoveryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
+    internal async Task LeaveRecoveryAsync(IReadOnlyList<LocalNode> followers, CancellationToken cancellationToken)
     {
         if (Follows is null)
-            throw new InvalidOperationException($"{Name} is no replica, so it cannot be promoted.");
+            throw new InvalidOperationException($"{Name} cannot be promoted: it is not a replica.");
 
-        // Slots come first: from the promotion on, this node may remove the WAL that its followers still need.
-        foreach (var follower in next)
+        // Slots are created first: after the promotion, this node may remove WAL that its followers still need.
+        foreach (var follower in followers)
             await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
         await AskAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
+        const string isReplica = "SELECT pg_is_in_recovery()";
         await _server.WaitAsync("accept writes after its promotion", async () =>
-            !await AskAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false), cancellationToken)
-                .ConfigureAwait(false);
+            !await AskAsync<bool>(isReplica, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Is known as the primary, to the next process and to its own settings.</summary>
-    internal Task BecomePrimaryAsync(IReadOnlyList<LocalNode> next, CancellationToken cancellationToken)
+    /// <summary>Records this node as the primary, in the saved state and in its own settings.</summary>
+    internal Task BecomePrimaryAsync(IReadOnlyList<LocalNode> followers, CancellationToken cancellationToken)
     {
         Follows = null;
-        _followers = [.. next.Select(node => node.Name)];
+        _followers = [.. followers.Select(node => node.Name)];
         return ConfigureAsync(cancellationToken);
     }
 
-    // A slot, and a place among those that a remote_apply commit waits for.
+    // Creates a slot for the follower, and adds it to the standbys that a remote_apply commit waits for.
     internal async Task AcceptFollowerAsync(LocalNode follower, CancellationToken cancellationToken)
     {
         await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
@@ -255,20 +259,22 @@ public sealed class LocalNode
 
     internal void ExpectFollowers(IReadOnlyList<LocalNode> nodes) => _followers = [.. nodes.Select(node => node.Name)];
 
-    /// <summary>Whether a node streams what this primary writes now, at once or within the limit.</summary>
+    /// <summary>Returns whether a node streams this primary's current timeline, now or within the limit.</summary>
     internal async Task<bool> HasFollowerAsync(LocalNode follower, TimeSpan limit, CancellationToken cancellationToken)
     {
-        // The timeline tells: a node whose own history parted from this one streams too, up to where they part, and then for ever nothing.
+        // The timeline is decisive: a node that has left this history also streams, up to the fork. After that it receives nothing more.
         var timeline = await AskAsync<int>($"SELECT {NodeQuestion.WrittenTimeline}", cancellationToken).ConfigureAwait(false);
-        var streams = string.Create(CultureInfo.InvariantCulture,
-            $"SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_port = {Port} AND received_tli = {timeline})");
+        var streams = string.Create(CultureInfo.InvariantCulture, $"""
+            SELECT EXISTS (SELECT FROM pg_stat_wal_receiver
+                WHERE status = 'streaming' AND sender_port = {Port} AND received_tli = {timeline})
+            """);
         return await Poll.UntilAsync(
-            async () => follower.IsRunning && await follower.SaysAsync(streams, cancellationToken).ConfigureAwait(false),
+            async () => follower.IsRunning && await follower.IsTrueAsync(streams, cancellationToken).ConfigureAwait(false),
             limit, _cluster.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
 
-    // One that dies while it is asked, or refuses, does not say so.
-    private async ValueTask<bool> SaysAsync(string question, CancellationToken cancellationToken)
+    // Returns false if the server ends during the query or rejects it.
+    private async ValueTask<bool> IsTrueAsync(string question, CancellationToken cancellationToken)
     {
         try
         {
@@ -280,7 +286,7 @@ public sealed class LocalNode
         }
     }
 
-    /// <summary>Is no replica, and cannot be started, while its data is replaced.</summary>
+    /// <summary>Records that the data is being replaced. Until that is done the node is not a replica and cannot be started.</summary>
     internal void BeginReplacement()
     {
         Follows = null;
@@ -288,7 +294,9 @@ public sealed class LocalNode
         _cluster.Save();
     }
 
-    /// <summary>Takes a primary to follow from the next start on, by which the files already are those of a standby.</summary>
+    /// <summary>
+    /// Records the primary that this node follows from its next start. The data directory must already be that of a standby.
+    /// </summary>
     internal Task BeginToFollowAsync(LocalNode primary, CancellationToken cancellationToken)
     {
         Follows = primary;
@@ -300,10 +308,12 @@ public sealed class LocalNode
 
     internal NpgsqlConnection Connection() => _server.Connection();
 
-    internal Task WriteSettingsAsync(CancellationToken cancellationToken) =>
-        _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(
-        ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings),
-            new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers)), cancellationToken);
+    internal Task WriteSettingsAsync(CancellationToken cancellationToken)
+    {
+        var chosen = ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings);
+        var role = new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers);
+        return _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(chosen, role), cancellationToken);
+    }
 
     internal void RefuseTakenPort() => _server.RefuseTakenPort();
 
@@ -315,13 +325,13 @@ public sealed class LocalNode
 
     internal string QuoteLog() => _server.QuoteLog();
 
-    /// <summary>Lets go of the server, which the watchdog has stopped, or which goes on without us.</summary>
-    internal Task EndAsync(bool goesOn) => _server.EndAsync(goesOn);
+    /// <summary>Releases the server, which either keeps running or was stopped by the watchdog.</summary>
+    internal Task EndAsync(bool keepRunning) => _server.EndAsync(keepRunning);
 
-    /// <summary>What the next process that opens the cluster has to know.</summary>
+    /// <summary>Returns the state that the next process needs to open the cluster.</summary>
     internal KeptNodeState ToState() => new(Name, Follows?.Name, (int)_applyDelay.TotalMilliseconds, _followers, IsHalfReplaced);
 
-    /// <summary>Becomes what an earlier process knew, and finds the server, if it runs.</summary>
+    /// <summary>Restores the state that an earlier process saved, and finds the server if it runs.</summary>
     internal void Restore(KeptNodeState state)
     {
         Follows = state.Follows is { } name ? _cluster[name] : null;
@@ -331,16 +341,16 @@ public sealed class LocalNode
         _server.Find();
     }
 
-    // Half of one history and half of another may start, and even stream.
+    // A server whose data is a mix of two histories may start, and may even stream.
     private void RefuseUnfinishedData()
     {
         var problem = IsHalfReplaced ? "its data was being replaced by a rejoin that did not finish"
             : !Directory.Exists(DataDirectory) ? $"its data, {DataDirectory}, does not exist"
             : null;
         if (problem is not null)
-            throw new LocalClusterException($"{Name} cannot be started: {problem}. "
-                + (this == _cluster.Primary ? "Promote another node." : $"RejoinAsync, or 'tidemark cluster rejoin {Name}', makes a "
-                    + "replica of it."));
+            throw new LocalClusterException($"{Name} cannot be started: {problem}. " + (this == _cluster.Primary
+                ? "Promote another node."
+                : $"To make it a replica, call RejoinAsync, or run: tidemark cluster rejoin {Name}"));
     }
 
     private async Task ConfigureAsync(CancellationToken cancellationToken)

@@ -1,14 +1,16 @@
 namespace Tidemark.Testing;
 
-/// <summary>What a node is in its cluster.</summary>
+/// <summary>The role of a node in its cluster.</summary>
 public enum LocalNodeRole
 {
-    /// <summary>The node that was promoted last, or else the first one.</summary>
+    /// <summary>The node that was promoted last, or the first node if none was promoted.</summary>
     Primary,
 
     /// <summary>A hot standby.</summary>
     Replica,
 
-    /// <summary>A node that was the primary before another one was promoted, and would take writes that nobody else sees.</summary>
+    /// <summary>
+    /// A former primary, left as it was when another node was promoted. It still accepts writes, which reach no other node.
+    /// </summary>
     OldPrimary,
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tidemark.Testing;
 
-/// <summary>How the superuser <c>postgres</c> reaches servers on loopback, in the keywords of Npgsql. There are no passwords.</summary>
+/// <summary>Composes Npgsql connection strings to servers on loopback, as the superuser <c>postgres</c>, without a password.</summary>
 internal static class NodeAddress
 {
     public static string ConnectionString(string database, params IEnumerable<int> ports)

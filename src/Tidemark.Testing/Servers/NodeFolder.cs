@@ -8,7 +8,7 @@ internal sealed class NodeFolder(string clusterFolder, string name)
     /// <summary>Included by <c>postgresql.conf</c>.</summary>
     public const string SettingsFile = "tidemark.conf";
 
-    // What is read of a log, from its end: nothing ever shortens the log of a cluster that is kept.
+    // Maximum number of bytes read, from the end of the log. The log of a kept cluster is never truncated.
     private const int MostLogBytes = 64 << 10;
 
     // Lines of postmaster.pid, as in PostgreSQL's pidfile.h.
@@ -21,28 +21,27 @@ internal sealed class NodeFolder(string clusterFolder, string name)
 
     public string Settings => Path.Combine(Data, SettingsFile);
 
-    /// <summary>Makes a server a standby, and is deleted by its promotion.</summary>
+    /// <summary>The file that makes a server a standby. PostgreSQL deletes it at the promotion.</summary>
     public string StandbySignal => Path.Combine(Data, "standby.signal");
 
-    /// <summary>The latest timeline whose history the node knows, in the eight digits of a file's name.</summary>
+    /// <summary>Returns the latest timeline with a history file on the node, in the eight digits of the file name.</summary>
     public string LastTimeline() => Directory.EnumerateFiles(Wal, "*.history")
         .Select(file => Path.GetFileNameWithoutExtension(file)).Append("00000001").Max(StringComparer.Ordinal)!;
 
-    /// <summary>Whether there is a server's data at all, and no sign that it is a standby's.</summary>
+    /// <summary>Whether the data directory exists and has no <c>standby.signal</c>.</summary>
     public bool IsPrimary => Directory.Exists(Wal) && !File.Exists(StandbySignal);
 
     private string Wal => Path.Combine(Data, "pg_wal");
 
     private string PidFile => Path.Combine(Data, "postmaster.pid");
 
-    /// <summary>The process that wrote <c>postmaster.pid</c>, alive or not; null without the file.</summary>
+    /// <summary>Returns the id of the process that wrote <c>postmaster.pid</c>, running or not, or <c>null</c> without the file.</summary>
     public int? ProcessId() =>
         ReadPidFile() is { Length: > PidLine } lines && int.TryParse(lines[PidLine], CultureInfo.InvariantCulture, out var id) ? id : null;
 
     /// <summary>
-    /// Whether a process is the postmaster of this folder: ids are used again. By its command line; or, where the machine tells, by its
-    /// working
-    /// folder, for one that somebody started by hand, with the folder spelled in another way.
+    /// Returns whether a process is the postmaster of this folder. The id is not enough, because ids are reused. Checks the command line.
+    /// If the system reports it, also checks the working folder: a user may have started the server with another spelling of the folder.
     /// </summary>
     public bool IsServer(int processId)
     {
@@ -53,30 +52,28 @@ internal sealed class NodeFolder(string clusterFolder, string name)
     }
 
     /// <summary>
-    /// Deletes the <c>postmaster.pid</c> of a server that is gone and whose id is not: another process has it now, or nobody has taken note
-    /// of its end, as
-    /// in a container whose first process does not. PostgreSQL would refuse to start. In all other cases the file is PostgreSQL's own to
-    /// judge: it leads to
-    /// memory that may still be in use.
+    /// Deletes the <c>postmaster.pid</c> of a server that has ended if its process id still exists. The id may belong to another process,
+    /// or to a zombie, as in a container whose first process does not reap its children. PostgreSQL would refuse to start. In all other
+    /// cases PostgreSQL itself must evaluate the file, which refers to shared memory that may still be in use.
     /// </summary>
     public void ForgetGoneServer()
     {
         if (ProcessId() is not { } id || IsServer(id)) return;
         var isTaken = ProcessTable.CommandLine(id).Trim().Length > 0;
-        if (isTaken
-            || (ProcessTable.HasEnded(id)
-            && !ProcessTable.ServersUnder(clusterFolder).Any(other => ProcessTable.WorkingFolder(other) == UnixFolder.Resolve(Data))))
+        bool IsUsed() => ProcessTable.ServersUnder(clusterFolder)
+            .Any(other => ProcessTable.WorkingFolder(other) == UnixFolder.Resolve(Data));
+        if (isTaken || (ProcessTable.HasEnded(id) && !IsUsed()))
             File.Delete(PidFile);
     }
 
-    /// <summary>Whether a server accepts connections, by what it wrote about itself: <c>pg_ctl</c> goes by this too.</summary>
+    /// <summary>Returns whether a server accepts connections, according to its <c>postmaster.pid</c>, as <c>pg_ctl</c> does.</summary>
     public bool IsAccepting(int processId) => ReadPidFile() is { Length: > StatusLine } lines
         && lines[PidLine] == processId.ToString(CultureInfo.InvariantCulture)
         && lines[StatusLine].Trim() is "ready" or "standby";
 
     public long LogLength() => File.Exists(Log) ? new FileInfo(Log).Length : 0;
 
-    /// <summary>The last lines of the log, or of the part of it that begins at an offset; no more than its last 64 kB.</summary>
+    /// <summary>Returns the last lines of the log, or of the part that begins at an offset. Reads only the last 64 kB.</summary>
     public IReadOnlyList<string> ReadLog(int lines, long fromOffset = 0)
     {
         if (!File.Exists(Log))

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// The server of one node: started, stopped, killed, told to read its settings, asked. Knows nothing of replication.
+/// Starts, stops, kills, reloads and queries the server of one node. Does not depend on replication.
 /// </summary>
 internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder folder)
 {
@@ -27,7 +27,7 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         _process = cluster.Launch(folder);
     }
 
-    /// <summary>Finds the server that another process started.</summary>
+    /// <summary>Finds a server that another process started.</summary>
     public void Find() => _process = ServerProcess.Find(folder);
 
     public Task WaitUntilAcceptingAsync(CancellationToken cancellationToken)
@@ -54,19 +54,19 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         await WaitUntilGoneAsync("end after SIGKILL", cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Lets the server read its settings again, and returns when all its processes have been told.</summary>
+    /// <summary>Reloads the server's settings. Returns when all its processes have been signalled.</summary>
     public async Task ReloadAsync(CancellationToken cancellationToken)
     {
-        // The postmaster reads the file, then tells its children, then accepts the next connection. So a new connection
-        // that knows a newer load time proves that replay has been told.
+        // The postmaster reads the file, then signals its children, then accepts the next connection. A new connection that reports a
+        // newer load time therefore proves that the replay process has been signalled.
         const string loaded = "SELECT pg_conf_load_time()";
         var before = await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false);
         await _process!.SignalAsync("HUP").ConfigureAwait(false);
-        await WaitAsync("read its settings again", async () =>
+        await WaitAsync("reload its settings", async () =>
             await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false) != before, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>One value of one statement, on a connection of its own, so that nothing of it stays open on the server.</summary>
+    /// <summary>Executes a statement on a connection of its own, which is then closed, and returns the first value.</summary>
     [SuppressMessage("Security", "CA2100", Justification = "All statements are in this package; the names in them are its own.")]
     public async Task<T> AskAsync<T>(string sql, CancellationToken cancellationToken)
     {
@@ -83,10 +83,10 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
     public NpgsqlConnection Connection() =>
         new(NodeAddress.ConnectionString("postgres", Port) + ";Pooling=false;Application Name=tidemark-cluster");
 
-    /// <summary>Polls until the answer is yes.</summary>
-    /// <param name="what">What is waited for, after the words "did not".</param>
-    /// <param name="isDone">Asks.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <summary>Polls until a condition is true.</summary>
+    /// <param name="what">The expected action, worded to follow "did not" in the error message.</param>
+    /// <param name="isDone">Evaluates the condition.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task WaitAsync(string what, Func<ValueTask<bool>> isDone, CancellationToken cancellationToken)
     {
         var options = cluster.Options;
@@ -97,14 +97,14 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
     public string QuoteLog() => $"Last lines of {folder.Log}:\n  "
         + string.Join("\n  ", folder.ReadLog(QuotedLogLines, _process?.LogOffset ?? 0).DefaultIfEmpty("(empty)"));
 
-    /// <summary>Lets go of the server, which the watchdog has stopped, or which goes on without us.</summary>
-    public async Task EndAsync(bool goesOn)
+    /// <summary>Releases the server, which either keeps running or was stopped by the watchdog.</summary>
+    public async Task EndAsync(bool keepRunning)
     {
         if (_process is null)
             return;
-        if (!goesOn)
+        if (!keepRunning)
         {
-            // The watchdog knows servers by their postmaster.pid. One that was only just starting had none, and now has lost its folder.
+            // The watchdog finds servers by their postmaster.pid. A server that had just started had no such file yet, and still runs.
             await _process.SignalAsync("QUIT").ConfigureAwait(false);
             await _process.WaitUntilGoneAsync(Timeout.InfiniteTimeSpan, cluster.Options.TimeProvider, CancellationToken.None)
                 .ConfigureAwait(false);
@@ -113,8 +113,8 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         _process.Dispose();
     }
 
-    /// <summary>Sees that nobody else has the port of the node, which is down.</summary>
-    /// <exception cref="LocalClusterException">Somebody has.</exception>
+    /// <summary>Checks that no other program listens on the port of the node, which must be down.</summary>
+    /// <exception cref="LocalClusterException">Another program listens on the port.</exception>
     public void RefuseTakenPort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, Port);
@@ -124,7 +124,8 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         }
         catch (SocketException e)
         {
-            throw new LocalClusterException($"Another program listens on port {Port}, which is {name}'s own. End that program first.", e);
+            throw new LocalClusterException(
+                $"Another program listens on port {Port}, which is reserved for {name}. Stop that program first.", e);
         }
     }
 
@@ -132,9 +133,9 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
     {
         var log = QuoteLog();
         var port = log.Contains("Address already in use", StringComparison.Ordinal)
-            ? $"Another program listens on port {Port}, which is the node's own. End that program, and start the node again.\n"
+            ? $"Another program listens on port {Port}, which is reserved for {name}. Stop that program, and start the node again.\n"
             : "";
-        return $"{name} ended while it started.\n{port}{log}";
+        return $"{name} ended during its start.\n{port}{log}";
     }
 
     private async Task WaitUntilGoneAsync(string what, CancellationToken cancellationToken)

@@ -1,11 +1,11 @@
 namespace Tidemark.Testing;
 
-/// <summary>Asks again until the answer is yes. Only for what servers do not announce.</summary>
+/// <summary>Polls a condition until it is true. Only for conditions without a notification.</summary>
 internal static class Poll
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(3);
 
-    /// <summary>Whether the answer became yes within the limit.</summary>
+    /// <summary>Returns whether the condition became true within the limit.</summary>
     public static async Task<bool> UntilAsync(
         Func<ValueTask<bool>> isDone, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {

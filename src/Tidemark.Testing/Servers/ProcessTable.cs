@@ -4,21 +4,21 @@ using System.Globalization;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// What the machine knows about processes that are not our children. Process ids are used again, so none is believed without its command
-/// line or its working folder.
+/// Reads the system's table of processes, for processes that are not children of this one. Process ids are reused, so a process is
+/// identified only together with its command line or working folder.
 /// </summary>
 internal static class ProcessTable
 {
     private static readonly bool HasProc = File.Exists("/proc/self/cmdline");
 
-    /// <summary>The command line, its parts followed by blanks; empty for a process that has ended.</summary>
+    /// <summary>Returns the command line, with a blank after each part. Blank or empty for a process that has ended.</summary>
     public static string CommandLine(int id)
     {
         var number = id.ToString(CultureInfo.InvariantCulture);
         return HasProc ? Read($"/proc/{number}/cmdline").Replace('\0', ' ') : Ps("-p", number, "-o", "command=").TrimEnd('\n') + " ";
     }
 
-    /// <summary>The folder a process works in, without links; empty where the machine does not tell.</summary>
+    /// <summary>Returns the working folder of a process, without links. Empty if the system does not report it.</summary>
     public static string WorkingFolder(int id)
     {
         try
@@ -32,7 +32,8 @@ internal static class ProcessTable
     }
 
     /// <summary>
-    /// A process that is there in name only: it has ended, and its parent has not taken note. False where the machine does not tell.
+    /// Returns whether a process is a zombie: it has ended, and its parent has not reaped it. <c>false</c> if the system does not report
+    /// it.
     /// </summary>
     public static bool HasEnded(int id)
     {
@@ -40,7 +41,7 @@ internal static class ProcessTable
         return stat[(stat.LastIndexOf(')') + 1)..].TrimStart().StartsWith('Z');
     }
 
-    /// <summary>The processes of servers whose data is in a folder, or was, before it was deleted.</summary>
+    /// <summary>Returns the processes of servers whose data is in a folder, or was there before it was deleted.</summary>
     public static IReadOnlyList<int> ServersUnder(string folder)
     {
         if (HasProc)
@@ -55,7 +56,7 @@ internal static class ProcessTable
             .Select(line => int.Parse(line.TrimStart().Split(' ')[0], CultureInfo.InvariantCulture))];
     }
 
-    /// <summary>The processes that a process has started and that have not ended.</summary>
+    /// <summary>Returns the child processes of a process.</summary>
     public static IReadOnlyList<int> ChildrenOf(int id) => [.. All().Where(process => process.Parent == id).Select(process => process.Id)];
 
     private static IEnumerable<(int Id, int Parent)> All()
@@ -67,7 +68,7 @@ internal static class ProcessTable
             .Select(parts => (int.Parse(parts[0], CultureInfo.InvariantCulture), int.Parse(parts[1], CultureInfo.InvariantCulture)));
     }
 
-    // id (name) state parent …, and the name may hold anything.
+    // The format is: id (name) state parent … The name may contain any character.
     private static string Line(string folder)
     {
         var stat = Read(folder + "/stat");

@@ -4,13 +4,13 @@ using System.Globalization;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// One life of one server: its postmaster and all that the postmaster started. Either our child, or, in a cluster that is kept,
-/// another process's, known by its <c>postmaster.pid</c>.
+/// One run of one server, from start to end: its postmaster and all processes that the postmaster started. The postmaster is a child of
+/// this process. In a kept cluster it may also have been started by another process, and is then identified by its <c>postmaster.pid</c>.
 /// </summary>
 internal sealed class ServerProcess : IDisposable
 {
-    // The redirection of the log is the shell's, so the log goes on when we are gone. Everything else is exec, so the process
-    // that was started becomes the postmaster.
+    // The shell redirects the log, so logging continues after this process ends. The shell then uses exec, so the started process becomes
+    // the postmaster.
     private const string Script = "log=$1; shift; exec \"$@\" </dev/null 2>>\"$log\"";
 
     private readonly NodeFolder _folder;
@@ -29,14 +29,16 @@ internal sealed class ServerProcess : IDisposable
 
     public int Id { get; }
 
-    /// <summary>Where this life begins in the log; for one that another process started, the beginning of the log.</summary>
+    /// <summary>
+    /// The offset in the log at which this run begins. For a server that another process started, the beginning of the log.
+    /// </summary>
     public long LogOffset { get; }
 
     public bool IsRunning => _child is { } child ? !_childIsGone.IsCompleted && !child.HasExited : _folder.IsServer(Id);
 
     public static ServerProcess Launch(NodeFolder folder, PostgresBinaries binaries, ServerUser user, string? setsid)
     {
-        // A session of its own: a Ctrl-C in the terminal is for us, and we decide what becomes of the servers.
+        // In a session of its own: Ctrl-C in the terminal then reaches only this process, which decides what happens to the servers.
         string[] launcher = ["/bin/sh", "-c", Script, "sh", folder.Log, .. setsid is null ? [] : new[] { setsid }];
         var description = binaries.Describe(["postgres", "-D", folder.Data], user, launcher);
         description.RedirectStandardOutput = true;
@@ -44,11 +46,11 @@ internal sealed class ServerProcess : IDisposable
         return new ServerProcess(folder, Process.Start(description)!, offset);
     }
 
-    /// <summary>The server that runs in a folder, whoever started it; null when none does.</summary>
+    /// <summary>Returns the server that runs in a folder, whichever process started it, or <c>null</c> if none runs.</summary>
     public static ServerProcess? Find(NodeFolder folder) =>
         folder.ProcessId() is { } id && folder.IsServer(id) ? new ServerProcess(folder, id) : null;
 
-    /// <summary>Sends a signal, such as INT.</summary>
+    /// <summary>Sends a signal, such as INT, if the server runs.</summary>
     public async Task SignalAsync(string signal)
     {
         if (!IsRunning)
@@ -57,7 +59,7 @@ internal sealed class ServerProcess : IDisposable
         await Command.RunAsync(kill, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>SIGKILL to the postmaster alone; its children notice and leave.</summary>
+    /// <summary>Sends SIGKILL to the postmaster only. Its children detect that and end.</summary>
     public async Task KillAsync()
     {
         if (_child is { } child)
@@ -66,20 +68,21 @@ internal sealed class ServerProcess : IDisposable
             return;
         }
 
-        // One that is stopped starts no more processes: its children are known when it dies.
+        // A stopped postmaster starts no more processes, so the list of its children is complete when it is killed.
         await SignalAsync("STOP").ConfigureAwait(false);
         _orphans = ProcessTable.ChildrenOf(Id);
         await SignalAsync("KILL").ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Whether, within the limit, the postmaster and every one of its children have ended, so that its memory can be used again.
+    /// Waits until the postmaster and all its children have ended, so that its shared memory can be reused. Returns <c>false</c> if they
+    /// have not ended within the limit.
     /// </summary>
     public async Task<bool> WaitUntilGoneAsync(TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
         if (_child is null)
-            return await Poll.UntilAsync(() => ValueTask.FromResult(!IsRunning && !_orphans.Any(IsOrphan)), limit, time, cancellationToken)
-                .ConfigureAwait(false);
+            return await Poll.UntilAsync(
+                () => ValueTask.FromResult(!IsRunning && !_orphans.Any(IsOrphan)), limit, time, cancellationToken).ConfigureAwait(false);
         try
         {
             await _childIsGone.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
@@ -91,15 +94,15 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Lets go of it, running or not.</summary>
+    /// <summary>Releases the process handle. The server may still run.</summary>
     public void Dispose() => _child?.Dispose();
 
-    // A child has its parent's command line until it writes its own.
+    // A child process has its parent's command line until it sets its own.
     private bool IsOrphan(int id) =>
         _folder.IsServer(id) || ProcessTable.CommandLine(id).StartsWith("postgres: ", StringComparison.Ordinal);
 
-    // PostgreSQL writes nothing to its standard output, but every process of a server inherits it:
-    // its end is the end of the last of them, the one that a new server's shared memory has to wait for.
+    // PostgreSQL writes nothing to its standard output, but every process of a server inherits it. The stream therefore ends when the last
+    // process ends, and only then can a new server use the shared memory.
     private static async Task WaitForChildAsync(Process child)
     {
         await child.StandardOutput.BaseStream.CopyToAsync(Stream.Null).ConfigureAwait(false);

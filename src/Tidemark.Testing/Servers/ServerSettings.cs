@@ -4,27 +4,29 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.Testing;
 
-/// <summary>Composes the configuration file of one node: defaults, then what the user chose, then what ties nodes together. Pure.</summary>
+/// <summary>
+/// Composes the configuration file of one node: the defaults, then the user's settings, then the settings that connect the nodes. Pure.
+/// </summary>
 internal static partial class ServerSettings
 {
-    // Quick and exact: nothing is synced, since what a power failure of the machine damages is made anew in seconds, and nothing
-    // writes WAL on its own, so an idle cluster stays at one position.
+    // Fast and deterministic. Nothing is synced to disk, because a cluster that a power failure damages is recreated in seconds. Nothing
+    // writes WAL in the background, so the LSN of an idle cluster does not change.
     private static readonly (string Name, string Value)[] Defaults =
     [
         ("fsync", "off"),
-        ("full_page_writes", "on"),              // a crash of a server must recover, though not one of the machine
+        ("full_page_writes", "on"),              // a server must recover from its own crash, though not from one of the machine
         ("autovacuum", "off"),
         ("checkpoint_timeout", "1h"),
         ("shared_buffers", "32MB"),
         ("max_connections", "200"),
         ("jit", "off"),
         ("wal_level", "replica"),
-        ("wal_log_hints", "on"),                 // rewinding
-        ("wal_keep_size", "64MB"),               // followers of a promoted node may be a little behind its checkpoint
+        ("wal_log_hints", "on"),                 // required by pg_rewind
+        ("wal_keep_size", "64MB"),               // followers of a promoted node may need WAL from before its checkpoint
         ("max_slot_wal_keep_size", "1GB"),       // a stopped replica must not fill the RAM disk
         ("max_wal_senders", "20"),
         ("max_replication_slots", "20"),
-        ("synchronous_commit", "local"),         // a stopped replica holds up nothing; remote_apply is asked for per transaction
+        ("synchronous_commit", "local"),         // a stopped replica blocks no commit; a transaction requests remote_apply itself
         ("wal_sender_timeout", "10s"),
         ("hot_standby", "on"),
         ("hot_standby_feedback", "on"),
@@ -33,7 +35,7 @@ internal static partial class ServerSettings
         ("wal_retrieve_retry_interval", "100ms"),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
-        ("lc_messages", "C"),                    // messages are quoted, and some are recognised
+        ("lc_messages", "C"),                    // messages are quoted, and the code matches some of them
         ("log_line_prefix", "%m %b[%p] "),
     ];
 
@@ -44,31 +46,31 @@ internal static partial class ServerSettings
         "recovery_min_apply_delay", "synchronous_standby_names",
     };
 
-    /// <summary>Name of the replication slot of a node: slots know no hyphen.</summary>
+    /// <summary>Returns the name of a node's replication slot. Slot names cannot contain hyphens.</summary>
     public static string SlotOf(string node) => node.Replace('-', '_');
 
     public static IEnumerable<string> FindErrors(IEnumerable<string> names) => names
         .Where(name => !SettingName().IsMatch(name) || Owned.Contains(name))
         .Select(name => Owned.Contains(name)
-            ? $"Settings has {name}, which belongs to the cluster."
-            : $"Settings has \"{name}\", which is not the name of a setting.");
+            ? $"Settings contains {name}, which the cluster sets itself. Remove it, or change it with ALTER SYSTEM."
+            : $"Settings contains \"{name}\", which is not a valid setting name.");
 
-    /// <summary>What differs from the defaults by the nature of the cluster.</summary>
-    /// <param name="options">What it consists of.</param>
+    /// <summary>Returns the settings in which this cluster differs from the defaults.</summary>
+    /// <param name="options">The options of the cluster.</param>
     /// <param name="isComplete">
-    /// Whether all its servers have started once; until then a replica waits for its primary and must not miss it.
+    /// Whether all servers have started once. Until then, replicas wait for the primary and must retry at the default interval.
     /// </param>
     public static IEnumerable<KeyValuePair<string, string>> Of(LocalClusterOptions options, bool isComplete)
     {
         if (options.Name is not null && isComplete)
-            yield return new("wal_retrieve_retry_interval", "1s");      // each attempt is lines in a log that nothing shortens
+            yield return new("wal_retrieve_retry_interval", "1s");      // each attempt adds lines to a log that is never truncated
         if (options.SynchronousReplicas)
             yield return new("synchronous_commit", "on");
     }
 
     public static string Compose(IEnumerable<KeyValuePair<string, string>> chosen, ServerRole role)
     {
-        var text = new StringBuilder("# Written by Tidemark at every change; ALTER SYSTEM overrides it.\n");
+        var text = new StringBuilder("# Tidemark rewrites this file at every change. ALTER SYSTEM overrides it.\n");
         foreach (var (name, value) in Defaults)
             Append(text, name, value);
         foreach (var (name, value) in chosen)
@@ -83,10 +85,10 @@ internal static partial class ServerSettings
         yield return ("listen_addresses", "127.0.0.1");
         yield return ("port", role.Port.ToString(CultureInfo.InvariantCulture));
         yield return ("cluster_name", role.Name);
-        yield return ("unix_socket_directories", "");               // a path of a socket may have 107 bytes, and folders are long
+        yield return ("unix_socket_directories", "");               // a socket path is limited to 107 bytes, and folder paths are long
         yield return ("logging_collector", "off");
         yield return ("log_destination", "stderr");
-        yield return ("dynamic_shared_memory_type", "mmap");        // lives in the data directory, so it goes with it
+        yield return ("dynamic_shared_memory_type", "mmap");        // is in the data directory, and is deleted with it
         yield return ("recovery_min_apply_delay", $"{role.ApplyDelay.TotalMilliseconds:F0}ms");
         yield return ("synchronous_standby_names", SynchronousNames(role.Followers));
         if (role.PrimaryPort is not { } primaryPort)

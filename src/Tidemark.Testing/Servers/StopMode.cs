@@ -1,11 +1,11 @@
 namespace Tidemark.Testing;
 
-/// <summary>How a server is stopped, in the words of <c>pg_ctl</c>.</summary>
+/// <summary>How a server is stopped. The modes correspond to those of <c>pg_ctl</c>.</summary>
 public enum StopMode
 {
-    /// <summary>Open transactions are aborted, clients disconnected, and everything is written: a clean stop.</summary>
+    /// <summary>Aborts open transactions, disconnects clients and writes all data: a clean stop.</summary>
     Fast,
 
-    /// <summary>The server leaves without writing anything and recovers from its WAL at the next start, as after a crash.</summary>
+    /// <summary>Stops without writing anything. The server recovers from its WAL at the next start, as after a crash.</summary>
     Immediate,
 }

@@ -5,12 +5,12 @@ using System.Security.Cryptography;
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Gives a copy of a template a system identifier of its own, as <c>initdb</c> would have: otherwise all clusters made from one
-/// template would be the same cluster to everything that tells clusters apart by it. Only for a server that was stopped cleanly.
+/// Gives a copy of a template a system identifier of its own, as <c>initdb</c> does. Otherwise code that distinguishes clusters by this
+/// identifier would treat all clusters from one template as the same cluster. Only for a server that was stopped cleanly.
 /// </summary>
 internal static class SystemIdentity
 {
-    // pg_control begins with the identifier. Its checksum stands at an offset that depends on the version, and covers all before it.
+    // pg_control begins with the identifier. The offset of its checksum depends on the version. The checksum covers all bytes before it.
     private const int IdentifierBytes = sizeof(ulong);
     private const int LargestControlBytes = 512;
 
@@ -22,7 +22,8 @@ internal static class SystemIdentity
     {
         var identifier = new byte[IdentifierBytes];
         RandomNumberGenerator.Fill(identifier);
-        identifier[^1] &= 0x7F;     // SQL shows it as a bigint; bytes are in the order of little-endian machines, the supported ones
+        // SQL returns a bigint, so the top bit must be 0. The bytes are little-endian, as on all supported machines.
+        identifier[^1] &= 0x7F;
 
         var path = Path.Combine(dataDirectory, "global", "pg_control");
         RefuseLink(path);
@@ -40,15 +41,15 @@ internal static class SystemIdentity
         }
     }
 
-    // We may have more rights than whoever owns the template.
+    // The current user may have more rights than the owner of the template.
     private static void RefuseLink(string path)
     {
         if (new FileInfo(path).LinkTarget is { } target)
-            throw new LocalClusterException($"{path} is a link to {target}, as initdb makes none: the cached template is damaged. "
+            throw new LocalClusterException($"{path} is a link to {target}. initdb creates no links, so the cached template is damaged. "
                 + $"Delete the folder templates in the cache ({SearchEnvironment.CacheVariable}, or its default).");
     }
 
-    /// <summary>Writes the identifier, and the checksum that then is right.</summary>
+    /// <summary>Writes the identifier and the matching checksum.</summary>
     internal static void SetControl(Span<byte> control, ReadOnlySpan<byte> identifier)
     {
         var checksumOffset = FindChecksum(control);
@@ -64,7 +65,7 @@ internal static class SystemIdentity
                 return offset;
         }
 
-        throw new LocalClusterException("pg_control of the template has no valid checksum: the cached template is damaged. "
+        throw new LocalClusterException("pg_control of the template has no valid checksum, so the cached template is damaged. "
             + $"Delete the folder templates in the cache ({SearchEnvironment.CacheVariable}, or its default).");
     }
 

@@ -1,6 +1,6 @@
 namespace Tidemark.Testing;
 
-/// <summary>Folders with a mode. The only place that has to know that Windows has none.</summary>
+/// <summary>Creates folders with a mode, and resolves links. The only code that depends on Windows having no modes.</summary>
 internal static class UnixFolder
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -8,23 +8,23 @@ internal static class UnixFolder
     private const UnixFileMode ReadableByAll = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
-    // As many as the kernel follows.
+    // The limit of the Linux kernel.
     private const int MostLinks = 40;
 
-    /// <summary>A path without links, as the kernel tells of it. What does not exist of it stays as it is.</summary>
+    /// <summary>Returns a path without links, as the kernel reports it. Parts that do not exist are unchanged.</summary>
     public static string Resolve(string path)
     {
         var left = MostLinks;
         return Resolve(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), ref left);
     }
 
-    /// <summary>Makes a folder with mode 0700, as PostgreSQL demands of its data.</summary>
+    /// <summary>Creates a folder with mode 0700, as PostgreSQL requires for its data directory.</summary>
     public static void MakePrivate(string path) => Make(path, OwnerOnly);
 
-    /// <summary>Makes a folder with mode 0711: who knows a name in it gets there.</summary>
+    /// <summary>Creates a folder with mode 0711: other users can open entries by name, but cannot list them.</summary>
     public static void MakePassable(string path) => Make(path, OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
 
-    /// <summary>Makes a folder with mode 0755.</summary>
+    /// <summary>Creates a folder with mode 0755.</summary>
     public static void MakeReadable(string path) => Make(path, ReadableByAll);
 
     private static string Resolve(string path, ref int left)
@@ -34,7 +34,8 @@ internal static class UnixFolder
         parent = Resolve(parent, ref left);
         var whole = Path.Combine(parent, Path.GetFileName(path));
         return new DirectoryInfo(whole).LinkTarget is { } target && left-- > 0
-            ? Resolve(Path.GetFullPath(target, parent), ref left) : whole;
+            ? Resolve(Path.GetFullPath(target, parent), ref left)
+            : whole;
     }
 
     private static void Make(string path, UnixFileMode mode)
@@ -43,7 +44,7 @@ internal static class UnixFolder
             throw new PlatformNotSupportedException("LocalCluster runs on Linux and macOS.");
         Directory.CreateDirectory(path);
 
-        // Set, not only asked for at creation: there the umask would take its part.
+        // Set explicitly, because the umask reduces the mode that is requested at creation.
         File.SetUnixFileMode(path, mode);
     }
 }

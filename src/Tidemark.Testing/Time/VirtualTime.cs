@@ -1,13 +1,12 @@
 namespace Tidemark.Testing;
 
 /// <summary>
-/// Time that stands still until it is told to move: a <see cref="TimeProvider"/> for tests and simulations in which
-/// every timer fires at exactly its instant, in an order that is the same in every run.
+/// A <see cref="TimeProvider"/> for tests and simulations. Its time advances only through <see cref="Advance"/>, and every timer
+/// fires at exactly its due time, in the same order in every run.
 /// </summary>
 /// <remarks>
-/// A timer never fires inside <see cref="CreateTimer"/> or <see cref="ITimer.Change"/>, not even with a due time of
-/// zero: it fires in the next <see cref="Advance"/>, which may be by zero. All members may be called from any thread,
-/// and from the callback of a timer.
+/// A timer never fires inside <see cref="CreateTimer"/> or <see cref="ITimer.Change"/>, even with a due time of zero. It fires in the
+/// next <see cref="Advance"/>, which may be by zero. All members may be called from any thread and from timer callbacks.
 /// </remarks>
 public sealed class VirtualTime : TimeProvider
 {
@@ -17,22 +16,24 @@ public sealed class VirtualTime : TimeProvider
     private long _elapsedTicks;
     private long _armings;
 
-    /// <summary>Time that begins at 2000-01-01 00:00 UTC.</summary>
+    /// <summary>Initializes a clock that starts at 2000-01-01 00:00 UTC.</summary>
     public VirtualTime() : this(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero))
     {
     }
 
-    /// <summary>Time that begins at a given instant.</summary>
-    /// <param name="start">The first answer of <see cref="GetUtcNow"/>, in UTC.</param>
+    /// <summary>Initializes a clock that starts at a given time.</summary>
+    /// <param name="start">The initial value of <see cref="GetUtcNow"/>. Converted to UTC.</param>
     public VirtualTime(DateTimeOffset start) => _start = start.ToUniversalTime();
 
-    /// <summary>Ticks of <see cref="GetTimestamp"/> in a second: those of <see cref="TimeSpan"/>, so nothing is rounded.</summary>
+    /// <summary>
+    /// Ticks of <see cref="GetTimestamp"/> per second: the same as in <see cref="TimeSpan"/>, so conversions do not round.
+    /// </summary>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    /// <summary>UTC, so that no test depends on the machine it runs on.</summary>
+    /// <summary>UTC, so that tests do not depend on the machine's time zone.</summary>
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    /// <summary>How long until the next timer fires; null when none is armed. A simulator advances by this.</summary>
+    /// <summary>Time until the next timer fires, or <c>null</c> if no timer is armed. A simulator advances by this.</summary>
     public TimeSpan? UntilNextTimer
     {
         get
@@ -62,12 +63,12 @@ public sealed class VirtualTime : TimeProvider
     }
 
     /// <summary>
-    /// Moves time forward and fires every timer that falls due on the way, on the calling thread, ordered by due time and
-    /// then by when each was armed. During a callback the time is the timer's due time, and timers armed there take part.
+    /// Moves time forward and fires every timer that becomes due, on the calling thread, ordered by due time and then by when it was
+    /// armed. During a callback the current time is the timer's due time. Timers that a callback arms are included.
     /// </summary>
-    /// <param name="by">How far; zero fires only what is due already.</param>
+    /// <param name="by">The time to advance by. Zero fires only timers that are already due.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="by"/> is negative.</exception>
-    /// <remarks>An exception of a callback comes out here, with time at that timer and the later ones still armed.</remarks>
+    /// <remarks>Throws any exception of a callback. Time then stays at that timer's due time, and later timers stay armed.</remarks>
     public void Advance(TimeSpan by)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
@@ -76,12 +77,12 @@ public sealed class VirtualTime : TimeProvider
             timer.Fire();
     }
 
-    /// <summary>Arms a timer, or disarms it when <paramref name="dueTime"/> is infinite; false once it is disposed.</summary>
+    /// <summary>Arms a timer, or disarms it if <paramref name="dueTime"/> is infinite. Returns <c>false</c> if it is disposed.</summary>
     internal bool Arm(VirtualTimer timer, TimeSpan dueTime, TimeSpan period)
     {
         lock (_gate)
         {
-            // The place in the set depends on the due time, so a timer must leave it before that changes.
+            // The order of the set depends on the due time, so a timer must be removed before its due time changes.
             _armed.Remove(timer);
             if (timer.IsRetired)
                 return false;
@@ -101,7 +102,7 @@ public sealed class VirtualTime : TimeProvider
         }
     }
 
-    // Time only ever grows: a callback may itself have advanced past the target of the call that fired it.
+    // Time never goes back: a callback may itself have advanced past the target of the call that fired it.
     private VirtualTimer? TakeDue(long targetTicks)
     {
         lock (_gate)

@@ -1,12 +1,12 @@
 namespace Tidemark.Testing;
 
-/// <summary>A timer of <see cref="VirtualTime"/>. Its schedule belongs to that time, which writes it under its lock.</summary>
+/// <summary>A timer of <see cref="VirtualTime"/>, which writes the schedule under its own lock.</summary>
 internal sealed class VirtualTimer(VirtualTime time, TimerCallback callback, object? state) : ITimer
 {
-    // What System.Threading.Timer refuses is refused here too: code must not run in a test and throw in production.
+    // Rejects the same values as System.Threading.Timer, so that code that runs in a test does not throw in production.
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
-    // A real timer runs its callback with the async-locals of whoever created it.
+    // A real timer runs its callback in the execution context (async-locals) of the code that created it.
     private readonly ExecutionContext? _context = ExecutionContext.Capture();
 
     public static IComparer<VirtualTimer> FiringOrder { get; } = Comparer<VirtualTimer>.Create(static (a, b) =>

@@ -162,7 +162,7 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);
 
         var good = await RunAsync("rejoin", old);
-        good.Errors.ShouldContain($"{old} is a replica in good order");
+        good.Errors.ShouldContain($"{old} does not need to rejoin");
         good.ExitCode.ShouldBe(ExitCode.WrongUsage);
         (await RunAsync("rejoin", next)).Errors.ShouldContain($"{next} is the primary");
     }
@@ -194,7 +194,7 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     public async Task A_cluster_that_is_not_there_is_answered_with_those_that_are()
     {
         var ran = await RanCommand.RunAsync("cluster", "status", "--name", "yours");
-        ran.Errors.ShouldContain("There is no cluster yours; there is mine");
+        ran.Errors.ShouldContain("There is no cluster yours. Existing clusters");
         ran.Errors.ShouldContain("tidemark cluster up --name yours");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }

@@ -1,6 +1,6 @@
 namespace Tidemark.CompiledModel;
 
-/// <summary>No rule.</summary>
+/// <summary>An entity without a read rule.</summary>
 internal sealed class Chapter
 {
     public int Id { get; set; }

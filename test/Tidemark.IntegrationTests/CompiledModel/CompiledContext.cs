@@ -3,9 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark.CompiledModel;
 
 /// <summary>
-/// A context whose model is compiled: the files in <c>Generated</c> are what <c>dotnet ef dbcontext optimize</c> makes of it, but for the
-/// attribute by which
-/// the context would find them by itself, so that its tests have both models.
+/// A context with a compiled model. The files in <c>Generated</c> are the output of <c>dotnet ef dbcontext optimize</c>, without the
+/// attribute that makes the context use them automatically. The tests can therefore use both models.
 /// </summary>
 internal sealed class CompiledContext(DbContextOptions options) : DbContext(options)
 {

@@ -4,7 +4,7 @@ using Tidemark.CompiledModel.Generated;
 
 namespace Tidemark.CompiledModel;
 
-/// <summary>What a model says of its entities' reads, when the model was compiled.</summary>
+/// <summary>The read rules of entities in a compiled model.</summary>
 public sealed class CompiledModelTests(RuleCluster shared) : IClassFixture<RuleCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -22,7 +22,7 @@ public sealed class CompiledModelTests(RuleCluster shared) : IClassFixture<RuleC
         shared.NodeAt(ports.TakePorts().ShouldHaveSingleItem()).ShouldBe("pg-1");
         context.Secrets.AsNoTracking().ExplainRoute().Reason.ShouldBe(RouteReason.EntityRule);
 
-        // What the first has seen on the primary a replica may not have yet.
+        // A replica may not have replayed yet what the first read observed on the primary.
         await using var other = new CompiledContext(options);
         await other.Chapters.AsNoTracking().ToListAsync(Stop);
         shared.NodeAt(ports.TakePorts().ShouldHaveSingleItem()).ShouldNotBe("pg-1");

@@ -1,6 +1,6 @@
 namespace Tidemark.CompiledModel;
 
-/// <summary>Read from the primary.</summary>
+/// <summary>An entity that is read from the primary.</summary>
 internal sealed class Secret
 {
     public int Id { get; set; }

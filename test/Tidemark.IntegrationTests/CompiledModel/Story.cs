@@ -1,6 +1,6 @@
 namespace Tidemark.CompiledModel;
 
-/// <summary>Read from whatever misses little.</summary>
+/// <summary>An entity whose reads have a staleness bound.</summary>
 internal sealed class Story
 {
     public int Id { get; set; }

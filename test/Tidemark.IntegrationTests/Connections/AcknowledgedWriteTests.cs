@@ -9,7 +9,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What the server has acknowledged is a success, whatever happens to the position query after it.</summary>
+/// <summary>A write that the server has acknowledged succeeds, whatever happens to the position query after it.</summary>
 public sealed class AcknowledgedWriteTests : IAsyncLifetime
 {
     private readonly StoreCluster _store = new();
@@ -20,7 +20,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
 
     private delegate Task Way(AcknowledgedWriteTests test, string name);
 
-    /// <summary>Ways of writing a row in which a connection that is cut after the acknowledgement leaves no doubt.</summary>
+    /// <summary>Ways of writing a row after which a connection cut after the acknowledgement does not put the write in doubt.</summary>
     private static readonly Dictionary<string, Way> CertainWays = new()
     {
         ["a value"] = async (test, name) =>
@@ -69,7 +69,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
         },
     };
 
-    /// <summary>Ways in which only the server's error shows that the write was acknowledged.</summary>
+    /// <summary>Ways in which only the server's error proves that the write was acknowledged.</summary>
     private static readonly Dictionary<string, Way> OtherWays = new()
     {
         ["a count"] = async (test, name) =>
@@ -258,8 +258,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
         stored.ShouldBeUnique();
         saved.Except(stored).ShouldBeEmpty();
 
-        // A raw end of the connection within the commit itself leaves it open whether that happened, as without Tidemark. The server's own
-        // error does not.
+        // If the connection simply ends within the commit, the outcome is in doubt, as without Tidemark. The server's own error settles it.
         failed.Where(f => stored.Contains(f.Name) && Causes(f.Failure).OfType<PostgresException>().Any()).ShouldBeEmpty();
     }
 

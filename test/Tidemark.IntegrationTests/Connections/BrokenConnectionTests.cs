@@ -6,8 +6,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Dapper opens a closed connection for one query and reads with <c>CommandBehavior.CloseConnection</c>, under which a connection that
-/// breaks says that it was closed. What was sent on it is in doubt all the same.
+/// Dapper opens a closed connection for one query and reads with <c>CommandBehavior.CloseConnection</c>. A connection that breaks in this
+/// mode reports that it was closed. What was sent on it is nevertheless in doubt.
 /// </summary>
 public sealed class BrokenConnectionTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
@@ -43,7 +43,7 @@ public sealed class BrokenConnectionTests(StoreCluster shared) : IClassFixture<S
         });
         session.IsInDoubt.ShouldBeTrue();
 
-        // It is settled once the server process is gone.
+        // The outcome is settled when the server process has ended.
         (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value.ShouldBe(1);
     }
 

@@ -4,8 +4,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Writes that fail late, behind rows or when they commit, with their position riding behind them: they fail as they do without Tidemark,
-/// and leave nothing behind.
+/// Writes that fail late, after returning rows or at the commit, with a piggybacked position query. They fail as they do without Tidemark,
+/// and have no further effect.
 /// </summary>
 public sealed class FailedWriteTests : IAsyncLifetime
 {
@@ -130,7 +130,8 @@ public sealed class FailedWriteTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// A data source with one connection for writes, which the next command gets too, whatever the last one has left on it.
+    /// A data source with a single connection for writes. The next command uses the same connection, whatever state the previous command
+    /// left.
     /// </summary>
     private Task<TidemarkDataSource> OneConnectionAsync(bool resets) =>
         _store.ConnectAsync(b => b.AddToConnectionStrings($"Maximum Pool Size=1;Command Timeout=10;No Reset On Close={!resets}"));

@@ -4,7 +4,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>Statements sent as reads that turn out to write: run once, on the primary, and known from then on.</summary>
+/// <summary>
+/// Statements that are sent as reads and turn out to write: they run once, on the primary, and are treated as writes from then on.
+/// </summary>
 public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -84,7 +86,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
             using var session = source.BeginSession();
             var drawn = isAsync ? await query.ToListAsync(Stop) : query.ToList();
             drawn.ShouldBe([drawn[0], drawn[0] + 1, drawn[0] + 2], "nothing is run twice, and every row arrives");
-            session.Written.ShouldNotBeNull($"{reason}: the position came along");
+            session.Written.ShouldNotBeNull($"{reason}: the position was piggybacked");
             session.IsUnknown.ShouldBeFalse();
         }
     }

@@ -4,9 +4,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>
-/// Connections that are handed out: they are checked at each opening, and what is done on them counts until they are closed.
-/// </summary>
+/// <summary>Borrowed connections: they are verified at each opening, and what is executed on them counts until they are closed.</summary>
 public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
     protected override StoreCluster Store => shared;
@@ -151,7 +149,7 @@ public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixt
         (await CountAsync("by an adapter")).ShouldBe(1);
     }
 
-    /// <summary>Shows the name of the item on the node, and stays open.</summary>
+    /// <summary>Reads the name of the item on the node, and stays open.</summary>
     private async Task<IAsyncDisposable> ShowOnAsync(string node, string by, int id)
     {
         var sql = $"SELECT name FROM items WHERE id = {id} UNION ALL SELECT repeat('x', 1000000) FROM generate_series(1, 3)";

@@ -23,7 +23,7 @@ public sealed class LeaseThroughPromotionTests : IAsyncLifetime
         await using var context = _store.CreateContext();
         var raw = context.Database.GetDbConnection();
 
-        // Nothing fences the old primary: it goes on beside the new one.
+        // Nothing fences the old primary: it keeps running in parallel with the new one.
         await _store.Cluster.WaitForReplayAsync(Stop);
         await _store.Cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await StoreCluster.UntilAsync(_store.Source, nodes => nodes.Primary == "pg-2" && !nodes["pg-1"].IsServing);
@@ -39,8 +39,8 @@ public sealed class LeaseThroughPromotionTests : IAsyncLifetime
         }
 
         (await _store.Cluster["pg-1"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'split'")).ShouldBe(0);
-        await using var anew = _store.Source.CreateConnection();
-        await anew.ExecuteAsync("INSERT INTO items (name) VALUES ('new')");
+        await using var second = _store.Source.CreateConnection();
+        await second.ExecuteAsync("INSERT INTO items (name) VALUES ('new')");
         context.Add(new Item { Name = "new" });
         await context.SaveChangesAsync(Stop);
         await context.Database.GetDbConnection().ExecuteAsync("INSERT INTO items (name) VALUES ('new')");

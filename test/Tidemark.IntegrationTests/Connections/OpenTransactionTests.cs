@@ -7,7 +7,7 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Writes that are committed after their connection was closed, or that do not wait for their flush: a position counts only if it was
+/// Writes that are committed after their connection was closed, or that do not wait for their flush. A position counts only if it was
 /// sampled after the commit.
 /// </summary>
 public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
@@ -131,7 +131,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
             {
                 await InScopes[way](shared, name);
 
-                // What a replica has replayed until now lacks the commit. A position from before it is reached.
+                // What a replica has replayed so far does not include the commit. It has reached a position from before the commit.
                 await PauseAsync();
                 if (reads) await CountAsync(name);
                 scope.Complete();
@@ -257,10 +257,10 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
 
     private async Task PauseAsync()
     {
-        // What the test itself asks is no part of the transaction under test.
+        // The test's own query is not part of the transaction under test.
         using var outside = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
 
-        // Another commit flushes what was written so far, so that replicas come past it.
+        // Another commit flushes the WAL written so far, so that replicas can replay past it.
         await shared.Cluster.Primary.RunAsync("INSERT INTO items (name) VALUES ('another')");
         await shared.Cluster.WaitForReplayAsync(Stop);
         foreach (var replica in shared.Cluster.Replicas) await replica.PauseReplayAsync(Stop);

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Parameters that bring values back bring them back as without Tidemark.</summary>
+/// <summary>Output parameters return the same values as without Tidemark.</summary>
 public sealed class OutputParameterTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private const string Insert = "INSERT INTO items (name) VALUES ('out') RETURNING id";

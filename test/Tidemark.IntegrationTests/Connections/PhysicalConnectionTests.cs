@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>The driver's internals that tell whether a connection broke, and whether anything was answered on it.</summary>
+/// <summary>The driver's internals that show whether a connection broke, and whether the server sent an answer on it.</summary>
 public sealed class PhysicalConnectionTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -6,9 +6,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>
-/// Which position proves what: each trap of PostgreSQL's positions on real servers, and that Tidemark does not step into it.
-/// </summary>
+/// <summary>What each position proves: the pitfalls of PostgreSQL's positions on real servers, and that Tidemark avoids them.</summary>
 public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private const string Insert = "INSERT INTO items (name) VALUES ('positioned')";
@@ -27,7 +25,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [InlineData("a writing CTE")]
     public async Task A_position_read_before_the_commit_is_reached_by_a_replica_that_lacks_the_row(string how)
     {
-        // A delay holds the commit record back and nothing before it, so the replica stops exactly where the commit begins.
+        // The delay holds back the commit record and nothing before it, so the replica stops exactly at the start of the commit record.
         var replica = shared.Cluster["pg-2"];
         await shared.Cluster.WaitForReplayAsync(Stop);
         await using var delayed = await DelayedAsync(replica);
@@ -59,7 +57,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         var lsn = await InBatchAsync(connection, syncBetween: true);
         var reached = await ScalarAsync(connection, "SELECT pg_current_wal_flush_lsn()");
 
-        // It has received the commit, and waits before it.
+        // The replica has received the commit, and its replay waits before it.
         await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= reached);
         (await replica.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()")).ShouldBeLessThan(lsn);
         (await replica.CountAsync("items")).ShouldBe(before);
@@ -80,7 +78,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         await context.SaveChangesAsync(Stop);
         var position = session.Written.ShouldNotBeNull();
 
-        // Both have everything up to the commit record, and the monitor knows.
+        // Both have everything up to the commit record, and the monitor has sampled that.
         foreach (var replica in shared.Cluster.Replicas)
             await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= position.Lsn);
         foreach (var index in (int[])[1, 2]) await shared.Source.Cluster.Monitor.SampleAsync(index, Stop);
@@ -96,8 +94,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         using var session = shared.Source.BeginSession();
         var (position, took) = (0UL, TimeSpan.Zero);
 
-        // The server writes records of its own now and then (running transactions, each 15 s): then the read says nothing, and is tried
-        // again.
+        // The server sometimes writes records of its own (running transactions, every 15 s). The read then proves nothing and is retried.
         for (var tries = 0; tries == 0 || await InsertPositionAsync() != position; tries++)
         {
             tries.ShouldBeLessThan(20, "something else was written each time");
@@ -108,7 +105,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
 
         TestContext.Current.TestOutputHelper!.WriteLine($"read on a replica after {took.TotalMilliseconds:0} ms");
 
-        // Behind the header no replica arrives before the primary writes again, which an idle one does each 15 s.
+        // No replica gets past the page header until the primary writes again, which an idle primary does every 15 s.
         took.ShouldBeLessThan(TimeSpan.FromSeconds(1));
     }
 
@@ -132,7 +129,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             if (await Primary.AskAsync<bool>("SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()")) unflushed++;
         }
 
-        // A commit that waits for its flush takes the others with it: what comes after this test counts rows on replicas.
+        // A commit that waits for its flush also flushes the others, which the row counts on replicas in later tests require.
         await Primary.RunAsync(Insert);
         unflushed.ShouldBeGreaterThan(0, "every commit was flushed before it was read");
     }
@@ -140,7 +137,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [Fact]
     public async Task A_token_in_anothers_unflushed_tail_is_read_right_and_at_once()
     {
-        // On a quiet primary nothing flushes what an open transaction has written so far.
+        // On an idle primary nothing flushes what an open transaction has written so far.
         await using var other = await OpenAsync(Primary);
         await using var transaction = await other.BeginTransactionAsync(Stop);
         await using (var command =
@@ -170,8 +167,8 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [InlineData("repeatable read")]
     public async Task A_check_that_passes_proves_the_rows_whatever_isolation_level_is_the_sessions_default(string isolation)
     {
-        // The check takes longer here than the replicas lag, so the row arrives while it runs: in the snapshot of the check it would be
-        // missing.
+        // Here the check takes longer than the replicas lag, so the row arrives while the check runs. A read in the same snapshot as the
+        // check would miss it.
         await Primary.RunAsync("""
             CREATE SCHEMA IF NOT EXISTS slow;
             CREATE OR REPLACE FUNCTION slow.pg_last_wal_replay_lsn() RETURNS pg_lsn LANGUAGE sql VOLATILE
@@ -250,7 +247,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             await WriteAsync(watermark, padding);
             position = await InsertPositionAsync();
 
-            // What a commit takes besides its padding is learned on the way; the next padding fills the rest of the page.
+            // The loop measures the size of a commit without its padding. The next padding then fills the rest of the page.
             var size = (int)(position - from) - padding;
             var room = PageSize - (int)(position % PageSize);
             padding = Math.Max(0, room - size) / 8 * 8;

@@ -5,7 +5,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>One snapshot on a replica, on servers that lag, go down and cancel. Each test breaks a cluster of its own.</summary>
+/// <summary>One snapshot on a replica, on servers that lag, stop or cancel. Each test breaks a cluster of its own.</summary>
 public sealed class ReadOnlyTransactionTests : IAsyncLifetime
 {
     private const string Count = "SELECT count(*) FROM items";
@@ -33,7 +33,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
         _store.NodeAt(await report.Connection.ExecuteScalarAsync<int>("SELECT inet_server_port()")).ShouldBe(report.Decision.Node);
         (await report.Connection.ExecuteScalarAsync<string>("SHOW transaction_isolation")).ShouldBe("repeatable read");
 
-        // The connection comes back to the pool without a trace.
+        // The connection returns to the pool with no state left on it.
         await report.DisposeAsync();
         using var again = _store.Source.RequireNode(report.Decision.Node!);
         await using var connection = await _store.Source.OpenReadConnectionAsync(cancellationToken: Stop);
@@ -83,7 +83,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     [InlineData(false)]
     public async Task A_node_that_is_gone_when_the_report_begins_is_passed_over_though_the_pool_holds_connections_to_it(bool isAsync)
     {
-        // A monitor that is slow leaves it to the beginning itself to notice.
+        // With a slow monitor, BEGIN itself must detect it.
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
         foreach (var replica in _store.Cluster.Replicas)
         {
@@ -137,7 +137,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
                 .SqlState.ShouldBe(PostgresErrorCodes.ReadOnlySqlTransaction);
         }
 
-        // What is pooled afterwards may write again.
+        // The pooled connection can write again afterwards.
         await using var write = await source.OpenWriteConnectionAsync(Stop);
         (await write.ExecuteAsync("INSERT INTO items (name) VALUES ('yes')")).ShouldBe(1);
     }

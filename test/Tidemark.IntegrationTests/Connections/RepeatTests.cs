@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A statement whose answer is lost is sent again only if the connection was read-only for certain.</summary>
+/// <summary>A statement whose answer is lost is sent again only if the connection was certainly read-only.</summary>
 public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneServerAndReplica>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -33,7 +33,7 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
     [InlineData("a tracking query")]
     public async Task A_hidden_write_on_a_pool_that_lost_its_startup_options_runs_once_and_counts(string by)
     {
-        // As behind a pooler that ignores options: the node's connections for reading may write.
+        // As behind a pooler that ignores options: the node's connections for reading can write.
         await using var relay = new Relay(shared.Cluster.Primary.Port);
         var builder = new TidemarkDataSourceBuilder();
         builder.AddNode("pg-1", Through(relay, shared.Cluster.Primary)).AddNode("pg-2", shared.Cluster.Replicas[0].ConnectionString);
@@ -78,7 +78,7 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
         await DrawAsync(source, "a tracking query");
         (await NextAsync() - before).ShouldBe(2);
         session.HasMoved.ShouldBeTrue();
-        session.IsUnknown.ShouldBeFalse("its position came along");
+        session.IsUnknown.ShouldBeFalse("its position was piggybacked");
     }
 
     private Task<long> NextAsync() => shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");

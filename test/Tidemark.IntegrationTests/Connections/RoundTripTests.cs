@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Positions cost no round trip, counted on the wire between the application and its servers, beside the same code on plain Npgsql.
+/// Positions cost no additional round trip. Round trips are counted on the wire and compared with the same code on plain Npgsql.
 /// </summary>
 public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
@@ -27,7 +27,7 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
         _plain = NpgsqlDataSource.Create(Through(_relays[0], shared.Cluster.Primary.ConnectionString));
         await _source.Cluster.Monitor.FirstRoundAsync(Stop);
 
-        // Connections to every node are open, their types loaded, and older than a probe.
+        // Connections to every node are open, have their types loaded, and are older than a probe.
         foreach (var node in shared.Cluster.Nodes)
         {
             using (_source.RequireNode(node.Name))
@@ -63,7 +63,7 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
         var operations = await CountAsync(Routed, async context =>
         {
             await SaveAsync(context);
-            session.Written.ShouldNotBeNull("the position came along");
+            session.Written.ShouldNotBeNull("the position was piggybacked");
             await shared.Cluster.WaitForReplayAsync(Stop);
             await context.Items.AsNoTracking().CountAsync(Stop);
         });
@@ -134,7 +134,8 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
     {
         (await CountAsync(Routed, context => context.Items.AsNoTracking().CountAsync(Stop))).ShouldBe(1);
 
-        // Right after the write the last probes are older than it, so the replica proves the position in the read's own round trip.
+        // Right after the write the last probes are older than the write, so the replica proves the position in the same round trip as the
+        // read.
         using var session = _source.BeginSession();
         await using (var command =
             _source.CreateCommand("UPDATE items SET name = name WHERE id = 1")) await command.ExecuteNonQueryAsync(Stop);
@@ -155,7 +156,7 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
 
     private StoreContext Plain() => new(new DbContextOptionsBuilder<StoreContext>().UseNpgsql(_plain).Options);
 
-    /// <summary>The round trips of the second run: the first opens connections and loads types.</summary>
+    /// <summary>Returns the round trips of the second run: the first run opens connections and loads types.</summary>
     private async Task<int> CountAsync(Func<StoreContext> create, Func<StoreContext, Task> run)
     {
         await using (var context = create()) await run(context);

@@ -6,7 +6,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Tidemark;
 
 /// <summary>
-/// What the application's own code writes on a connection of EF Core, behind a position that the save has brought along, is read back.
+/// The application writes with its own code on EF Core's connection, after a save has already returned a position. A later read includes
+/// that write.
 /// </summary>
 public sealed class SharedConnectionTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
@@ -96,7 +97,7 @@ public sealed class SharedConnectionTests(StoreCluster shared) : IClassFixture<S
         }
     }
 
-    /// <summary>Writes once the replicas have the save and nothing that follows it.</summary>
+    /// <summary>Writes after the replicas have the save and nothing that follows it.</summary>
     private async Task WriteAsync(DbConnection connection, string name)
     {
         foreach (var replica in shared.Cluster.Replicas) await replica.ResumeReplayAsync(Stop);

@@ -5,7 +5,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What a commit waited for, by what the replicas show when it returns.</summary>
+/// <summary>What a commit waited for, as shown by the replicas when the commit returns.</summary>
 public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -27,7 +27,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
             foreach (var replica in shared.Cluster.Replicas) lacking += 1 - (int)await CountAsync(replica, $"local {i} {isAsync}");
         }
 
-        // The delay is real.
+        // Proves that the delay is in effect.
         lacking.ShouldBeGreaterThan(5);
         foreach (var replica in shared.Cluster.Replicas) await replica.DelayReplayAsync(TimeSpan.Zero, Stop);
     }

@@ -20,7 +20,7 @@ public sealed partial class GuaranteesTests
         named.Where(name => !tests.Contains(name) && !IsUnitTest(name)).ShouldBeEmpty();
     }
 
-    /// <summary>Those that need no server stand in another project, each class in a file of its name.</summary>
+    /// <summary>The tests that need no server are in another project, each class in a file with its name.</summary>
     private static bool IsUnitTest(string name)
     {
         var (type, method) =

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
 
-/// <summary>The code of the README, as it stands there; <see cref="ReadmeTests"/> compares the two and runs it.</summary>
+/// <summary>The code of the README. <see cref="ReadmeTests"/> compares the two and runs this code.</summary>
 internal static class ReadmeExample
 {
     public static WebApplication Build(string[] args)

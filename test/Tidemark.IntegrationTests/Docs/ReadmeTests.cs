@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
 
-/// <summary>The README's code compiles, is what the README shows, and does what it says.</summary>
+/// <summary>The README's code compiles, matches the README, and does what the README states.</summary>
 public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -45,7 +45,7 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         await app.StartAsync(Stop);
         await using (var scope = app.Services.CreateAsyncScope())
         {
-            // The database is there, so only the tables are missing.
+            // The database exists, so only the tables are missing.
             var context = scope.ServiceProvider.GetRequiredService<WishlistContext>();
             await context.Database.ExecuteSqlRawAsync(context.Database.GenerateCreateScript(), Stop);
         }
@@ -62,7 +62,7 @@ public sealed class ReadmeTests(StoreCluster shared) : IClassFixture<StoreCluste
         foreach (var replica in shared.Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
         await shared.Cluster.WaitForReplayAsync(Stop);
 
-        // The explanation does no I/O: it rests on the last probes, which come within a probe interval.
+        // The explanation does no I/O. It uses the last probes, which arrive within one probe interval.
         while (!(await client.GetStringAsync("/why", Stop))
             .Contains("pg-1  is the primary, which serves reads only when no replica can", StringComparison.Ordinal))
             await Task.Delay(10, Stop);

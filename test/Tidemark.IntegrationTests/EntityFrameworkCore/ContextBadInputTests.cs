@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What a context answers to configuration and calls that cannot be right, at the earliest moment.</summary>
+/// <summary>How a context rejects invalid configuration and invalid calls, as early as possible.</summary>
 public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<RuleCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -91,7 +91,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             await Should.ThrowAsync<InvalidOperationException>(() => context.Database.ExecuteSqlRawAsync("DELETE FROM items", Stop));
         }
 
-        // Options alone, and the same database before, contradict nothing.
+        // Options alone, or the same database configured before, are not a conflict.
         await using var same = new StoreContext(new DbContextOptionsBuilder<StoreContext>()
             .UseNpgsql(shared.Cluster.Primary.ConnectionString).UseTidemark(shared.Source).UseNpgsql(npgsql => npgsql.CommandTimeout(7))
                 .Options);

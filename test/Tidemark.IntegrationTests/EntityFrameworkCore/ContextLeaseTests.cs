@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>What libraries beside EF Core do on the connection of a context belongs to the session that the context reads in.</summary>
+/// <summary>What other libraries execute on the connection of a context belongs to the session that the context reads in.</summary>
 public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private static readonly string[] Registrations =
@@ -52,7 +52,7 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
         services.AddSingleton(shared.Source);
         await using var provider = Register(services, registration).BuildServiceProvider();
 
-        // The second use of a pooled context finds its connection made.
+        // The second use of a pooled context finds its connection already created.
         for (var use = 0; use < 3; use++)
         {
             using var scope = provider.CreateScope();

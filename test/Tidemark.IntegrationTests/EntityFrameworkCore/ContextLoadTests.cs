@@ -6,9 +6,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// Six workers use EF Core, each with contexts of its own, while replicas 5, 50 and 200 ms behind are stopped, killed and restarted all
-/// along, and the checker
-/// judges what they were shown. <c>TIDEMARK_FULL_FIGURES=1</c> runs a minute of it.
+/// Six workers use EF Core with contexts of their own. Meanwhile replicas that are 5, 50 and 200 ms behind are repeatedly stopped, killed
+/// and restarted. The checker evaluates what the workers read. <c>TIDEMARK_FULL_FIGURES=1</c> runs one minute.
 /// </summary>
 public sealed class ContextLoadTests : IAsyncLifetime
 {
@@ -60,11 +59,11 @@ public sealed class ContextLoadTests : IAsyncLifetime
         ends.ShouldBeGreaterThan(1);
         await Task.WhenAll(_store.Cluster.Nodes.Select(node => StoreCluster.UntilAsync(_store.Source, now => now[node.Name].IsServing)));
         (await Poll.UntilAsync(() => new(busy.Count() == 0), TimeSpan.FromSeconds(5), TimeProvider.System, Stop))
-            .ShouldBeTrue($"{busy.Count()} connections are in nobody's hands and in no pool");
+            .ShouldBeTrue($"{busy.Count()} connections were not returned to a pool");
         _store.Source.Cluster.ReadsInFlight.ShouldBe(0);
     }
 
-    // One session after the other; every second one is a single context's own.
+    // One session after another. Every second session belongs to a single context.
     private async Task WorkAsync(int worker, HistoryRecorder recorder)
     {
         var chance = new Chance(worker * 1_000_003L);
@@ -111,8 +110,8 @@ public sealed class ContextLoadTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// One replica is killed and another stopped, both are started, and once both serve again the next two are. Returns how often a replica
-    /// ended.
+    /// Repeatedly kills one replica, stops another, and starts both. Continues with the next two once both serve again. Returns how often a
+    /// replica ended.
     /// </summary>
     private async Task<int> DisturbAsync()
     {

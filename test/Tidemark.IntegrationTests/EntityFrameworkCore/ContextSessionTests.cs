@@ -6,8 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Tidemark;
 
 /// <summary>
-/// Which session a context's reads and writes belong to, with replay held back on every replica, so that only a session finds what was
-/// written.
+/// Which session a context's reads and writes belong to. Replay is paused on every replica, so that only a read in the right session finds
+/// what was written.
 /// </summary>
 public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
@@ -55,7 +55,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
             (await HasAsync(before, name, isAsync)).ShouldBeTrue();
 
             using (shared.Source.BeginSession()) (await HasAsync(reader, name, isAsync))
-                .ShouldBeFalse("a session within a session stands alone");
+                .ShouldBeFalse("a nested session is independent");
             (await HasAsync(reader, name, isAsync)).ShouldBeTrue();
         }
 
@@ -95,7 +95,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
             new StoreContext(new DbContextOptionsBuilder<StoreContext>().AddInterceptors(refusal).UseTidemark(shared.Source).Options);
         await Should.ThrowAsync<TimeoutException>(async () => _ = isAsync ? await context.Items.ToListAsync(Stop) : context.Items.ToList());
 
-        // The transaction opens the connection, before any command tells what it is for.
+        // The transaction opens the connection before any command shows what it is used for.
         await using var transaction = isAsync ? await context.Database.BeginTransactionAsync(Stop) : context.Database.BeginTransaction();
         await WriteAsync(context, isAsync);
         if (isAsync) await transaction.CommitAsync(Stop);
@@ -115,7 +115,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     private static Task<bool> HasAsync(StoreContext context, string name, bool isAsync) =>
         isAsync ? context.Items.AnyAsync(i => i.Name == name, Stop) : Task.FromResult(context.Items.Any(i => i.Name == name));
 
-    /// <summary>Does not let the first connection be opened.</summary>
+    /// <summary>Makes the first opening of a connection fail.</summary>
     private sealed class OneRefusal : DbConnectionInterceptor
     {
         private bool _isOver;

@@ -112,7 +112,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         if (isAsync) await report.DisposeAsync();
         else report.Dispose();
 
-        // The context is as before: it reads what is new, and writes to the primary.
+        // The context works as before: it reads new data, and writes to the primary.
         context.Database.CurrentTransaction.ShouldBeNull();
         (await context.Wishes.CountAsync(Stop)).ShouldBe(before + 1);
         (await context.Wishes.Where(w => w.Id == 1).ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "after the report"), Stop))
@@ -166,7 +166,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
                 : context.Database.BeginReadOnlyTransaction())
                 (await context.Wishes.Where(w => w.Kind == kind).AnyAsync(Stop)).ShouldBeTrue();
 
-            // Another session: what the report has shown is all it knows.
+            // Another session, which has observed only what the report showed.
             using var session = shared.Source.BeginSession();
             await using var reader = shared.CreateRuleContext();
             await shared.Cluster.Primary.RunAsync($"UPDATE wishes SET kind = '{kind}, seen'");

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>Rules of the model and of queries, by the servers that the commands were sent to.</summary>
+/// <summary>Rules of the model and of queries, checked by the servers that the commands were sent to.</summary>
 public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleCluster>
 {
     private static readonly Func<RuleContext, int> CountProfiles = EF.CompileQuery((RuleContext c) => c.Profiles.Count());
@@ -157,7 +157,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
             var error = isAsync
                 ? await Should.ThrowAsync<RoutingException>(() => query.ToListAsync(Stop))
                 : Should.Throw<RoutingException>(() => query.ToList());
-            error.IsTransient.ShouldBeTrue("a strategy of the user's own may try again");
+            error.IsTransient.ShouldBeTrue("a custom execution strategy may retry");
             error.Message.ShouldContain("asks for node 'pg-2'");
             error.Message.ShouldContain("bytes short");
             error.Message.ShouldContain("never moves off 'pg-2'");

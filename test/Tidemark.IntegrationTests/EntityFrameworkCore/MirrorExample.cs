@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>The code of docs/testing.md, as it stands there; <see cref="MirrorTests"/> compares the two and runs it.</summary>
+/// <summary>The code of docs/testing.md. <see cref="MirrorTests"/> compares the two and runs this code.</summary>
 internal static class MirrorExample
 {
     public static async Task RunAsync(string connectionString)

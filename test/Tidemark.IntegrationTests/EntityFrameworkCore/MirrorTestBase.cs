@@ -2,9 +2,9 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What every test in a mirror has: a connection, a transaction that is never committed, and a record of routes.</summary>
+/// <summary>The basis of every mirror test: a connection, a transaction that is never committed, and a record of routes.</summary>
 /// <param name="shared">The cluster whose primary is mirrored.</param>
-/// <param name="replicas">The names of the replicas that the mirror plays; none: its default.</param>
+/// <param name="replicas">The names of the replicas that the mirror simulates. Empty for the default.</param>
 public abstract class MirrorTestBase(StoreCluster shared, params string[] replicas) : IAsyncLifetime
 {
     protected static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>One database that plays a cluster over one connection and one transaction: what tests that roll back need.</summary>
+/// <summary>One database that simulates a cluster over one connection and one transaction, for tests that roll back.</summary>
 public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "reports", "pages"), IClassFixture<OneServer>
 {
     [Theory]
@@ -14,13 +14,13 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     {
         await using (var context = Create())
         {
-            context.Items.AddRange(new Item { Name = "kept by nobody" }, new Item { Name = "kept by nobody" });
+            context.Items.AddRange(new Item { Name = "rolled back" }, new Item { Name = "rolled back" });
             _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges();
         }
 
         await using (var context = Create())
         {
-            var names = context.Items.Where(i => i.Name == "kept by nobody").Select(i => i.Name);
+            var names = context.Items.Where(i => i.Name == "rolled back").Select(i => i.Name);
             (isAsync ? await names.ToListAsync(Stop) : names.ToList()).Count.ShouldBe(2);
             (isAsync ? await names.CountAsync(Stop) : names.Count()).ShouldBe(2);
         }
@@ -31,7 +31,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         Routes.Writes.ShouldAllBe(r => r.Role == NodeRole.Primary && r.Reason == RouteReason.Write);
         Routes.Reads[0].CommandText.ShouldContain("SELECT");
         await Transaction.RollbackAsync(Stop);
-        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'kept by nobody'")).ShouldBe(0);
+        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'rolled back'")).ShouldBe(0);
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         Routes.Clear();
         Routes.All.ShouldBeEmpty();
         context.Items.Select(i => i.Name).ExplainRoute().Role.ShouldBe(NodeRole.Replica);
-        Routes.All.ShouldBeEmpty("a question about a route is no command");
+        Routes.All.ShouldBeEmpty("explaining a route runs no command");
     }
 
     [Theory]
@@ -71,11 +71,11 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         Routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
         Routes.Reads[1].Reason.ShouldBe(RouteReason.RepeatedOnPrimary);
 
-        // Known from now on, as in production.
+        // Treated as a write from now on, as in production.
         (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
         Routes.Reads[2].Reason.ShouldBe(RouteReason.KnownToWrite);
 
-        // What the server refused left the test's transaction whole, and able to write.
+        // The server's rejection left the test's transaction usable and able to write.
         context.Items.Add(new Item { Name = "written after a refusal" });
         await context.SaveChangesAsync(Stop);
         (await context.Items.CountAsync(i => i.Name == "written after a refusal", Stop)).ShouldBe(1);
@@ -144,7 +144,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
             routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, routes == behind ? NodeRole.Primary : NodeRole.Replica]);
         }
 
-        // A context is a session of its own where none surrounds it.
+        // Without a surrounding session, a context is a session of its own.
         await using var stranger = Create(behind);
         await stranger.Items.CountAsync(Stop);
         behind.Reads[^1].Role.ShouldBe(NodeRole.Replica);

@@ -6,14 +6,15 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// What code under test does with transactions of its own in a mirror whose test holds one, beside what the same code does on a cluster.
+/// What code under test does with its own transactions in a mirror whose test holds a transaction, compared with the same code on a
+/// cluster.
 /// </summary>
 public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorTestBase(shared), IClassFixture<OneServerAndReplica>
 {
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items")).ShouldBe(10, "nothing of a mirror is left");
+        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items")).ShouldBe(10, "a mirror leaves nothing in the database");
     }
 
     [Theory]
@@ -28,7 +29,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
         await using var context = Mirror();
         context.Add(new Item { Name = "before" });
         await context.SaveChangesAsync(Stop);
-        context.Database.CurrentTransaction.ShouldBeNull("the code under test does not see the test's");
+        context.Database.CurrentTransaction.ShouldBeNull("the test's transaction is hidden from the code under test");
 
         var begun = isAsync ? await context.Database.BeginTransactionAsync(Stop) : context.Database.BeginTransaction();
         context.Add(new Item { Name = "within" });
@@ -77,7 +78,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
             Should.Throw<PostgresException>(() => context.Database.ExecuteSqlRaw("UPDATE items SET name = NULL"));
             (await context.Items.CountAsync(Stop)).ShouldBe(10);
 
-            // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, and raises nothing.
+            // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK and raises no error.
             await using var begun = await context.Database.BeginTransactionAsync(Stop);
             await context.Items.ExecuteDeleteAsync(Stop);
             await Should.ThrowAsync<PostgresException>(context.Database.ExecuteSqlRawAsync("UPDATE nothing SET name = NULL", Stop));
@@ -133,7 +134,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
 
         refusals[1].ShouldBe(refusals[0]);
         refusals[0].Distinct().Count().ShouldBe(8);
-        refusals[0].ShouldAllBe(refusal => refusal.Length > 0, "all of it is refused");
+        refusals[0].ShouldAllBe(refusal => refusal.Length > 0, "every call is rejected");
     }
 
     [Fact]
@@ -164,7 +165,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
         (await context.Items.ExecuteDeleteAsync(Stop)).ShouldBe(10);
     }
 
-    /// <summary>The messages of all that is refused; an empty one for what is not.</summary>
+    /// <summary>Returns the message of each rejected call, and an empty string for each accepted one.</summary>
     private static async Task<List<string>> RefusalsAsync(Func<MirrorContext> create)
     {
         var messages = new List<string>();

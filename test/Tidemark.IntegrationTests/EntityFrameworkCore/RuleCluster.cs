@@ -25,6 +25,6 @@ public sealed class RuleCluster : StoreCluster
 
     internal RuleContext CreateRuleContext(TidemarkDataSource? source = null) => new(source ?? Source);
 
-    /// <summary>The names of the nodes that the context's commands ran on since it was asked last.</summary>
+    /// <summary>Returns the names of the nodes that the context's commands ran on since the last call.</summary>
     internal string[] NodesOf(RuleContext context) => [.. context.Commands.TakePorts().Select(NodeAt)];
 }

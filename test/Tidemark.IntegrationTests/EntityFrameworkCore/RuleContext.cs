@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark;
 
 /// <summary>
-/// Entities with rules: a profile is read from the primary, its public view from anywhere, card payments from the primary.
+/// Entities with rules: profiles are read from the primary, their public view from any node, card payments from the primary.
 /// </summary>
 internal sealed class RuleContext(TidemarkDataSource source) : DbContext
 {

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Databases and schemas are made and changed on the primary, from a cluster on which they do not exist yet.</summary>
+/// <summary>Databases and schemas are created and changed on the primary, starting from a cluster without the database.</summary>
 public sealed class SchemaTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -36,7 +36,7 @@ public sealed class SchemaTests(StoreCluster shared) : IClassFixture<StoreCluste
         await context.Database.MigrateAsync(Stop);
         (await context.Database.GetPendingMigrationsAsync(Stop)).ShouldBeEmpty();
 
-        // No session surrounds this context: it asks any replica, which may not have replayed the table yet.
+        // No session surrounds this context, so it may read from any replica, which may not have replayed the table yet.
         await using var other = Context<MigratedContext>(source, o => new MigratedContext(o));
         (await other.Notes.AsNoTracking().CountAsync(Stop)).ShouldBe(0);
     }

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>Where queries that track entities read, and what is said when such an entity is saved.</summary>
+/// <summary>Where queries that track entities read, and what is logged when such an entity is saved.</summary>
 public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<RuleCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

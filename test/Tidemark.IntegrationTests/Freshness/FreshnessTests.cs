@@ -5,21 +5,21 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>Reads that include what others wrote under a key, on servers whose replay stands still.</summary>
+/// <summary>Reads that include what other sessions wrote under a key, on servers whose replay is paused.</summary>
 public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncDisposable
 {
     private static int _tables;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>The next test finds every replica replaying, however this one ended.</summary>
+    /// <summary>Resumes replay on every replica, so that the next test finds all of them replaying, however this one ended.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var node in shared.Cluster.Replicas) await node.ResumeReplayAsync(CancellationToken.None);
         await shared.Cluster.WaitForReplayAsync(CancellationToken.None);
     }
 
-    /// <summary>Each way to write a row, by its name; the last goes past Tidemark.</summary>
+    /// <summary>Each way to write a row, by its name. The last one bypasses Tidemark.</summary>
     public static TheoryData<string> Writers =>
         ["in a session", "in a session, its connection still open", "outside any session", "outside any session, asynchronous commit",
         "by Npgsql alone",
@@ -44,12 +44,12 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
                 await reading.RequireAsync(name, Stop);
                 (await CountAsync(reading, name)).ShouldBe(1, name);
 
-                // Another key asks for nothing.
+                // Another key requires nothing.
                 session.HasMoved.ShouldBeFalse();
             }
         }
 
-        // The pause is real.
+        // Proves that the pause is in effect.
         using (reading.BeginSession())
         {
             await reading.RequireAsync("another key", Stop);
@@ -81,7 +81,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         using var session = source.BeginSession();
         await source.RequireAsync("served", Stop);
 
-        // What was noted may lie in a tail that the primary flushes a moment later.
+        // The stored position may be in WAL that the primary flushes only a moment later.
         await source.UntilReadOnReplicaAsync(shared.Cluster);
     }
 
@@ -170,7 +170,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.CreateTableAsync(Stop)));
         await source.NoteWriteAsync("k", Stop);
 
-        // One store belongs to one data source.
+        // A store belongs to one data source.
         Should.Throw<InvalidOperationException>(() =>
             new TidemarkDataSourceBuilder { FreshnessStore = store }.AddNode("pg-1", shared.Cluster.Primary.ConnectionString).Build());
         await Should.ThrowAsync<InvalidOperationException>(() => new TableFreshnessStore().CreateTableAsync(Stop));
@@ -278,7 +278,9 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         }
     }
 
-    /// <summary>Writes another row, and pauses replicas that have it: what includes it and no more is stale there.</summary>
+    /// <summary>
+    /// Writes another row, and pauses replicas that have it. A replica that has exactly that row is stale for the test's row.
+    /// </summary>
     private async Task WriteReplayedAsync(TidemarkDataSource source)
     {
         foreach (var node in shared.Cluster.Replicas) await node.ResumeReplayAsync(Stop);

@@ -9,7 +9,8 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Clusters that outlive whoever started them. To open one again is what another process does: the servers are no children of ours then.
+/// Clusters that outlive the process that started them. Opening one again simulates another process: its servers are then not children of
+/// this process.
 /// </summary>
 public sealed class KeptClusterTests : IAsyncLifetime
 {
@@ -61,7 +62,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
             var table = await primary.MakeTableAsync();
             await primary.KillAsync(Stop);
             primary.IsRunning.ShouldBeFalse();
-            await primary.StartAsync(Stop);                 // its memory is free at once
+            await primary.StartAsync(Stop);                 // its shared memory is free at once
             await replica.StopAsync(cancellationToken: Stop);
             replica.ProcessId.ShouldBeNull();
             await replica.StartAsync(Stop);
@@ -74,7 +75,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
             await cluster["pg-3"].PromoteAsync(cancellationToken: Stop);
         }
 
-        // The next process knows what became of it.
+        // The next process reads the new state.
         await using var again = await LocalCluster.OpenAsync("one", Stop);
         again.Primary.Name.ShouldBe("pg-3");
         again.Replicas.ShouldHaveSingleItem().Follows.ShouldBe(again.Primary);
@@ -94,7 +95,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
                 await node.KillAsync(Stop);
         }
 
-        // Another process has got the id that the server had.
+        // Another process has received the server's former process id.
         using var other = StartAsServerUser("sleep", "600");
         var file = Path.Combine(_kept.Folder, "one", "pg-2", "postmaster.pid");
         var lines = await File.ReadAllLinesAsync(file, Stop);
@@ -114,7 +115,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     [Fact]
     public async Task Ports_of_a_stopped_node_stay_its_own()
     {
-        // Who started it holds a listener on its block; who opens it does not.
+        // The process that starts a cluster holds a listener on its port block. The process that opens it does not.
         await (await KeptClusters.StartAsync("one")).DisposeAsync();
         await using var cluster = await LocalCluster.OpenAsync("one", Stop);
         var port = cluster["pg-2"].Port;
@@ -123,13 +124,13 @@ public sealed class KeptClusterTests : IAsyncLifetime
             await node.StopAsync(cancellationToken: Stop);
 
         KeptCluster.FindPorts(SearchEnvironment.Current()).ShouldBe([port - 2]);
-        for (var block = 0; block < 750; block++)           // all there are
+        for (var block = 0; block < 750; block++)           // all blocks
         {
             using var claim = PortBlock.Claim(KeptCluster.FindPorts(SearchEnvironment.Current()));
             claim.BasePort.ShouldNotBe(port - 2);
         }
 
-        // What does not ask may take it all the same, and then the node says so.
+        // Another program can still take the port. The node then reports that.
         using var thief = new TcpListener(IPAddress.Loopback, port);
         thief.Start();
         var error = await Should.ThrowAsync<LocalClusterException>(() => cluster["pg-2"].StartAsync(Stop));
@@ -206,17 +207,17 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await using (var cluster = await KeptClusters.StartAsync("one", replicas: 0))
             server = cluster.Primary.ProcessId!.Value;
         File.Delete(Path.Combine(_kept.Folder, "one", KeptState.FileName));
-        Directory.CreateDirectory(Path.Combine(_kept.Folder, "photos", "2024"));       // somebody's own
+        Directory.CreateDirectory(Path.Combine(_kept.Folder, "photos", "2024"));       // not a cluster
 
         KeptCluster.FindNames().ShouldBe(["one"]);
         Should.Throw<LocalClusterException>(() => KeptCluster.Read("one")).Message.ShouldContain("tidemark cluster down --name one");
-        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one"))).Message.ShouldContain("cut short");
+        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one"))).Message.ShouldContain("was interrupted");
         ProcessTable.CommandLine(server).Trim().ShouldNotBeEmpty();
         await LocalCluster.DeleteAsync("one", Stop);
         ProcessTable.CommandLine(server).Trim().ShouldBeEmpty();
 
         await Should.ThrowAsync<KeyNotFoundException>(() => LocalCluster.DeleteAsync("photos", Stop));
-        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("photos"))).Message.ShouldContain("is no cluster");
+        (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("photos"))).Message.ShouldContain("is not a cluster");
         Directory.EnumerateFileSystemEntries(_kept.Folder).ShouldBe([Path.Combine(_kept.Folder, "photos")]);
     }
 
@@ -262,7 +263,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await using (var cluster = await KeptClusters.StartAsync("one", replicas: 0))
             server = cluster.Primary.ProcessId!.Value;
 
-        // Nothing leads to it any more, and it does not notice.
+        // No file leads to the server any more, and the stopped server does not detect that.
         File.Delete(Path.Combine(_kept.Folder, "one", "pg-1", "postmaster.pid"));
         using (var stop = StartAsServerUser("kill", "-s", "STOP", $"{server}"))
             await stop.WaitForExitAsync(Stop);
@@ -288,7 +289,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
         var folder = Path.Combine(_kept.Folder, "one");
         (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)).ShouldBe(UnixFileMode.None);
-        if (!SearchEnvironment.Current().IsRoot) return;     // the servers' user is we
+        if (!SearchEnvironment.Current().IsRoot) return;     // the current user runs the servers
 
         var secret = Path.Combine(_kept.Folder, "secret");
         await File.WriteAllTextAsync(secret, "ours", Stop);
@@ -300,7 +301,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
             shell.ExitCode.ShouldNotBe(0, attempt);
         }
 
-        // In its own data it may do what it likes; we follow no link there that it could not follow itself.
+        // The user of the servers may change its own data. Tidemark must not follow a link there that this user could not follow.
         using var link = StartAsServerUser("sh", "-c", $"cd {folder}/pg-1 && ln -s {secret} tidemark.conf.new");
         await link.WaitForExitAsync(Stop);
         link.ExitCode.ShouldBe(0);
@@ -349,7 +350,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         var settings = Path.Combine(_kept.Folder, "one", "pg-2", NodeFolder.SettingsFile);
         await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
         {
-            // A folder in its place keeps the settings from being written.
+            // A folder in place of the file prevents the settings from being written.
             File.Move(settings, settings + ".before");
             Directory.CreateDirectory(settings);
             await Should.ThrowAsync<Exception>(() => cluster["pg-2"].PromoteAsync(cancellationToken: Stop));
@@ -389,7 +390,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Tells at once, which <see cref="Progress{T}"/> does not.</summary>
+    /// <summary>Reports synchronously, unlike <see cref="Progress{T}"/>.</summary>
     private sealed class Reported(Action<string> tell) : IProgress<LocalClusterProgress>
     {
         public void Report(LocalClusterProgress value) => tell(value.Stage);

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A folder for the clusters that a test keeps, and their end with the test.</summary>
+/// <summary>A folder for the clusters that a test keeps. They are deleted at the end of the test.</summary>
 public sealed class KeptClusters : IAsyncDisposable
 {
     private readonly string? _before = Environment.GetEnvironmentVariable(SearchEnvironment.ClustersVariable);
@@ -13,7 +13,7 @@ public sealed class KeptClusters : IAsyncDisposable
         Environment.SetEnvironmentVariable(SearchEnvironment.ClustersVariable, Folder);
     }
 
-    /// <summary>What <c>TIDEMARK_CLUSTERS</c> names, for this process and those it starts.</summary>
+    /// <summary>The value of <c>TIDEMARK_CLUSTERS</c>, for this process and the processes it starts.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("tidemark-kept-").FullName;
 
     public static Task<LocalCluster> StartAsync(string name, int replicas = 1) =>

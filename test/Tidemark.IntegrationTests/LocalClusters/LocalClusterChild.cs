@@ -8,7 +8,7 @@ internal static class LocalClusterChild
 {
     public const string Command = "hold-a-cluster";
 
-    /// <summary>Starts a cluster in the folder, says which processes its servers are, and waits to be ended.</summary>
+    /// <summary>Starts a cluster in the folder, prints the process ids of its servers, and waits to be ended.</summary>
     public static async Task<int> HoldAsync(string parent)
     {
         await using var cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, Directory = parent });

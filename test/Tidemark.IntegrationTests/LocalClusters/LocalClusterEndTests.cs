@@ -5,7 +5,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What is left of a cluster when it, or its process, ends: nothing.</summary>
+/// <summary>Nothing is left of a cluster when it, or its process, ends.</summary>
 public sealed class LocalClusterEndTests : IDisposable
 {
     private readonly string _parent = Directory.CreateTempSubdirectory("tidemark-end-").FullName;
@@ -23,7 +23,7 @@ public sealed class LocalClusterEndTests : IDisposable
         var servers = Servers(cluster);
         var memory = SharedMemoryOf(cluster.Primary);
         SharedMemory().ShouldContain(memory);
-        await cluster.Primary.KillAsync(Stop);          // which leaves its shared memory behind
+        await cluster.Primary.KillAsync(Stop);          // leaves its shared memory allocated
         await cluster.DisposeAsync();
         await cluster.DisposeAsync();
 
@@ -37,7 +37,7 @@ public sealed class LocalClusterEndTests : IDisposable
     {
         var options = new LocalClusterOptions { Directory = _parent, Settings = { ["shared_buffers"] = "lots" } };
         var error = await Should.ThrowAsync<LocalClusterException>(() => LocalCluster.StartAsync(options, Stop));
-        error.Message.ShouldContain("pg-1 ended while it started");
+        error.Message.ShouldContain("pg-1 ended during its start");
         error.Message.ShouldContain("invalid value for parameter \"shared_buffers\": \"lots\"");
         Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }
@@ -52,7 +52,7 @@ public sealed class LocalClusterEndTests : IDisposable
         var watch = Stopwatch.StartNew();
         await Should.ThrowAsync<OperationCanceledException>(() => LocalCluster.StartAsync(options, cancel.Token));
 
-        // Left to itself, a server whose directory is gone notices within a minute.
+        // On its own, a server whose directory was deleted detects that only within a minute.
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30));
         Directory.EnumerateFileSystemEntries(_parent).ShouldBeEmpty();
     }
@@ -116,7 +116,7 @@ public sealed class LocalClusterEndTests : IDisposable
 
     private static int[] Servers(LocalCluster cluster) => [.. cluster.Nodes.Select(node => node.ProcessId!.Value)];
 
-    // In postmaster.pid, line 7: key, id.
+    // Line 7 of postmaster.pid: key, id.
     private static string SharedMemoryOf(LocalNode node) =>
         File.ReadLines(Path.Combine(node.DataDirectory, "postmaster.pid")).ElementAt(6)
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
@@ -125,7 +125,7 @@ public sealed class LocalClusterEndTests : IDisposable
     private static IEnumerable<string> SharedMemory() =>
         File.ReadLines("/proc/sysvipc/shm").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
 
-    // A process that ended and that nobody has waited for has no command line.
+    // A zombie process has no command line.
     private static bool IsAlive(int process) => CommandLine(process).Length > 0;
 
     private static string CommandLine(int process)

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Nodes that stop, start, die and take over: each test has a cluster of its own.</summary>
+/// <summary>Nodes that stop, start, die and are promoted. Each test has a cluster of its own.</summary>
 public sealed class LocalClusterEpochTests
 {
     private const string SynchronousStandbys =
@@ -24,7 +24,7 @@ public sealed class LocalClusterEpochTests
         replica.ProcessId.ShouldBeNull();
         replica.ReadLog(100).ShouldContain(line => line.Contains($"received {mode} shutdown", StringComparison.OrdinalIgnoreCase));
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-        await cluster.WaitForReplayAsync(Stop);     // of nobody
+        await cluster.WaitForReplayAsync(Stop);     // no replica runs
 
         await replica.StartAsync(Stop);
         await cluster.WaitForReplayAsync(Stop);
@@ -44,7 +44,7 @@ public sealed class LocalClusterEpochTests
         await cluster.Primary.StopAsync(mode, Stop);
         (await cluster["pg-2"].CountAsync(table)).ShouldBe(1);
         await cluster.Primary.StartAsync(Stop);
-        await cluster.Primary.StartAsync(Stop);     // runs already: nothing to do
+        await cluster.Primary.StartAsync(Stop);     // it already runs: does nothing
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
         await cluster.WaitForReplayAsync(Stop);
 
@@ -90,7 +90,7 @@ public sealed class LocalClusterEpochTests
         (await cluster["pg-2"].CountAsync(table)).ShouldBe(1);
         (await next.AskAsync<string>(SynchronousStandbys)).ShouldBe("pg-2");
 
-        // The stopped one still belongs to the old primary, until it is told.
+        // The stopped node still follows the old primary until FollowAsync.
         await cluster["pg-4"].FollowAsync(next, Stop);
         await cluster["pg-4"].StartAsync(Stop);
         await cluster.WaitForReplayAsync(Stop);
@@ -116,13 +116,13 @@ public sealed class LocalClusterEpochTests
         await old.RunAsync($"INSERT INTO {table} VALUES (1)");
         await next.RunAsync($"INSERT INTO {table} VALUES (2), (3)");
         cluster["pg-3"].Follows.ShouldBe(old);
-        await cluster.WaitForReplayAsync(Stop);     // of nobody: pg-3 follows the old one
+        await cluster.WaitForReplayAsync(Stop);     // waits for no replica: pg-3 follows the old primary
 
         (await old.CountAsync(table)).ShouldBe(1);
         (await next.CountAsync(table)).ShouldBe(2);
         (await Should.ThrowAsync<InvalidOperationException>(() => old.FollowAsync(next, Stop))).Message.ShouldContain("rewound");
         (await Should.ThrowAsync<InvalidOperationException>(() => next.PromoteAsync(cancellationToken: Stop)))
-            .Message.ShouldContain("no replica");
+            .Message.ShouldContain("not a replica");
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class LocalClusterOfThree : IAsyncLifetime
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();
 
-    // Progress<T> would report on the pool, after the fact and in any order.
+    // Progress<T> would report on the thread pool, later and in any order.
     private sealed class Recorder(List<LocalClusterProgress> into) : IProgress<LocalClusterProgress>
     {
         public void Report(LocalClusterProgress value)

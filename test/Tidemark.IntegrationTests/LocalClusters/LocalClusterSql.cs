@@ -18,7 +18,7 @@ internal static class LocalClusterSql
 
     public static Task RunAsync(this LocalNode node, string sql) => node.AskAsync<object?>(sql);
 
-    /// <summary>A table that no other test knows, with one column: id.</summary>
+    /// <summary>Creates a table with a unique name and one column: id.</summary>
     public static async Task<string> MakeTableAsync(this LocalNode node)
     {
         var name = $"rows_{Interlocked.Increment(ref _tables)}";

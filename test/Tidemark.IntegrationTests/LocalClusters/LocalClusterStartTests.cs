@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Starting in circumstances that are not the usual ones.</summary>
+/// <summary>Starts under unusual conditions.</summary>
 public sealed class LocalClusterStartTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

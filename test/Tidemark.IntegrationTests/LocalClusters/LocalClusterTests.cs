@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What a running cluster does, on one cluster that every test leaves as it found it.</summary>
+/// <summary>The behaviour of a running cluster. All tests share one cluster, and each restores its state.</summary>
 public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixture<LocalClusterOfThree>
 {
     private readonly LocalCluster _cluster = shared.Cluster;
@@ -51,7 +51,7 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
             await paused.PauseReplayAsync(Stop);
             var before = await paused.CountAsync(table);
             await _cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
-            await _cluster.WaitForReplayAsync(Stop);     // of the other one: a paused replica is not waited for
+            await _cluster.WaitForReplayAsync(Stop);     // waits only for the other replica, not for the paused one
 
             (await other.CountAsync(table)).ShouldBe(before + 1);
             (await paused.CountAsync(table)).ShouldBe(before);
@@ -70,7 +70,7 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
         var (paused, other) = (_cluster["pg-2"], _cluster["pg-3"]);
         for (var round = 0; round < 10; round++)
         {
-            // The pause comes while this is written, sent and replayed.
+            // The pause happens while this is written, sent and replayed.
             var written = _cluster.Primary.RunAsync($"INSERT INTO {table} SELECT generate_series(1, 50000)");
             await paused.PauseReplayAsync(Stop);
             var stoppedAt = await paused.AskAsync<NpgsqlLogSequenceNumber>(position);

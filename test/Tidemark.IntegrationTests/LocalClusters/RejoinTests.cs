@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Nodes that history went on without become replicas of the present primary, each by the cheapest way that does.</summary>
+/// <summary>Nodes that a promotion left behind become replicas of the current primary, each by the cheapest method that works.</summary>
 public sealed class RejoinTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -74,7 +74,7 @@ public sealed class RejoinTests
         await cluster["pg-2"].PromoteAsync(follow: false, Stop);
         await cluster["pg-1"].RunAsync($"INSERT INTO {table} VALUES (1)");
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
-        await cluster["pg-1"].StopAsync(cancellationToken: Stop);           // which sends everything first
+        await cluster["pg-1"].StopAsync(cancellationToken: Stop);           // sends all WAL before it stops
 
         var outcome = await cluster["pg-3"].RejoinAsync(Stop);
         outcome.Method.ShouldBe(RejoinMethod.Rewind);
@@ -174,7 +174,7 @@ public sealed class RejoinTests
         memory = string.Join(' ', memory.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         await old.KillAsync(Stop);
         SharedMemory().ShouldContain(memory);
-        old.BeginReplacement();         // the step of a rejoin before its data is touched
+        old.BeginReplacement();         // the step of a rejoin before its data is changed
         var error = await Should.ThrowAsync<LocalClusterException>(() => old.StartAsync(Stop));
         error.Message.ShouldContain("tidemark cluster rejoin pg-1");
 
@@ -182,7 +182,7 @@ public sealed class RejoinTests
         outcome.Method.ShouldBe(RejoinMethod.Copy);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");
         await ShouldBeReplicaWithAsync(cluster, old, table, row: 2);
-        SharedMemory().ShouldNotContain(memory);        // nothing leads to it any more
+        SharedMemory().ShouldNotContain(memory);        // no file leads to it any more
     }
 
     [Fact]
@@ -196,7 +196,7 @@ public sealed class RejoinTests
         await cluster["pg-3"].StartAsync(Stop);
 
         var refusal = await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-3"].PromoteAsync(cancellationToken: Stop));
-        refusal.Message.ShouldContain("pg-3 follows pg-1, and pg-2 is the primary since");
+        refusal.Message.ShouldContain("it follows pg-1, but pg-2 is now the primary");
         (await cluster["pg-3"].AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
         await cluster.Primary.StartAsync(Stop);
         await cluster["pg-3"].RejoinAsync(Stop);
@@ -230,7 +230,7 @@ public sealed class RejoinTests
             .Message.ShouldContain("the primary, pg-2, is down");
     }
 
-    // Key and id of each segment.
+    // Key and id of each shared memory segment.
     private static List<string> SharedMemory() =>
         [.. File.ReadLines("/proc/sysvipc/shm")
             .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2)))];
@@ -243,7 +243,7 @@ public sealed class RejoinTests
         (await node.AskAsync<int[]>($"SELECT array_agg(id) FROM {table}")).ShouldBe([row]);
         (await node.AskAsync<long>("SELECT count(*) FROM pg_replication_slots")).ShouldBe(0);
 
-        // It is waited for like any other.
+        // WaitForReplayAsync waits for it as for any other replica.
         await cluster.Primary.RunAsync("BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); DROP TABLE "
             + "barrier; COMMIT");
         (await cluster.Primary.AskAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'"))

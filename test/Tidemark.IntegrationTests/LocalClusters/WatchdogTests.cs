@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A watchdog removes what is its cluster's, and nothing else.</summary>
+/// <summary>A watchdog removes what belongs to its cluster, and nothing else.</summary>
 public sealed class WatchdogTests : IDisposable
 {
     private readonly string _parent = Directory.CreateTempSubdirectory("tidemark-watchdog-").FullName;
@@ -37,7 +37,7 @@ public sealed class WatchdogTests : IDisposable
         try
         {
             var key = KeyOf(id).ShouldNotBeNull();
-            var written = isTheServers ? unchecked((ulong)(long)key) : 12345;       // as PostgreSQL writes it, a negative one too
+            var written = isTheServers ? unchecked((ulong)(long)key) : 12345;       // as PostgreSQL writes it, even if negative
             Directory.CreateDirectory(Path.Combine(Folder, "pg-1"));
             await File.WriteAllTextAsync(
                 Path.Combine(Folder, "pg-1", "postmaster.pid"),

@@ -1,6 +1,6 @@
 namespace Tidemark.Matrix;
 
-/// <summary>An ordinary role at two names; both replicas answer at one of them.</summary>
+/// <summary>An ordinary role at two names. Both replicas answer at one of them.</summary>
 public sealed class BalancerMatrixTests(BalancerMatrixTests.Reached reached)
     : MatrixTests(reached, Way.Balancer), IClassFixture<BalancerMatrixTests.Reached>
 {

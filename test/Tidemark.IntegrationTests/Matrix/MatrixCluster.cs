@@ -5,7 +5,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Matrix;
 
-/// <summary>A primary with two replicas, an ordinary role with rights on the tables only, and one way to reach them.</summary>
+/// <summary>A primary with two replicas, an ordinary role with rights on the tables only, and one way to connect to them.</summary>
 public class MatrixCluster(Way way) : IAsyncLifetime
 {
     private const string Role = "app";
@@ -49,7 +49,7 @@ public class MatrixCluster(Way way) : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A data source that reaches the cluster this way, once plain Npgsql does.</summary>
+    /// <summary>Returns a data source that connects to the cluster this way, as soon as plain Npgsql can.</summary>
     public async Task<TidemarkDataSource> ConnectAsync()
     {
         var builder = new TidemarkDataSourceBuilder();
@@ -67,7 +67,7 @@ public class MatrixCluster(Way way) : IAsyncLifetime
         new(new DbContextOptionsBuilder<StoreContext>().UseTidemark(source).Options);
 
     /// <summary>
-    /// Promotes a replica, the other follows it, and the names lead where they belong then, as those of a managed service do.
+    /// Promotes a replica, lets the other follow it, and then directs the names to the right servers, as a managed service does.
     /// </summary>
     public async Task PromoteAsync(string name)
     {

@@ -9,8 +9,8 @@ using Tidemark.Verification;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// The promises of sessions, positions and failover, for each way to reach the cluster. One cluster serves a way; promotions have
-/// their own.
+/// The promises of sessions, positions and failover, for each way to connect to the cluster. Tests of one way share a cluster. Promotions
+/// have clusters of their own.
 /// </summary>
 public abstract class MatrixTests(MatrixCluster matrix, Way way)
 {
@@ -102,7 +102,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
             {
                 using var session = token is null ? source.BeginSession() : source.BeginSession(token);
                 var (value, port) = await source.ReadAsync<int>($"SELECT name::int FROM items WHERE id = {id}");
-                // The primary shows a commit a moment later than a replica may (docs/guarantees.md, visibility on the primary).
+                // The primary may show a commit a moment later than a replica does (docs/guarantees.md, visibility on the primary).
                 if (!(port == Cluster.Primary.Port && value == last - 1)) value.ShouldBeGreaterThanOrEqualTo(last);
                 last = Math.Max(last, value);
                 token = await source.CaptureTokenAsync(Stop);
@@ -180,7 +180,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     [Fact]
     public async Task A_crash_that_loses_an_asynchronous_commit_is_reported()
     {
-        // What the WAL writer has not written yet exists in the server's memory only.
+        // WAL that the WAL writer has not written yet exists only in the server's memory.
         await Cluster.Primary.RunAsync("ALTER SYSTEM SET wal_writer_delay = '10s'");
         await Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
         await using var source = await matrix.ConnectAsync();
@@ -207,7 +207,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         await Cluster.Primary.RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");
         await Cluster.WaitForReplayAsync(Stop);
 
-        // Reported from the next probe on (docs/guarantees.md, limits): a replica may answer before that.
+        // The loss is reported from the next probe on (docs/guarantees.md, limits). A replica may answer before that.
         await UntilAsync(async () =>
         {
             (await EventuallyAsync(() => CountAsync(source, name))).ShouldBe(0);
@@ -244,7 +244,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         });
         (await EventuallyAsync(() => CountAsync(source, "after"))).ShouldBeGreaterThan(0);
 
-        // To a role that cannot see timelines the control file shows the new one, from the next checkpoint on.
+        // A role that cannot read timelines finds the new one in the control file, from the next checkpoint on.
         await own.Cluster["pg-2"].RunAsync("CHECKPOINT");
         await own.Cluster.WaitForReplayAsync(Stop);
         await own.Cluster["pg-3"].RunAsync("CHECKPOINT");
@@ -286,7 +286,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         scope.Complete();
     }
 
-    /// <summary>Repeats what may fail while a server is away, as an application would.</summary>
+    /// <summary>Retries an operation that may fail while a server is down, as an application would.</summary>
     private static async Task<T> EventuallyAsync<T>(Func<Task<T>> ask)
     {
         for (var watch = Stopwatch.StartNew(); ; await Task.Delay(20, Stop))
@@ -297,7 +297,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
             }
             catch (Exception e) when (watch.Elapsed < Patience && IsOfAServerThatIsAway(e))
             {
-                // Refused, or the connection ended.
+                // The server rejected the operation, or the connection ended.
             }
         }
     }

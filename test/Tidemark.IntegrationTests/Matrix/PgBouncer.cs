@@ -8,15 +8,15 @@ using Tidemark.Testing;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// One PgBouncer in transaction mode in front of one server, on a loopback port. It ends with this object, and with the test process,
-/// even if that is killed. As root it runs as the unprivileged user of the servers.
+/// One PgBouncer in transaction mode in front of one server, on a loopback port. It ends with this object and with the test process, even
+/// if that process is killed. For root, it runs as the unprivileged user of the servers.
 /// </summary>
 internal sealed class PgBouncer : IAsyncDisposable
 {
     private const int Attempts = 3;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    // The shell reads from a pipe whose other end only this process holds: when the process ends, whatever the reason, the read returns.
+    // The shell reads from a pipe whose other end only this process holds. When this process ends, for any reason, the read returns.
     private const string Script = "\"$@\" </dev/null & bouncer=$!; cat >/dev/null; kill -KILL $bouncer; wait $bouncer 2>/dev/null";
 
     private readonly Process _shell;
@@ -32,9 +32,9 @@ internal sealed class PgBouncer : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <summary>Starts a bouncer and waits until it accepts connections.</summary>
+    /// <summary>Starts a PgBouncer and waits until it accepts connections.</summary>
     /// <param name="server">The port of the server.</param>
-    /// <param name="users">The roles that may pass, without passwords.</param>
+    /// <param name="users">The roles that may connect, without passwords.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     public static async Task<PgBouncer> StartAsync(int server, IEnumerable<string> users, CancellationToken cancellationToken)
     {

@@ -3,18 +3,18 @@ using Tidemark.Testing;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// PgBouncer from <c>PATH</c> or the usual places. If it is not installed, apt-get downloads the package and its libraries into the
-/// cache of Tidemark.Testing, without installing anything.
+/// PgBouncer from <c>PATH</c> or the usual folders. If it is not installed, apt-get downloads the package and its libraries into the cache
+/// of Tidemark.Testing, without installing anything.
 /// </summary>
 /// <param name="Path">The program.</param>
-/// <param name="Libraries">The folder of its libraries; null if the system has them.</param>
+/// <param name="Libraries">The folder of its libraries, or <c>null</c> if the system has them.</param>
 internal sealed record PgBouncerProgram(string Path, string? Libraries)
 {
     private static readonly SemaphoreSlim Gate = new(1);
     private static readonly string[] UsualFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
     private static PgBouncerProgram? _found;
 
-    /// <summary>Finds PgBouncer or fetches it.</summary>
+    /// <summary>Finds PgBouncer, or fetches it.</summary>
     /// <exception cref="InvalidOperationException">
     /// PgBouncer is missing and cannot be fetched; the message says what to install.
     /// </exception>
@@ -55,7 +55,7 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
         UnixFolder.MakeReadable(partial);
         try
         {
-            // Package lists of its own: those of the machine may be empty, as in a new container.
+            // Uses temporary package lists: the machine's lists may be empty, as in a new container.
             var lists = Directory.CreateDirectory(System.IO.Path.Combine(partial, "lists")).FullName;
             string[] own = ["-qq", "-o", $"Dir::State::Lists={lists}", "-o", $"Dir::Cache={lists}"];
             await RunAsync(partial, ["apt-get", .. own, "-o", "APT::Update::Error-Mode=any", "update"], cancellationToken);

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Tidemark.Matrix;
 
 /// <summary>
-/// One address in front of several servers, as a Kubernetes service, a reader endpoint or HAProxy in TCP mode: each new connection
-/// goes to the next server in turn. A server that refuses is skipped.
+/// One address in front of several servers, like a Kubernetes service, a reader endpoint or HAProxy in TCP mode. Each new connection goes
+/// to the next server in turn. Servers that refuse connections are skipped.
 /// </summary>
 internal sealed class TcpBalancer : IAsyncDisposable
 {
@@ -28,10 +28,10 @@ internal sealed class TcpBalancer : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Directs new connections to other servers; open ones stay where they are.</summary>
+    /// <summary>Directs new connections to other servers. Open connections stay on their servers.</summary>
     public void Direct(params IEnumerable<int> servers) => _servers = [.. servers];
 
-    /// <summary>Cuts all connections that are open.</summary>
+    /// <summary>Cuts all open connections.</summary>
     public void CutConnections()
     {
         foreach (var client in _open.Keys) client.Close();

@@ -1,6 +1,6 @@
 namespace Tidemark.Matrix;
 
-/// <summary>How an application reaches the cluster.</summary>
+/// <summary>How an application connects to the cluster.</summary>
 public enum Way
 {
     /// <summary>As a superuser, each server at its own address.</summary>
@@ -12,6 +12,6 @@ public enum Way
     /// <summary>As that role, each server behind a PgBouncer of its own in transaction mode.</summary>
     PgBouncer,
 
-    /// <summary>As that role, at two names: one leads to the primary, one to both replicas in turn.</summary>
+    /// <summary>As that role, at two names: one resolves to the primary, one to both replicas in turn.</summary>
     Balancer,
 }

@@ -5,7 +5,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Restarts, crashes and names that lead to several servers: the server's own epoch tells them apart, for an ordinary role too.
+/// Restarts, crashes, and names that resolve to several servers. The server's own epoch distinguishes them, for an ordinary role too.
 /// </summary>
 public sealed class EpochTests : IAsyncLifetime
 {
@@ -21,7 +21,7 @@ public sealed class EpochTests : IAsyncLifetime
     {
         await _store.InitializeAsync();
 
-        // Neither pg_read_all_stats nor REPLICATION: what an application has.
+        // A typical application role, with neither pg_read_all_stats nor REPLICATION.
         await Cluster.Primary.RunAsync("CREATE ROLE app LOGIN; GRANT ALL ON items TO app");
         await Cluster.WaitForReplayAsync(Stop);
     }
@@ -164,7 +164,7 @@ public sealed class EpochTests : IAsyncLifetime
             }
             catch (RoutingException)
             {
-                // That no node can serve is an answer.
+                // An error that no node can serve is a valid outcome.
             }
         }
     }

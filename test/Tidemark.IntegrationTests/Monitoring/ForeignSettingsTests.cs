@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Databases with settings of their own: nodes are known all the same, and a read goes where it can run.</summary>
+/// <summary>Databases with settings of their own: nodes are still detected, and a read goes to a node where it can run.</summary>
 public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static int _databases;
@@ -55,7 +55,7 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
         source.Nodes.Count(n => n.Role == NodeRole.Primary).ShouldBe(1);
     }
 
-    /// <summary>idle_session_timeout ends pooled connections one after another: no read is failed by it.</summary>
+    /// <summary>idle_session_timeout ends pooled connections one after another. No read fails because of it.</summary>
     [Fact]
     public async Task Connections_that_were_idle_for_too_long_fail_no_read()
     {
@@ -66,7 +66,7 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
             await using var command = source.CreateReadCommand("SELECT current_setting('port')::int");
             (await command.ExecuteScalarAsync(Stop)).ShouldBeOfType<int>();
 
-            // The server counts the time, so there is nothing to wait for but time.
+            // The server measures the time, so the test has to wait in real time.
             await Task.Delay(120, Stop);
         }
 

@@ -8,7 +8,8 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// The monitor depends on nothing that callers can exhaust, and takes a fact about its own connection for no fact about the node.
+/// The monitor does not depend on anything that callers can exhaust, and does not treat a fact about its own connection as a fact about the
+/// node.
 /// </summary>
 public sealed class MonitorTests : IClassFixture<StoreCluster>
 {
@@ -139,7 +140,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         while (silent.Accepted == 0) await Task.Yield();
 
-        // A connect gives up after 5 s.
+        // A connection attempt times out after 5 s.
         var watch = Stopwatch.StartNew();
         if (isAsync) await source.DisposeAsync();
 #pragma warning disable CA1849 // That it blocks is what is tested.
@@ -177,7 +178,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
             times.Add(watch.Elapsed);
         }
 
-        // The probe's time-out, twice where two things must be asked; a connection of the pools would take 15 s.
+        // The probe's time-out, twice if two queries are needed. A pooled connection would take 15 s.
         times.ShouldAllBe(time => time < TimeSpan.FromSeconds(5));
     }
 
@@ -223,7 +224,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         IReadOnlyList<Fork>? forks;
         while ((forks = probe.Ask(Unsettled.None, deadline).Answer.Forks) is null) await Task.Delay(10, Stop);
         forks.ShouldHaveSingleItem().Parent.ShouldBe(1u);
-        probe.Ask(Unsettled.None, deadline).Answer.Forks.ShouldBeNull("told once");
+        probe.Ask(Unsettled.None, deadline).Answer.Forks.ShouldBeNull("the forks are reported once");
     }
 
     [Fact]
@@ -300,7 +301,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         }
     }
 
-    /// <summary>A relay before each node.</summary>
+    /// <summary>Starts a relay in front of each node.</summary>
     private sealed class Relays(LocalCluster cluster, TimeSpan delay) : IAsyncDisposable
     {
         private readonly SlowRelay[] _relays = [.. cluster.Nodes.Select(node => new SlowRelay(node.Port, delay))];

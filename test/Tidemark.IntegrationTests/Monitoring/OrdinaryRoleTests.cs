@@ -3,7 +3,9 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A role without pg_read_all_stats, pg_monitor and REPLICATION: what it may not see costs knowledge, and no promise.</summary>
+/// <summary>
+/// A role without pg_read_all_stats, pg_monitor and REPLICATION. What it cannot read reduces knowledge, but breaks no promise.
+/// </summary>
 public sealed class OrdinaryRoleTests : IAsyncLifetime
 {
     private readonly StoreCluster _store = new();
@@ -58,7 +60,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
         await Cluster["pg-2"].ReceiveAgainAsync();
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
         await StoreCluster.UntilAsync(source, nodes => nodes.Primary == "pg-2");
-        source.Cluster.Monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.Replica, "nobody can see that it was left behind");
+        source.Cluster.Monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.Replica, "nothing shows that it was left behind");
 
         for (var i = 0; i < 20; i++)
         {

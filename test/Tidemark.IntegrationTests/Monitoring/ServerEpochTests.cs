@@ -7,8 +7,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Servers that go back, change their role, or are cut off: a position is worth something only for the life of the server it was sampled
-/// in.
+/// Servers that roll back, change their role, or lose their connection. A position is valid only in the epoch in which it was sampled.
 /// </summary>
 public sealed class ServerEpochTests : IAsyncLifetime
 {
@@ -31,7 +30,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
     [InlineData("one backend", "a slow monitor")]
     public async Task A_replica_that_crashed_and_went_back_shows_no_session_less_than_before(string crash, string monitor)
     {
-        // pg-2 has the row, and the sessions have it from there; pg-3 stays before it.
+        // pg-2 has the row, and the sessions observe it there. pg-3 stays before it.
         var replica = Cluster["pg-2"];
         var id = await MakeRestartPointAsync(replica, "v4");
         await Cluster["pg-3"].PauseReplayAsync(Stop);
@@ -52,7 +51,8 @@ public sealed class ServerEpochTests : IAsyncLifetime
             await replica.StartAsync(Stop);
         }
 
-        // What the pools had is dead; without it the first reads are the ones on connections that are younger than the last probe.
+        // The pooled connections are broken. Without this step, the first reads would run on connections that are younger than the last
+        // probe.
         if (monitor == "a slow monitor") source.Cluster.Clear();
         (await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(lsn);
         (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
@@ -87,14 +87,14 @@ public sealed class ServerEpochTests : IAsyncLifetime
     [InlineData("connections")]
     public async Task A_promoted_node_is_not_taken_for_a_replica_by_its_frozen_position(string by)
     {
-        // The monitor was last told that pg-2 is a replica that keeps up.
+        // The monitor's last probe found pg-2 to be a replica that keeps up.
         await Cluster["pg-3"].PauseReplayAsync(Stop);
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
         (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
         source.Nodes.Single(n => n.Name == "pg-2").Role.ShouldBe(NodeRole.Replica);
 
-        // The old primary still takes the write; the promoted node goes its own way past the position.
+        // The old primary still accepts the write. The promoted node writes WAL of its own past that position.
         var lost = new List<LostWrite>();
         source.WriteLost += (_, lostWrite) => lost.Add(lostWrite);
         using var session = source.BeginSession();
@@ -112,11 +112,11 @@ public sealed class ServerEpochTests : IAsyncLifetime
                     "commands" => (await source.ReadAsync<int>("SELECT count(*)::int FROM items WHERE name = 'on the old'")).Value,
                     _ => await CountByConnectionAsync(source),
                 };
-                if (lost.Count == 0) count.ShouldBe(2, "nobody was told of a loss");
+                if (lost.Count == 0) count.ShouldBe(2, "no loss was reported");
             }
             catch (Exception e) when (e is RoutingException or { InnerException: RoutingException })
             {
-                // Once the promotion is known nobody has the write, and the read is refused rather than answered without it.
+                // Once the promotion is detected, no node has the write. The read is rejected, not answered without it.
                 source.Nodes.Single(n => n.Name == "pg-2").Role.ShouldBe(NodeRole.Primary);
                 return;
             }
@@ -149,11 +149,12 @@ public sealed class ServerEpochTests : IAsyncLifetime
         await Cluster.WaitForReplayAsync(Stop);
         foreach (var replica in Cluster.Replicas) await replica.StopReceivingAsync();
 
-        // The primary is idle: for three times the bound nothing is stale, and the replicas serve.
+        // The primary is idle. Nothing becomes stale for three times the bound, and the replicas serve.
         for (var idle = Stopwatch.StartNew(); idle.Elapsed < 3 * most;)
             (await source.ReadAsync<int>("1", level)).Port.ShouldNotBe(Cluster.Primary.Port);
 
-        // It writes, and they claim to have replayed all they received. Whatever was committed longer ago than the bound is there.
+        // The primary writes, and the replicas report that they have replayed all they received. Every commit older than the bound is
+        // there.
         var id = await Cluster.Primary.AskAsync<int>("INSERT INTO items (name) VALUES ('v5') RETURNING id");
         var (onReplicas, onPrimary) = (0, 0);
         for (var since = Stopwatch.StartNew(); onPrimary < 100;)
@@ -172,7 +173,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         if (bound == "a level") (await source.ReadAsync<int>("1", Consistency.Eventual)).Port.ShouldNotBe(Cluster.Primary.Port);
     }
 
-    /// <summary>A row that every node has, and from whose making on the replica would recover.</summary>
+    /// <summary>Creates a row that every node has, and from which the replica would recover.</summary>
     private async Task<int> MakeRestartPointAsync(LocalNode replica, string name)
     {
         var id = await Cluster.MakeItemAsync(name);
@@ -207,14 +208,14 @@ public sealed class ServerEpochTests : IAsyncLifetime
 
     private static Task<DateTime> StartTimeAsync(LocalNode node) => node.AskAsync<DateTime>("SELECT pg_postmaster_start_time()");
 
-    /// <summary>SIGKILL to one backend: the server ends all others, and recovers from its WAL under the same postmaster.</summary>
+    /// <summary>Sends SIGKILL to one backend. The server ends all others, and recovers from its WAL under the same postmaster.</summary>
     private static async Task KillOneBackendAsync(LocalNode node)
     {
         await using var connection = new NpgsqlConnection(node.ConnectionString + ";Pooling=false");
         await connection.OpenAsync(Stop);
         using (var backend = Process.GetProcessById(connection.ProcessID)) backend.Kill();
 
-        // The end of this connection is the beginning of the crash; the server refuses all others until it is over.
+        // The end of this connection is the start of the crash. The server rejects all other connections until the recovery is complete.
         await using var command = new NpgsqlCommand("SELECT 1", connection);
         for (var isOver = false; !isOver;)
         {

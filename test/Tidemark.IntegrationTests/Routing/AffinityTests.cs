@@ -3,7 +3,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A user keeps to one replica, on servers that go and come back.</summary>
+/// <summary>A user stays on one replica, on servers that stop and start again.</summary>
 public sealed class AffinityTests : IAsyncLifetime
 {
     private readonly StoreCluster _store = new();
@@ -57,7 +57,7 @@ public sealed class AffinityTests : IAsyncLifetime
         await replica.StartAsync(Stop);
         await StoreCluster.UntilAsync(_store.Source, nodes => nodes["pg-2"].IsServing);
 
-        // For a second it stands where it was, and then it lags by one.
+        // For one second the replica does not advance; afterwards it lags by one second.
         await UntilEachReadAsync(readers, 200);
         await replica.DelayReplayAsync(TimeSpan.Zero, Stop);
         await UntilEachReadAsync(readers, 100);
@@ -67,7 +67,7 @@ public sealed class AffinityTests : IAsyncLifetime
         readers.Sum(r => r.StepsBack).ShouldBe(0);
         readers.ShouldAllBe(r => r.Last > 0);
 
-        // Both replicas served, or nothing of this was tested.
+        // Both replicas must have served; otherwise the test proves nothing.
         var ports = readers.SelectMany(r => r.Ports.Keys).Distinct().ToArray();
         ports.ShouldContain(replica.Port);
         ports.ShouldContain(_store.Cluster["pg-3"].Port);
@@ -90,7 +90,7 @@ public sealed class AffinityTests : IAsyncLifetime
         }
     }
 
-    /// <summary>One user, whose sessions of ten reads each go on where the last one left off.</summary>
+    /// <summary>One user with sessions of ten reads each. Each session continues where the previous one ended.</summary>
     private async Task ReadAsync(Reader reader, CancellationToken end)
     {
         CausalToken? token = null;

@@ -6,7 +6,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What is answered to settings and calls that cannot be right: what was asked, what stood in the way, what to do.</summary>
+/// <summary>Errors for invalid settings and calls: what was asked, what stood in the way, and what to do.</summary>
 public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -165,7 +165,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         await using (var write = source.CreateCommand("INSERT INTO items (name) VALUES ('by app')")) await write.ExecuteNonQueryAsync(Stop);
         await shared.Cluster.WaitForReplayAsync(Stop);
 
-        // A busy machine may probe late, so the replicas are given the time they need; that one serves is what counts.
+        // A busy machine may probe late, so the replicas get the time they need. The test only requires that one of them serves.
         var port = 0;
         while (port == 0 || port == shared.Cluster.Primary.Port)
         {

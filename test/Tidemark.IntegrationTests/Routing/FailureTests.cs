@@ -46,7 +46,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData(StopMode.Immediate, false)]
     public async Task A_value_that_is_there_is_not_lost_with_its_server(StopMode mode, bool isAsync)
     {
-        // The first row lies in the server's buffer, and is sent when the server is shut down in the midst of the second.
+        // The first row is in the server's buffer. It is sent when the server shuts down while it computes the second.
         await using var command = _store.Source.CreateReadCommand("SELECT inet_server_port() FROM generate_series(1, 2) i WHERE i = 1 "
             + "OR pg_sleep(60) IS NOT NULL");
         var reading = Task.Run(async () => isAsync ? await command.ExecuteScalarAsync(Stop) : command.ExecuteScalar(), Stop);
@@ -91,7 +91,7 @@ public sealed class FailureTests : IAsyncLifetime
             ? await Should.ThrowAsync<RoutingException>(SaveAsync)
             : await Should.ThrowAsync<RoutingException>(async () => await _store.Source.OpenWriteConnectionAsync(Stop));
 
-        // By what is known, not by a time-out of 15 s; on a quiet machine it takes milliseconds.
+        // Detected from the snapshot, not by a time-out of 15 s. It takes milliseconds on an idle machine.
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
         error.IsTransient.ShouldBeTrue();
         error.Message.ShouldContain("needs the primary");
@@ -112,7 +112,7 @@ public sealed class FailureTests : IAsyncLifetime
         await StoreCluster.UntilAsync(_store.Source, nodes => nodes.Primary is null);
         await Should.ThrowAsync<RoutingException>(async () => await _store.Source.OpenWriteConnectionAsync(Stop));
 
-        // A probe gives up after 750 ms; a connection would after 15 s.
+        // A probe times out after 750 ms, a connection only after 15 s.
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
 
         frozen.Dispose();
@@ -123,7 +123,7 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task A_promotion_is_followed_without_restart_and_the_old_primary_is_never_written_to_again()
     {
-        // This context lives through the failover; its connection belonged to the old primary.
+        // This context exists throughout the failover. Its connection belonged to the old primary.
         await using var old = _store.CreateContext();
         old.Add(new Item { Name = "before" });
         await old.SaveChangesAsync(Stop);
@@ -151,7 +151,7 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task A_connection_of_a_demoted_primary_is_not_taken_for_the_primary()
     {
-        // The monitor is slow here, so that the check at the connection itself must notice.
+        // The monitor is slow here, so the check on the connection itself must detect it.
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
         await using (await source.OpenWriteConnectionAsync(Stop)) { }
 
@@ -183,7 +183,9 @@ public sealed class FailureTests : IAsyncLifetime
         await context.SaveChangesAsync(Stop);
     }
 
-    /// <summary>Reads without end through EF and through commands, four at a time, and notes where each ran and what failed.</summary>
+    /// <summary>
+    /// Reads continuously through EF Core and through commands, four at a time. Records where each read ran and what failed.
+    /// </summary>
     private sealed class Load : IAsyncDisposable
     {
         private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(Stop);

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>What is told of a query: where it would go and why, its plan, and that it was slow.</summary>
+/// <summary>What is reported about a query: where it would go and why, its plan, and that it was slow.</summary>
 public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<RuleCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -52,8 +52,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
         var name = "ad" + (context.Database.ProviderName!.Length > 0 ? "a" : "");
         foreach (var node in shared.Cluster.Nodes)
         {
-            // A session of its own: what one node has shown, the next may not have replayed in the little time that a named node is waited
-            // for.
+            // A session of its own: the next node may not replay what one node has shown within the short wait for a named node.
             await using var asking = shared.CreateRuleContext();
             var plan = await asking.PublicProfiles.Where(p => p.Name == name).OnNode(node.Name).ExplainAnalyzeAsync(Stop);
             plan.Decision.Node.ShouldBe(node.Name);
@@ -75,7 +74,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
                     p => p.Text.ShouldContain("rows=0"));
         }
 
-        // Nothing is left open.
+        // No connection is left open.
         context.Database.GetDbConnection().State.ShouldBe(System.Data.ConnectionState.Closed);
     }
 

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>Where reads and writes go on a healthy cluster, by what the servers themselves say.</summary>
+/// <summary>Where reads and writes go on a healthy cluster, according to the servers' own statistics.</summary>
 public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -22,7 +22,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
             });
         }
 
-        // Disposing closed the connections, and with that their servers have counted everything.
+        // Disposing closed the connections, so their servers have counted everything.
         var scans = new Dictionary<string, long>();
         foreach (var node in shared.Cluster.Nodes)
         {

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Tidemark;
 
-/// <summary>How many connections of the pools that read and write are in somebody's hands, by Npgsql's own count.</summary>
+/// <summary>Counts the connections in use in the pools for reads and writes, by Npgsql's own metrics.</summary>
 internal sealed class BusyConnections : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -30,7 +30,7 @@ internal sealed class BusyConnections : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    // The monitor keeps a connection to each node, which is busy all along.
+    // Excludes the monitor, which always has one connection to each node in use.
     private static bool IsUsedByCallers(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var (isUsed, isOfMonitor) = (false, false);

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>What a data source knows of its nodes, by name.</summary>
+/// <summary>The state of a data source's nodes, by name.</summary>
 public sealed class ClusterSnapshotView(TidemarkDataSource source)
 {
     private readonly IReadOnlyList<NodeStatus> _nodes = source.Nodes;

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Notes the port of the server that each command of a context is sent to.</summary>
+/// <summary>Records the port of the server that each command of a context is sent to.</summary>
 internal sealed class CommandPorts : DbCommandInterceptor
 {
     private readonly ConcurrentQueue<int> _ports = new();

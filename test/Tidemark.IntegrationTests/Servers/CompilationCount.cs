@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Tidemark;
 
-/// <summary>Counts how often EF Core compiles a query, in all contexts: such an interceptor is shared.</summary>
+/// <summary>Counts how often EF Core compiles a query, in all contexts: an interceptor of this kind is shared.</summary>
 internal sealed class CompilationCount : IQueryExpressionInterceptor
 {
     public static CompilationCount Instance { get; } = new();

@@ -6,8 +6,8 @@ using System.Text;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server. Once armed, it ends the next connection that sends a position query exactly between the
-/// acknowledgement of the write, with its ReadyForQuery, and the answer to the query.
+/// A relay between a client and a server. Once armed, it ends the next connection that sends a position query, exactly between the
+/// acknowledgement of the write with its ReadyForQuery and the answer to the query.
 /// </summary>
 internal sealed class CuttingRelay : IAsyncDisposable
 {
@@ -28,11 +28,12 @@ internal sealed class CuttingRelay : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>No connection was ended since <see cref="Arm"/>.</summary>
+    /// <summary>Whether no connection was ended since <see cref="Arm"/>.</summary>
     public bool IsArmed => Volatile.Read(ref _armed) != 0;
 
-    /// <param name="withError">The server's FATAL 57P01 comes before the end, as in a fast stop; <see langword="false"/>: nothing
-    /// comes.</param>
+    /// <param name="withError">
+    /// Whether the server's FATAL 57P01 arrives before the end, as in a fast stop. If <see langword="false"/>, nothing arrives.
+    /// </param>
     public void Arm(bool withError) => Volatile.Write(ref _armed, withError ? 1 : 2);
 
     public async ValueTask DisposeAsync()
@@ -71,7 +72,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
-                // One side has hung up.
+                // One side closed the connection.
             }
         }
     }
@@ -91,7 +92,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // One side has hung up.
+            // One side closed the connection.
         }
     }
 
@@ -118,7 +119,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // One side has hung up.
+            // One side closed the connection.
         }
     }
 
@@ -158,7 +159,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
             _left = answers;
         }
 
-        /// <summary>Where the last ReadyForQuery that still passes ends; <see langword="null"/>: it has not come yet.</summary>
+        /// <summary>The end of the last ReadyForQuery to pass on, or <see langword="null"/> if it has not arrived yet.</summary>
         public int? EndIn(ReadOnlySpan<byte> messages)
         {
             var (at, seen) = (0, 0);

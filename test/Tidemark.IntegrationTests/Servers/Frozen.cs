@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Tidemark;
 
-/// <summary>Stops a server with all its processes by SIGSTOP, as a machine that hangs would; disposing lets them go on.</summary>
+/// <summary>Stops a server with all its processes by SIGSTOP, like a machine that hangs. Disposing resumes them.</summary>
 internal sealed partial class Frozen : IDisposable
 {
     private const int SigStop = 19;
@@ -35,7 +35,7 @@ internal sealed partial class Frozen : IDisposable
     {
         try
         {
-            // The fourth field, behind a name in brackets that may hold anything.
+            // The fourth field. It follows a name in brackets that can contain any character.
             var stat = File.ReadAllText(Path.Combine(folder, "stat"));
             return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
         }

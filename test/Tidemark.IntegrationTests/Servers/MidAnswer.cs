@@ -1,15 +1,15 @@
 namespace Tidemark;
 
 /// <summary>
-/// Failures of reads whose server was shut down in the midst of an answer: it then sends what it has of it, rows without an end. A read is
-/// repeated before its first
-/// row only (docs/operating.md), so a few of them may fail where servers are stopped, and no more than a few.
+/// Failures of reads whose server was shut down while it sent an answer. The server then sends the rows it has, without the end of the
+/// answer. A read is retried only before its first row (docs/operating.md). A few reads may therefore fail where servers are stopped, but
+/// no more.
 /// </summary>
 internal static class MidAnswer
 {
     public const int Most = 2;
 
-    /// <summary>The connection ended, and not while the attempts of the read were made.</summary>
+    /// <summary>Whether the connection ended after the attempts of the read, not during them.</summary>
     public static bool Is(string failure) =>
         !failure.Contains(nameof(ReadLoop), StringComparison.Ordinal)
         && (failure.Contains("Exception while reading from stream", StringComparison.Ordinal)

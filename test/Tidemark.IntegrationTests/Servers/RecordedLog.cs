@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Keeps what is logged, for a test to look at.</summary>
+/// <summary>Records what is logged, so that a test can check it.</summary>
 internal sealed class RecordedLog : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<(LogLevel Level, string? Event, string Text)> _entries = new();

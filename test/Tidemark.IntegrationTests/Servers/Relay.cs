@@ -5,9 +5,8 @@ using System.Text;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server and counts round trips on the wire: each time the client speaks after the server has. The monitor's
-/// connections,
-/// known by their application name, pass uncounted.
+/// A relay between a client and a server that counts round trips on the wire: each time the client sends after the server has sent. Does
+/// not count the monitor's connections, which it identifies by their application name.
 /// </summary>
 internal sealed class Relay : IAsyncDisposable
 {
@@ -31,7 +30,7 @@ internal sealed class Relay : IAsyncDisposable
     public int RoundTrips => Volatile.Read(ref _roundTrips);
 
     /// <summary>
-    /// The answer to what contains this text is lost, and its connection ends; <see langword="null"/>: nothing is lost. Holds for one
+    /// Text in a request whose answer is dropped and whose connection then ends, or <see langword="null"/> to drop nothing. Applies to one
     /// answer.
     /// </summary>
     public string? LosesAnswerTo { get; set; }
@@ -73,7 +72,7 @@ internal sealed class Relay : IAsyncDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
-                // One side has hung up.
+                // One side closed the connection.
             }
         }
     }
@@ -91,7 +90,7 @@ internal sealed class Relay : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // One side has hung up.
+            // One side closed the connection.
         }
     }
 
@@ -103,7 +102,7 @@ internal sealed class Relay : IAsyncDisposable
 
         private volatile bool _losesAnswer;
 
-        /// <summary>False: ends the connection; here and in the other direction.</summary>
+        /// <summary>Returns <see langword="false"/> to end the connection in both directions.</summary>
         public bool ClientSpoke(ReadOnlyMemory<byte> bytes)
         {
             var text = Encoding.UTF8.GetString(bytes.Span);

@@ -5,8 +5,8 @@ using System.Threading.Channels;
 namespace Tidemark;
 
 /// <summary>
-/// Stands between a client and a server: passes bytes on with a delay each way, and while it is closed accepts connections and stays
-/// silent.
+/// A relay between a client and a server. Passes bytes on with a delay in each direction. While closed, it accepts connections and sends
+/// nothing.
 /// </summary>
 internal sealed class SlowRelay : IAsyncDisposable
 {
@@ -21,8 +21,8 @@ internal sealed class SlowRelay : IAsyncDisposable
     private int _accepted;
 
     /// <param name="target">The port of the server.</param>
-    /// <param name="delay">Each way.</param>
-    /// <param name="isClosed">Silent until <see cref="Open"/>.</param>
+    /// <param name="delay">The delay in each direction.</param>
+    /// <param name="isClosed">Whether it sends nothing until <see cref="Open"/>.</param>
     public SlowRelay(int target, TimeSpan delay = default, bool isClosed = false)
     {
         (_target, _delay) = (target, delay);
@@ -33,10 +33,10 @@ internal sealed class SlowRelay : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>How many connections came so far.</summary>
+    /// <summary>The number of connections so far.</summary>
     public int Accepted => Volatile.Read(ref _accepted);
 
-    /// <summary>Lets connections through, those too that were made before.</summary>
+    /// <summary>Passes bytes on from now on, also for connections that were accepted before.</summary>
     public void Open() => _opened.TrySetResult();
 
     public async ValueTask DisposeAsync()
@@ -74,14 +74,14 @@ internal sealed class SlowRelay : IAsyncDisposable
                 await _opened.Task.WaitAsync(_stop.Token);
                 client.NoDelay = server.NoDelay = true;
 
-                // The way of the SYN and its answer.
+                // The round trip of the SYN and its answer.
                 await Task.Delay(2 * _delay, TimeProvider.System, _stop.Token);
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stop.Token);
                 await Task.WhenAny(PumpAsync(client.GetStream(), server.GetStream()), PumpAsync(server.GetStream(), client.GetStream()));
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
-                // One side has hung up.
+                // One side closed the connection.
             }
         }
     }
@@ -98,7 +98,7 @@ internal sealed class SlowRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // One side has hung up.
+            // One side closed the connection.
         }
 
         way.Writer.Complete();
@@ -118,7 +118,7 @@ internal sealed class SlowRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // One side has hung up.
+            // One side closed the connection.
         }
     }
 }

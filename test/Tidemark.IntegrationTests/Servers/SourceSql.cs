@@ -3,7 +3,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>SQL through a data source, as an application sends it, and what tests do to a replica's stream.</summary>
+/// <summary>SQL through a data source, as an application sends it, and ways to stop a replica's stream.</summary>
 internal static class SourceSql
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -14,7 +14,7 @@ internal static class SourceSql
         await command.ExecuteNonQueryAsync(Stop);
     }
 
-    /// <summary>The value of an expression, and the port of the server that answered.</summary>
+    /// <summary>Returns the value of an expression, and the port of the server that answered.</summary>
     public static async Task<(T? Value, int Port)> ReadAsync<T>(this TidemarkDataSource source, string expression,
         Consistency? consistency = null)
     {
@@ -24,13 +24,13 @@ internal static class SourceSql
         return (await reader.IsDBNullAsync(0, Stop) ? default : await reader.GetFieldValueAsync<T>(0, Stop), reader.GetInt32(1));
     }
 
-    /// <summary>Asks until the answer is as described; the test's own time-out ends a wait in vain.</summary>
+    /// <summary>Queries until the answer meets the condition. The test's own time-out ends the wait.</summary>
     public static async Task UntilAsync<T>(this LocalNode node, string sql, Func<T, bool> isSo)
     {
         while (!isSo(await node.AskAsync<T>(sql))) await Task.Yield();
     }
 
-    /// <summary>Reads until a read is answered by another node than the primary, and says how long that took.</summary>
+    /// <summary>Reads until a node other than the primary answers, and returns how long that took.</summary>
     public static async Task<TimeSpan> UntilReadOnReplicaAsync(this TidemarkDataSource source, LocalCluster cluster)
     {
         var watch = Stopwatch.StartNew();
@@ -39,7 +39,8 @@ internal static class SourceSql
     }
 
     /// <summary>
-    /// The replica receives nothing more, and does not know that there is more: it claims to have replayed all it has received.
+    /// Stops the replica's stream. The replica receives nothing more and cannot detect that there is more: it reports that it has replayed
+    /// all it has received.
     /// </summary>
     public static async Task StopReceivingAsync(this LocalNode replica)
     {
@@ -55,7 +56,7 @@ internal static class SourceSql
         await replica.RunAsync("SELECT pg_reload_conf()");
     }
 
-    /// <summary>A row that every node has, and its id.</summary>
+    /// <summary>Creates a row that every node has, and returns its id.</summary>
     public static async Task<int> MakeItemAsync(this LocalCluster cluster, string name)
     {
         var id = await cluster.Primary.AskAsync<int>($"INSERT INTO items (name) VALUES ('{name}') RETURNING id");
@@ -63,7 +64,7 @@ internal static class SourceSql
         return id;
     }
 
-    /// <summary>The same nodes as the source's, reached with further keywords.</summary>
+    /// <summary>Returns a data source for the same nodes, with additional connection string keywords.</summary>
     public static void AddToConnectionStrings(this TidemarkDataSourceBuilder builder, string keywords)
     {
         foreach (var node in builder.Options.Nodes.Values) node.ConnectionString += ";" + keywords;

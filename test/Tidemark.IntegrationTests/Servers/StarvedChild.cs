@@ -3,17 +3,20 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>The process that <see cref="MonitorTests"/> starts: its pool has hardly any threads, and these are taken.</summary>
+/// <summary>
+/// The process that <see cref="MonitorTests"/> starts. Its thread pool has very few threads, and all of them are blocked.
+/// </summary>
 internal static class StarvedChild
 {
     public const string Command = "read-without-threads";
 
     /// <summary>Reads synchronously at a cold start.</summary>
     /// <param name="readers">
-    /// How many at once, on the pool; 0: on the main thread, while every thread of the pool is blocked for ever.
+    /// The number of concurrent reads on the thread pool. If 0, one read runs on the main thread, while every thread of the pool stays
+    /// blocked.
     /// </param>
-    /// <param name="connectionStrings">Of the nodes.</param>
-    /// <returns>The number of reads that failed; says why each did.</returns>
+    /// <param name="connectionStrings">The connection strings of the nodes.</param>
+    /// <returns>The number of reads that failed. Prints why each one failed.</returns>
     public static int Run(int readers, IReadOnlyList<string> connectionStrings)
     {
         ThreadPool.SetMinThreads(2, 2);
@@ -61,12 +64,13 @@ internal static class StarvedChild
             using var session = source.BeginSession();
             for (var round = 0; round < 3; round++)
             {
-                // One statement at a time: the driver sends the second of a batch from the pool, though the call blocks.
+                // One statement at a time: the driver sends the second statement of a batch from the pool, although the call is
+                // synchronous.
                 using (var writing = source.OpenWriteConnection())
                 using (var command = new NpgsqlCommand("INSERT INTO items (name) VALUES ('starved')", writing))
                     command.ExecuteNonQuery();
 
-                // Where the write ended is pending: opening asks for it.
+                // The position of the write is pending, so opening queries it.
                 using var reading = source.OpenReadConnection();
                 using var question = new NpgsqlCommand("SELECT count(*) FROM items WHERE name = 'starved'", reading);
                 var count = (long)question.ExecuteScalar()!;

@@ -4,7 +4,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// A primary with two replicas, a table of items on them, and a data source over all three. One for each test class that breaks nothing.
+/// A primary with two replicas, a table of items, and a data source over all three nodes. One for each test class that breaks no server.
 /// </summary>
 public class StoreCluster : IAsyncLifetime
 {
@@ -33,7 +33,7 @@ public class StoreCluster : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A data source of its own over the cluster, with every node probed.</summary>
+    /// <summary>Creates another data source over the cluster, with every node probed.</summary>
     public async Task<TidemarkDataSource> ConnectAsync(Action<TidemarkDataSourceBuilder>? configure = null)
     {
         var builder = new TidemarkDataSourceBuilder();
@@ -44,12 +44,10 @@ public class StoreCluster : IAsyncLifetime
         return source;
     }
 
-    /// <summary>The name of the node that listens on the port a server gave as its own.</summary>
+    /// <summary>Returns the name of the node that listens on the given port.</summary>
     public string NodeAt(int port) => Cluster.Nodes.Single(n => n.Port == port).Name;
 
-    /// <summary>
-    /// Waits until the data source's picture of the cluster is as described; the test's own time-out ends a wait in vain.
-    /// </summary>
+    /// <summary>Waits until the data source's snapshot meets the condition. The test's own time-out ends the wait.</summary>
     public static async Task UntilAsync(TidemarkDataSource source, Func<ClusterSnapshotView, bool> isSo)
     {
         while (!isSo(new ClusterSnapshotView(source)))

@@ -6,7 +6,7 @@ public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbCon
 {
     public DbSet<Item> Items => Set<Item>();
 
-    /// <summary>The port of the server that answers: where a query really ran.</summary>
+    /// <summary>The port of the server that answers: where a query actually ran.</summary>
     public static int ServerPort() => throw new NotSupportedException("Runs in the database only.");
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)

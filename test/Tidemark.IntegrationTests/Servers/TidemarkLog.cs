@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Keeps what Tidemark itself logs from Warning on; what Npgsql logs quotes every statement.</summary>
+/// <summary>
+/// Records what Tidemark itself logs at level Warning or above. Npgsql's log is excluded, because it quotes every statement.
+/// </summary>
 internal sealed class TidemarkLog : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<string> _messages = new();

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Tidemark;
 
 /// <summary>
-/// One address behind which connections go to several servers in turn, as a Kubernetes service, a reader endpoint or HAProxy sends them.
+/// One address whose connections go to several servers in turn, as with a Kubernetes service, a reader endpoint or HAProxy.
 /// </summary>
 internal sealed class TwoServerName : IAsyncDisposable
 {
@@ -61,7 +61,7 @@ internal sealed class TwoServerName : IAsyncDisposable
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
-                // One side has hung up.
+                // One side closed the connection.
             }
         }
     }

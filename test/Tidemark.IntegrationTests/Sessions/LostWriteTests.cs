@@ -4,9 +4,8 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Writes that were acknowledged and that the cluster's history went on without. The one forbidden answer is silence; and nothing is
-/// reported that
-/// was not lost.
+/// Acknowledged writes that the cluster's history no longer contains. A loss must never go unreported, and nothing is reported that was not
+/// lost.
 /// </summary>
 public sealed class LostWriteTests : IAsyncLifetime
 {
@@ -42,11 +41,11 @@ public sealed class LostWriteTests : IAsyncLifetime
         (await CountAsync(user.Source, "kept")).ShouldBe(1);
         var lost = user.Reports.ShouldHaveSingleItem();
         lost.WasWritten.ShouldBeTrue();
-        // Probes alone may have come close enough to the fork to be certain, or not.
+        // Probes alone may have come close enough to the fork to be certain, or may not.
         if (isCertain is { } known) lost.IsCertain.ShouldBe(known, lost.ToString());
         user.Log.Entries.Count(e => e.Event == "WriteLost").ShouldBe(1);
 
-        // It has been told; from here on it is a session like any other, on the new timeline.
+        // The loss has been reported. From here on it is a session like any other, on the new timeline.
         await WriteAsync(user.Source, by, "after");
         (await CountAsync(user.Source, "after")).ShouldBe(1);
         await user.Source.UntilReadOnReplicaAsync(Cluster);
@@ -80,7 +79,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         await WriteAsync(user.Source, "SaveChanges in a transaction", "kept");
         await Cluster.WaitForReplayAsync(Stop);
 
-        // A monitor without the right to read history knows of a fork what the probes before it saw.
+        // A monitor without the right to read the timeline history has only the samples of probes from before a fork.
         foreach (var index in (int[])[1, 2, 3]) await user.Source.Cluster.Monitor.SampleAsync(index, Stop);
         await FailOverAsync(user.Source, "pg-2");
         await StoreCluster.UntilAsync(user.Source, nodes => nodes["pg-3"].Timeline == 2 || (!mayReplicate && nodes["pg-3"].IsServing));
@@ -133,7 +132,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [InlineData("a command")]
     public async Task A_crash_that_loses_an_acknowledged_asynchronous_commit_on_the_same_timeline_is_reported(string by)
     {
-        // What the WAL writer has not written yet is in the server's own memory only.
+        // WAL that the WAL writer has not written yet exists only in the server's memory.
         await Cluster.Primary.RunAsync("ALTER SYSTEM SET wal_writer_delay = '10s'");
         await Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
         await using var user = await UserAsync(_store, mayReplicate: true, b => b.AddToConnectionStrings("Options=-c "
@@ -182,7 +181,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [InlineData("a process that has just started")]
     public async Task A_standby_left_behind_on_the_dead_timeline_is_not_believed(string process)
     {
-        // pg-2 is promoted though the old primary lives; pg-4 goes with it, pg-3 goes on following the old one.
+        // pg-2 is promoted although the old primary runs. pg-4 follows pg-2, and pg-3 keeps following the old primary.
         var left = Cluster["pg-3"];
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
         await Cluster["pg-4"].FollowAsync(Cluster["pg-2"], Stop);
@@ -211,7 +210,9 @@ public sealed class LostWriteTests : IAsyncLifetime
         user.Reports.ShouldBeEmpty();
     }
 
-    /// <summary>No replica receives what is written from here on, and none knows that there is more.</summary>
+    /// <summary>
+    /// Stops the stream of all replicas: none receives what is written from here on, and none can detect that there is more.
+    /// </summary>
     private async Task CutReplicasOffAsync()
     {
         foreach (var replica in Cluster.Replicas) await replica.StopReceivingAsync();
@@ -252,9 +253,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     private static async Task<long> CountAsync(TidemarkDataSource source, string name) =>
         (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value;
 
-    /// <summary>
-    /// A data source with everything it reports. Without the right to replicate, it cannot read where timelines were left.
-    /// </summary>
+    /// <summary>A data source and everything it reports. Without the REPLICATION right it cannot read where timelines were left.</summary>
     private static async Task<User> UserAsync(StoreCluster store, bool mayReplicate, Action<TidemarkDataSourceBuilder>? configure = null)
     {
         if (!mayReplicate)

@@ -6,7 +6,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Read-your-writes on real servers whose replay stands still, lags, or runs.</summary>
+/// <summary>Read-your-writes on real servers whose replay is paused, lags, or keeps up.</summary>
 public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -177,7 +177,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
             (await context.Items.AsNoTracking().CountAsync(i => i.Name == "alone", Stop)).ShouldBe(1);
         }
 
-        // Another context has written nothing, so any replica may serve it: the pause is real.
+        // Another context has written nothing, so any replica may serve it. This proves that the pause is in effect.
         await using (var other = shared.CreateContext())
             (await other.Items.AsNoTracking().CountAsync(i => i.Name == "alone", Stop)).ShouldBe(0);
         foreach (var replica in shared.Cluster.Replicas) await replica.ResumeReplayAsync(Stop);
@@ -192,7 +192,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
         await context.SaveChangesAsync(Stop);
         await shared.Cluster.WaitForReplayAsync(Stop);
 
-        // A busy machine may probe late; each answer is right, and soon one comes from a replica.
+        // A busy machine may probe late. Each answer is right, and soon one comes from a replica.
         var port = 0;
         while (port == 0 || port == shared.Cluster.Primary.Port)
             port = await context.Items.Where(i => i.Name == "soon").Select(i => StoreContext.ServerPort()).SingleAsync(Stop);

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What a session has been shown, on whichever node and in whatever form, it never unsees.</summary>
+/// <summary>A session never reads an older state than it has observed, on whichever node and in whatever form it observed it.</summary>
 public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
     protected override StoreCluster Store => shared;
@@ -40,10 +40,10 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
                 .ShouldBe("v5", level.ToString());
         }
 
-        // The pause is real: outside the session a replica serves, and shows less.
+        // Proves that the pause is in effect: outside the session a replica serves, and shows less.
         (await NameAsync(id, Consistency.Session)).ShouldBe("v4");
 
-        // Once a replica has it, it may serve.
+        // A replica may serve as soon as it has the row.
         using var later = Source.BeginSession();
         (await ReadOnPrimaryAsync(by, id)).ShouldBe("v5");
         foreach (var replica in Cluster.Replicas) await replica.ResumeReplayAsync(Stop);

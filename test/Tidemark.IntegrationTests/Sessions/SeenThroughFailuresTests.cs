@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>The same while servers and connections fail; each test breaks a cluster of its own.</summary>
+/// <summary>The same as <see cref="SeenTests"/> while servers and connections fail. Each test breaks a cluster of its own.</summary>
 public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
 {
     private readonly StoreCluster _own = new();
@@ -52,7 +52,7 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
     [InlineData("SaveChanges in a transaction")]
     public async Task A_commit_whose_connection_broke_is_read_back_and_its_session_goes_on_once_the_server_process_is_gone(string by)
     {
-        // The commit waits for a replica that is paused: it is made, nobody else sees it, and its connection ends.
+        // The commit waits for a paused replica. It is durable on the primary, no other session can see it, and its connection ends.
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
         await Cluster.Primary.RunAsync("ALTER DATABASE store SET synchronous_commit = remote_apply");
         using var session = Source.BeginSession();
@@ -74,7 +74,7 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
         await Source.UntilReadOnReplicaAsync(Cluster);
     }
 
-    /// <summary>A row whose latest version only the primary and pg-2 have.</summary>
+    /// <summary>Creates a row whose latest version only the primary and pg-2 have.</summary>
     private async Task<int> SeeOnReplicaAsync()
     {
         var id = await Cluster.MakeItemAsync("v4");

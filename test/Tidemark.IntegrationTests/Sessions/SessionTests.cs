@@ -5,9 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The promise in figures, beside what a random choice of replica does to the same users. <c>TIDEMARK_FULL_FIGURES=1</c> runs the numbers
-/// that are
-/// published.
+/// The session guarantee in numbers, compared with a random choice of replica for the same users. <c>TIDEMARK_FULL_FIGURES=1</c> runs the
+/// published numbers.
 /// </summary>
 public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingCluster>
 {
@@ -72,14 +71,14 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
             var last = 0;
             for (var read = 0; read < ReadsPerSession; read += atOnce)
             {
-                // Reads at the same time owe one another nothing; the next owe something to all of them.
+                // Concurrent reads need not include what the others observed. The next reads must include what all of them observed.
                 var answers =
                     await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => by == "EF" ? counter.ReadByEfAsync() : counter.ReadAsync()));
                 foreach (var (value, port) in answers)
                 {
-                    // A commit is shown by a replica as soon as it has its record, and by the primary when its backend has come to say so:
-                    // the one that is under way
-                    // may be missing there (docs/guarantees.md, visibility on the primary). There is one writer, so that is one at most.
+                    // A replica shows a commit as soon as it has replayed the record. The primary shows it only when its backend has
+                    // finished the commit. The commit in progress may therefore be missing there (docs/guarantees.md, visibility on the
+                    // primary). There is one writer, so at most one commit is missing.
                     if (port == PrimaryPort && value == last - 1) Interlocked.Increment(ref notYetVisible);
                     else if (value < last) Interlocked.Increment(ref back);
                     if (port != PrimaryPort) Interlocked.Increment(ref onReplicas);
@@ -101,7 +100,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         const int mostRounds = 40;
         var (back, rounds) = (0, 0);
 
-        // How often depends on how fast the counter rises: on a busy machine it takes more rounds.
+        // The number depends on how fast the counter rises. A busy machine needs more rounds.
         while (back <= Sessions && rounds++ < mostRounds)
         {
             await Parallel.ForAsync(0, Sessions, EightAtOnce, async (_, _) =>
@@ -137,7 +136,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
             await write.SaveChangesAsync(Stop);
         }
 
-        // One row whether the item is there or not, so that the server's port always comes with it.
+        // Returns one row whether or not the item exists, so that the server's port is always included.
         await using var read = shared.CreateContext();
         var answer = await read.Items.Where(i => i.Id == 1)
             .Select(i => new { Count = read.Items.Count(other => other.Id == item.Id), Port = StoreContext.ServerPort() })
@@ -149,7 +148,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
 
     private static void Print(string line) => TestContext.Current.TestOutputHelper!.WriteLine(line);
 
-    /// <summary>What an application without Tidemark has: a pool for each replica, and chance.</summary>
+    /// <summary>An application without Tidemark: a pool for each replica, and a random choice.</summary>
     private sealed class RandomReplicas(StoreCluster store) : IAsyncDisposable
     {
         private readonly NpgsqlDataSource[] _sources =
@@ -167,7 +166,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         }
     }
 
-    /// <summary>A row that is raised by one, without pause, until this is disposed of.</summary>
+    /// <summary>A row that is continuously incremented by one until this is disposed.</summary>
     private sealed class RisingCounter : IAsyncDisposable
     {
         private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(Stop);

@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A session that goes on elsewhere, by a token: a second data source stands for another process.</summary>
+/// <summary>A session that continues in another process by a token. A second data source represents the other process.</summary>
 public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private const string Key = "a secret of at least thirty-two characters";
@@ -42,7 +42,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         using (elsewhere.BeginSession(CausalToken.Parse(text)))
             (await CountAsync(elsewhere, name, Consistency.Parse(level))).ShouldBe(1);
 
-        // The pause is real.
+        // Proves that the pause is in effect.
         (await CountAsync(elsewhere, name, Consistency.Parse(level))).ShouldBe(0);
     }
 

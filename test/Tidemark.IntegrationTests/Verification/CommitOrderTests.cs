@@ -4,7 +4,7 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>The order of commits, read from the WAL's files, from a logical slot, and from a table.</summary>
+/// <summary>The order of commits, read from WAL files, from a logical slot, and from a table.</summary>
 public sealed class CommitOrderTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -80,7 +80,7 @@ public sealed class CommitOrderTests
     [Fact]
     public async Task Where_pg_waldump_is_missing_a_slot_tells_the_order()
     {
-        // npm's package has no pg_waldump.
+        // The npm package has no pg_waldump.
         await using var cluster = await StartAsync(version: 18);
         await using var router = WorkloadRouter.PrimaryOnly(cluster.Primary.ConnectionString);
         await using var recorder = await HistoryRecorder.StartAsync(cluster, cancellationToken: Stop);

@@ -4,7 +4,7 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// Sessions go on while servers are stopped, killed and promoted, and the checker judges what they were shown. Each test breaks a cluster
+/// Sessions continue while servers are stopped, killed and promoted, and the checker evaluates what they read. Each test breaks a cluster
 /// of its own.
 /// </summary>
 public sealed class HistoryFailureTests : IAsyncLifetime
@@ -60,8 +60,8 @@ public sealed class HistoryFailureTests : IAsyncLifetime
                 await replica.FollowAsync(Cluster.Primary, Stop);
         });
 
-        // One of the replicas may have received, and show, what the promoted one has not; nobody rewinds it here. It must not go on
-        // serving.
+        // One of the replicas may have received, and shown, what the promoted node does not have. This test does not rewind it. It must not
+        // serve any more.
         report.Violations.ShouldBeEmpty(string.Join('\n', report.Examples));
         report.LostWrites.ShouldBeGreaterThan(0);
         report.LossesReported.ShouldBeGreaterThan(0);
@@ -84,7 +84,7 @@ public sealed class HistoryFailureTests : IAsyncLifetime
         return report;
     }
 
-    /// <summary>Tells the time of a workload by its own progress.</summary>
+    /// <summary>A clock that advances with the progress of a workload.</summary>
     private sealed class Clock : IProgress<HistoryWorkloadProgress>
     {
         private volatile TaskCompletionSource<TimeSpan> _next = new(TaskCreationOptions.RunContinuationsAsynchronously);

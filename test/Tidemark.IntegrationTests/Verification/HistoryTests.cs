@@ -4,8 +4,8 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// What eight sessions at once are shown by replicas 5, 50 and 200 ms behind, judged by the checker. <c>TIDEMARK_FULL_FIGURES=1</c> runs a
-/// minute of it.
+/// What eight concurrent sessions read from replicas that are 5, 50 and 200 ms behind, evaluated by the checker.
+/// <c>TIDEMARK_FULL_FIGURES=1</c> runs one minute.
 /// </summary>
 public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingCluster>
 {
@@ -33,7 +33,7 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
         random.FailedReads.ShouldBe(0, string.Join('\n', random.Failures));
         random.Verdict.ReadYourWrites.ShouldBeGreaterThan(random.Writes / 10);
         random.Verdict.MonotonicReads.ShouldBeGreaterThan(random.Writes / 10);
-        random.Verdict.Prefix.ShouldBe(0, "a replica shows a prefix of the WAL, whoever sends reads to it");
+        random.Verdict.Prefix.ShouldBe(0, "a replica shows a prefix of the WAL, regardless of how reads are routed");
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// The rows of a <see cref="HistoryRecorder"/> as entities: read and written as an application with EF Core does, told to a
+/// The rows of a <see cref="HistoryRecorder"/> as entities. They are read and written as in an application with EF Core, and recorded by a
 /// <see cref="RecordedClient"/>.
 /// </summary>
 internal sealed class RegisterContext(TidemarkDataSource source, string table) : DbContext
@@ -21,7 +21,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
 
     public static bool IsInRecovery() => throw new NotSupportedException("Runs in the database only.");
 
-    /// <summary>The rows, untracked, with the node's own word for which it is.</summary>
+    /// <summary>Returns the rows, untracked, with the name of the node as the node itself reports it.</summary>
     public async Task<RecordedAnswer> ReadAsync(int[] keys, bool isAsync, CancellationToken cancellationToken)
     {
         var query = Registers.Where(r => keys.Contains(r.Key))
@@ -32,7 +32,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
             [.. rows.Select(r => new Observation(r.Key, r.Version, r.Value))]);
     }
 
-    /// <summary>A tracked entity is changed and saved, anew each time another save came first. Returns the version that it made.</summary>
+    /// <summary>Changes and saves a tracked entity. Retries if another save came first. Returns the version that it wrote.</summary>
     public async Task<long> SaveAsync(int key, long value, bool isAsync, CancellationToken cancellationToken)
     {
         while (true)
@@ -52,7 +52,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
         }
     }
 
-    /// <summary>One statement that commits by itself. Which version it made is not told: 0.</summary>
+    /// <summary>Writes with one statement that commits by itself. Returns 0, because the version it wrote is not known.</summary>
     public async Task<long> UpdateAsync(int key, long value, bool isAsync, CancellationToken cancellationToken)
     {
         var rows = Registers.Where(r => r.Key == key);
@@ -63,7 +63,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
         return 0;
     }
 
-    /// <summary>The same in a transaction.</summary>
+    /// <summary>Writes in the same way, in a transaction.</summary>
     public async Task<long> TransactAsync(int key, long value, bool isAsync, CancellationToken cancellationToken)
     {
         await using var transaction = isAsync ? await Database.BeginTransactionAsync(cancellationToken) : Database.BeginTransaction();
@@ -90,7 +90,7 @@ internal sealed class RegisterContext(TidemarkDataSource source, string table) :
         modelBuilder.HasDbFunction(() => IsInRecovery()).HasName("pg_is_in_recovery").IsBuiltIn();
     }
 
-    /// <summary>Each recorder has a table of its own, and so a model.</summary>
+    /// <summary>Each recorder has its own table, and therefore its own model.</summary>
     private sealed class ModelByTable : IModelCacheKeyFactory
     {
         public object Create(DbContext context, bool designTime) =>

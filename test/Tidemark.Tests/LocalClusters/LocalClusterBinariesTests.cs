@@ -17,7 +17,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     {
         var error = await Should.ThrowAsync<LocalClusterException>(() => ObtainAsync(Machine(), major: 17));
 
-        error.Message.ShouldContain("PostgreSQL 17 is not on this machine");
+        error.Message.ShouldContain("PostgreSQL 17 was not found on this machine");
         error.Message.ShouldContain("apt-get: not in PATH");
         error.Message.ShouldContain("npm: not in PATH");
         foreach (var way in new[] { "TIDEMARK_PG_BIN", "apt-get install postgresql-17", "dnf install", "brew install postgresql@17",
@@ -34,7 +34,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
         var error = await Should.ThrowAsync<LocalClusterException>(() =>
             ObtainAsync(Machine() with { ChosenBin = _machine + "/nothing", Path = [_machine + "/path"] }));
         error.Message.ShouldContain("TIDEMARK_PG_BIN");
-        error.Message.ShouldContain(_machine + "/nothing holds no initdb and postgres");
+        error.Message.ShouldContain(_machine + "/nothing does not contain initdb and postgres");
 
         Install("chosen", "15.2");
         (await ObtainAsync(Machine() with { ChosenBin = _machine + "/chosen", Path = [_machine + "/path"] })).Version.ShouldContain("15.2");

@@ -18,7 +18,7 @@ public sealed class LocalClusterOptionsTests
         var error =
             await Should.ThrowAsync<ArgumentException>(() => LocalCluster.StartAsync(options, TestContext.Current.CancellationToken));
         foreach (var name in new[] { "Replicas is 15", "PostgresVersion is 14", "Timeout is 00:00:00", "Database",
-            "Settings has Port, which belongs", "\"drop table\"" })
+            "Settings contains Port, which the cluster sets", "\"drop table\"" })
             error.Message.ShouldContain(name);
         error.Message.ShouldNotContain("work_mem");
     }

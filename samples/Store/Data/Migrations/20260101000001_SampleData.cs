@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace Store.Data.Migrations;
 
-/// <summary>10,000 products, five users, what they wish for and what they wrote to each other: <c>SampleData.sql</c>.</summary>
+/// <summary>Inserts 10,000 products and five users with their wishes and messages: <c>SampleData.sql</c>.</summary>
 [DbContext(typeof(StoreContext))]
 [Migration("20260101000001_SampleData")]
 internal sealed class SampleData : Migration

@@ -1,7 +1,7 @@
--- The same rows at every start: nothing here is random.
+-- Nothing here is random: every start inserts the same rows.
 
--- Eight categories of 1,250 products. Within a category, steps of 739 through 2,000 combinations meet none of them twice
--- (739 and 2,000 share no divisor), so every name is unique and neighbours look unlike each other.
+-- Eight categories of 1,250 products. Within a category, the combination advances by 739 of 2,000 and never repeats
+-- (739 and 2,000 have no common divisor). Every name is therefore unique, and consecutive names differ.
 INSERT INTO products (name, category, price)
 SELECT
     concat_ws(' ',
@@ -49,7 +49,7 @@ INSERT INTO wishes (user_id, product_id, added_at)
 SELECT users.id, 1 + (users.id * 1009 + n * 2473) % 10000, now() - n * interval '1 day' - users.id * interval '1 hour'
 FROM users CROSS JOIN generate_series(1, 4) AS n;
 
--- Everyone has written twice to everyone else; the newest of it is unread.
+-- Each user has sent two messages to each other user. Some of the newer messages are unread.
 INSERT INTO messages (from_id, to_id, text, sent_at, is_read)
 SELECT
     sender.id, receiver.id,

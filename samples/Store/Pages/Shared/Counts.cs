@@ -1,4 +1,4 @@
 namespace Store.Pages.Shared;
 
-/// <summary>What the header counts for the user who is signed in.</summary>
+/// <summary>The counts in the header for the signed-in user.</summary>
 public sealed record Counts(int Wishes, int Unread);

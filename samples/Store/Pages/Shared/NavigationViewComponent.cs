@@ -4,7 +4,7 @@ using Store.Data;
 
 namespace Store.Pages.Shared;
 
-/// <summary>The header: where to go, and what waits there.</summary>
+/// <summary>The header: navigation links, with the counts of wishes and unread messages.</summary>
 public sealed class NavigationViewComponent(StoreContext db) : ViewComponent
 {
     public async Task<IViewComponentResult> InvokeAsync() =>
