@@ -7,9 +7,9 @@ using Microsoft.EntityFrameworkCore.Query;
 namespace Tidemark;
 
 /// <summary>
-/// Finds entities that a query hands to code of the caller's own: a method, a constructor, a delegate, a property that is not mapped. EF
-/// Core makes such
-/// an entity, and tracks it, whatever the query returns in the end. Where that cannot be told, it is taken for handed out.
+/// Detects entities that a query passes to the caller's code: a method, a constructor, a delegate or an unmapped property. EF Core creates
+/// and tracks such an entity, whatever the query finally returns. If the expression does not show whether an entity is passed on, it counts
+/// as passed on.
 /// </summary>
 internal sealed class CallersCode(IModel model) : ExpressionVisitor
 {
@@ -34,7 +34,7 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
 
     protected override Expression VisitNew(NewExpression node)
     {
-        // An anonymous type hides nothing: what it holds is seen in its properties, where it is returned at all.
+        // An anonymous type hides nothing. Its contents appear in its properties if it is returned at all.
         if (node.Members is null) Hand(node.Arguments);
         return base.VisitNew(node);
     }
@@ -73,14 +73,15 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
 
     private void Hand(Expression value)
     {
-        // What came from outside the query was not made by it.
+        // A value from outside the query was not created by it.
         var bare = Bare(value);
         if (bare is not (ConstantExpression or QueryParameterExpression or LambdaExpression))
             _getsEntities |= new ResultShape(model).MayHoldEntity(bare.Type);
     }
 
     /// <summary>
-    /// Members of anything but an entity are no concern: the entity they are read from was handed out before, or not at all.
+    /// Returns whether a member is mapped. Members of other types than entities do not matter: the entity that they are read from was
+    /// passed on earlier, or not at all.
     /// </summary>
     private bool IsMapped(MemberInfo member, Expression target)
     {
@@ -89,7 +90,7 @@ internal sealed class CallersCode(IModel model) : ExpressionVisitor
         return entities.Count == 0 || entities.Exists(e => e.FindMember(member.Name) is not null);
     }
 
-    /// <summary>Methods that the query's translation knows, so that the caller's code never runs.</summary>
+    /// <summary>Returns whether the query translation handles the method, so that the caller's code never runs.</summary>
     private bool IsTranslated(MethodInfo method) =>
         method.DeclaringType == typeof(Queryable) || method.DeclaringType == typeof(Enumerable)
         || method.DeclaringType?.Namespace?.StartsWith("Microsoft.EntityFrameworkCore", StringComparison.Ordinal) == true

@@ -7,36 +7,39 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Says of a command what it asks for, whether it may leave the main connection, and what it may not do. Opens nothing and remembers
-/// nothing.
+/// Determines what a command requires, whether it may leave the main connection, and what it must not do. Neither opens connections nor
+/// keeps state.
 /// </summary>
 internal sealed class CommandClassifier(TidemarkDataSource source)
 {
-    /// <summary>Nothing is open on the connection that a command would have to be part of.</summary>
+    /// <summary>Returns whether the connection is closed and without a transaction, so that a command need not join anything.</summary>
     public static bool IsIdle(IRelationalConnection connection) =>
         CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
 
     /// <summary>
-    /// The context has not been given a connection, or a connection string, of the user's own: what it reads is read there then.
+    /// Returns whether the connection leads to the cluster. If the user gave the context its own connection or connection string, the
+    /// context reads there.
     /// </summary>
     public static bool LeadsToCluster(IRelationalConnection connection) =>
         (connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null) || Mirror.Of(connection) is not null;
 
-    /// <summary>A read may run on another connection than this.</summary>
+    /// <summary>Returns whether a read may run on a connection other than this one.</summary>
     public static bool MayBeLeft(IRelationalConnection connection) =>
         (IsIdle(connection) && LeadsToCluster(connection)) || (Mirror.Of(connection) is not null && CommitsByItself(connection));
 
-    /// <summary>No transaction surrounds a command on the connection, neither the context's nor an ambient one.</summary>
+    /// <summary>Returns whether a command on the connection runs outside any transaction, both the context's and an ambient one.</summary>
     public static bool CommitsByItself(IRelationalConnection connection) =>
         connection.CurrentTransaction is null
         && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null;
 
-    /// <summary>Why a command must run on the main connection; <see cref="RouteReason.None"/> when it may be routed as a read.</summary>
+    /// <summary>
+    /// Returns why a command must run on the main connection, or <see cref="RouteReason.None"/> if it may be routed as a read.
+    /// </summary>
     /// <param name="command">The command.</param>
-    /// <param name="route">What is known of its query.</param>
+    /// <param name="route">What is known about its query.</param>
     /// <param name="report">The read-only transaction that the context is in.</param>
-    /// <param name="ask">What it asks for.</param>
-    /// <exception cref="InvalidOperationException">It names a node that it cannot run on.</exception>
+    /// <param name="ask">What the query requires.</param>
+    /// <exception cref="InvalidOperationException">The query names a node on which it cannot run.</exception>
     public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, Report? report, out ReadAsk ask)
     {
         ask = AskOf(route, command.ParameterValues);
@@ -50,14 +53,14 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
         if (ask.IsOnNode) return RouteReason.None;
         if (route.IsRaw || command.CommandSource == CommandSource.FromSqlQuery) return RouteReason.RawSql;
 
-        // It reads the primary as any read does that asks for it: on a connection that refuses to write, so that a function in it which
-        // writes is found out.
+        // A tracking query reads from the primary like any other read that requires it: on a connection that refuses to write. That detects
+        // a function in the query that writes.
         if (route.Tracks && !source.TracksFromReplicas) ask = new ReadAsk(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
         return RouteReason.None;
     }
 
-    /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>
-    /// <exception cref="RoutingException">The statement names a node that takes no writes.</exception>
+    /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
+    /// <exception cref="RoutingException">The statement names a node that does not accept writes.</exception>
     public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route, Report? report)
     {
         if (report is not null)
@@ -77,13 +80,12 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     }
 
     public static InvalidOperationException ReadOnly(string what) => new(
-        $"{what} was called in a read-only transaction (BeginReadOnlyTransaction), which runs on a replica where one can serve it and "
-            + "takes no writes. " +
-        "End it first, or write in another context.");
+        $"{what} was called in a read-only transaction (BeginReadOnlyTransaction). The transaction does not accept writes, because it "
+            + "runs on a replica if one can serve it. End the transaction first, or write in another context.");
 
     /// <summary>
-    /// What a query asks for in this run: its own word, that of the scope around it, and the rules of the model. A named node overrides
-    /// those.
+    /// Returns what a query requires in this run: its own level, the level of the surrounding scope, and the rules of the model. A named
+    /// node overrides the rules.
     /// </summary>
     private ReadAsk AskOf(QueryRoute route, IReadOnlyDictionary<string, object?>? parameters)
     {
@@ -99,20 +101,20 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     }
 
     /// <summary>
-    /// A query that names its node never moves elsewhere, and in a transaction it cannot run anywhere else than that does.
+    /// Rejects a query that names another node than the one on which it must run. Such a query never moves, and in a transaction it can run
+    /// only on the transaction's node.
     /// </summary>
     private void ThrowIfElsewhere(string? named, Report? report, IRelationalConnection connection)
     {
         if (named is null) return;
         if (report is null && !LeadsToCluster(connection))
             throw new InvalidOperationException(
-                $"The query names node '{named}', but the context was given a connection or a connection string of its own, and all its "
-                    + "queries run there. " +
-                "Leave out OnNode, or ask in another context.");
+                $"The query names node '{named}', but the context uses its own connection or connection string, and all its queries run "
+                    + "there. Remove OnNode, or use another context.");
         var there = report?.Decision ?? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Transaction));
         if (!string.Equals(there.Node, named, StringComparison.OrdinalIgnoreCase))
             throw new InvalidOperationException(
-                $"The query names node '{named}', but the context is in a transaction (or its connection is open) on '{there.Node}', and all its queries run there. " +
-                "Leave out OnNode, or ask in another context.");
+                $"The query names node '{named}', but the context is in a transaction (or its connection is open) on '{there.Node}', and "
+                    + "all its queries run there. Remove OnNode, or use another context.");
     }
 }

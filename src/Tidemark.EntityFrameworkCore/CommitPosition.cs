@@ -6,8 +6,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Commits with the position in the same round trip, so that the session knows at once what its reads must include. A commit that another
-/// interceptor has taken over is left alone; its position stays pending.
+/// Fetches the WAL position in the same round trip as the commit, so that the session immediately has the watermark for its reads. Leaves
+/// alone a commit that another interceptor has taken over. Its position stays pending.
 /// </summary>
 internal sealed class CommitPosition : DbTransactionInterceptor
 {
@@ -38,7 +38,9 @@ internal sealed class CommitPosition : DbTransactionInterceptor
         return Task.CompletedTask;
     }
 
-    /// <summary>An interceptor of the application may write on the connection next, before it is closed.</summary>
+    /// <summary>
+    /// Ends the answer on the lease, because an interceptor of the application may write on the connection before it is closed.
+    /// </summary>
     private static void EndOfRollback(TransactionEndEventData ended)
     {
         if (ended.Context?.Database.GetDbConnection() is NpgsqlConnection connection) WriteLease.Of(connection)?.EndOfAnswer();

@@ -8,9 +8,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The routing state of one context: its session where none surrounds it, where it last read, and its connections to the nodes it read
-/// from. Reset when a
-/// pooled context goes back to its pool.
+/// The routing state of one context: its own session (used if none surrounds the caller), the node it last read from, and its connections
+/// to the nodes it has read from. Reset when a pooled context returns to its pool.
 /// </summary>
 internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
 {
@@ -24,7 +23,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     private RouteReason _whyPrimary;
     private bool _tracks;
 
-    // A context keeps to one replica, so that split queries and lazy loads do not jump between states of the data.
+    // A context stays on one replica, so that split queries and lazy loads do not jump between states of the data.
     private int _lastNode = -1;
 
     public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
@@ -41,34 +40,34 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     public TidemarkDataSource Source { get; }
 
-    /// <summary>The one connection that plays the cluster, in tests; <see langword="null"/>: the cluster is one.</summary>
+    /// <summary>The connection that plays the cluster in tests; <see langword="null"/> if the cluster is real.</summary>
     public Mirror? Mirror { get; }
 
     /// <summary>The session that surrounds the caller, or else the context's own.</summary>
     public ConsistencySession Session => Source.CurrentSession ?? _own;
 
-    /// <summary>Finds the session that what is done on the main connection belongs to, whoever opens it.</summary>
+    /// <summary>Finds the session that operations on the main connection belong to, regardless of who opens it.</summary>
     public Func<ConsistencySession?> FindSession { get; }
 
-    /// <summary>The main connection, where the context has made one itself; <see langword="null"/>: it has not yet.</summary>
+    /// <summary>The main connection that the context created itself; <see langword="null"/> if it has not created one yet.</summary>
     public NpgsqlConnection? Main { get; set; }
 
-    /// <summary>The read-only transaction that the context is in; <see langword="null"/>: none.</summary>
+    /// <summary>The read-only transaction that the context is in; <see langword="null"/> outside one.</summary>
     public Report? Report { get; set; }
 
-    /// <summary>The context is saving: a connection that is opened meanwhile is opened and closed by EF Core.</summary>
+    /// <summary>Whether the context is saving. EF Core opens and closes a connection that is opened meanwhile.</summary>
     public bool IsSaving { get; set; }
 
-    /// <summary>Where and why the query under way runs there.</summary>
+    /// <summary>Returns where the current query runs, and why.</summary>
     public RouteDecision UnderWay(IRelationalConnection main) =>
         _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
 
-    /// <summary>The routing of a context; <see langword="null"/> when it does not use Tidemark.</summary>
+    /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
     /// <summary>
-    /// Why a command that is about to run must do so on the main connection; <see cref="RouteReason.None"/> when it may be routed as a
+    /// Returns why a command that is about to run must use the main connection, or <see cref="RouteReason.None"/> if it may be routed as a
     /// read.
     /// </summary>
     public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
@@ -79,13 +78,13 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         return _whyPrimary;
     }
 
-    /// <summary>Where and why a command runs on the main connection.</summary>
+    /// <summary>Returns where a command that uses the main connection runs, and why.</summary>
     public RouteDecision DecideOnMain(RouteReason because, IRelationalConnection main) =>
         Report is { } report ? report.Decision.Because(RouteReason.Transaction)
         : CommandClassifier.LeadsToCluster(main) ? Source.Cluster.Decide(ReadRequirement.Primary(because))
         : RouteDecision.OwnConnection;
 
-    /// <summary>Where a query would go at this moment. No I/O.</summary>
+    /// <summary>Returns where a query would run now. Performs no I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
         var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
@@ -94,28 +93,28 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
     }
 
-    /// <summary>What a query asks for that is to be read only, wherever it would run.</summary>
+    /// <summary>Returns what a query requires if it is only to be read, wherever it would run.</summary>
     public ReadAsk AskToRead(ProbedQuery query)
     {
         var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
         return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
     }
 
-    /// <summary>What a read-only transaction asks for.</summary>
+    /// <summary>Returns what a read-only transaction requires.</summary>
     public ReadAsk AskFor(Consistency? consistency) =>
         new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
     public ReadAttempts BeginRead(in ReadAsk ask) =>
         new(Source.Cluster, Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
 
-    /// <summary>The context is about to save.</summary>
-    /// <exception cref="InvalidOperationException">A read-only transaction is under way.</exception>
+    /// <summary>Called when the context is about to save.</summary>
+    /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
     public void Saving(DatabaseFacade database)
     {
         if (Report is not null) throw CommandClassifier.ReadOnly("SaveChanges");
         _replicaEntities?.Saving();
 
-        // A save of one statement needs no transaction in production. Here it would take the test's with it where it fails.
+        // In production, a save of one statement needs no transaction. Here, a failure would abort the test's transaction as well.
         if (Mirror?.Transaction is not null && database.AutoTransactionBehavior == AutoTransactionBehavior.WhenNeeded)
             database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
     }
@@ -125,8 +124,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _evaluate.ThrowIfMayNotWrite(command, route, Report);
 
     /// <summary>
-    /// The query under way runs on the node of the decision, over the connection given; on the main connection, for a query that turned out
-    /// to write: null.
+    /// Returns the connection on which the current query runs on the node of the decision. Returns <see langword="null"/> for the main
+    /// connection, if the query turned out to write.
     /// </summary>
     public NodeConnection? ConnectTo(in RouteDecision decision, bool isWrite)
     {
@@ -137,27 +136,31 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         return _connections.To(decision, Session);
     }
 
-    /// <summary>Runs a query; used again from one to the next, and never by two at once.</summary>
+    /// <summary>Takes an operation that runs a query. It is reused from one query to the next, and never used by two at once.</summary>
     public QueryOperation TakeOperation() => Interlocked.Exchange(ref _idleOperation, null) ?? new QueryOperation(this);
 
-    /// <summary>The trip has run its query.</summary>
+    /// <summary>Makes an operation available again after it has run its query.</summary>
     public void Return(QueryOperation operation) => Volatile.Write(ref _idleOperation, operation);
 
-    /// <summary>The query under way plays on the node of the decision: it is sent on the mirror's connection.</summary>
+    /// <summary>
+    /// Routes the current query to the node of the decision under a mirror. The query is sent on the mirror's connection.
+    /// </summary>
     public void PlayOn(in RouteDecision decision, bool isWrite)
     {
         ConnectTo(decision, isWrite: true);
         if (!isWrite) KeepTo(decision);
     }
 
-    /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>
+    /// <summary>Creates a connection to the node of the decision that does not belong to the context. The caller disposes of it.</summary>
     public NodeConnection NewConnectionTo(in RouteDecision decision)
     {
         StayOn(decision);
         return _connections.NewTo(decision, Session);
     }
 
-    /// <summary>Something other than a query begins on the node of the decision, and the context keeps to it from then on.</summary>
+    /// <summary>
+    /// Called when something other than a query begins on the node of the decision. The context stays on that node from then on.
+    /// </summary>
     public void StayOn(in RouteDecision decision) => (_lastNode, _lastDecision) = (decision.NodeIndex, decision);
 
     public void ResetState()
@@ -184,16 +187,15 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _own.Dispose();
     }
 
-    // What must read the primary says nothing of the replica that the context's other reads keep to.
+    // A query that must read from the primary does not affect which replica the context's other reads stay on.
     private void KeepTo(in RouteDecision decision)
     {
         if (decision.Reason != RouteReason.TrackingQuery) _lastNode = decision.NodeIndex;
     }
 
     /// <summary>
-    /// A main connection to a node that is not the primary any more is made anew: EF Core's own opening would move it, but the next user of
-    /// a pooled context may
-    /// open it without EF Core.
+    /// Replaces a main connection to a former primary. EF Core would move the connection when opening it, but the next user of a pooled
+    /// context may open it without EF Core.
     /// </summary>
     private void LeaveOldPrimary()
     {
@@ -205,7 +207,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         if (ReferenceEquals(main.DbConnection, made)) main.SetDbConnection(null, contextOwnsConnection: true);
     }
 
-    /// <summary>The next user of a pooled context is somebody else.</summary>
+    /// <summary>Clears the state, because the next user of a pooled context is a different one.</summary>
     private void Forget()
     {
         _lastNode = -1;

@@ -4,16 +4,15 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace Tidemark;
 
 /// <summary>
-/// What the model asks for of an entity's reads: an annotation, kept as text so that compiled models and snapshots can hold it.
+/// The rule of the model for reads of an entity. Stored as a text annotation, so that compiled models and snapshots can hold it.
 /// </summary>
 internal static class EntityRule
 {
     public const string Annotation = "Tidemark:Reads";
 
     /// <summary>
-    /// The rule for reading an entity; <see langword="null"/>: there is none. A query for an entity may meet those it derives from and
-    /// those derived from
-    /// it, so the rules of all of them count.
+    /// Returns the rule for reading an entity, or <see langword="null"/> if the model has none. A query for an entity may involve its base
+    /// and derived types, so the rules of all of them count.
     /// </summary>
     public static Consistency? Of(IReadOnlyEntityType entity)
     {

@@ -5,14 +5,15 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// One connection that plays every node of a cluster, in one transaction. Notes where commands would have run, and tells sessions what
-/// leases would have told them.
+/// One connection that plays every node of a cluster, in one transaction. Records where commands would have run, and updates sessions as
+/// leases would.
 /// </summary>
-/// <param name="connection">The test's.</param>
+/// <param name="connection">The test's connection.</param>
 /// <param name="transaction">
-/// The test's, around all that the code under test does; <see langword="null"/>: none, and the code commits.
+/// The test's transaction, which surrounds everything that the code under test does; <see langword="null"/> if the test has none and the
+/// code commits.
 /// </param>
-/// <param name="routes">The cluster, and the record.</param>
+/// <param name="routes">The cluster, and the record of routes.</param>
 internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? transaction, RouteRecorder routes)
 {
     public NpgsqlConnection Connection => connection;
@@ -22,14 +23,15 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
     public RouteRecorder Routes => routes;
 
     /// <summary>
-    /// The mirror that a context's main connection belongs to; <see langword="null"/>: none, or the context was given another connection
-    /// since.
+    /// Returns the mirror that a context's main connection belongs to. Returns <see langword="null"/> outside mirrors, or if the context
+    /// was later given another connection.
     /// </summary>
     public static Mirror? Of(IRelationalConnection main) =>
         ContextRouting.Of(main.Context)?.Mirror is { } mirror && ReferenceEquals(mirror.Connection, main.DbConnection) ? mirror : null;
 
     /// <summary>
-    /// The open connection of a transaction; <see langword="null"/>: it has ended. Npgsql's throws once it was disposed of.
+    /// Returns the open connection of a transaction, or <see langword="null"/> if the transaction has ended. Npgsql's own property throws
+    /// once the transaction has been disposed of.
     /// </summary>
     public static NpgsqlConnection? ConnectionOf(DbTransaction transaction)
     {
@@ -44,14 +46,15 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
     }
 
     /// <summary>
-    /// A write that commits by itself in production is a transaction of its own here: where it fails, the test's goes on. It is the
-    /// caller's to commit;
-    /// <see langword="null"/>: there is nothing to guard.
+    /// Begins a separate transaction around a write that commits by itself in production, so that a failure does not abort the test's
+    /// transaction. The caller commits it. Returns <see langword="null"/> if there is nothing to guard.
     /// </summary>
     public static IDbContextTransaction? Guard(IRelationalConnection main) =>
         Of(main)?.Transaction is not null && CommandClassifier.CommitsByItself(main) ? main.BeginTransaction() : null;
 
-    /// <summary>A command is about to run that is not routed as a read: on the primary, or in a read-only transaction.</summary>
+    /// <summary>
+    /// Records a command that is about to run and is not routed as a read. It runs on the primary, or in a read-only transaction.
+    /// </summary>
     public void NoteOnMain(in RouteDecision decision, ContextRouting routing, string commandText, bool isQuery)
     {
         routes.Note(decision, commandText, isQuery);
@@ -59,7 +62,9 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
         else NoteWritten(decision, routing.Session);
     }
 
-    /// <summary>The session was shown what the node has. All places are known here, so nothing is ever pending.</summary>
+    /// <summary>
+    /// Records that the session observed the state of the node. All WAL positions are known here, so nothing is ever pending.
+    /// </summary>
     public static void NoteSeen(in RouteDecision decision, ConsistencySession session) =>
         session.Observe(decision.State, onPrimary: !decision.IsReplica, LearnedOf(decision.State));
 

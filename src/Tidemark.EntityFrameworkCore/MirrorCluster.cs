@@ -2,9 +2,7 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>
-/// Makes the cluster that a mirror plays: a data source whose probes are answered from here, so that all its nodes are well for ever.
-/// </summary>
+/// <summary>Builds the cluster that a mirror plays: a data source whose probes are answered here, so that all nodes stay healthy.</summary>
 internal static class MirrorCluster
 {
     private static readonly NpgsqlLogSequenceNumber Behind = new(0x1000000);
@@ -14,7 +12,7 @@ internal static class MirrorCluster
     {
         var builder = new TidemarkDataSourceBuilder { ProbeNodes = AskAsync, TimeProvider = new StoppedClock() };
 
-        // Nothing that is behind ever catches up: there is nothing to wait for.
+        // A replica that is behind never catches up, so waiting is pointless.
         builder.Options.ReadWait = TimeSpan.Zero;
         foreach (var name in (string[])[routes.Primary, .. routes.Replicas])
             builder.AddNode(name, "Host=mirror.invalid;Username=mirror;Database=mirror");
@@ -38,7 +36,7 @@ internal static class MirrorCluster
         InsertLsn = isReplica ? default : Present,
     };
 
-    // How old a replica is must not depend on how long a test takes.
+    // The staleness of a replica must not depend on how long a test takes.
     private sealed class StoppedClock : TimeProvider
     {
         public override long GetTimestamp() => 0;

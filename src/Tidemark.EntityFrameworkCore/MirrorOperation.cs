@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// One query that may leave the primary, under a mirror: it runs on the shared connection, and where that plays a replica PostgreSQL
+/// One query under a mirror that may leave the primary. It runs on the shared connection. If that connection plays a replica, PostgreSQL
 /// refuses to write.
 /// </summary>
 internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing,
@@ -16,7 +16,7 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
 
     public bool RunsCallersCommand => true;
 
-    // The test's connection does not break; what fails on it was answered.
+    // The test's connection does not break, so the server has answered whatever fails on it.
     public bool MayHaveWritten => false;
 
     public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
         {
             var reader = await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
 
-            // Rows that EF Core has buffered are read to the end; others are until the reader closes.
+            // Rows that EF Core has buffered are already read completely. Other rows are read until the reader closes.
             if (reader.DbDataReader is NpgsqlDataReader) command.EndWithReader(read);
             else await read.EndAsync(isAsync).ConfigureAwait(false);
             return reader;

@@ -5,13 +5,12 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// What the code under test does with transactions of its own under a mirror whose test holds one: a begin is a savepoint in that, a commit
-/// releases it, a
-/// rollback goes back to it.
+/// Maps the transactions of the code under test to savepoints, under a mirror whose test holds a transaction. A begin sets a savepoint in
+/// it, a commit releases the savepoint, and a rollback returns to it.
 /// </summary>
 internal sealed class MirrorTransactions : DbTransactionInterceptor
 {
-    // Released when it has been gone back to: a savepoint that is only gone back to stays.
+    // A rollback also releases the savepoint, because PostgreSQL keeps a savepoint that is only rolled back to.
     private const string Begin = "SAVEPOINT tidemark_transaction";
     private const string Commit = "RELEASE SAVEPOINT tidemark_transaction";
     private const string Rollback = "ROLLBACK TO SAVEPOINT tidemark_transaction; RELEASE SAVEPOINT tidemark_transaction";
@@ -94,7 +93,7 @@ internal sealed class MirrorTransactions : DbTransactionInterceptor
 
     private static bool IsSavepoint(DbContextEventData eventData) => eventData.Context?.Database.CurrentTransaction is MirroredTransaction;
 
-    // PostgreSQL rolls a transaction back that has failed and is committed, and raises nothing.
+    // When a failed transaction is committed, PostgreSQL rolls it back without raising an error.
     private static bool IsFailed(PostgresException e) => e.SqlState == PostgresErrorCodes.InFailedSqlTransaction;
 
     private static void Run(DbTransaction around, string sql)

@@ -4,13 +4,12 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A read that plays on a replica: from beginning to end PostgreSQL refuses to write on the shared connection (25006), as a standby does. A
-/// savepoint keeps the
-/// test's transaction as it was before; where there is no transaction, the read has one of its own.
+/// A read that plays on a replica. From beginning to end, PostgreSQL refuses to write on the shared connection (25006), as a standby does.
+/// A savepoint preserves the test's transaction. Without a transaction, the read runs in its own.
 /// </summary>
 internal sealed class MirroredRead
 {
-    // Ending a subtransaction gives back the mode of the one around it, whichever way it ends.
+    // The end of a subtransaction restores the access mode of the surrounding transaction, however it ends.
     private const string Begin = "SAVEPOINT tidemark_mirror; SET TRANSACTION READ ONLY";
     private const string End = "ROLLBACK TO SAVEPOINT tidemark_mirror; RELEASE SAVEPOINT tidemark_mirror";
     private const string BeginAlone = "BEGIN READ ONLY";
@@ -35,7 +34,7 @@ internal sealed class MirroredRead
         }
     }
 
-    /// <summary>The rows were read, or the read has failed: either way the connection may write again.</summary>
+    /// <summary>Ends the read after its rows were read or it has failed. In either case, the connection may write again.</summary>
     public ValueTask EndAsync(bool isAsync) =>
         _connection.FullState == ConnectionState.Open
             ? RunAsync(_connection, _end, isAsync, CancellationToken.None) : ValueTask.CompletedTask;

@@ -8,9 +8,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A transaction that the code under test has begun under a mirror: a savepoint in the test's. The context never owns the transaction
-/// around it, so
-/// that disposing of this one goes back to the savepoint and leaves the test's as it is.
+/// A transaction that the code under test began under a mirror: a savepoint in the test's transaction. The context never owns the
+/// surrounding transaction. Disposing of this one therefore returns to the savepoint and leaves the test's transaction as it is.
 /// </summary>
 internal sealed class MirroredTransaction(
     IRelationalConnection connection,
@@ -62,6 +61,6 @@ internal sealed class MirroredTransaction(
         return base.ClearTransactionAsync(cancellationToken);
     }
 
-    // A test that has ended its transaction has ended this one with it.
+    // If the test has ended its transaction, this one has ended with it.
     private static bool HasNone(PostgresException e) => e.SqlState == PostgresErrorCodes.NoActiveSqlTransaction;
 }

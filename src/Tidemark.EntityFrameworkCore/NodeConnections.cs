@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>A context's own connections to the nodes it has read from, one for each, besides its main one.</summary>
+/// <summary>A context's own connections to the nodes it has read from, one for each node, in addition to its main connection.</summary>
 internal sealed class NodeConnections(RelationalConnectionDependencies dependencies, ILoggerFactory logs, TidemarkDataSource source)
     : IResettableService, IDisposable, IAsyncDisposable
 {
@@ -14,9 +14,8 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
     private readonly List<NodeConnection> _connections = [];
 
     /// <summary>
-    /// EF Core tells interceptors of each opening and closing, which costs half a kilobyte a read. Where the only one is Tidemark's own,
-    /// which minds the
-    /// main connection, nobody is told.
+    /// The dependencies of connections that need not notify interceptors. EF Core notifies interceptors of each opening and closing, which
+    /// costs half a kilobyte per read. That is skipped if the only interceptor is Tidemark's own, which handles the main connection.
     /// </summary>
     private RelationalConnectionDependencies Quiet
     {
@@ -25,7 +24,7 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
             if (_quiet is not null) return _quiet;
             var log = dependencies.ConnectionLogger;
             if (log.Interceptors?.Aggregate<IDbConnectionInterceptor>() != PrimaryFollower.Instance) return _quiet = dependencies;
-#pragma warning disable EF1001 // There is no other way to make one without interceptors. It logs as the context's own does.
+#pragma warning disable EF1001 // Only this constructor creates one without interceptors. It logs like the context's own.
             return _quiet = dependencies with
             {
                 ConnectionLogger = new RelationalConnectionDiagnosticsLogger(
@@ -35,7 +34,7 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
         }
     }
 
-    /// <summary>The context's connection to the node of the decision.</summary>
+    /// <summary>Returns the context's connection to the node of the decision.</summary>
     public NodeConnection To(in RouteDecision decision, ConsistencySession session)
     {
         var found = default(NodeConnection);
@@ -47,7 +46,7 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
         return found;
     }
 
-    /// <summary>A connection to the node of the decision that is not one of the context's own: it is the caller's to dispose of.</summary>
+    /// <summary>Creates a connection to the node of the decision that does not belong to the context. The caller disposes of it.</summary>
     public NodeConnection NewTo(in RouteDecision decision, ConsistencySession session)
     {
         var connection = new NodeConnection(Quiet, source);

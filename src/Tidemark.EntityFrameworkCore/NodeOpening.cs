@@ -1,14 +1,14 @@
 namespace Tidemark;
 
 /// <summary>
-/// Opens a connection of the context's to the node that a read goes to, and begins something on it. EF Core opens it, so that the user's
-/// connection
-/// interceptors run there. Once something has begun on it the connection stays open, and is the caller's. Under a mirror nothing is opened.
+/// Opens one of the context's connections to the node that serves a read, and begins an operation on it. EF Core opens the connection, so
+/// that the user's connection interceptors run there. Once the operation has begun, the connection stays open and belongs to the caller.
+/// Under a mirror, nothing is opened.
 /// </summary>
-/// <param name="routing">The context's.</param>
+/// <param name="routing">The context's routing.</param>
 /// <param name="begin">
-/// Begins on an open connection, which is <see langword="null"/> under a mirror, what the caller is given; with false for its third
-/// argument it blocks.
+/// Begins the operation on an open connection, and returns what the caller receives. Under a mirror, the connection is
+/// <see langword="null"/>. If the third argument is <see langword="false"/>, runs synchronously.
 /// </param>
 internal sealed class NodeOpening<T>(
     ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
@@ -17,7 +17,7 @@ internal sealed class NodeOpening<T>(
     private NodeConnection? _node;
     private RouteDecision _decision;
 
-    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    // Opening and checking a connection are not the caller's commands, whichever of their steps takes too long.
     public bool RunsCallersCommand => false;
 
     public bool MayHaveWritten => false;
@@ -69,6 +69,6 @@ internal sealed class NodeOpening<T>(
         else _node.Dispose();
     }
 
-    // What is opened here is for reading alone: no statement moves to the primary because it writes.
+    // A connection that is opened here only reads. No statement moves to the primary because it writes.
     private ReadAttempts Attempts(in ReadAsk ask) => routing.BeginRead(ask) with { MustNotWrite = true };
 }

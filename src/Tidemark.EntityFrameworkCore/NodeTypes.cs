@@ -8,42 +8,39 @@ using Npgsql.PostgresTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Reads where a node's pool may not know a type: it was made since the pool loaded its types, by a migration or by <c>EnsureCreated</c>.
-/// EF Core loads
-/// them anew for its main connection alone.
+/// Reads from a node whose pool may lack a type, because a migration or <c>EnsureCreated</c> created it after the pool loaded its types. EF
+/// Core reloads types for its main connection only.
 /// </summary>
 internal static class NodeTypes
 {
-    // A type that stays unknown, such as a table's row type, is looked for once and not in each read.
+    // A type that stays unknown, such as a table's row type, is looked up once and not in each read.
     private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<(int Node, uint Type), bool>> Sought = [];
 
     /// <summary>
-    /// Runs the query; a second time, with the node's types loaded anew, where its pool lacks one. Npgsql finds that out by itself, so a
-    /// transaction around it
-    /// has not failed, and its snapshot shows the type if it shows a value of it.
+    /// Runs the query. If the node's pool lacks a type, reloads its types and runs the query again. Npgsql detects the missing type itself,
+    /// so a surrounding transaction has not failed. Its snapshot contains the type if it contains a value of the type.
     /// </summary>
     /// <param name="command">The query.</param>
     /// <param name="parameters">Its parameters, and the open connection to the node.</param>
     /// <param name="source">The cluster.</param>
     /// <param name="nodeIndex">The node.</param>
-    /// <param name="proof">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
-    /// <param name="mayRepeat">The connection is read-only: a query that was sent may be sent again.</param>
-    /// <param name="isAsync">False: the returned task is complete.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="proof">What the node must prove in the same round trip; <see langword="null"/> for nothing.</param>
+    /// <param name="mayRetry">Whether a query that was sent may be sent again, because the connection is read-only.</param>
+    /// <param name="isAsync">If <see langword="false"/>, runs synchronously.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
         RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof,
-            bool mayRepeat, bool isAsync,
-        CancellationToken cancellationToken)
+        bool mayRetry, bool isAsync, CancellationToken cancellationToken)
     {
         try
         {
             var reader = await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
-            if (!mayRepeat || !AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
+            if (!mayRetry || !AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
             if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
             else reader.Dispose();
         }
-        catch (Exception failure) when (mayRepeat && MayBeWhy(failure))
+        catch (Exception failure) when (mayRetry && MayBeWhy(failure))
         {
         }
 
@@ -53,7 +50,7 @@ internal static class NodeTypes
         return await command.SendAsync(parameters, proof, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The rows have a column of a type that the pool does not know and has not looked for.</summary>
+    /// <summary>Returns whether the rows have a column of a type that the pool lacks and has not looked up.</summary>
     private static bool AreMissing(DbDataReader rows, TidemarkDataSource source, int nodeIndex)
     {
         if (rows is not NpgsqlDataReader reader) return false;
@@ -66,6 +63,6 @@ internal static class NodeTypes
         return false;
     }
 
-    /// <summary>Npgsql itself refused a parameter, or a column that EF Core buffers, for its type.</summary>
+    /// <summary>Returns whether Npgsql itself rejected a parameter, or a column that EF Core buffers, because of its type.</summary>
     private static bool MayBeWhy(Exception failure) => failure is InvalidCastException or NotSupportedException;
 }

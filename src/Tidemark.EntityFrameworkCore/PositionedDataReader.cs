@@ -4,12 +4,12 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>
-/// A reader of EF Core that takes the position along which rides behind a write, before it closes; and ends a mirrored read, after.
+/// An EF Core reader that reads the WAL position piggybacked on a write before it closes, and ends a mirrored read afterwards.
 /// </summary>
 /// <param name="piggybacked">
-/// Holds the write being read, behind which its position rides; nothing for reads. EF Core uses one reader again and again.
+/// Holds the write that is being read, if a position query is piggybacked on it; empty for reads. EF Core reuses one reader many times.
 /// </param>
-/// <param name="mirrored">Holds the mirrored read whose rows these are; nothing outside mirrors.</param>
+/// <param name="mirrored">Holds the mirrored read that these rows belong to; empty outside mirrors.</param>
 internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked,
     StrongBox<MirroredRead?> mirrored) : RelationalDataReader
 {
@@ -118,7 +118,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
 
     private void EndRead()
     {
-#pragma warning disable CA2012, RS0030 // It blocks: the task is complete, and nothing is waited for here.
+#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
         if (Take(mirrored) is { } read) read.EndAsync(isAsync: false).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
     }
@@ -135,7 +135,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
         return taken;
     }
 
-    /// <summary>Once for each command: closing and disposing both come by.</summary>
+    /// <summary>Takes the value only once per command, because both closing and disposing take it.</summary>
     private static T? Take<T>(StrongBox<T?> box)
         where T : class
     {

@@ -8,9 +8,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Keeps a context's main connection on the primary of the moment: a context may live, or lie in a pool, across a failover. Ties the
-/// connection to the session
-/// that the context reads in, whoever opens it. Leaves connections alone that the user gave to the context.
+/// Keeps a context's main connection on the current primary, because a context may live, or stay in a pool, across a failover. Associates
+/// the connection with the session that the context reads in, regardless of who opens it. Leaves alone the connections that the user gave
+/// to the context.
 /// </summary>
 internal sealed class PrimaryFollower : DbConnectionInterceptor
 {
@@ -71,7 +71,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
             Attach(lease, moved, routing);
         }
 
-        // A connection that the user gave to the context is opened for it here.
+        // A connection that the user gave to the context is opened for the context here.
         lease.FindSession = routing.FindSession;
         lease.IsOpenedBySave = routing.IsSaving;
     }
@@ -82,7 +82,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         routing.Main = connection;
     }
 
-    /// <summary>A main connection that cannot be opened is told as what it means: there is no primary, and what was seen instead.</summary>
+    /// <summary>Explains why the main connection cannot be opened: no primary is available, and what was found instead.</summary>
     private static void Explain(DbConnection connection, ConnectionErrorEventData eventData)
     {
         if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return;
@@ -90,9 +90,8 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     }
 
     /// <summary>
-    /// The provider creates and drops the database over a connection of its own to another one. The server ends the connections to a
-    /// database that
-    /// is dropped; the pools must not hand them out again.
+    /// Clears the pools after the provider created or dropped the database over its own connection to another database. The server ends the
+    /// connections to a dropped database, and the pools must not hand them out again.
     /// </summary>
     private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)
     {

@@ -7,21 +7,21 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A query that is asked about and not run: the command that EF Core would send, and what its routing depends on. Opens nothing.
+/// A query that is explained but not run: the command that EF Core would send, and what its routing depends on. Opens nothing.
 /// </summary>
-/// <param name="Route">What is known of the query.</param>
-/// <param name="Command">The parameters of this run, the context, its connection.</param>
+/// <param name="Route">What is known about the query.</param>
+/// <param name="Command">The parameters of this run, the context, and its connection.</param>
 internal sealed record ProbedQuery(QueryRoute Route, RelationalCommandParameterObject Command)
 {
     private static readonly ConditionalWeakTable<DbCommand, ProbedQuery> Probes = [];
 
     /// <summary>
-    /// EF Core makes a command that it will not run itself. Npgsql may hand one out that was used and disposed of before.
+    /// Records a command that EF Core creates but does not run itself. Npgsql may return a command that was used and disposed of before.
     /// </summary>
     public static void Note(DbCommand made, QueryRoute route, in RelationalCommandParameterObject command) =>
         Probes.AddOrUpdate(made, new ProbedQuery(route, command));
 
-    /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
     public static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Of(IQueryable query)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -29,7 +29,7 @@ internal sealed record ProbedQuery(QueryRoute Route, RelationalCommandParameterO
             && Probes.TryGetValue(made, out var probed))
             return (probed, provider.Routing, made);
         throw new InvalidOperationException(
-            $"The query is not one of a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so no route "
-            + "decides where it runs.");
+            $"The query does not belong to a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so Tidemark "
+                + "does not route it. Configure its context with UseTidemark.");
     }
 }

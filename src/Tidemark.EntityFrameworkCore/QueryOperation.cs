@@ -4,9 +4,8 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>
-/// One query at a time that may leave the primary: on the context's own connection to the node of each attempt, and on the main one if it
-/// writes. Serves the next
-/// query of its context once this one is read.
+/// Runs one query at a time that may leave the primary: on the context's own connection to the node of each attempt, or on the main
+/// connection if the query writes. Serves the context's next query once this one has been read.
 /// </summary>
 internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<RelationalDataReader>
 {
@@ -19,7 +18,7 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
 
     public bool MayHaveWritten => _node?.MayHaveWritten == true;
 
-    /// <summary>Is about to run a query.</summary>
+    /// <summary>Prepares the operation to run a query.</summary>
     public QueryOperation Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
     {
         (_command, _parameters) = (command, parameters);
@@ -41,17 +40,17 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
-        // A query is routed only where nothing else is open on the main connection, so one that writes commits by itself there.
+        // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
         if (_node is null)
             return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRepeat: !_node.MayHaveWritten, isAsync,
+                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
                     cancellationToken).ConfigureAwait(false);
 
-            // The reader has opened it once more for itself.
+            // The reader has opened the connection once more for itself.
             Deliver();
             await CloseAsync(isAsync).ConfigureAwait(false);
             End();
@@ -73,7 +72,9 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
         else _node!.Close();
     }
 
-    /// <summary>The query on the node's connection, with the time-out that the context was given (<c>SetCommandTimeout</c>).</summary>
+    /// <summary>
+    /// Returns the query on the node's connection, with the timeout that was set on the context (<c>SetCommandTimeout</c>).
+    /// </summary>
     private RelationalCommandParameterObject Through(NodeConnection node)
     {
         node.CommandTimeout = _parameters.Connection.CommandTimeout;
@@ -87,7 +88,7 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
             _parameters.CommandSource);
     }
 
-    // One that failed has more attempts before it, or is not used again.
+    // An operation that failed has further attempts to make, or is not reused.
     private void End()
     {
         (_command, _parameters, _node) = (null!, default, null);

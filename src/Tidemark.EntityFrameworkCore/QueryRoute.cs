@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// What is known of a LINQ query for routing. It travels from the query to its command as tags, which are comments in the SQL; they are
-/// taken out
-/// again before the text is sent. Values that may differ from one run to the next travel as parameters of the query; the tags name those.
+/// The properties of a LINQ query that determine its route. They pass from the query to its command as tags, which are comments in the SQL
+/// and are removed before the text is sent. Values that may differ between runs pass as query parameters, and the tags name those
+/// parameters.
 /// </summary>
 internal sealed record QueryRoute
 {
@@ -23,16 +23,16 @@ internal sealed record QueryRoute
 
     public static QueryRoute Plain { get; } = new();
 
-    /// <summary>The query hands out entities that the context tracks.</summary>
+    /// <summary>Whether the query hands out entities that the context tracks.</summary>
     public bool Tracks { get; init; }
 
-    /// <summary>Part of the query is SQL of the caller's own.</summary>
+    /// <summary>Whether part of the query is the caller's own SQL.</summary>
     public bool IsRaw { get; init; }
 
-    /// <summary>What the model asks for of the entities in the query, at most.</summary>
+    /// <summary>The most demanding rule of the model for the entities in the query.</summary>
     public Consistency? Rule { get; init; }
 
-    /// <summary>The model asks for something of each entity in the query.</summary>
+    /// <summary>Whether the model has a rule for each entity in the query.</summary>
     public bool IsRuled { get; init; }
 
     private Consistency? Consistency { get; init; }
@@ -43,7 +43,7 @@ internal sealed record QueryRoute
 
     private string? NodeOf { get; init; }
 
-    /// <summary>What the query itself asks for in this run; the most demanding where it says so more than once.</summary>
+    /// <summary>Returns the level that the query itself sets in this run: the most demanding one if it sets several.</summary>
     public Consistency? ConsistencyIn(IReadOnlyDictionary<string, object?>? parameters)
     {
         var asked = Consistency;
@@ -55,11 +55,11 @@ internal sealed record QueryRoute
         return asked;
     }
 
-    /// <summary>The node that the query names in this run.</summary>
+    /// <summary>Returns the node that the query names in this run.</summary>
     public string? NodeIn(IReadOnlyDictionary<string, object?>? parameters) =>
         NodeOf is null ? Node : parameters?.GetValueOrDefault(NodeOf) as string ?? Node;
 
-    /// <summary>Reads the tags at the head of the SQL and gives the SQL without them; tags of others stay.</summary>
+    /// <summary>Reads the tags at the start of the SQL, and returns the SQL without them. Other tags are kept.</summary>
     public static (QueryRoute Route, string Sql) Read(string sql)
     {
         if (!sql.StartsWith(Comment, StringComparison.Ordinal) || !sql.Contains(Mark, StringComparison.Ordinal)) return (Plain, sql);

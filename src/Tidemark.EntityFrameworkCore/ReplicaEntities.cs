@@ -7,13 +7,12 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace Tidemark;
 
 /// <summary>
-/// Knows which entities a context tracks that came from a replica and have no concurrency token, and warns of the first of each type that
-/// is saved. Only
-/// where <see cref="TrackedQueries.FromReplicas"/> lets any come from there.
+/// Records which tracked entities of a context came from a replica and have no concurrency token. Logs a warning when the first of each
+/// type is saved. Used only if <see cref="TrackedQueries.FromReplicas"/> allows tracked entities from replicas.
 /// </summary>
 internal sealed class ReplicaEntities(TidemarkDataSource source)
 {
-    // Each type is told once for each data source.
+    // Each type is logged once per data source.
     private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<string, bool>> Reported = [];
 
     private readonly HashSet<object> _entities = new(ReferenceEqualityComparer.Instance);
@@ -21,7 +20,7 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
     private ChangeTracker? _tracker;
     private bool _areFromReplica;
 
-    /// <summary>A query that tracks is about to be read, from this node.</summary>
+    /// <summary>Called when a tracking query is about to be read, with the kind of node that it is read from.</summary>
     public void Reading(DbContext context, bool fromReplica)
     {
         _areFromReplica = fromReplica;
@@ -30,7 +29,7 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
         _tracker.Tracked += OnTracked;
     }
 
-    /// <summary>The context saves.</summary>
+    /// <summary>Called when the context saves.</summary>
     public void Saving()
     {
         if (_tracker is null || _entities.Count == 0) return;
@@ -42,7 +41,7 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
         }
     }
 
-    /// <summary>A pooled context tracks nothing any more.</summary>
+    /// <summary>Forgets all entities, because a pooled context that is reset no longer tracks any.</summary>
     public void Forget()
     {
         _entities.Clear();

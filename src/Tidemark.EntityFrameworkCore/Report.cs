@@ -5,22 +5,22 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A context's read-only transaction: as long as it lasts, the context's main connection is one to its node, so that every query runs
-/// there, in one snapshot.
-/// Afterwards the main connection leads to the primary again. Under a mirror it is a transaction on the only connection there is.
+/// A context's read-only transaction. While it lasts, the context's main connection leads to the transaction's node, so that every query
+/// runs there in one snapshot. Afterwards, the main connection leads to the primary again. Under a mirror, it is a transaction on the only
+/// connection.
 /// </summary>
-/// <param name="routing">The context's.</param>
+/// <param name="routing">The context's routing.</param>
 /// <param name="main">The context's main connection.</param>
 /// <param name="node">The connection to the node; <see langword="null"/> under a mirror.</param>
-/// <param name="decision">Where it runs, and why there.</param>
+/// <param name="decision">Where the transaction runs, and why there.</param>
 internal sealed class Report(ContextRouting routing, IRelationalConnection main, NodeConnection? node, RouteDecision decision)
 {
-    // Sent with BEGIN, in one round trip. SET takes no snapshot: that is left to the first query.
+    // Sent with BEGIN in one round trip. SET does not take a snapshot. The first query does.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
 
     private bool _isOver;
 
-    /// <summary>Where it runs, and why there.</summary>
+    /// <summary>Where the transaction runs, and why there.</summary>
     public RouteDecision Decision => decision;
 
     public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
@@ -36,7 +36,7 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         return await Opening(routing, main, isolation).OpenAsync(ask, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The transaction has ended, however it did.</summary>
+    /// <summary>Called when the transaction has ended, whether by commit, rollback or disposal.</summary>
     public void End()
     {
         if (BeginEnd()) node?.Dispose();
@@ -89,12 +89,10 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
         if (CommandClassifier.MayBeLeft(main)) return;
         if (CommandClassifier.IsIdle(main))
             throw new InvalidOperationException(
-                "A read-only transaction cannot begin in a context that was given a connection or a connection string of its own, which "
-                    + "may lead anywhere: it runs on a " +
-                "node of the cluster. Begin an ordinary transaction, or use another context.");
+                "A read-only transaction must run on a node of the cluster, but the context uses its own connection or connection "
+                    + "string, which may lead to any server. Begin an ordinary transaction, or use another context.");
         throw new InvalidOperationException(
-            "A read-only transaction cannot begin while the context is in a transaction or its connection is open: it has a connection "
-                + "of its own, to a replica. " +
-            "End the transaction and close the connection first, or use another context.");
+            "A read-only transaction cannot begin while the context is in a transaction or its connection is open, because it uses a "
+                + "separate connection to a replica. End the transaction and close the connection first, or use another context.");
     }
 }

@@ -4,10 +4,8 @@ using Microsoft.EntityFrameworkCore.Metadata;
 namespace Tidemark;
 
 /// <summary>
-/// Says whether what a query returns may hold an entity that the context would track: the entity itself, a collection of it, or a type with
-/// a
-/// property for it. Where that cannot be told (<see cref="object"/>, interfaces,
-/// collections of objects), it may.
+/// Determines whether the result of a query may hold an entity that the context would track: the entity itself, a collection of it, or a
+/// type with such a property. If the type does not show this (<see cref="object"/>, interfaces, collections of objects), it may.
 /// </summary>
 internal sealed class ResultShape(IModel model)
 {
@@ -29,7 +27,8 @@ internal sealed class ResultShape(IModel model)
     }
 
     /// <summary>
-    /// Types of the platform and the driver (dates, tuples, JSON, ranges) hold entities in their type arguments or not at all.
+    /// Returns whether a type belongs to the platform or the driver. Such types (dates, tuples, JSON, ranges) hold entities in their type
+    /// arguments or not at all.
     /// </summary>
     private static bool IsOfSystem(Type type) =>
         type.Namespace is { } name && (name == "System" || name.StartsWith("System.", StringComparison.Ordinal)

@@ -5,11 +5,10 @@ using Microsoft.EntityFrameworkCore.Query;
 namespace Tidemark;
 
 /// <summary>
-/// Looks at each query once, when EF Core compiles it, and tags it with what decides where it goes: whether it tracks entities (a promise
-/// to write them),
-/// whether it holds SQL of the caller's own, the rules of the model for the entities in it, and where its own rules are found. Decides by
-/// the shape of
-/// the query alone: a rule's value is a parameter of the query, so that one compilation serves all values.
+/// Examines each query once, when EF Core compiles it, and tags it with what determines its route. That is whether it tracks entities
+/// (which announces that they will be written), whether it contains the caller's own SQL, the model's rules for its entities, and where the
+/// values of its own rules are. Considers only the shape of the query: the value of a rule is a query parameter, so that one compilation
+/// serves all values.
 /// </summary>
 internal sealed class RouteMarker(
     QueryTranslationPreprocessorDependencies dependencies,
@@ -23,12 +22,13 @@ internal sealed class RouteMarker(
         var plain = rules.Visit(query);
         var processed = base.Process(plain);
 
-        // By now navigations, includes and query filters are joins and subqueries over the entities they read.
+        // At this point, navigations, includes and query filters are joins and subqueries over the entities they read.
         var entities = new QueryEntities();
         entities.Visit(processed);
         var model = QueryCompilationContext.Model;
 
-        // EF Core has found the behaviour by now: the last call counts, wherever it stands, and inner ones come first.
+        // EF Core has determined the tracking behaviour at this point. The last call counts, wherever it appears, and inner calls come
+        // first.
         if (QueryCompilationContext.QueryTrackingBehavior == QueryTrackingBehavior.TrackAll
             && (new ResultShape(model).MayHoldEntity(plain.Type) || new CallersCode(model).GetsEntities(plain)))
             QueryCompilationContext.AddTag(QueryRoute.TracksTag);
@@ -39,7 +39,7 @@ internal sealed class RouteMarker(
         return processed;
     }
 
-    /// <summary>Takes the query's own rules out of it, so that EF Core need not know them, and notes where their values are.</summary>
+    /// <summary>Removes the query's own rules, so that EF Core need not handle them, and records where their values are.</summary>
     private sealed class QueryRules : ExpressionVisitor
     {
         private bool _hasNode;
@@ -56,7 +56,7 @@ internal sealed class RouteMarker(
                     Tags.Add(TagOf(value, QueryRoute.ConsistencyTag, QueryRoute.ConsistencyOfTag));
                     break;
 
-                // The outermost counts, which is met first.
+                // The outermost call counts, and is visited first.
                 case nameof(TidemarkQueryableExtensions.OnNode):
                     if (!_hasNode) Tags.Add(TagOf(value, QueryRoute.NodeTag, QueryRoute.NodeOfTag));
                     _hasNode = true;
@@ -74,12 +74,12 @@ internal sealed class RouteMarker(
             ConstantExpression { Value: { } known } => constant + known,
             QueryParameterExpression { Name: var name } => parameter + name,
             _ => throw new InvalidOperationException(
-                $"'{value}' is known only row by row. Give WithConsistency and OnNode a value that does not depend on the query's own "
-                    + "rows."),
+                $"The value '{value}' depends on the rows of the query. Pass WithConsistency and OnNode a value that does not depend on "
+                    + "them."),
         };
     }
 
-    /// <summary>Finds the entities that a query reads, wherever they stand in it, and what the model asks for of each.</summary>
+    /// <summary>Finds the entities that a query reads, wherever they appear in it, and the rule of the model for each.</summary>
     private sealed class QueryEntities : ExpressionVisitor
     {
         private int _entities;
@@ -88,7 +88,7 @@ internal sealed class RouteMarker(
         /// <summary>The most demanding rule of the model.</summary>
         public Consistency? Rule { get; private set; }
 
-        /// <summary>There is a rule for each entity.</summary>
+        /// <summary>Whether the model has a rule for each entity.</summary>
         public bool IsRuled => _entities > 0 && _ruled == _entities;
 
         public bool IsRaw { get; private set; }
@@ -97,7 +97,7 @@ internal sealed class RouteMarker(
         {
             if (node is not QueryRootExpression root) return base.VisitExtension(node);
 
-            // Every root but a plain set or inline values is SQL or a function of the caller's own, which nobody knows not to write.
+            // Every root except a plain set or inline values is the caller's own SQL or function, which may write.
             IsRaw |= root.GetType() != typeof(EntityQueryRootExpression)
                 && root is not (InlineQueryRootExpression or ParameterQueryRootExpression);
             if (root is not EntityQueryRootExpression { EntityType: var entity }) return node;

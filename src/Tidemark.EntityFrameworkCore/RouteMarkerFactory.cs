@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore.Query;
 
 namespace Tidemark;
 
-/// <summary>Lets EF Core make a <see cref="RouteMarker"/> for each query it compiles.</summary>
+/// <summary>Creates a <see cref="RouteMarker"/> for each query that EF Core compiles.</summary>
 internal sealed class RouteMarkerFactory(
     QueryTranslationPreprocessorDependencies dependencies, RelationalQueryTranslationPreprocessorDependencies relationalDependencies)
     : IQueryTranslationPreprocessorFactory

@@ -3,9 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark;
 
 /// <summary>
-/// A cluster that is played by one database in tests
-/// (<see cref="TidemarkDbContextMirrorExtensions.UseTidemarkMirror(DbContextOptionsBuilder, Npgsql.NpgsqlConnection, RouteRecorder, Action{Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.NpgsqlDbContextOptionsBuilder}?)"/>),
-/// and where each command would have run. Every node is well, and none ever changes. Safe for concurrent use.
+/// A cluster that one database plays in tests (<c>UseTidemarkMirror</c> of <see cref="TidemarkDbContextMirrorExtensions"/>), and the record
+/// of where each command would have run. All nodes are healthy and never change. Safe for concurrent use.
 /// </summary>
 public sealed class RouteRecorder : IDisposable, IAsyncDisposable
 {
@@ -13,40 +12,39 @@ public sealed class RouteRecorder : IDisposable, IAsyncDisposable
     private readonly List<RecordedRoute> _routes = [];
     private readonly Lazy<TidemarkDataSource> _source;
 
-    /// <summary>A cluster of a primary and one replica, unless its properties say otherwise.</summary>
+    /// <summary>Creates a cluster of a primary and one replica, unless the properties specify otherwise.</summary>
     public RouteRecorder() => _source = new Lazy<TidemarkDataSource>(() => MirrorCluster.Build(this));
 
-    /// <summary>The name of the primary; <c>primary</c> by default.</summary>
+    /// <summary>The name of the primary. Default: <c>primary</c>.</summary>
     public string Primary { get; init; } = "primary";
 
-    /// <summary>The names of the replicas, up to 63; one named <c>replica</c> by default.</summary>
+    /// <summary>The names of the replicas, at most 63. Default: one replica named <c>replica</c>.</summary>
     public IReadOnlyList<string> Replicas { get; init; } = ["replica"];
 
     /// <summary>
-    /// The replicas have nothing of what is written: a session that wrote reads from the primary from then on. False by default: they have
-    /// everything at once.
+    /// Whether the replicas lack everything that is written. If <see langword="true"/>, a session that has written reads from the primary
+    /// from then on. If <see langword="false"/> (the default), the replicas have every write immediately.
     /// </summary>
     public bool ReplicasAreBehind { get; init; }
 
     /// <summary>
-    /// The settings of the cluster, such as <see cref="TidemarkOptions.DefaultConsistency"/>; they are those of a new cluster by default.
+    /// Configures the options of the cluster, such as <see cref="TidemarkOptions.DefaultConsistency"/>. By default, they are those of a new
+    /// cluster.
     /// </summary>
     public Action<TidemarkOptions>? Configure { get; init; }
 
     /// <summary>
-    /// The cluster, for what code under test asks of it: sessions, scopes and explanations. No server is behind it, so connections and
-    /// commands that it makes itself
-    /// reach none.
+    /// The cluster, for the sessions, scopes and explanations that the code under test uses. The cluster has no server, so connections and
+    /// commands that it creates itself cannot reach one.
     /// </summary>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
-    /// Names or settings are wrong; names all of them.
+    /// Names or options are invalid. The message lists all of them.
     /// </exception>
     public TidemarkDataSource Source => _source.Value;
 
     /// <summary>
-    /// Every command that was routed since the beginning or <see cref="Clear"/>, in order. A read that was refused where it was sent,
-    /// because it writes, stands
-    /// there once for each attempt.
+    /// All commands that were routed since the beginning or the last call of <see cref="Clear"/>, in order. A read that its node rejected
+    /// because it writes appears once for each attempt.
     /// </summary>
     public IReadOnlyList<RecordedRoute> All
     {
@@ -56,15 +54,15 @@ public sealed class RouteRecorder : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>The queries among <see cref="All"/>, wherever they went.</summary>
+    /// <summary>The queries among <see cref="All"/>, wherever they ran.</summary>
     public IReadOnlyList<RecordedRoute> Reads => [.. All.Where(r => r.IsQuery)];
 
     /// <summary>
-    /// What is no query among <see cref="All"/>: saves, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c>, SQL that is executed.
+    /// The commands among <see cref="All"/> that are not queries: saves, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and executed SQL.
     /// </summary>
     public IReadOnlyList<RecordedRoute> Writes => [.. All.Where(r => !r.IsQuery)];
 
-    /// <summary>Forgets what was recorded.</summary>
+    /// <summary>Clears the record.</summary>
     public void Clear()
     {
         lock (_lock) _routes.Clear();

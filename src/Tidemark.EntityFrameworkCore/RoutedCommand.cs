@@ -9,9 +9,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The point that every command of a context passes, before anything is opened. Reads that may leave the primary are routed here, and
-/// repeated on
-/// another node when theirs fails before the first row; all else runs on the context's main connection as it always did.
+/// The point that every command of a context passes before a connection is opened. Reads that may leave the primary are routed here, and
+/// retried on another node if their node fails before the first row. Everything else runs on the context's main connection as in plain EF
+/// Core.
 /// </summary>
 internal sealed class RoutedCommand(
     RelationalCommandBuilderDependencies dependencies,
@@ -33,14 +33,16 @@ internal sealed class RoutedCommand(
         _route = (commandTemplate as RoutedCommand)?._route ?? QueryRoute.Plain;
     }
 
-    /// <summary>The command EF Core is about to run, with the position behind it where it is a write that commits by itself.</summary>
+    /// <summary>
+    /// Creates the command that EF Core is about to run. If it is a write that commits by itself, a position query is piggybacked on it.
+    /// </summary>
     public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId,
         DbCommandMethod commandMethod)
     {
         var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
         if (!Enum.IsDefined(commandMethod))
         {
-            // Only asked about: what the last run of this object has left behind says nothing of it.
+            // The query is explained, not run. What the last run of this object left behind does not apply to it.
             ProbedQuery.Note(command, _route, parameterObject);
             return command;
         }
@@ -50,7 +52,7 @@ internal sealed class RoutedCommand(
             return new CheckedCommand(read, replica, proof);
         if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
 
-        // What an earlier command of the same save has reached says nothing of this one.
+        // The position that an earlier command of the same save reached does not apply to this one.
         lease.Forget();
         var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave
             && CommandClassifier.CommitsByItself(parameterObject.Connection);
@@ -69,7 +71,7 @@ internal sealed class RoutedCommand(
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because == RouteReason.None)
             return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
-#pragma warning disable CA2012, RS0030 // It blocks for itself: the task is complete, and nothing is waited for here.
+#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
         return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
     }
@@ -87,13 +89,15 @@ internal sealed class RoutedCommand(
         return reading.AsTask();
     }
 
-    /// <summary>Sends the query on the connection that one attempt has chosen.</summary>
-    /// <param name="parameterObject">The query, and the connection.</param>
-    /// <param name="proof">What the node must show in the same round trip; <see langword="null"/>: nothing.</param>
-    /// <param name="isAlone">It runs on the main connection and commits by itself, so that its position rides behind it.</param>
-    /// <param name="isAsync">False: the returned task is complete.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="ReplicaBehindException">The node does not have the place.</exception>
+    /// <summary>Sends the query on the connection that an attempt has chosen.</summary>
+    /// <param name="parameterObject">The query and its connection.</param>
+    /// <param name="proof">What the node must prove in the same round trip; <see langword="null"/> for nothing.</param>
+    /// <param name="isAlone">
+    /// Whether the query runs on the main connection and commits by itself, so that a position query is piggybacked on it.
+    /// </param>
+    /// <param name="isAsync">If <see langword="false"/>, runs synchronously.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="ReplicaBehindException">The node does not have the required WAL position.</exception>
     internal ValueTask<RelationalDataReader> SendAsync(
         RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, bool isAsync, CancellationToken cancellationToken)
     {
@@ -102,18 +106,18 @@ internal sealed class RoutedCommand(
     }
 
     /// <summary>
-    /// A query that is not routed: it runs on the main connection, which in a read-only transaction leads to the node of that.
+    /// Runs a query that is not routed on the main connection. In a read-only transaction, that connection leads to the transaction's node.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
         ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync,
-            CancellationToken cancellationToken)
+        CancellationToken cancellationToken)
     {
         using var activity = OnMain(routing, because, parameterObject);
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRepeat: true, isAsync,
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRetry: true, isAsync,
                     cancellationToken).ConfigureAwait(false)
                 : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
                     : base.ExecuteReader(parameterObject);
@@ -121,9 +125,10 @@ internal sealed class RoutedCommand(
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))
         {
             throw;
-        }    }
+        }
+    }
 
-    /// <summary>The mirrored read lasts until its reader closes.</summary>
+    /// <summary>Ends the mirrored read when its reader closes.</summary>
     internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
@@ -161,9 +166,8 @@ internal sealed class RoutedCommand(
     protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked, _mirrored);
 
     /// <summary>
-    /// The command runs on the main connection, and belongs to the session of the moment, whichever the connection was opened in. A write
-    /// that commits by itself
-    /// takes its position along.
+    /// Prepares a command that runs on the main connection. It belongs to the current session, whichever session the connection was opened
+    /// in. If it is a write that commits by itself, a position query is piggybacked on it.
     /// </summary>
     private Activity? OnMain(ContextRouting? routing, RouteReason because, in RelationalCommandParameterObject command)
     {

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>Builds commands that are routed when they run. EF Core makes every command through this service.</summary>
+/// <summary>Builds commands that are routed when they run. EF Core creates every command through this service.</summary>
 internal sealed class RoutedCommandBuilderFactory(RelationalCommandBuilderDependencies dependencies) : RelationalCommandBuilderFactory(
     dependencies)
 {

@@ -3,11 +3,10 @@ using Microsoft.EntityFrameworkCore.Query.Internal;
 namespace Tidemark;
 
 /// <summary>
-/// The provider of a Tidemark context's queries. It changes nothing: by it a query can be told from one of another context, whose provider
-/// would not
-/// understand the rules that Tidemark puts in a query.
+/// The provider of a Tidemark context's queries. It changes nothing, but distinguishes such a query from a query of another context. The
+/// provider of another context would not handle the rules that Tidemark adds to a query.
 /// </summary>
-#pragma warning disable EF1001 // EF Core's own operators work on this very type only, so another one cannot stand in for it.
+#pragma warning disable EF1001 // EF Core's own operators work on exactly this type, so another type cannot replace it.
 internal sealed class RoutedQueryProvider(IQueryCompiler compiler, ContextRouting routing) : EntityQueryProvider(compiler)
 #pragma warning restore EF1001
 {

@@ -7,9 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The outcome counts only while commit or rollback runs: when the connection closes with it, nothing else was done on it. When it stays
-/// open,
-/// it was opened by the user, who may write more; the position is pending then.
+/// A transaction of a routed context. Its outcome counts only while commit or rollback runs. If the connection closes with it, nothing else
+/// was done on the connection. If the connection stays open, the user opened it and may write more, so the position is pending.
 /// </summary>
 internal class RoutedTransaction(
     IRelationalConnection connection,
@@ -27,21 +26,21 @@ internal class RoutedTransaction(
     private string _setting = "";
     private bool _isWaitCancelled;
 
-    /// <summary>The commit waits for replicas, by this setting: a wait that is cancelled is told.</summary>
+    /// <summary>Watches for a cancelled wait during a commit that waits for replicas under this setting, and logs it.</summary>
     public void WatchWait(TidemarkDataSource source, string setting) => (_source, _setting) = (source, setting);
 
     public override void Commit()
     {
         using (Watch()) base.Commit();
         _lease?.Forget();
-        TellWait();
+        LogCancelledWait();
     }
 
     public override async Task CommitAsync(CancellationToken cancellationToken = default)
     {
         using (Watch()) await base.CommitAsync(cancellationToken).ConfigureAwait(false);
         _lease?.Forget();
-        TellWait();
+        LogCancelledWait();
     }
 
     public override void Rollback()
@@ -58,7 +57,7 @@ internal class RoutedTransaction(
         _lease?.Forget();
     }
 
-    /// <summary>The transaction is over, by commit, rollback or being disposed of.</summary>
+    /// <summary>Called when the transaction has ended, by commit, rollback or disposal.</summary>
     protected override void ClearTransaction()
     {
         base.ClearTransaction();
@@ -75,7 +74,7 @@ internal class RoutedTransaction(
     private Watching? Watch() =>
         _source is not null && Connection.DbConnection is NpgsqlConnection npgsql ? new Watching(this, npgsql) : null;
 
-    private void TellWait()
+    private void LogCancelledWait()
     {
         if (_isWaitCancelled) Log.CommitWaitCancelled(_source!.Cluster.Logger, _setting);
     }

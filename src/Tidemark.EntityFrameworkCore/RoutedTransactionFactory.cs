@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>Makes transactions that tell their connection's lease how they ended.</summary>
+/// <summary>Creates transactions that report their outcome to the lease of their connection.</summary>
 internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(
     dependencies)
 {

@@ -4,9 +4,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Tidemark;
 
 /// <summary>
-/// Knows while a context saves. EF Core opens the connection itself then and closes it at the end, so what is written last on it is all
-/// that was written;
-/// a connection that the user has opened may see more.
+/// Marks a context while it saves. EF Core then opens the connection itself and closes it at the end, so the last write of the save is the
+/// last write on the connection. More may be written on a connection that the user has opened.
 /// </summary>
 internal sealed class SaveWatcher : SaveChangesInterceptor
 {

@@ -4,13 +4,13 @@ using Microsoft.EntityFrameworkCore.Update;
 using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Update.Internal;
 
-#pragma warning disable EF1001 // The provider's own batch is kept; only a failure that is not the save's is taken from it.
+#pragma warning disable EF1001 // Keeps the provider's own batch, and removes only failures that do not belong to the save.
 
 namespace Tidemark;
 
 /// <summary>
-/// A batch of a save. The provider reads past the result of the last statement, and so into the answer to the position query: a failure of
-/// that query surfaces there as one of the save, which an execution strategy would then run a second time.
+/// A batch of a save. The provider reads past the result of the last statement, into the answer to the position query. A failure of that
+/// query therefore surfaces as a failure of the save, which an execution strategy would then run a second time.
 /// </summary>
 internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dependencies, int maxBatchSize)
     : NpgsqlModificationCommandBatch(dependencies, maxBatchSize)
@@ -24,7 +24,7 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
         }
         catch (Exception failure) when (IsSaved(connection, failure))
         {
-            // Saved, and the values of the store are propagated: the provider does that before it reads on.
+            // The batch is saved, and the store-generated values are propagated. The provider does that before it reads on.
         }
     }
 
@@ -37,13 +37,13 @@ internal sealed class SavedBatch(ModificationCommandBatchFactoryDependencies dep
         }
         catch (Exception failure) when (IsSaved(connection, failure))
         {
-            // As above.
+            // The batch is saved, as in Execute.
         }
     }
 
     /// <summary>
-    /// The one statement of the batch was acknowledged, and changed its row. One that changed no row failed: the provider did not come to
-    /// say so, and an attempt that follows finds it out.
+    /// Returns whether the only statement of the batch was acknowledged and changed its row. A statement that changed no row failed: the
+    /// provider did not get to report it, and a following attempt detects it.
     /// </summary>
     private static bool IsSaved(IRelationalConnection connection, Exception failure)
     {

@@ -3,11 +3,11 @@ using Microsoft.EntityFrameworkCore.Update;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Update.Internal;
 
-#pragma warning disable EF1001 // The provider's own batch is kept; only a failure that is not the save's is taken from it.
+#pragma warning disable EF1001 // Keeps the provider's own batch, and removes only failures that do not belong to the save.
 
 namespace Tidemark;
 
-/// <summary>Creates the batches of a save as the provider does (<see cref="SavedBatch"/>).</summary>
+/// <summary>Creates the batches of a save (<see cref="SavedBatch"/>) in the same way as the provider.</summary>
 internal sealed class SavedBatchFactory(ModificationCommandBatchFactoryDependencies dependencies, IDbContextOptions options)
     : NpgsqlModificationCommandBatchFactory(dependencies, options)
 {

@@ -5,7 +5,9 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark;
 
-/// <summary>Times the queries of a context, until their first rows are there or they fail. Used only where a threshold is set.</summary>
+/// <summary>
+/// Measures how long the queries of a context take until their first rows arrive or they fail. Used only if a threshold is set.
+/// </summary>
 internal sealed class SlowReadWatcher : DbCommandInterceptor
 {
     public static SlowReadWatcher Instance { get; } = new();

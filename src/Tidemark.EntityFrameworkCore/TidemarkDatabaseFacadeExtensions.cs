@@ -6,21 +6,19 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>
-/// Transactions of a context that ask for more than a place on the primary: a commit that waits for replicas, a snapshot on a replica.
-/// </summary>
+/// <summary>Extension methods that begin special transactions: one whose commit waits for replicas, or a snapshot on a replica.</summary>
 public static class TidemarkDatabaseFacadeExtensions
 {
     /// <summary>
-    /// Begins a transaction whose commit waits for as much as it asks for, whatever the server's own setting; otherwise it is a transaction
-    /// like any other.
-    /// A wait for replicas that is cancelled is logged (<c>CommitWaitCancelled</c>): the transaction is committed all the same.
+    /// Begins a transaction whose commit waits as <paramref name="synchronousCommit"/> specifies, regardless of the server's own setting.
+    /// Otherwise it is an ordinary transaction. If a wait for replicas is cancelled, the transaction is still committed, and
+    /// <c>CommitWaitCancelled</c> is logged.
     /// </summary>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
     /// <param name="synchronousCommit">What the commit waits for.</param>
-    /// <param name="isolation">The isolation level; the server's default when left out.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such <see cref="SynchronousCommit"/>.</exception>
-    /// <exception cref="InvalidOperationException">The context is in a transaction, or does not use Tidemark.</exception>
+    /// <param name="isolation">The isolation level. Default: the server's default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not a defined <see cref="SynchronousCommit"/>.</exception>
+    /// <exception cref="InvalidOperationException">The context is already in a transaction, or does not use Tidemark.</exception>
     public static IDbContextTransaction BeginTransaction(
         this DatabaseFacade database, SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified)
     {
@@ -43,8 +41,8 @@ public static class TidemarkDatabaseFacadeExtensions
     /// <inheritdoc cref="BeginTransaction(DatabaseFacade, SynchronousCommit, IsolationLevel)"/>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
     /// <param name="synchronousCommit">What the commit waits for.</param>
-    /// <param name="isolation">The isolation level; the server's default when left out.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="isolation">The isolation level. Default: the server's default.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task<IDbContextTransaction> BeginTransactionAsync(
         this DatabaseFacade database,
         SynchronousCommit synchronousCommit,
@@ -69,26 +67,29 @@ public static class TidemarkDatabaseFacadeExtensions
     }
 
     /// <summary>
-    /// Begins a read-only transaction on a node that has what the session wrote and saw, a replica where one can serve it. Until it ends
-    /// every query of the
-    /// context, whatever its own rules, runs in it: one snapshot, for a report. Saving, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and
-    /// <c>ExecuteSql</c> throw.
+    /// Begins a read-only transaction on a node that has everything the session wrote and observed: on a replica if one can serve it. Until
+    /// the transaction ends, every query of the context runs in it, regardless of the query's own rules. The queries share one snapshot, as
+    /// a report requires. Saving, <c>ExecuteUpdate</c>, <c>ExecuteDelete</c> and <c>ExecuteSql</c> throw.
     /// </summary>
     /// <remarks>
-    /// When it cannot begin on a node, another is tried; once it has begun it stays, and nothing in it is moved or repeated: that is the
-    /// caller's. What it has
-    /// shown counts for the session once it has ended.
+    /// If the transaction cannot begin on a node, another node is tried. Once begun, it stays on its node, and Tidemark neither moves nor
+    /// retries anything in it. Retrying is up to the caller. Once the transaction has ended, its reads count as observed by the session.
     /// </remarks>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
-    /// <param name="consistency">What its reads ask for; the surrounding scope's or the default level when left out.</param>
+    /// <param name="consistency">
+    /// The consistency level of its reads. Default: the level of the surrounding scope, or else the default level.
+    /// </param>
     /// <param name="isolation">
-    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.
+    /// The isolation level. By default, the whole transaction has one snapshot. With <see cref="IsolationLevel.ReadCommitted"/>, each query
+    /// has its own.
     /// </param>
     /// <exception cref="InvalidOperationException">
-    /// The context is in a transaction, its connection is open, or it does not use Tidemark.
+    /// The context is already in a transaction, its connection is open, or it does not use Tidemark.
     /// </exception>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
-    /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
+    /// <exception cref="RoutingException">No node can serve the transaction. The message gives the reason for each node.</exception>
+    /// <exception cref="ArgumentException">
+    /// The isolation level is <see cref="IsolationLevel.Serializable"/>, which PostgreSQL rejects on replicas.
+    /// </exception>
     public static IDbContextTransaction BeginReadOnlyTransaction(
         this DatabaseFacade database, Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead)
     {
@@ -99,11 +100,14 @@ public static class TidemarkDatabaseFacadeExtensions
 
     /// <inheritdoc cref="BeginReadOnlyTransaction"/>
     /// <param name="database">The context's <see cref="DbContext.Database"/>.</param>
-    /// <param name="consistency">What its reads ask for; the surrounding scope's or the default level when left out.</param>
-    /// <param name="isolation">
-    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each query.
+    /// <param name="consistency">
+    /// The consistency level of its reads. Default: the level of the surrounding scope, or else the default level.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="isolation">
+    /// The isolation level. By default, the whole transaction has one snapshot. With <see cref="IsolationLevel.ReadCommitted"/>, each query
+    /// has its own.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static Task<IDbContextTransaction> BeginReadOnlyTransactionAsync(
         this DatabaseFacade database,
         Consistency? consistency = null,
@@ -122,6 +126,6 @@ public static class TidemarkDatabaseFacadeExtensions
         ArgumentNullException.ThrowIfNull(database);
         return ((IInfrastructure<IServiceProvider>)database).Instance.GetService(typeof(ContextRouting)) as ContextRouting
             ?? throw new InvalidOperationException(
-                $"This context does not use Tidemark; its provider is '{database.ProviderName}'. Configure it with UseTidemark.");
+                $"This context does not use Tidemark (its provider is '{database.ProviderName}'). Configure it with UseTidemark.");
     }
 }

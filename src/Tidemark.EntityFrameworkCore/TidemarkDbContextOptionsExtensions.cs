@@ -9,27 +9,26 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Connects a context to a cluster.</summary>
+/// <summary>Extension methods that connect a context to a cluster.</summary>
 public static class TidemarkDbContextOptionsExtensions
 {
     /// <summary>
-    /// Connects the context to the application's cluster in place of <c>UseNpgsql</c>: queries that track no entity read from a replica
-    /// that has
-    /// what the session wrote; everything else goes to the primary. Queries need no change.
+    /// Connects the context to the application's cluster. Replaces <c>UseNpgsql</c>. Queries that do not track entities read from a replica
+    /// that has the session's writes. Everything else runs on the primary. Queries need no change.
     /// </summary>
     /// <param name="options">The options of the context.</param>
-    /// <param name="services">Where the <see cref="TidemarkDataSource"/> is registered, by <c>AddTidemark</c>.</param>
+    /// <param name="services">The services in which <c>AddTidemark</c> registered the <see cref="TidemarkDataSource"/>.</param>
     /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
     /// <exception cref="InvalidOperationException">
-    /// No <see cref="TidemarkDataSource"/> is registered; or the context is configured for another cluster, database or provider already.
+    /// No <see cref="TidemarkDataSource"/> is registered, or the context is already configured for another cluster, database or provider.
     /// </exception>
-    /// <exception cref="ObjectDisposedException">The data source was disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">The data source has been disposed of.</exception>
     public static DbContextOptionsBuilder UseTidemark(
         this DbContextOptionsBuilder options, IServiceProvider services, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var source = services.GetService<TidemarkDataSource>() ?? throw new InvalidOperationException(
-            "UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
+            "UseTidemark requires a TidemarkDataSource, but none is registered. Call services.AddTidemark(…) as well.");
         return options.UseTidemark(source, npgsql);
     }
 
@@ -60,7 +59,7 @@ public static class TidemarkDbContextOptionsExtensions
         where TContext : DbContext =>
         (DbContextOptionsBuilder<TContext>)UseTidemark((DbContextOptionsBuilder)options, source, npgsql);
 
-    /// <summary>What every context needs that is routed, whatever its main connection.</summary>
+    /// <summary>Adds the services that every routed context needs, whatever its main connection is.</summary>
     internal static DbContextOptionsBuilder AddRouting(this DbContextOptionsBuilder options, TidemarkOptionsExtension extension)
     {
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
@@ -69,13 +68,14 @@ public static class TidemarkDbContextOptionsExtensions
         options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
         options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
 
-        // Npgsql's own strategy wraps what is transient in advice to retry, and would hide which node was asked for and why none could
+        // Npgsql's own strategy wraps transient failures in advice to retry. That would hide which node was requested and why no node could
         // serve.
         options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
         options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
         if (extension.Source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
-        // The position that rides behind a write is such a result set; it is read, and no mistake.
+        // The WAL position that a piggybacked query returns after a write is such a result set. It is read, and does not indicate a
+        // mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(extension);
         return options;

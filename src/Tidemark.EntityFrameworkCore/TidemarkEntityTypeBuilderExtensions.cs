@@ -3,14 +3,15 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Says in the model what reads of an entity ask for, wherever it appears in a query.</summary>
+/// <summary>Extension methods that declare in the model what reads of an entity require, wherever it appears in a query.</summary>
 public static class TidemarkEntityTypeBuilderExtensions
 {
     /// <summary>
-    /// Every query that reads the entity runs on the primary: directly, by a join, an include, a navigation, a query filter or a subquery.
+    /// Runs every query that reads the entity on the primary. This applies to reads directly, or through a join, an include, a navigation,
+    /// a query filter or a subquery.
     /// </summary>
     /// <param name="entity">
-    /// The entity. The rule holds for queries of its base and derived types too; owned types follow their owner.
+    /// The entity. The rule also applies to queries of its base and derived types. Owned types follow their owner.
     /// </param>
     public static EntityTypeBuilder<T> ReadsFromPrimary<T>(this EntityTypeBuilder<T> entity)
         where T : class => entity.Reads(Consistency.Strong);
@@ -19,18 +20,19 @@ public static class TidemarkEntityTypeBuilderExtensions
     public static EntityTypeBuilder ReadsFromPrimary(this EntityTypeBuilder entity) => entity.Reads(Consistency.Strong);
 
     /// <summary>
-    /// Every query that reads the entity asks for at least this: directly, by a join, an include, a navigation, a query filter or a
-    /// subquery.
+    /// Requires at least this consistency level for every query that reads the entity. This applies to reads directly, or through a join,
+    /// an include, a navigation, a query filter or a subquery.
     /// </summary>
     /// <param name="entity">
-    /// The entity. The rule holds for queries of its base and derived types too; owned types follow their owner.
+    /// The entity. The rule also applies to queries of its base and derived types. Owned types follow their owner.
     /// </param>
     /// <param name="consistency">
-    /// What is asked for, in place of the default level. Of several entities in a query, and of what the query or the surrounding scope
-    /// says itself,
-    /// the most demanding counts (<see cref="Consistency.MostDemanding"/>).
+    /// The level, which replaces the default level. If a query reads several entities, or if the query or the surrounding scope sets a
+    /// level, the most demanding level applies (<see cref="Consistency.MostDemanding"/>).
     /// </param>
-    /// <remarks>A bound of staleness below the cluster's <see cref="TidemarkOptions.ProbeInterval"/> fails when a query runs.</remarks>
+    /// <remarks>
+    /// If the staleness bound is below the cluster's <see cref="TidemarkOptions.ProbeInterval"/>, queries fail when they run.
+    /// </remarks>
     public static EntityTypeBuilder<T> Reads<T>(this EntityTypeBuilder<T> entity, Consistency consistency)
         where T : class => (EntityTypeBuilder<T>)Reads((EntityTypeBuilder)entity, consistency);
 

@@ -3,32 +3,36 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Tells where a query goes, why, and how PostgreSQL runs it there.</summary>
+/// <summary>Extension methods that explain where a query runs, why, and how PostgreSQL runs it there.</summary>
 public static class TidemarkExplainExtensions
 {
     /// <summary>
-    /// Where the query would go at this moment, and why not elsewhere. No I/O, so what it says of the next run is likely, not certain.
+    /// Returns where the query would run now, and why not on another node. Performs no I/O, so the next run is likely, but not certain, to
+    /// take the same route.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
     public static RouteDecision ExplainRoute(this IQueryable query)
     {
         var (probed, routing, sql) = ProbedQuery.Of(query);
         using (sql) return routing.Explain(probed, sql.CommandText);
     }
 
-    /// <summary>Where the query would go at this moment, why, and a line for each other node with why not. No I/O.</summary>
-    /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
+    /// <summary>
+    /// Returns where the query would run now and why, with one line for each other node that gives the reason against it. Performs no I/O.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
     public static string ToRouteString(this IQueryable query) => query.ExplainRoute().ToString();
 
     /// <summary>
-    /// Runs the query under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, with its parameters, and gives PostgreSQL's plan;
-    /// its rows are dropped. Of
-    /// a split query the first statement is explained. Within a transaction, or on a connection of the context's own,
-    /// it runs there.
+    /// Runs the query with its parameters under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, and returns PostgreSQL's
+    /// plan. The rows are discarded. For a split query, the first statement is explained. In a transaction, or if the context has its own
+    /// connection, the query runs there.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The query is not one of a Tidemark context.</exception>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
-    /// <exception cref="PostgresException">The query fails; one that writes, with 25006: it is not repeated where it could.</exception>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
+    /// <exception cref="RoutingException">No node can serve the query. The message gives the reason for each node.</exception>
+    /// <exception cref="PostgresException">
+    /// The query fails. A query that writes fails with 25006, and is not retried where it could write.
+    /// </exception>
     public static async Task<QueryPlan> ExplainAnalyzeAsync(this IQueryable query, CancellationToken cancellationToken = default)
     {
         var (probed, routing, sql) = ProbedQuery.Of(query);
@@ -65,7 +69,8 @@ public static class TidemarkExplainExtensions
     }
 
     /// <summary>
-    /// A mirror's only connection may write, and what is explained may not: reads of a cluster have connections that refuse to.
+    /// Runs the explanation read-only, because it must not write but a mirror's only connection may. On a cluster, read connections refuse
+    /// to write.
     /// </summary>
     private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {

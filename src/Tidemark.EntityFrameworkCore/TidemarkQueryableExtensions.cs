@@ -4,18 +4,17 @@ using Tidemark;
 
 namespace Microsoft.EntityFrameworkCore;
 
-/// <summary>Says for one query what it must include, or where it must run.</summary>
+/// <summary>Extension methods that set what one query must include, or where it must run.</summary>
 public static class TidemarkQueryableExtensions
 {
     private static readonly MethodInfo WithConsistencyMethod = MethodOf(nameof(WithConsistency));
     private static readonly MethodInfo OnNodeMethod = MethodOf(nameof(OnNode));
 
     /// <summary>
-    /// The query asks for this level, whatever surrounds it. Said more than once, and together with the rules of the model for the entities
-    /// in the query, the
-    /// most demanding counts. Does nothing to a query on anything but a Tidemark context.
+    /// Sets the consistency level of the query, regardless of the surrounding scope. If the query sets several levels, or the model has
+    /// rules for its entities, the most demanding one applies. Has no effect on queries of contexts that do not use Tidemark.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The staleness bound is below the probe interval.</exception>
     public static IQueryable<T> WithConsistency<T>(this IQueryable<T> query, Consistency consistency)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -25,12 +24,11 @@ public static class TidemarkQueryableExtensions
     }
 
     /// <summary>
-    /// The query runs on this node, also where it tracks entities or the model sends them elsewhere, and never moves. An asynchronous one
-    /// waits for it to
-    /// replay what its session did (<see cref="TidemarkOptions.ReadWait"/>). It fails when the node cannot serve it or when it turns out to
-    /// write.
+    /// Runs the query on this node, even if it tracks entities or the model sends them elsewhere. The query never moves. An asynchronous
+    /// query waits until the node has replayed what its session did (<see cref="TidemarkOptions.ReadWait"/>). The query fails if the node
+    /// cannot serve it, or if it turns out to write.
     /// </summary>
-    /// <exception cref="ArgumentException">The name is empty, or no node has it; lists the nodes.</exception>
+    /// <exception cref="ArgumentException">The name is empty or does not match any node. The message lists the nodes.</exception>
     public static IQueryable<T> OnNode<T>(this IQueryable<T> query, string node)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -40,7 +38,7 @@ public static class TidemarkQueryableExtensions
         return Call(query, OnNodeMethod, new Asked<string>(node));
     }
 
-    // EF Core makes a parameter of what is read from an object, and a new query of each new constant.
+    // EF Core turns a value that is read from an object into a parameter, but compiles a new query for each new constant.
     private static IQueryable<T> Call<T, TValue>(IQueryable<T> query, MethodInfo method, Asked<TValue> asked) =>
         query.Provider.CreateQuery<T>(
         Expression.Call(method.MakeGenericMethod(typeof(T)), query.Expression,
@@ -48,6 +46,6 @@ public static class TidemarkQueryableExtensions
 
     private static MethodInfo MethodOf(string name) => typeof(TidemarkQueryableExtensions).GetMethod(name)!;
 
-    /// <param name="Tidemark">The value; EF Core names the parameter after it.</param>
+    /// <param name="Tidemark">The value. EF Core names the parameter after this property.</param>
     private sealed record Asked<T>(T Tidemark);
 }

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>A request that fails after its write runs the pipeline once more for its error page, in the same session.</summary>
+/// <summary>A request that fails after its write runs the pipeline again for its error page, in the same session.</summary>
 public sealed class ErrorPageTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
