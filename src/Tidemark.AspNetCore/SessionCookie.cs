@@ -10,23 +10,23 @@ namespace Tidemark;
 /// </summary>
 internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProvider time)
 {
-    // The cookie outlives the token in it: an expired token still says that something was written, and the primary is asked how far.
+    // The cookie outlives the token in it. An expired token still shows that something was written, and the primary is asked for the
+    // position.
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
 
-    // A protected token has some 200 characters; anything much longer is not worth decrypting.
+    // A protected token has about 200 characters. Anything much longer is not worth decrypting.
     private const int MaxLength = 1024;
 
-    // It says nothing that had to be protected: anybody may ask for reads from the primary.
+    // The text needs no protection: any client may request reads from the primary.
     private const string OverflowText = "1";
 
     private readonly IDataProtector _protector = protection.CreateProtector("Tidemark.Session.v1");
 
     /// <summary>
-    /// Returns the slots that a request brought. One that is damaged has no token: it counts as unknown, never as fresh, and never as an
-    /// error.
+    /// Returns the slots that a request carries. A damaged slot has no token. It counts as unknown, never as fresh, and never as an error.
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="problem">Why a slot was not accepted; <see langword="null"/> if all were.</param>
+    /// <param name="problem">Why a slot was rejected; <see langword="null"/> if all were accepted.</param>
     public CookieSlots Read(HttpRequest request, out string? problem)
     {
         problem = null;
@@ -38,7 +38,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
             if (!CookieSlots.IsOverflow(name))
             {
                 token = slots?.Count >= CookieSlots.MostRead
-                    ? Rejected($"there are more than {CookieSlots.MostRead}", ref problem)
+                    ? Rejected($"the request has more than {CookieSlots.MostRead} session cookies", ref problem)
                     : Read(text, ref problem);
             }
 
@@ -49,7 +49,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
     }
 
     /// <summary>Adds the changes to the headers of a response.</summary>
-    /// <exception cref="CryptographicException">The token cannot be protected; nothing was changed.</exception>
+    /// <exception cref="CryptographicException">The token cannot be protected. The response is unchanged.</exception>
     public void Write(HttpContext context, CookieChange change, CausalToken? token)
     {
         var text = change.Set is null ? null : WebEncoders.Base64UrlEncode(_protector.Protect(token!.ToBytes()));
@@ -58,7 +58,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         foreach (var name in change.Deleted) context.Response.Cookies.Delete(name, Options(context));
     }
 
-    /// <summary>Says that something was written, and not how far it reaches. Needs no key.</summary>
+    /// <summary>Records in a cookie that something was written, but not its WAL position. Requires no key.</summary>
     public void WriteOverflow(HttpContext context, string name) => context.Response.Cookies.Append(name, OverflowText, Options(context));
 
     private CookieOptions Options(HttpContext context) => new()
@@ -72,7 +72,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
 
     private CausalToken? Read(string text, ref string? problem)
     {
-        if (text.Length > MaxLength) return Rejected($"it is {text.Length} characters long", ref problem);
+        if (text.Length > MaxLength) return Rejected($"it is {text.Length} characters long (maximum {MaxLength})", ref problem);
         try
         {
             var bytes = _protector.Unprotect(WebEncoders.Base64UrlDecode(text));
@@ -80,7 +80,7 @@ internal sealed class SessionCookie(IDataProtectionProvider protection, TimeProv
         }
         catch (Exception e) when (e is CryptographicException or FormatException)
         {
-            return Rejected("it was forged, or protected with keys this process does not have (share the Data Protection key ring)",
+            return Rejected("it was forged, or protected with keys that this process does not have (share the Data Protection key ring)",
                 ref problem);
         }
     }

@@ -7,7 +7,7 @@ internal static partial class SessionLog
 {
     [LoggerMessage(300, LogLevel.Warning,
         "Session cookie rejected: {Problem}. The request asks the primary once for the WAL position of its writes",
-            EventName = "CookieNotBelieved")]
+        EventName = "CookieNotBelieved")]
     public static partial void CookieNotBelieved(ILogger logger, string problem);
 
     [LoggerMessage(301, LogLevel.Information,

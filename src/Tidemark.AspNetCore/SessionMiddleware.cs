@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>One session for each request; what it wrote goes out in a cookie with the headers of the response.</summary>
+/// <summary>Runs each request in its own session. A cookie in the headers of the response carries what the session wrote.</summary>
 internal sealed class SessionMiddleware(
     RequestDelegate next,
     TidemarkDataSource source,
@@ -18,14 +18,13 @@ internal sealed class SessionMiddleware(
     private static readonly Counter<long> RejectedCookies = Meter.CreateCounter<long>(
         "tidemark.rejected_cookies", "{request}", "Requests with a session cookie that was damaged, forged or of another cluster");
 
-    // It keeps what a provider throws to itself, and its category is that of all of Tidemark's messages.
+    // This logger swallows exceptions of logging providers, and has the category of all Tidemark messages.
     private readonly ILogger _logger = source.Cluster.Logger;
     private readonly SessionCookie _cookie = new(protection, time ?? TimeProvider.System);
     private readonly object _itemKey = new();
     private readonly SlotQuota _quota = new(time ?? TimeProvider.System);
 
-    // An error page or a status page runs the pipeline once more for the same request (UseExceptionHandler,
-    // UseStatusCodePagesWithReExecute).
+    // An error page or a status page runs the pipeline again for the same request (UseExceptionHandler, UseStatusCodePagesWithReExecute).
     public Task InvokeAsync(HttpContext context) =>
         context.Items.TryGetValue(_itemKey, out var begun) ? EnterAsync(context, (ConsistencySession)begun!) : BeginAsync(context);
 
@@ -36,7 +35,7 @@ internal sealed class SessionMiddleware(
 
     private async Task BeginAsync(HttpContext context)
     {
-        // The headers may go out after this method has returned, so the session lives as long as the response.
+        // The headers may be sent after this method has returned, so the session lives as long as the response.
         var session = source.BeginSession();
         context.Items[_itemKey] = session;
         context.Response.RegisterForDispose(session);
@@ -48,9 +47,8 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Goes on where the browser's earlier requests left off. Returns whether that is not known and a slot of this request's response can
-    /// say it;
-    /// <see cref="CookieSlots.Overflow"/> stays, whatever is learned.
+    /// Continues from the browser's earlier requests. Returns whether their position is unknown and a slot of this response can carry it. A
+    /// <see cref="CookieSlots.Overflow"/> cookie stays, whatever the request learns.
     /// </summary>
     private bool Resume(ConsistencySession session, CookieSlots slots, string? problem)
     {
@@ -80,9 +78,9 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Sets a cookie when the request wrote, or learned what its cookies did not say: otherwise every request would ask the primary again.
-    /// No failure of it fails
-    /// the response, which reports what is committed: where the position was not learned the cookie says "unknown".
+    /// Sets a cookie if the request wrote, or learned what its cookies did not contain: otherwise every request would ask the primary
+    /// again. A failure here does not fail the response, which reports what is committed. If the position was not learned, the cookie
+    /// carries "unknown".
     /// </summary>
     private async Task CarryAsync(HttpContext context, ConsistencySession session, CookieSlots slots, bool wasUnknown)
     {
@@ -105,12 +103,12 @@ internal sealed class SessionMiddleware(
     }
 
     /// <summary>
-    /// Too many responses to the same cookies have set a slot. A commit in doubt needs its slot all the same: no other says which server
-    /// process to ask for.
+    /// Returns whether too many responses to the same cookies have set a slot. A commit in doubt needs its own slot regardless, because no
+    /// other slot names the server process in question.
     /// </summary>
     private bool IsCrowded(HttpContext context, CausalToken token, bool hasWritten)
     {
-        // A browser without any cookie is known by its connection.
+        // A browser without cookies is identified by its connection.
         var cookies = context.Request.Headers.Cookie.ToString();
         return !_quota.TryTake((cookies.Length > 0 ? cookies : context.Connection.Id).GetHashCode(StringComparison.Ordinal), hasWritten)
             && !token.IsInDoubt;
@@ -124,7 +122,7 @@ internal sealed class SessionMiddleware(
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
-            // It says what is known of the session all the same: its timeline, and the server processes that may still commit something.
+            // The token still carries what is known about the session: its timeline, and the server processes that may still commit.
             SessionLog.PositionNotLearned(_logger, e);
             return source.Tokens.Of(session, ConsistencyDemands.Written);
         }

@@ -5,15 +5,13 @@ using Tidemark;
 
 namespace Microsoft.AspNetCore.Builder;
 
-/// <summary>Puts Tidemark into an application's pipeline.</summary>
+/// <summary>Extension methods that add Tidemark to an application's pipeline.</summary>
 public static class TidemarkApplicationBuilderExtensions
 {
     /// <summary>
-    /// Surrounds each request with a <see cref="ConsistencySession"/>, and carries what it wrote to the same browser's next request in a
-    /// small
-    /// cookie, so that a redirect after a write always shows the write. Requests that write nothing, and learn nothing of what an earlier
-    /// one wrote, set no cookie. Place it before everything
-    /// that uses the database, authentication included.
+    /// Runs each request in a <see cref="ConsistencySession"/>, and carries what it wrote to the same browser's next request in a small
+    /// cookie. A redirect after a write therefore always shows the write. Requests that neither write nor learn anything about an earlier
+    /// write do not set a cookie. Call this before everything that uses the database, including authentication.
     /// </summary>
     /// <exception cref="InvalidOperationException">No <see cref="TidemarkDataSource"/> is registered.</exception>
     public static IApplicationBuilder UseTidemark(this IApplicationBuilder app)
@@ -21,12 +19,11 @@ public static class TidemarkApplicationBuilderExtensions
         ArgumentNullException.ThrowIfNull(app);
         if (app.ApplicationServices.GetService<TidemarkDataSource>() is null)
             throw new InvalidOperationException(
-                "UseTidemark found no TidemarkDataSource among the services. Call services.AddTidemark(…) as well.");
+                "UseTidemark requires a TidemarkDataSource, but none is registered. Call services.AddTidemark(…) as well.");
         return app.UseMiddleware<SessionMiddleware>(Protection(app.ApplicationServices));
     }
 
-    // Pages, sign-in and antiforgery register Data Protection. An application without any of these keeps its keys where it would by
-    // default.
+    // Pages, sign-in and antiforgery register Data Protection. An application without any of these keeps its keys in the default location.
     private static IDataProtectionProvider Protection(IServiceProvider services) =>
         services.GetService<IDataProtectionProvider>()
         ?? DataProtectionProvider.Create(services.GetRequiredService<IHostEnvironment>().ApplicationName);

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Requests that write while something fails in their cookie: the response to a committed write still succeeds.</summary>
+/// <summary>Requests that write while their cookie cannot be read or written. The response still reports what is committed.</summary>
 public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServer>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -52,7 +52,7 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         var cookies = answer.Headers.GetValues("Set-Cookie").ToList();
         if (isBroken)
         {
-            // This cookie needs no key, and sends the browser's reads to the primary.
+            // The overflow cookie requires no key, and sends the browser's reads to the primary.
             cookies.ShouldHaveSingleItem().ShouldStartWith(".Tidemark.all.1=1;");
         }
         else
@@ -76,7 +76,7 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
         public byte[] Unprotect(byte[] protectedData) => throw new CryptographicException("no keys");
     }
 
-    /// <summary>A provider that fails each time Tidemark logs. The host's own messages are not affected.</summary>
+    /// <summary>A log provider that fails whenever Tidemark logs. The messages of the host are not under test.</summary>
     private sealed class ThrowingLog : ILoggerFactory, ILogger
     {
         private bool _throws;

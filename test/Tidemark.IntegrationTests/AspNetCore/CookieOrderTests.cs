@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// One browser with parallel requests: its next request includes what earlier responses wrote, in whatever order they arrived.
+/// One browser whose requests run in parallel. Its next request includes what earlier responses wrote, in whatever order they arrived.
 /// </summary>
 public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
@@ -114,7 +114,7 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
         string[] names = [.. Enumerable.Range(1, 40).Select(i => $"burst {i}")];
         foreach (var name in names) _gates[name] = new TaskCompletionSource();
 
-        // The other cookie in the jar identifies this browser.
+        // The other cookie in the jar distinguishes this browser from others.
         _jar.Add(_http.BaseAddress!, new Cookie("signed-in", "42"));
         var posts = names.ToDictionary(name => name, PostAsync);
         foreach (var name in names) await UntilWrittenAsync(name);
@@ -137,12 +137,12 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
         await shared.Cluster.Primary.RunAsync("INSERT INTO items (name) VALUES ('by another')");
         _jar.Add(_http.BaseAddress!, new Cookie(".Tidemark.damaged", "forged") { Path = "/" });
 
-        (await GetAsync("by another")).ShouldBe("1", "what the slot said is unknown");
+        (await GetAsync("by another")).ShouldBe("1", "the position in the slot is unknown");
         var left = _jar.GetCookies(_http.BaseAddress!).ShouldHaveSingleItem();
         left.Name.ShouldNotBe(".Tidemark.damaged");
         (left.HttpOnly, left.Secure).ShouldBe((true, false));
         (await GetAsync("by another")).ShouldBe("1");
-        _jar.GetCookies(_http.BaseAddress!).ShouldHaveSingleItem().Name.ShouldBe(left.Name, "nothing was written since");
+        _jar.GetCookies(_http.BaseAddress!).ShouldHaveSingleItem().Name.ShouldBe(left.Name, "the browser has not written since");
     }
 
     private async Task PostAsync(string name)

@@ -8,7 +8,7 @@ internal sealed class Category
 
     public string? Description { get; set; }
 
-    /// <summary>Included in every query by the model.</summary>
+    /// <summary>The model includes this in every query.</summary>
     public Picture? Picture { get; set; }
 
     public List<Product> Products { get; } = [];

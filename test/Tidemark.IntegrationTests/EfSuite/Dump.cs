@@ -7,8 +7,8 @@ using System.Text;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Whatever a query returned, as text that is equal when the results are: every property and field, what they lead to, and which of them
-/// are one object.
+/// Renders the result of a query as text that is equal if the results are equal. The text contains every property and field, the objects
+/// they refer to, and which of them are the same object.
 /// </summary>
 internal sealed class Dump
 {
@@ -59,7 +59,7 @@ internal sealed class Dump
 
     private void AddRows(object value, IEnumerable rows)
     {
-        // The key of a group is the only member of a collection that is a result.
+        // The key of a group is the only member of a collection that belongs to the result.
         var key = value.GetType().GetInterfaces()
             .FirstOrDefault(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IGrouping<,>))?.GetProperty("Key");
         if (key is not null) Add(key.GetValue(value));

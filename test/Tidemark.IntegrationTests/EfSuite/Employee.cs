@@ -8,7 +8,7 @@ internal sealed class Employee
 
     public required string LastName { get; set; }
 
-    /// <summary>Not mapped: EF Core makes the whole employee to call it.</summary>
+    /// <summary>Not mapped: EF Core creates the whole employee to call it.</summary>
     public string FullName => $"{FirstName} {LastName}";
 
     public string? Title { get; set; }

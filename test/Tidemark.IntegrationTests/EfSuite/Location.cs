@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>Owned by what is owned, and optional.</summary>
+/// <summary>Optional, and owned by an owned type.</summary>
 internal sealed class Location
 {
     public double Latitude { get; set; }

@@ -6,7 +6,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>The trading house on a primary and two replicas, reached by plain EF Core and through Tidemark.</summary>
+/// <summary>The trading house on a primary and two replicas, accessed by plain EF Core and through Tidemark.</summary>
 public sealed class NorthwindCluster : IAsyncLifetime
 {
     private NpgsqlDataSource _plain = null!;
@@ -16,16 +16,15 @@ public sealed class NorthwindCluster : IAsyncLifetime
     public TidemarkDataSource Source { get; private set; } = null!;
 
     /// <summary>
-    /// It opens a connection for each command, and no probe vouches for a connection younger than itself: after a write each read on a
-    /// replica proves
-    /// the position in its own round trip.
+    /// A data source that opens a connection for each command. A probe does not verify a connection that is newer than the probe. After a
+    /// write, each read on a replica therefore proves the WAL position in its own round trip.
     /// </summary>
     public TidemarkDataSource Checking { get; private set; } = null!;
 
-    /// <summary>Queries that track read from replicas too.</summary>
+    /// <summary>A data source whose tracking queries read from replicas as well.</summary>
     public TidemarkDataSource Tracking { get; private set; } = null!;
 
-    /// <summary>Where the sessions of <see cref="Checking"/> begin: behind a write.</summary>
+    /// <summary>The token with which the sessions of <see cref="Checking"/> begin, taken after a write.</summary>
     public CausalToken Written { get; private set; } = null!;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -22,13 +22,13 @@ internal sealed class NorthwindContext(DbContextOptions<NorthwindContext> option
 
     public DbSet<CustomerTotal> Totals => Set<CustomerTotal>();
 
-    /// <summary>The port of the server that answers.</summary>
+    /// <summary>Returns the port of the server that answers.</summary>
     public static int ServerPort() => throw new NotSupportedException("Runs in the database only.");
 
-    /// <summary>A function of the database, mapped by hand.</summary>
+    /// <summary>A database function that is mapped explicitly.</summary>
     public static int Doubled(int value) => throw new NotSupportedException("Runs in the database only.");
 
-    /// <summary>A function of the database that returns rows.</summary>
+    /// <summary>A database function that returns rows.</summary>
     public IQueryable<Order> OrdersOf(string customerId) => FromExpression(() => OrdersOf(customerId));
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)

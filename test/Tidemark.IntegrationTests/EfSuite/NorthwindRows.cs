@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>The rows of the trading house: few, always the same, with nulls, duplicates and empty collections among them.</summary>
+/// <summary>The rows of the trading house: few and constant, with nulls, duplicates and empty collections.</summary>
 internal static class NorthwindRows
 {
     public const string Sql = """

@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>Deleted orders are filtered out by the model.</summary>
+/// <summary>The model filters out deleted orders.</summary>
 internal sealed class Order
 {
     public int Id { get; set; }

@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>Kept as text.</summary>
+/// <summary>Stored as text.</summary>
 internal enum OrderStatus
 {
     Placed,

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// All that can be seen of a query that was run: rows or error, what the context tracks afterwards, and what was sent where.
+/// Everything observable about a query that was run: rows or error, what the context tracks afterwards, and which SQL was sent where.
 /// </summary>
 internal sealed record Outcome(string Rows, string Tracked, bool HasTracked, string? Error, IReadOnlyList<string> Sql,
     IReadOnlyList<int> Ports, bool AreChecked)

@@ -5,24 +5,25 @@ using Microsoft.EntityFrameworkCore.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>One query of the suite: how to run it, and what is expected of it beyond being the same as without Tidemark.</summary>
+/// <summary>One query of the suite: how to run it, and what is expected beyond the same result as without Tidemark.</summary>
 internal sealed record Query(string Text, Func<NorthwindContext, bool, CancellationToken, Task<object?>> RunAsync)
 {
-    /// <summary>It has SQL or a table function of the caller's own, which nobody knows not to write.</summary>
+    /// <summary>Whether the query contains the caller's own SQL or table function, which may write.</summary>
     public bool IsRaw { get; init; }
 
-    /// <summary>What it returns may be anything by its type, so that it counts as tracking.</summary>
+    /// <summary>Whether the result type allows any value, so that the query counts as tracking.</summary>
     public bool IsOpaque { get; init; }
 
-    /// <summary>It is there for its error.</summary>
+    /// <summary>Whether the query is expected to fail.</summary>
     public bool Fails { get; init; }
 
-    /// <summary>All rows of a query.</summary>
+    /// <summary>Returns all rows of a query.</summary>
     public static Query Rows<T>(Func<NorthwindContext, IQueryable<T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         new(text, async (db, sync, stop) => sync ? query(db).ToList() : await query(db).ToListAsync(stop));
 
     /// <summary>
-    /// What an operator such as <c>Count</c> or <c>First</c> gives; EF Core's own asynchronous operators are made of the same.
+    /// Returns the value of an operator such as <c>Count</c> or <c>First</c>. EF Core builds its own asynchronous operators from the same
+    /// parts.
     /// </summary>
     public static Query Value<T>(Expression<Func<NorthwindContext, T>> query, [CallerArgumentExpression(nameof(query))] string text = "") =>
         new(text, async (db, sync, stop) =>
@@ -32,7 +33,7 @@ internal sealed record Query(string Text, Func<NorthwindContext, bool, Cancellat
             return sync ? provider.Execute<T>(body) : await provider.ExecuteAsync<Task<T>>(body, stop);
         });
 
-    /// <summary>Whatever else a context can be asked.</summary>
+    /// <summary>Calls any other method of a context.</summary>
     public static Query Call<T>(
         Func<NorthwindContext, T> sync, Func<NorthwindContext, Task<T>> async, [CallerArgumentExpression(nameof(sync))] string text = "") =>
         new(text, async (db, isSync, _) => isSync ? sync(db) : await async(db));
@@ -51,7 +52,7 @@ internal sealed record Query(string Text, Func<NorthwindContext, bool, Cancellat
         [CallerArgumentExpression(nameof(query))] string text = "") =>
         Value(query, text) with { IsRaw = true };
 
-    /// <summary>Puts the sets of a context where the lambda says <c>db.Customers</c>.</summary>
+    /// <summary>Replaces expressions such as <c>db.Customers</c> in the lambda with the sets of a context.</summary>
     private sealed class ContextFiller(ParameterExpression parameter, NorthwindContext context) : ExpressionVisitor
     {
         protected override Expression VisitMember(MemberExpression node) =>

@@ -3,9 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Every query gives with Tidemark what it gives without: the same rows, the same errors, the same tracked entities by the same SQL.
-/// Nothing that is
-/// tracked comes from a replica unless that is asked for, and no query without tracking goes to the primary.
+/// Every query gives the same result with Tidemark as without: the same rows, the same errors, and the same tracked entities from the same
+/// SQL. Tracked entities come from a replica only if that is requested, and no query without tracking runs on the primary.
 /// </summary>
 public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<NorthwindCluster>
 {
@@ -38,7 +37,8 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
     {
         var query = Suite.Single(s => s.Theme == theme).Queries[number];
 
-        // Every query is asked both ways, and by turns with and without tracking: how it is run and what it is do not depend on each other.
+        // Every query runs both synchronously and asynchronously, alternately with and without tracking. The way to run it and its tracking
+        // do not depend on each other.
         await CompareAsync(query, QueryTrackingBehavior.TrackAll, sync: number % 2 == 0);
         await CompareAsync(query, QueryTrackingBehavior.NoTracking, sync: number % 2 != 0);
     }
@@ -55,7 +55,7 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
         ShouldRunWhereItBelongs(query, routed, tracking, how);
         if (tracking == QueryTrackingBehavior.TrackAll)
         {
-            // Once more with tracked entities from replicas.
+            // Run again with tracked entities from replicas.
             var tracked = await Outcome.OfAsync(query, sent => NorthwindCluster.CreateRouted(shared.Tracking, tracking, sent), sync, Stop);
             tracked.ShouldBeTheSameAs(plain, how);
             foreach (var port in tracked.Ports)
@@ -63,7 +63,7 @@ public sealed class QueryTests(NorthwindCluster shared) : IClassFixture<Northwin
             return;
         }
 
-        // Once more with every read on a replica proving its position.
+        // Run again with every read on a replica proving its WAL position.
         using var session = shared.Checking.BeginSession(shared.Written);
         var proven = await Outcome.OfAsync(query, sent => NorthwindCluster.CreateRouted(shared.Checking, tracking, sent), sync, Stop);
         proven.ShouldBeTheSameAs(plain, how);

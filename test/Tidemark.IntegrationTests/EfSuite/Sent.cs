@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Notes each command of a context and the port of the very connection it is sent on.</summary>
+/// <summary>Records each command of a context and the port of the connection on which it is sent.</summary>
 internal sealed class Sent : DbCommandInterceptor
 {
     public List<(string Sql, int Port, bool IsChecked)> Commands { get; } = [];

@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-// A trading house whose model has one of everything that EF Core can map on PostgreSQL. See NorthwindContext for how.
+// A trading house whose model contains one of everything that EF Core can map on PostgreSQL (see NorthwindContext).
 
 /// <summary>A native enum type of PostgreSQL.</summary>
 internal enum Tier

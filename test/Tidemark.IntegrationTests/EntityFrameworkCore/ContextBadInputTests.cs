@@ -73,11 +73,11 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             new NpgsqlConnectionStringBuilder(shared.Cluster.Primary.ConnectionString) { Database = "elsewhere" }.ConnectionString;
         Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(elsewhere)
             .UseTidemark(shared.Source))
-            .Message.ShouldContain("UseNpgsql named the database 'elsewhere' for StoreContext");
+            .Message.ShouldContain("UseNpgsql configured StoreContext for the database 'elsewhere'");
         await using var connection = new NpgsqlConnection(elsewhere);
         Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder<StoreContext>().UseNpgsql(connection)
             .UseTidemark(shared.Source))
-            .Message.ShouldContain("a connection of its own");
+            .Message.ShouldContain("UseNpgsql configured StoreContext with its own connection");
 
         await using var plain = NpgsqlDataSource.Create(shared.Cluster.Primary.ConnectionString);
         foreach (var after in (DbContextOptions<StoreContext>[])[
@@ -124,7 +124,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         var options = new DbContextOptionsBuilder<StoreContext>();
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new OtherProvider());
         Should.Throw<InvalidOperationException>(() => options.UseTidemark(shared.Source))
-            .Message.ShouldContain("uses another database provider already (OtherProvider)");
+            .Message.ShouldContain("already uses another database provider (OtherProvider)");
 
         using var plain = new StoreContext(new DbContextOptionsBuilder<StoreContext>().UseNpgsql("Host=none.invalid").Options);
         Should.Throw<InvalidOperationException>(() => plain.Database.BeginReadOnlyTransaction())
@@ -132,7 +132,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         Should.Throw<InvalidOperationException>(() => plain.Database.BeginTransaction(SynchronousCommit.On))
             .Message.ShouldContain("Configure it with UseTidemark");
         Should.Throw<InvalidOperationException>(() => plain.Items.ToRouteString())
-            .Message.ShouldContain("not one of a context that uses Tidemark");
+            .Message.ShouldContain("does not belong to a context that uses Tidemark");
     }
 
     private sealed class OtherProvider : IDbContextOptionsExtension

@@ -155,14 +155,14 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     {
         using var closed = new NpgsqlConnection(Shared.Cluster.Primary.ConnectionString);
         Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, Routes))
-            .Message.ShouldContain("must be open");
+            .Message.ShouldContain("requires an open connection");
         Should.Throw<InvalidOperationException>(() => new DbContextOptionsBuilder().UseTidemark(Shared.Source)
             .UseTidemarkMirror(Connection, Routes))
-            .Message.ShouldContain("for a cluster already");
+            .Message.ShouldContain("is already configured for a cluster");
 
         await Transaction.DisposeAsync();
         Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(Transaction, Routes))
-            .Message.ShouldContain("This one has ended");
+            .Message.ShouldContain("This transaction has ended");
     }
 
     [Fact]

@@ -82,7 +82,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     public async Task A_query_of_another_context_or_of_none_has_no_route()
     {
         Should.Throw<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ToRouteString())
-            .Message.ShouldContain("not one of a context that uses Tidemark");
+            .Message.ShouldContain("does not belong to a context that uses Tidemark");
         await Should.ThrowAsync<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ExplainAnalyzeAsync(Stop));
     }
 

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>A call that is given up ends as without Tidemark, at whatever point it is given up, and its context goes on.</summary>
+/// <summary>A cancelled call ends as without Tidemark, at whatever point it is cancelled, and its context remains usable.</summary>
 public sealed class CancellationTests(JournalCluster shared) : IClassFixture<JournalCluster>
 {
     private static readonly (string Point, Func<JournalContext, CancellationTokenSource, Task> ActAsync)[] Points =
@@ -30,9 +30,10 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
             await stop.CancelAsync();
             await db.Database.BeginTransactionAsync(stop.Token);
         }),
-        ("while a replica is at it",
+        ("while a replica is executing",
             (db, stop) => WhileItRuns(stop, db.Notes.AsNoTracking().Select(n => JournalContext.Sleep(30)).ToListAsync(stop.Token))),
-        ("while the primary is at it", (db, stop) => WhileItRuns(stop, db.Database.ExecuteSqlAsync($"SELECT pg_sleep(30)", stop.Token))),
+        ("while the primary is executing",
+            (db, stop) => WhileItRuns(stop, db.Database.ExecuteSqlAsync($"SELECT pg_sleep(30)", stop.Token))),
         ("in the middle of a stream", async (db, stop) =>
         {
             await foreach (var note in Many(db).AsNoTracking().AsAsyncEnumerable().WithCancellation(stop.Token)) await stop.CancelAsync();
@@ -54,7 +55,7 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
         }),
     ];
 
-    // More than the buffers between client and server hold, so that the server is still at it.
+    // More rows than the buffers between client and server hold, so that the server is still sending.
     private static IQueryable<Note> Many(JournalContext db) =>
         from n in db.Notes from a in db.Replies from b in db.Replies from c in db.Replies
         from d in db.Replies from e in db.Replies select n;
@@ -65,7 +66,7 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
     [MemberData(nameof(Names))]
     public async Task A_call_that_is_given_up_ends_as_without_Tidemark(string point)
     {
-        // A pool that has to open a connection first ends with another exception, with and without Tidemark.
+        // If a pool has to open a connection first, the call ends with another exception, with and without Tidemark.
         foreach (var node in shared.Cluster.Nodes)
         {
             await using var warm = new JournalContext(shared.RoutedOptions(new Sent(), null));
@@ -95,12 +96,12 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
 
     private static async Task WhileItRuns(CancellationTokenSource stop, Task call)
     {
-        // The command is on its way once its connection is taken; how far it came by then does not matter to how it ends.
+        // The command is sent once its connection is taken. How far it has come by then does not affect how it ends.
         stop.CancelAfter(TimeSpan.FromMilliseconds(100));
         await call;
     }
 
-    /// <summary>Does something when the next connection is about to open.</summary>
+    /// <summary>Runs an action when the next connection is about to open.</summary>
     private sealed class Opening : DbConnectionInterceptor
     {
         public static AsyncLocal<Action?> Act { get; } = new();

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>What a context, its options and other people's interceptors say also holds for what runs on a replica.</summary>
+/// <summary>Settings of a context, its options and third-party interceptors also apply to what runs on a replica.</summary>
 public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -97,7 +97,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     {
         await shared.FillAsync();
 
-        // Plain EF Core has one connection, which the stream keeps busy; with Tidemark these are two.
+        // Plain EF Core has one connection, which the stream keeps busy. With Tidemark, the context uses two.
         await using var context = new JournalContext(shared.RoutedOptions(new Sent(), null));
         var replies = 0;
         await foreach (var note in context.Notes.AsNoTracking().AsAsyncEnumerable())
@@ -195,7 +195,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
         }
     }
 
-    /// <summary>Puts another text where a command says 'before'.</summary>
+    /// <summary>Replaces the text of a command that contains <c>'before'</c>.</summary>
     private sealed class Rewriter : DbCommandInterceptor
     {
         public override DbCommand CommandInitialized(CommandEndEventData eventData, DbCommand result)

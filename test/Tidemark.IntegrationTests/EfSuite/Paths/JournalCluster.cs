@@ -6,7 +6,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>A journal on a cluster, reached by plain EF Core and through Tidemark.</summary>
+/// <summary>A journal on a cluster, accessed by plain EF Core and through Tidemark.</summary>
 public class JournalCluster : IAsyncLifetime
 {
     private NpgsqlDataSource _plain = null!;
@@ -53,7 +53,7 @@ public class JournalCluster : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Puts the journal back to what it was, on every node that runs.</summary>
+    /// <summary>Resets the journal on every node that is running.</summary>
     public async Task FillAsync()
     {
         if (!Cluster.Primary.IsRunning) return;
@@ -67,11 +67,13 @@ public class JournalCluster : IAsyncLifetime
     internal DbContextOptions<JournalContext> RoutedOptions(Sent sent, Action<DbContextOptionsBuilder>? configure) =>
         Finish(new DbContextOptionsBuilder<JournalContext>().UseTidemark(Source, Map), sent, configure);
 
-    /// <summary>The nodes of the commands in turn: P the primary, R a replica; the same node in a row counts once.</summary>
+    /// <summary>
+    /// Returns the nodes of the commands in order: P for the primary, R for a replica. Consecutive commands on the same node count once.
+    /// </summary>
     internal string NodesOf(Sent sent) =>
         Regex.Replace(string.Concat(sent.Ports.Select(port => port == Cluster.Primary.Port ? 'P' : 'R')), "(.)\\1+", "$1");
 
-    /// <summary>What is wrong with this cluster from now on.</summary>
+    /// <summary>Puts the cluster into the state in which the tests run.</summary>
     protected virtual Task BreakAsync() => Task.CompletedTask;
 
     private static DbContextOptions<JournalContext> Finish(

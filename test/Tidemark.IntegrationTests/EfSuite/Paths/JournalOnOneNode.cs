@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>A primary alone.</summary>
+/// <summary>A primary without replicas.</summary>
 public sealed class JournalOnOneNode : JournalCluster
 {
     protected override int Replicas => 0;

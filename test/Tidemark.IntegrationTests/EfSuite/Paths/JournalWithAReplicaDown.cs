@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>One of the two replicas was killed a moment ago.</summary>
+/// <summary>One of the two replicas was just killed.</summary>
 public sealed class JournalWithAReplicaDown : JournalCluster
 {
     protected override Task BreakAsync() => Cluster["pg-3"].KillAsync(Stop);

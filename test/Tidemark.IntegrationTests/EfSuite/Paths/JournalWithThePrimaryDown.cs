@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>The primary was killed a moment ago; plain EF Core reads from a replica.</summary>
+/// <summary>The primary was just killed. Plain EF Core reads from a replica.</summary>
 public sealed class JournalWithThePrimaryDown : JournalCluster
 {
     protected override Task BreakAsync()

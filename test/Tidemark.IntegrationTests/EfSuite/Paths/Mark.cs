@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>Gets its key from a sequence, in blocks, before it is saved.</summary>
+/// <summary>The key comes from a sequence, in blocks, before the entity is saved.</summary>
 internal sealed class Mark
 {
     public int Id { get; set; }

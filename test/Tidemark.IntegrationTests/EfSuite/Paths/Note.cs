@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Loads its replies when they are asked for.</summary>
+/// <summary>Loads its replies lazily.</summary>
 internal sealed class Note
 {
     private readonly ILazyLoader? _loader;
@@ -21,7 +21,7 @@ internal sealed class Note
 
     public bool IsHidden { get; set; }
 
-    /// <summary>The row's version, by PostgreSQL itself.</summary>
+    /// <summary>The version of the row, maintained by PostgreSQL.</summary>
     public uint Version { get; set; }
 
     public Spot? Spot { get; set; }

@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>A row of a view; it has no key.</summary>
+/// <summary>A row of a view, without a key.</summary>
 internal sealed class NoteLength
 {
     public required string Text { get; set; }

@@ -4,8 +4,7 @@ using Npgsql;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// What asks for a node of the cluster in a context that was given a connection of its own is refused, and all else runs on that
-/// connection.
+/// A context that was given its own connection rejects what requires a node of the cluster, and runs everything else on that connection.
 /// </summary>
 public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<JournalCluster>
 {
@@ -23,7 +22,7 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
             ? Should.Throw<InvalidOperationException>(() => context.Database.BeginReadOnlyTransaction())
             : await Should.ThrowAsync<InvalidOperationException>(() =>
                 context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
-        refused.Message.ShouldContain("connection or a connection string of its own");
+        refused.Message.ShouldContain("its own connection or connection string");
         context.Database.GetDbConnection().ShouldBeSameAs(own);
     }
 
@@ -35,9 +34,8 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
         var refused =
             await Should.ThrowAsync<InvalidOperationException>(() => context.Notes.AsNoTracking().OnNode("pg-1").ToListAsync(Stop));
         refused.Message.ShouldBe(
-            "The query names node 'pg-1', but the context was given a connection or a connection string of its own, and all its queries "
-                + "run there. " +
-            "Leave out OnNode, or ask in another context.");
+            "The query names node 'pg-1', but the context uses its own connection or connection string, and all its queries run there. "
+                + "Remove OnNode, or use another context.");
     }
 
     [Fact]

@@ -4,9 +4,8 @@ using System.Text.RegularExpressions;
 namespace Tidemark.EfSuite;
 
 /// <summary>
-/// Every path through EF Core gives with Tidemark what it gives without, on the node it belongs to by the port of the connections that its
-/// commands
-/// really ran on.
+/// Every path through EF Core gives the same result with Tidemark as without, on the expected node. The node is identified by the port of
+/// the connections on which the commands ran.
 /// </summary>
 public abstract class PathTests(JournalCluster shared)
 {
@@ -47,7 +46,7 @@ public abstract class PathTests(JournalCluster shared)
         var nodes = shared.NodesOf(sent);
         if (shared.Cluster.Nodes.Count == 1) nodes.ShouldBeOneOf("P", "");
         else Regex.IsMatch(nodes, $"^({path.Nodes.Replace("~", "(RP?)*", StringComparison.Ordinal)})$")
-            .ShouldBeTrue($"{nodes} is not {path.Nodes}:\n{string.Join("\n", sent.Commands)}");
+            .ShouldBeTrue($"{nodes} does not match {path.Nodes}:\n{string.Join("\n", sent.Commands)}");
     }
 
     private async Task WalkWithoutPrimaryAsync(Path path, bool sync)
@@ -63,7 +62,7 @@ public abstract class PathTests(JournalCluster shared)
             Errors.Find<RoutingException>(error).ShouldNotBeNull(error.ToString());
         }
 
-        // Not after a time-out.
+        // The answer must not take as long as a timeout.
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(10));
     }
 

@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Everything that only reads.</summary>
+/// <summary>All paths that only read.</summary>
 internal static class ReadPaths
 {
     public static readonly Path[] All =
@@ -35,7 +35,7 @@ internal static class ReadPaths
                 each: async n => sum += await run.CountAsync(run.Another().Replies));
             return sum;
         }),
-        new("a stream that its context's end closes", "R", async run =>
+        new("a stream that is closed by disposing of its context", "R", async run =>
         {
             var context = run.Another();
             var rows = context.Notes.AsNoTracking().AsEnumerable().GetEnumerator();
@@ -54,7 +54,7 @@ internal static class ReadPaths
             else await run.Db.Entry(note).Collection(n => n.Replies).LoadAsync(run.Stop);
             return note.Replies.Count;
         }),
-        new("a query for what would be loaded", "P~", async run =>
+        new("a query over a navigation that is not loaded", "P~", async run =>
         {
             var note = await run.FirstAsync(run.Db.Notes.OrderBy(n => n.Id));
             return await run.CountAsync(run.Db.Entry(note).Collection(n => n.Replies).Query().Where(r => r.Id > 2));
@@ -65,7 +65,7 @@ internal static class ReadPaths
             return CompiledFor(run.Db)(run.Db, 3);
         }),
         new("Find", "P", async run => (run.Sync ? run.Db.Notes.Find(3) : await run.Db.Notes.FindAsync([3], run.Stop))?.Text),
-        new("Find of what is tracked", "P", async run =>
+        new("Find of a tracked entity", "P", async run =>
         {
             await run.ListAsync(run.Db.Notes);
             return (run.Sync ? run.Db.Notes.Find(3) : await run.Db.Notes.FindAsync([3], run.Stop))?.Text;
@@ -76,12 +76,12 @@ internal static class ReadPaths
         new("owned, JSON and enum columns", "R", async run => (await run.ListAsync(run.Db.Notes.AsNoTracking()
             .Where(n => n.Mood == Mood.Calm && n.Spot!.City == "Oslo" && n.Details!.Words.Contains("b"))))
                 .Select(n => n.Details!.Colour + n.Mood + n.Spot!.City).Single()),
-        new("a filter of the model, and without it", "R",
+        new("with and without a query filter of the model", "R",
             async run => await run.CountAsync(run.Db.Notes) - await run.CountAsync(run.Db.Notes.IgnoreQueryFilters())),
         new("FromSql", "P",
             async run => (await run.ListAsync(run.Db.Notes.FromSql($"SELECT *, xmin FROM \"Notes\" WHERE \"Id\" = {2}").AsNoTracking()))
             .Count),
-        new("FromSql with more around it", "P", async run =>
+        new("FromSql within a larger query", "P", async run =>
             await run.CountAsync(run.Db.Notes.FromSqlRaw("SELECT *, xmin FROM \"Notes\"").Where(n => n.Id > 2))),
         new("SqlQuery", "P", async run =>
             (await run.ListAsync(run.Db.Database.SqlQuery<int>($"SELECT count(*)::int AS \"Value\" FROM \"Notes\""))).Single()),
@@ -89,12 +89,12 @@ internal static class ReadPaths
         new("a retrying strategy, streaming and split", "R", async run =>
             (await run.StreamAsync(run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure())).Notes.AsNoTracking().Include(n => n.Replies)
                 .AsSplitQuery(), most: 2)).Count),
-        new("a strategy by hand", "R", async run =>
+        new("a strategy that is called explicitly", "R", async run =>
         {
             var context = run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure()));
             return await context.Database.CreateExecutionStrategy().ExecuteAsync(() => run.NotesAsync(context));
         }),
-        new("a query of a connection that the caller opened", "P~", async run =>
+        new("a query on a connection that the caller opened", "P~", async run =>
         {
             if (run.Sync) run.Db.Database.OpenConnection();
             else await run.Db.Database.OpenConnectionAsync(run.Stop);
@@ -103,13 +103,13 @@ internal static class ReadPaths
             else await run.Db.Database.CloseConnectionAsync();
             return during == await run.NotesAsync();
         }),
-        new("a query on a connection that is the caller's own", "P", async run =>
+        new("a query on the caller's own connection", "P", async run =>
         {
             await using var own = run.OwnConnection();
             run.Db.Database.SetDbConnection(own);
             return await run.NotesAsync() + await run.CountAsync(run.Db.Replies);
         }) { IsOwn = true },
-        new("a connection of the caller's own, given away and open at the end", "P", async run =>
+        new("the caller's own connection, handed over and left open", "P", async run =>
         {
             var context = run.Another();
             context.Database.SetDbConnection(run.OwnConnection(), contextOwnsConnection: true);
@@ -131,15 +131,15 @@ internal static class ReadPaths
         }) { IsOwn = true },
         new("CanConnect", "P", async run => run.Sync
             ? run.Db.Database.CanConnect() : await run.Db.Database.CanConnectAsync(run.Stop)) { WithoutPrimary = "False" },
-        new("EnsureCreated of what is there", "P", async run => run.Sync
+        new("EnsureCreated of an existing database", "P", async run => run.Sync
             ? run.Db.Database.EnsureCreated() : await run.Db.Database.EnsureCreatedAsync(run.Stop)),
-        new("pending migrations where there are none", "P", async run =>
+        new("an empty list of pending migrations", "P", async run =>
             (run.Sync ? run.Db.Database.GetPendingMigrations() : await run.Db.Database.GetPendingMigrationsAsync(run.Stop)).Count()),
     ];
 
     private static readonly System.Collections.Concurrent.ConcurrentDictionary<object, Func<JournalContext, int, string?>> Compiled = new();
 
-    // A compiled query belongs to one model, of which plain contexts have another.
+    // A compiled query belongs to one model, and plain contexts have another.
     private static Func<JournalContext, int, string?> CompiledFor(JournalContext context) => Compiled.GetOrAdd(
         context.Model,
             _ => EF.CompileQuery((JournalContext db, int id) => db.Notes.Where(n => n.Id == id).Select(n => n.Text).FirstOrDefault()));

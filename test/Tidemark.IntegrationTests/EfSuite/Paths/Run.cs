@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>One walk along a path: its contexts, and whether it takes the synchronous or the asynchronous way.</summary>
+/// <summary>One run of a path: its contexts, and whether it uses synchronous or asynchronous methods.</summary>
 internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOptions<JournalContext>> options, string connectionString,
     bool sync, CancellationToken stop)
     : IAsyncDisposable
@@ -17,7 +17,7 @@ internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOption
 
     public CancellationToken Stop => stop;
 
-    /// <summary>A connection to the primary that is the caller's own.</summary>
+    /// <summary>Creates the caller's own connection to the primary.</summary>
     public NpgsqlConnection OwnConnection() => new(connectionString);
 
     public DbContextOptions<JournalContext> Options(Action<DbContextOptionsBuilder>? configure = null) => options(configure);
@@ -35,7 +35,7 @@ internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOption
 
     public async Task<int> CountAsync<T>(IQueryable<T> query) => sync ? query.Count() : await query.CountAsync(stop);
 
-    /// <summary>The first rows, by streaming: the rest is never fetched.</summary>
+    /// <summary>Streams the first rows. The rest is never fetched.</summary>
     public async Task<List<T>> StreamAsync<T>(IQueryable<T> query, int most, Func<T, Task>? each = null)
     {
         var rows = new List<T>();
@@ -64,7 +64,7 @@ internal sealed class Run(Func<Action<DbContextOptionsBuilder>?, DbContextOption
     public async Task<int> SaveAsync(JournalContext? context = null) =>
         sync ? (context ?? Db).SaveChanges() : await (context ?? Db).SaveChangesAsync(stop);
 
-    /// <summary>What is in the notes, read without tracking.</summary>
+    /// <summary>Returns the contents of the notes, read without tracking.</summary>
     public async Task<string> NotesAsync(JournalContext? context = null) =>
         string.Join(", ", await ListAsync((context ?? Db).Notes.AsNoTracking().OrderBy(n => n.Id).Select(n => n.Id + "=" + n.Text)));
 

@@ -1,6 +1,6 @@
 namespace Tidemark.EfSuite;
 
-/// <summary>Owned, in columns.</summary>
+/// <summary>Owned, in columns of its owner's table.</summary>
 internal sealed class Spot
 {
     public required string City { get; set; }

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Types of the database that are made while connections to the replicas are open already.</summary>
+/// <summary>Database types that are created while connections to the replicas are already open.</summary>
 public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalCluster>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -76,7 +76,7 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
         context.Add(new Note { Text = "typed", Mood = Mood.Cross });
         await context.SaveChangesAsync(Stop);
 
-        // A read that names its node goes nowhere else, and a synchronous one does not wait for it.
+        // A read that names its node never moves, and a synchronous read does not wait for the node.
         await shared.Cluster.WaitForReplayAsync(Stop);
         await Task.WhenAll(source.Nodes.Select((_, index) => source.Cluster.Monitor.SampleAsync(index, Stop)));
         await shared.Cluster.WaitForReplayAsync(Stop);
@@ -102,7 +102,7 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
         {
             (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node);
 
-            // The transaction goes on, and its later queries know the type.
+            // The transaction stays usable, and its later queries resolve the type.
             (await context.Notes.CountAsync(Stop)).ShouldBe(1);
             (sync ? moods.Single() : await moods.SingleAsync(Stop)).ShouldBe(Mood.Cross, node);
         }

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Everything that writes, and what it reads before and after.</summary>
+/// <summary>All paths that write, with their reads before and after.</summary>
 internal static class WritePaths
 {
     public static readonly Path[] All =
@@ -127,7 +127,7 @@ internal static class WritePaths
             await transaction.CommitAsync(run.Stop);
             return error + await run.NotesAsync();
         }),
-        new("a double key", "P~", async run =>
+        new("a duplicate key", "P~", async run =>
         {
             run.Db.Add(new Note { Id = 1, Text = "a double" });
             return await Errors.OfAsync(() => run.SaveAsync()) + await run.NotesAsync();
@@ -175,7 +175,7 @@ internal static class WritePaths
 
             return await run.NotesAsync();
         }),
-        new("a transaction in a strategy by hand", "P~", async run =>
+        new("a transaction in a strategy that is called explicitly", "P~", async run =>
         {
             var context = run.Another(o => o.UseNpgsql(n => n.EnableRetryOnFailure(0)));
             await context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
@@ -198,7 +198,7 @@ internal static class WritePaths
             else await run.Db.Database.CloseConnectionAsync();
             return await run.NotesAsync();
         }),
-        new Path("saving on a connection that is the caller's own", "P", async run =>
+        new Path("saving on the caller's own connection", "P", async run =>
         {
             await using var own = run.OwnConnection();
             run.Db.Database.SetDbConnection(own);

@@ -5,10 +5,10 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Queries that are compiled once and kept.</summary>
+/// <summary>Queries that are compiled once and reused.</summary>
 internal sealed class CompiledQueries
 {
-    // A compiled query belongs to one model, of which each provider's contexts have their own, and tracks as the first context did.
+    // A compiled query belongs to one model, and each provider's contexts have their own. It tracks like the first context that ran it.
     private static readonly ConcurrentDictionary<(IModel Model, QueryTrackingBehavior Tracking), CompiledQueries> Compiled = new();
 
     private readonly Func<NorthwindContext, int,

@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Queries that end in an error: EF Core's, the server's, the caller's.</summary>
+/// <summary>Queries that fail with an error of EF Core, the server or the caller.</summary>
 internal static class FailingQueries
 {
     public static readonly Query[] All =

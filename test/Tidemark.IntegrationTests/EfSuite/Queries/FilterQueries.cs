@@ -3,14 +3,14 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Conditions: comparisons, nulls, conditionals, lists, values from outside.</summary>
+/// <summary>Conditions: comparisons, nulls, conditionals, lists, captured values.</summary>
 internal static class FilterQueries
 {
-    private static readonly string[] Wanted = ["CUSTA", "CUSTC", "nobody"];
+    private static readonly string[] Wanted = ["CUSTA", "CUSTC", "missing"];
     private static readonly List<int?> MaybeIds = [1, null, 3];
     private static readonly HashSet<Tier> Tiers = [Tier.Silver, Tier.Gold];
     private static readonly OrderStatus[] Statuses = [OrderStatus.Placed, OrderStatus.Returned];
-    private static readonly string Nobody = "nobody";
+    private static readonly string Missing = "missing";
     private static string? Nothing => null;
 
     public static readonly Query[] All =
@@ -22,7 +22,7 @@ internal static class FilterQueries
         Rows(db => db.Lines),
         Rows(db => db.Tags),
         Rows(db => db.Customers.Where(c => c.Id == "CUSTA")),
-        Rows(db => db.Customers.Where(c => c.Id == Nobody)),
+        Rows(db => db.Customers.Where(c => c.Id == Missing)),
         Rows(db => db.Customers.Where(c => c.ContactName == null)),
         Rows(db => db.Customers.Where(c => c.ContactName == Nothing)),
         Rows(db => db.Customers.Where(c => c.ContactName != Nothing)),
@@ -71,7 +71,7 @@ internal static class FilterQueries
         Rows(db => db.Customers.TagWith("a tag").TagWith("another\nof two lines").Where(c => c.Id == "CUSTB")),
         Rows(db => db.Customers.TagWithCallSite()),
         Value(db => db.Customers.Any()),
-        Value(db => db.Customers.Any(c => c.Id == "nobody")),
+        Value(db => db.Customers.Any(c => c.Id == "missing")),
         Value(db => db.Customers.All(c => c.Orders.Count > 0)),
         Value(db => db.Customers.Select(c => c.Id).Contains("CUSTC")),
     ];

@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Related entities, in one query and in several; the model's own includes and filters.</summary>
+/// <summary>Related entities, loaded in one query or several, and the model's own includes and filters.</summary>
 internal static class IncludeQueries
 {
     public static readonly Query[] All =

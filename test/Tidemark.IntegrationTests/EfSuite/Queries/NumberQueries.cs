@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Functions of numbers, dates and times; functions of the database.</summary>
+/// <summary>Functions on numbers, dates and times, and functions of the database.</summary>
 internal static class NumberQueries
 {
     private static readonly DateTime Day = new(2025, 2, 1, 0, 0, 0, DateTimeKind.Utc);

@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>What a query may return, computed by the server and by the caller; what of it the context tracks.</summary>
+/// <summary>Projections that are computed by the server or by the caller, and which of their entities the context tracks.</summary>
 internal static class ProjectionQueries
 {
     public static readonly Query[] All =
@@ -105,7 +105,7 @@ internal static class ProjectionQueries
 
     private sealed record Wrapper<T>(T Held);
 
-    /// <summary>Takes an entity, and shows only a text of it.</summary>
+    /// <summary>Takes an entity, and exposes only a text of it.</summary>
     private sealed class Hidden(Order order)
     {
         public string Text => $"{order.Id}";

@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>SQL and table functions of the caller's own.</summary>
+/// <summary>The caller's own SQL and table functions.</summary>
 internal static class RawQueries
 {
     private static readonly string City = "London";

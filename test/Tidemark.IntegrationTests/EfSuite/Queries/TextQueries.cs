@@ -3,7 +3,7 @@ using static Tidemark.EfSuite.Query;
 
 namespace Tidemark.EfSuite;
 
-/// <summary>Functions of strings.</summary>
+/// <summary>Functions on strings.</summary>
 internal static class TextQueries
 {
     private static readonly string Part = "ha";

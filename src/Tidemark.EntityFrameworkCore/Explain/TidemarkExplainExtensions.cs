@@ -1,0 +1,96 @@
+using Npgsql;
+using Tidemark;
+
+namespace Microsoft.EntityFrameworkCore;
+
+/// <summary>Extension methods that explain where a query runs, why, and how PostgreSQL runs it there.</summary>
+public static class TidemarkExplainExtensions
+{
+    /// <summary>
+    /// Returns where the query would run now, and why not on another node. Performs no I/O, so the next run is likely, but not certain, to
+    /// take the same route.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
+    public static RouteDecision ExplainRoute(this IQueryable query)
+    {
+        var (probed, routing, sql) = ProbedQuery.Of(query);
+        using (sql) return routing.Explain(probed, sql.CommandText);
+    }
+
+    /// <summary>
+    /// Returns where the query would run now and why, with one line for each other node that gives the reason against it. Performs no I/O.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
+    public static string ToRouteString(this IQueryable query) => query.ExplainRoute().ToString();
+
+    /// <summary>
+    /// Runs the query with its parameters under <c>EXPLAIN (ANALYZE, BUFFERS)</c> on the node that serves it, and returns PostgreSQL's
+    /// plan. The rows are discarded. For a split query, the first statement is explained. In a transaction, or if the context has its own
+    /// connection, the query runs there.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
+    /// <exception cref="RoutingException">No node can serve the query. The message gives the reason for each node.</exception>
+    /// <exception cref="PostgresException">
+    /// The query fails. A query that writes fails with 25006, and is not retried where it could write.
+    /// </exception>
+    public static async Task<QueryPlan> ExplainAnalyzeAsync(this IQueryable query, CancellationToken cancellationToken = default)
+    {
+        var (probed, routing, sql) = ProbedQuery.Of(query);
+        using (sql)
+        {
+            var text = sql.CommandText;
+            sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
+            var main = probed.Command.Connection;
+            if (!CommandClassifier.MayBeLeft(main))
+            {
+                await main.OpenAsync(cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    return new QueryPlan(routing.Explain(probed, text), text, await ReadAsync(sql, cancellationToken)
+                        .ConfigureAwait(false));
+                }
+                finally
+                {
+                    await main.CloseAsync().ConfigureAwait(false);
+                }
+            }
+
+            var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
+            {
+                if (node is null) return new QueryPlan(decision, text, await ReadMirroredAsync(sql, stop).ConfigureAwait(false));
+                sql.Connection = node.DbConnection;
+                var plan = await ReadAsync(sql, stop).ConfigureAwait(false);
+                node.Deliver();
+                await node.DisposeAsync().ConfigureAwait(false);
+                return new QueryPlan(decision, text, plan);
+            });
+            return await opening.OpenAsync(routing.AskToRead(probed), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Runs the explanation read-only, because it must not write but a mirror's only connection may. On a cluster, read connections refuse
+    /// to write.
+    /// </summary>
+    private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var read = await MirroredRead.BeginAsync(command.Connection!, isAsync: true, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await ReadAsync(command, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await read.EndAsync(isAsync: true).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<string> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var lines = new List<string>();
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) lines.Add(reader.GetString(0));
+        return string.Join('\n', lines);
+    }
+}

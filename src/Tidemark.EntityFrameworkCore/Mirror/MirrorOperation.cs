@@ -1,0 +1,58 @@
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Tidemark;
+
+/// <summary>
+/// One query under a mirror that may leave the primary. It runs on the shared connection. If that connection plays a replica, PostgreSQL
+/// refuses to write.
+/// </summary>
+internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing,
+    RelationalCommandParameterObject parameters)
+    : IReadOperation<RelationalDataReader>
+{
+    private RouteDecision _decision;
+    private bool _isWrite;
+
+    public bool RunsCallersCommand => true;
+
+    // The test's connection does not break, so the server has answered whatever fails on it.
+    public bool MayHaveWritten => false;
+
+    public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    {
+        (_decision, _isWrite) = (decision, isWrite);
+        routing.PlayOn(decision, isWrite);
+        mirror.Routes.Note(decision, command.CommandText, isQuery: true);
+        return new ValueTask<ConnectionCheck>(ConnectionCheck.None);
+    }
+
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    {
+        if (!_decision.IsReplica)
+            return await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+        var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var reader = await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+
+            // Rows that EF Core has buffered are already read completely. Other rows are read until the reader closes.
+            if (reader.DbDataReader is NpgsqlDataReader) command.EndWithReader(read);
+            else await read.EndAsync(isAsync).ConfigureAwait(false);
+            return reader;
+        }
+        catch
+        {
+            await read.EndAsync(isAsync).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public void Deliver()
+    {
+        if (_isWrite) Mirror.NoteWritten(_decision, routing.Session);
+        else Mirror.NoteSeen(_decision, routing.Session);
+    }
+
+    public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+}

@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Tidemark;
+
+/// <summary>
+/// Runs one query at a time that may leave the primary: on the context's own connection to the node of each attempt, or on the main
+/// connection if the query writes. Serves the context's next query once this one has been read.
+/// </summary>
+internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<RelationalDataReader>
+{
+    private RoutedCommand _command = null!;
+    private RelationalCommandParameterObject _parameters;
+    private NodeConnection? _node;
+    private bool _isOpen;
+
+    public bool RunsCallersCommand => true;
+
+    public bool MayHaveWritten => _node?.MayHaveWritten == true;
+
+    /// <summary>Prepares the operation to run a query.</summary>
+    public QueryOperation Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
+    {
+        (_command, _parameters) = (command, parameters);
+        return this;
+    }
+
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        CancellationToken cancellationToken)
+    {
+        _node = routing.ConnectTo(decision, isWrite);
+        if (_node is null) return ConnectionCheck.None;
+
+        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        else _node.Open();
+        _isOpen = true;
+        return _node.Check(decision);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    {
+        // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
+        if (_node is null)
+            return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            _node.Sending(proof);
+            var reader = await NodeTypes.ReadAsync(
+                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
+                    cancellationToken).ConfigureAwait(false);
+
+            // The reader has opened the connection once more for itself.
+            Deliver();
+            await CloseAsync(isAsync).ConfigureAwait(false);
+            End();
+            return reader;
+        }
+        catch (ReplicaBehindException)
+        {
+            return null;
+        }
+    }
+
+    public void Deliver() => _node?.Deliver();
+
+    public async ValueTask CloseAsync(bool isAsync)
+    {
+        if (!_isOpen) return;
+        _isOpen = false;
+        if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
+        else _node!.Close();
+    }
+
+    /// <summary>
+    /// Returns the query on the node's connection, with the timeout that was set on the context (<c>SetCommandTimeout</c>).
+    /// </summary>
+    private RelationalCommandParameterObject Through(NodeConnection node)
+    {
+        node.CommandTimeout = _parameters.Connection.CommandTimeout;
+        return new(
+            node,
+            _parameters.ParameterValues,
+            _parameters.ReaderColumns,
+            _parameters.Context,
+            _parameters.Logger,
+            _parameters.DetailedErrorsEnabled,
+            _parameters.CommandSource);
+    }
+
+    // An operation that failed has further attempts to make, or is not reused.
+    private void End()
+    {
+        (_command, _parameters, _node) = (null!, default, null);
+        routing.Return(this);
+    }
+}

@@ -1,0 +1,83 @@
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Query;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.EntityFrameworkCore.Update;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
+using Tidemark;
+
+namespace Microsoft.EntityFrameworkCore;
+
+/// <summary>Extension methods that connect a context to a cluster.</summary>
+public static class TidemarkDbContextOptionsExtensions
+{
+    /// <summary>
+    /// Connects the context to the application's cluster. Replaces <c>UseNpgsql</c>. Queries that do not track entities read from a replica
+    /// that has the session's writes. Everything else runs on the primary. Queries need no change.
+    /// </summary>
+    /// <param name="options">The options of the context.</param>
+    /// <param name="services">The services in which <c>AddTidemark</c> registered the <see cref="TidemarkDataSource"/>.</param>
+    /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
+    /// <exception cref="InvalidOperationException">
+    /// No <see cref="TidemarkDataSource"/> is registered, or the context is already configured for another cluster, database or provider.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The data source has been disposed of.</exception>
+    public static DbContextOptionsBuilder UseTidemark(
+        this DbContextOptionsBuilder options, IServiceProvider services, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var source = services.GetService<TidemarkDataSource>() ?? throw new InvalidOperationException(
+            "UseTidemark requires a TidemarkDataSource, but none is registered. Call services.AddTidemark(…) as well.");
+        return options.UseTidemark(source, npgsql);
+    }
+
+    /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>
+    /// <param name="options">The options of the context.</param>
+    /// <param name="source">The cluster.</param>
+    /// <param name="npgsql">Configures the Npgsql provider, as with <c>UseNpgsql</c>.</param>
+    public static DbContextOptionsBuilder UseTidemark(
+        this DbContextOptionsBuilder options, TidemarkDataSource source, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(source);
+        source.ThrowIfDisposed();
+        var isRepeated = TidemarkOptionsExtension.IsRepeated(options.Options, source);
+        options.UseNpgsql(source, npgsql);
+        return isRepeated ? options : options.AddRouting(new TidemarkOptionsExtension(source));
+    }
+
+    /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>
+    public static DbContextOptionsBuilder<TContext> UseTidemark<TContext>(
+        this DbContextOptionsBuilder<TContext> options, IServiceProvider services, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        where TContext : DbContext =>
+        (DbContextOptionsBuilder<TContext>)UseTidemark((DbContextOptionsBuilder)options, services, npgsql);
+
+    /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, TidemarkDataSource, Action{NpgsqlDbContextOptionsBuilder}?)"/>
+    public static DbContextOptionsBuilder<TContext> UseTidemark<TContext>(
+        this DbContextOptionsBuilder<TContext> options, TidemarkDataSource source, Action<NpgsqlDbContextOptionsBuilder>? npgsql = null)
+        where TContext : DbContext =>
+        (DbContextOptionsBuilder<TContext>)UseTidemark((DbContextOptionsBuilder)options, source, npgsql);
+
+    /// <summary>Adds the services that every routed context needs, whatever its main connection is.</summary>
+    internal static DbContextOptionsBuilder AddRouting(this DbContextOptionsBuilder options, TidemarkOptionsExtension extension)
+    {
+        options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
+        options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
+        options.ReplaceService<IModificationCommandBatchFactory, SavedBatchFactory>();
+        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
+        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
+
+        // Npgsql's own strategy wraps transient failures in advice to retry. That would hide which node was requested and why no node could
+        // serve.
+        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
+        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        if (extension.Source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
+
+        // The WAL position that a piggybacked query returns after a write is such a result set. It is read, and does not indicate a
+        // mistake.
+        options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
+        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(extension);
+        return options;
+    }
+}

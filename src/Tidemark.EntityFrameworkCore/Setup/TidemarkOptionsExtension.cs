@@ -1,0 +1,96 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
+
+#pragma warning disable EF1001 // Only Npgsql's own options show whether the context's connection is still the cluster's.
+
+namespace Tidemark;
+
+/// <summary>Carries the cluster in the options of a context, and adds the context's routing state to EF Core's services.</summary>
+internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror? mirror = null) : IDbContextOptionsExtension
+{
+    private ExtensionInfo? _info;
+
+    public TidemarkDataSource Source => source;
+
+    /// <summary>The connection that plays the cluster in tests; <see langword="null"/> if the cluster is real.</summary>
+    public Mirror? Mirror => mirror;
+
+    public DbContextOptionsExtensionInfo Info => _info ??= new ExtensionInfo(this);
+
+    /// <summary>Returns whether the options already name this cluster, and rejects options that contradict it.</summary>
+    /// <exception cref="InvalidOperationException">The options name another cluster, database or provider.</exception>
+    public static bool IsRepeated(DbContextOptions options, TidemarkDataSource source)
+    {
+        var known = options.FindExtension<TidemarkOptionsExtension>();
+        if (known is not null && known.Source != source)
+            throw new InvalidOperationException(
+                $"UseTidemark was called twice for {ContextOf(options)} with different data sources "
+                    + $"({known.Source.Describe()} and {source.Describe()}). A context belongs to one cluster. Remove one call, or use a "
+                    + "separate context type for each cluster. OnConfiguring runs after AddDbContext.");
+
+        foreach (var other in options.Extensions)
+        {
+            if (other.Info.IsDatabaseProvider && other is not NpgsqlOptionsExtension)
+                throw new InvalidOperationException(
+                    $"UseTidemark was called for {ContextOf(options)}, which already uses another database provider "
+                        + $"({other.GetType().Name}). Tidemark requires the Npgsql provider and configures it itself. Remove the other "
+                        + "provider.");
+        }
+
+        if (options.FindExtension<NpgsqlOptionsExtension>() is not { } npgsql) return known is not null;
+        if (npgsql.Connection is not null)
+            throw new InvalidOperationException(
+                $"UseNpgsql configured {ContextOf(options)} with its own connection, which bypasses the cluster that UseTidemark names. "
+                    + "Remove UseNpgsql, and pass its options to UseTidemark.");
+        var database = npgsql.ConnectionString is { } text ? new NpgsqlConnectionStringBuilder(text).Database : null;
+        if (database is not null && database != source.Database)
+            throw new InvalidOperationException(
+                $"UseNpgsql configured {ContextOf(options)} for the database '{database}', but UseTidemark for '{source.Database}'. "
+                    + "UseTidemark replaces UseNpgsql. Remove UseNpgsql, and pass its options to UseTidemark.");
+        return known is not null;
+    }
+
+    /// <summary>Returns the cluster of a context, after checking that the main connection leads to it.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// <c>UseNpgsql</c> was called after <c>UseTidemark</c> and directs the main connection elsewhere.
+    /// </exception>
+    public static TidemarkDataSource CheckedSourceOf(IDbContextOptions options)
+    {
+        var own = options.FindExtension<TidemarkOptionsExtension>()!;
+        var source = own.Source;
+        var npgsql = options.FindExtension<NpgsqlOptionsExtension>();
+        if (own.Mirror is { } mirror && ReferenceEquals(npgsql?.Connection, mirror.Connection)) return source;
+        if (npgsql is null || (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)) return source;
+        throw new InvalidOperationException(
+            $"UseNpgsql was called after UseTidemark for {ContextOf(options)} and configured its own connection. Writes would bypass the "
+                + $"cluster, and reads would not wait for them. UseTidemark ('{source.Database}') replaces UseNpgsql. Remove UseNpgsql, "
+                + "and pass its options to UseTidemark.");
+    }
+
+    public void ApplyServices(IServiceCollection services) => services
+        .AddScoped<ContextRouting>()
+        .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
+
+    public void Validate(IDbContextOptions options)
+    {
+    }
+
+    private static string ContextOf(IDbContextOptions options) => (options as DbContextOptions)?.ContextType.Name ?? "a context";
+
+    private sealed class ExtensionInfo(TidemarkOptionsExtension extension) : DbContextOptionsExtensionInfo(extension)
+    {
+        public override bool IsDatabaseProvider => false;
+
+        public override string LogFragment => "using Tidemark ";
+
+        // The services do not depend on the cluster, so all contexts share one set.
+        public override int GetServiceProviderHashCode() => 0;
+
+        public override bool ShouldUseSameServiceProvider(DbContextOptionsExtensionInfo other) => other is ExtensionInfo;
+
+        public override void PopulateDebugInfo(IDictionary<string, string> debugInfo) => debugInfo["Tidemark"] = "1";
+    }
+}

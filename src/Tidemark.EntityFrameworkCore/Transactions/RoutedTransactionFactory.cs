@@ -1,0 +1,21 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Tidemark;
+
+/// <summary>Creates transactions that report their outcome to the lease of their connection.</summary>
+internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(
+    dependencies)
+{
+    public override RelationalTransaction Create(
+        IRelationalConnection connection,
+        DbTransaction transaction,
+        Guid transactionId,
+        IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
+        bool transactionOwned) =>
+        transactionOwned && ReferenceEquals(Mirror.Of(connection)?.Transaction, transaction)
+            ? new MirroredTransaction(connection, transaction, transactionId, logger, Dependencies.SqlGenerationHelper)
+            : new RoutedTransaction(connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
+}
