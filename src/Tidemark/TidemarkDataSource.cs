@@ -12,7 +12,7 @@ namespace Tidemark;
 /// </summary>
 public sealed class TidemarkDataSource : DbDataSource
 {
-    private readonly TidemarkOptions _options;
+    private readonly LiveOptions _options;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
@@ -21,14 +21,14 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
-        _options = options;
+        _options = new LiveOptions(options);
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
-        Watermarks = new WatermarkResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        Watermarks = new WatermarkResolver(cluster, _options, time, ReportLoss);
         cluster.Validate = Watermarks.Validate;
         _findSession = () => CurrentSession;
-        Tokens = new SessionTokens(cluster, Watermarks, options.TokenKey, options.TokenLifetime, time);
-        SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
+        Tokens = new SessionTokens(cluster, Watermarks, _options, time);
+        SlowReads = new SlowReads(_options, time, cluster.Logger);
         _continueAfter = Tokens.Continue;
         freshness ??= new InMemoryFreshnessStore();
         freshness.Attach(stop => OpenWriteAsync(session: null, stop));
@@ -69,7 +69,18 @@ public sealed class TidemarkDataSource : DbDataSource
     internal SlowReads SlowReads { get; }
 
     /// <summary>Queries that track entities may read from replicas.</summary>
-    internal bool TracksFromReplicas => _options.TrackedQueries == TrackedQueries.FromReplicas;
+    internal bool TracksFromReplicas => _options.Current.TrackedQueries == TrackedQueries.FromReplicas;
+
+    /// <summary>
+    /// Applies options that have changed in the configuration. Those that require a restart are logged and otherwise ignored.
+    /// </summary>
+    /// <param name="options">Valid options.</param>
+    internal void Reload(TidemarkOptions options)
+    {
+        var (applied, pending) = _options.Reload(options);
+        if (applied.Count > 0) Log.OptionsReloaded(Cluster.Logger, string.Join(", ", applied));
+        if (pending.Count > 0) Log.RestartRequired(Cluster.Logger, string.Join(", ", pending));
+    }
 
     /// <summary>Its database and nodes, for messages.</summary>
     internal string Describe() => $"'{Database}' on {string.Join(", ", Cluster.Names)}";
@@ -352,15 +363,15 @@ public sealed class TidemarkDataSource : DbDataSource
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
         var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
-            ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
+            ?? (isRuled ? Consistency.Eventual : _options.Current.DefaultConsistency);
         if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
-        return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
+        return _options.Current.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
     }
 
     private Consistency Checked(Consistency consistency) =>
-        consistency.MaxStaleness is { } bound && bound < _options.ProbeInterval
+        consistency.MaxStaleness is { } bound && bound < _options.Current.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
-                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.ProbeInterval} (ProbeInterval): ask "
+                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.Current.ProbeInterval} (ProbeInterval): ask "
                     + "for at least that, or probe more often.")
             : consistency;
 
@@ -377,7 +388,7 @@ public sealed class TidemarkDataSource : DbDataSource
             Log.ListenerFailed(Cluster.Logger, e);
         }
 
-        if (_options.ThrowOnLostWrite) throw new LostWriteException(lost);
+        if (_options.Current.ThrowOnLostWrite) throw new LostWriteException(lost);
     }
 
     /// <summary>Creating a connection must not fail for want of a primary; opening it then does.</summary>

@@ -7,8 +7,7 @@ namespace Tidemark;
 /// history that
 /// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
 /// </summary>
-internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time,
-    Action<LostWrite> report)
+internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions options, TimeProvider time, Action<LostWrite> report)
 {
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
@@ -96,8 +95,10 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// <param name="cancellationToken">Gives up.</param>
     public async ValueTask<bool> WaitAsync(WalPosition position, string? onNode, bool isAsync, CancellationToken cancellationToken)
     {
+        var current = options.Current;
+        var readWait = current.ReadWait;
         if (readWait == TimeSpan.Zero) return false;
-        if (Interlocked.Increment(ref _waiting) > maxWaiting)
+        if (Interlocked.Increment(ref _waiting) > current.MaxWaitingReads)
         {
             Interlocked.Decrement(ref _waiting);
             return false;
