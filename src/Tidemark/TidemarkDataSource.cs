@@ -13,6 +13,7 @@ namespace Tidemark;
 public sealed class TidemarkDataSource : DbDataSource
 {
     private readonly LiveOptions _options;
+    private readonly TimeProvider _time;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
@@ -22,6 +23,7 @@ public sealed class TidemarkDataSource : DbDataSource
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
         _options = new LiveOptions(options);
+        _time = time;
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Watermarks = new WatermarkResolver(cluster, _options, time, ReportLoss);
@@ -51,7 +53,7 @@ public sealed class TidemarkDataSource : DbDataSource
         get
         {
             var snapshot = Cluster.Monitor.Snapshot;
-            return [.. snapshot.Nodes.Select(n => StatusOf(n, snapshot))];
+            return [.. snapshot.Nodes.Select(n => NodeStatus.Of(n, snapshot, _time))];
         }
     }
 
@@ -483,12 +485,6 @@ public sealed class TidemarkDataSource : DbDataSource
         var outer = _ambient.Value;
         _ambient.Value = ambient;
         return new Scope(this, outer);
-    }
-
-    private static NodeStatus StatusOf(NodeState node, ClusterSnapshot snapshot)
-    {
-        var isServing = node.Status is ConcludedStatus.Primary or ConcludedStatus.Replica;
-        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Lsn, isServing ? null : StatusText.Of(node, snapshot));
     }
 
     /// <summary>What surrounds a call: the session, and what its reads ask for.</summary>
