@@ -21,7 +21,7 @@ internal sealed class LiveOptions(TidemarkOptions options)
         {
             var (current, replaced) = (_current, Copy(_current));
             if (!HasSameNodes(current, next)) pending.Add("Nodes");
-            foreach (var setting in Settings.OfCluster)
+            foreach (var setting in OptionDeclarations.OfCluster)
             {
                 if (setting.IsEqual(current, next)) continue;
                 (setting.IsReloaded ? applied : pending).Add(setting.Name);
@@ -37,16 +37,16 @@ internal sealed class LiveOptions(TidemarkOptions options)
     private static bool HasSameNodes(TidemarkOptions one, TidemarkOptions other) =>
         one.Nodes.Count == other.Nodes.Count && one.Nodes.All(entry => other.Nodes.TryGetValue(entry.Key, out var node)
             && node.ConnectionString == entry.Value.ConnectionString
-            && Settings.OfNode.All(setting => setting.IsEqual(node, entry.Value)));
+            && OptionDeclarations.OfNode.All(setting => setting.IsEqual(node, entry.Value)));
 
     private static TidemarkOptions Copy(TidemarkOptions options)
     {
         var copy = new TidemarkOptions { Path = options.Path };
-        foreach (var setting in Settings.OfCluster) setting.Copy(options, copy);
+        foreach (var setting in OptionDeclarations.OfCluster) setting.Copy(options, copy);
         foreach (var (name, node) in options.Nodes)
         {
             var copied = new NodeOptions { ConnectionString = node.ConnectionString };
-            foreach (var setting in Settings.OfNode) setting.Copy(node, copied);
+            foreach (var setting in OptionDeclarations.OfNode) setting.Copy(node, copied);
             copy.Nodes.Add(name, copied);
         }
 

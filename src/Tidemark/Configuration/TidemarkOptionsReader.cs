@@ -30,10 +30,10 @@ internal sealed class TidemarkOptionsReader
             foreach (var node in section.GetChildren()) ReadNode(node);
         else if (Is(section, "ConnectionString"))
             ReadHosts(section);
-        else if (Find(Settings.OfCluster, section) is { } option)
+        else if (Find(OptionDeclarations.OfCluster, section) is { } option)
             ReadValue(section, option, _options);
         else
-            Unknown(section, ["Nodes", "ConnectionString", .. Settings.OfCluster.Select(o => o.Name)]);
+            Unknown(section, ["Nodes", "ConnectionString", .. OptionDeclarations.OfCluster.Select(o => o.Name)]);
     }
 
     private void ReadNode(IConfigurationSection section)
@@ -43,8 +43,8 @@ internal sealed class TidemarkOptionsReader
         foreach (var setting in section.GetChildren())
         {
             if (Is(setting, "ConnectionString")) node.ConnectionString = setting.Value ?? "";
-            else if (Find(Settings.OfNode, setting) is { } option) ReadValue(setting, option, node);
-            else Unknown(setting, ["ConnectionString", .. Settings.OfNode.Select(o => o.Name)]);
+            else if (Find(OptionDeclarations.OfNode, setting) is { } option) ReadValue(setting, option, node);
+            else Unknown(setting, ["ConnectionString", .. OptionDeclarations.OfNode.Select(o => o.Name)]);
         }
 
         if (!_options.Nodes.TryAdd(section.Key, node))
@@ -67,13 +67,14 @@ internal sealed class TidemarkOptionsReader
         }
     }
 
-    private void ReadValue<TOwner>(IConfigurationSection section, Setting<TOwner> option, TOwner owner)
+    private void ReadValue<TOwner>(IConfigurationSection section, OptionDeclaration<TOwner> option, TOwner owner)
     {
         if (option.Parse(section.Value ?? "") is { } value) option.Set(owner, value);
         else _errors.Add($"{section.Path} is '{section.Value}'. {option.Remedy}");
     }
 
-    private static Setting<TOwner>? Find<TOwner>(IReadOnlyList<Setting<TOwner>> options, IConfigurationSection section) =>
+    private static OptionDeclaration<TOwner>? Find<TOwner>(
+        IReadOnlyList<OptionDeclaration<TOwner>> options, IConfigurationSection section) =>
         options.FirstOrDefault(option => Is(section, option.Name));
 
     private static bool Is(IConfigurationSection section, string name) =>

@@ -31,13 +31,13 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
 
         foreach (var (name, node) in options.Nodes) CheckNode(name, node, options.Path, errors);
         CheckSameDatabase(options, errors);
-        Check(Settings.OfCluster, options, options.Path, errors);
+        Check(OptionDeclarations.OfCluster, options, options.Path, errors);
         CheckBound("MaxStaleness", options.MaxStaleness, options, errors);
         CheckBound("DefaultConsistency", options.DefaultConsistency.MaxStaleness, options, errors);
         return errors;
     }
 
-    private static void Check<TOwner>(IReadOnlyList<Setting<TOwner>> list, TOwner owner, string path, List<string> errors)
+    private static void Check<TOwner>(IReadOnlyList<OptionDeclaration<TOwner>> list, TOwner owner, string path, List<string> errors)
     {
         foreach (var option in list)
         {
@@ -54,7 +54,7 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         var path = $"{cluster}:Nodes:{name}";
         if (string.IsNullOrWhiteSpace(name) || name.Any(char.IsControl) || name.Length > 63)
             errors.Add(Error(path, name, "A name has 1 to 63 characters and no control characters."));
-        Check(Settings.OfNode, node, path, errors);
+        Check(OptionDeclarations.OfNode, node, path, errors);
         CheckConnectionString($"{path}:ConnectionString", node.ConnectionString, cluster, errors);
     }
 

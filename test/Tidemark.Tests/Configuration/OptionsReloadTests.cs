@@ -109,11 +109,11 @@ public sealed class OptionsReloadTests : IAsyncDisposable
     public void Each_option_is_declared_and_a_copy_has_all_of_them()
     {
         var ofCluster = typeof(TidemarkOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name);
-        Settings.OfCluster.Select(option => option.Name).ShouldBe(ofCluster, ignoreOrder: true);
-        Settings.OfNode.Select(option => option.Name).Append("ConnectionString")
+        OptionDeclarations.OfCluster.Select(option => option.Name).ShouldBe(ofCluster, ignoreOrder: true);
+        OptionDeclarations.OfNode.Select(option => option.Name).Append("ConnectionString")
             .ShouldBe(typeof(NodeOptions).GetProperties().Select(p => p.Name), ignoreOrder: true);
-        foreach (var option in Settings.OfCluster) option.IsValid(new TidemarkOptions()).ShouldBeTrue(option.Name);
-        foreach (var option in Settings.OfNode) option.IsValid(new NodeOptions()).ShouldBeTrue(option.Name);
+        foreach (var option in OptionDeclarations.OfCluster) option.IsValid(new TidemarkOptions()).ShouldBeTrue(option.Name);
+        foreach (var option in OptionDeclarations.OfNode) option.IsValid(new NodeOptions()).ShouldBeTrue(option.Name);
 
         var options = new TidemarkOptions().AddNode("pg-1", new NodeOptions { ConnectionString = "Host=a", Weight = 3, Zone = "b" });
         foreach (var property in typeof(TidemarkOptions).GetProperties().Where(p => p.CanWrite))

@@ -6,7 +6,7 @@ namespace Tidemark;
 /// </summary>
 /// <param name="Name">The property's name, which is also the key in the configuration.</param>
 /// <param name="Meaning">What the option does, for the table.</param>
-internal sealed record Setting<TOwner>(string Name, string Meaning)
+internal sealed record OptionDeclaration<TOwner>(string Name, string Meaning)
 {
     /// <summary>What the option accepts, as the object of "Give ...".</summary>
     public string Bounds { get; init; } = "a text";

@@ -3,28 +3,30 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>The kinds of values that options have.</summary>
-internal static class SettingValues
+internal static class OptionValues
 {
-    public static Setting<TOwner> Time<TOwner>(this Setting<TOwner> option, TimeSpan from, TimeSpan? to = null) => option with
+    public static OptionDeclaration<TOwner> Time<TOwner>(
+        this OptionDeclaration<TOwner> option, TimeSpan from, TimeSpan? to = null) => option with
     {
         Parse = Parsed<TimeSpan>,
         Accepts = value => value is TimeSpan time && time >= from && !(time > to),
     };
 
-    public static Setting<TOwner> Whole<TOwner>(this Setting<TOwner> option, int from, int to) => option with
+    public static OptionDeclaration<TOwner> Whole<TOwner>(this OptionDeclaration<TOwner> option, int from, int to) => option with
     {
         Parse = Parsed<int>,
         Accepts = value => value is int number && number >= from && number <= to,
     };
 
     // Written so that NaN is refused.
-    public static Setting<TOwner> Weight<TOwner>(this Setting<TOwner> option, Func<double, bool> isInBounds) => option with
+    public static OptionDeclaration<TOwner> Weight<TOwner>(
+        this OptionDeclaration<TOwner> option, Func<double, bool> isInBounds) => option with
     {
         Parse = Parsed<double>,
         Accepts = value => value is double weight && isInBounds(weight),
     };
 
-    public static Setting<TOwner> Choice<TOwner, T>(this Setting<TOwner> option)
+    public static OptionDeclaration<TOwner> Choice<TOwner, T>(this OptionDeclaration<TOwner> option)
         where T : struct, Enum => option with
         {
             Bounds = $"one of {string.Join(", ", Enum.GetNames<T>())}",

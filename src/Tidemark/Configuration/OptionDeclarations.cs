@@ -1,7 +1,10 @@
+using ClusterOption = Tidemark.OptionDeclaration<Tidemark.TidemarkOptions>;
+using NodeOption = Tidemark.OptionDeclaration<Tidemark.NodeOptions>;
+
 namespace Tidemark;
 
 /// <summary>Every option, declared once. The nodes and the connection strings are structures and are read and checked apart.</summary>
-internal static class Settings
+internal static class OptionDeclarations
 {
     private const double MaxWeight = 1000;
     private const int MinKeyLength = 32;
@@ -9,9 +12,9 @@ internal static class Settings
     private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
 
     /// <summary>The options of a node, except for its connection string.</summary>
-    public static IReadOnlyList<Setting<NodeOptions>> OfNode { get; } =
+    public static IReadOnlyList<NodeOption> OfNode { get; } =
     [
-        new Setting<NodeOptions>("Weight", "the node's share of reads relative to the other replicas")
+        new NodeOption("Weight", "the node's share of reads relative to the other replicas")
         {
             Bounds = "a number above 0, at most 1,000 (to take a node out, remove it)",
             Get = node => node.Weight,
@@ -23,14 +26,14 @@ internal static class Settings
             Get = node => node.Zone,
             Set = (node, value) => node.Zone = (string?)value,
         },
-        new Setting<NodeOptions>("MaxPoolSize", "maximum number of connections in each of the node's two pools (reads, writes)")
+        new NodeOption("MaxPoolSize", "maximum number of connections in each of the node's two pools (reads, writes)")
         {
             Bounds = "a number of connections from 1 to 10,000",
             Unset = "Npgsql's (100)",
             Get = node => node.MaxPoolSize,
             Set = (node, value) => node.MaxPoolSize = (int?)value,
         }.Whole(1, 10_000),
-        new Setting<NodeOptions>("ConnectionLifetime", "how long a pooled connection is used before it is replaced")
+        new NodeOption("ConnectionLifetime", "how long a pooled connection is used before it is replaced")
         {
             Bounds = "a time of at least 1 second",
             Example = "00:30:00",
@@ -41,7 +44,7 @@ internal static class Settings
     ];
 
     /// <summary>The options of the cluster, except for its nodes.</summary>
-    public static IReadOnlyList<Setting<TidemarkOptions>> OfCluster { get; } =
+    public static IReadOnlyList<ClusterOption> OfCluster { get; } =
     [
         new("DefaultConsistency", "what a read must include if neither the read nor its scope says so")
         {
@@ -51,18 +54,18 @@ internal static class Settings
             IsReloaded = true,
             Get = options => options.DefaultConsistency,
             Set = (options, value) => options.DefaultConsistency = (Consistency)value!,
-            Parse = SettingValues.Parsed<Consistency>,
+            Parse = OptionValues.Parsed<Consistency>,
         },
-        new Setting<TidemarkOptions>("MaxStaleness", "maximum staleness of every read; a replica that may be older is passed over")
+        new ClusterOption("MaxStaleness", "maximum staleness of every read; a replica that may be older is passed over")
         {
             Bounds = "a time of at least ProbeInterval",
             Example = "00:00:30",
             IsReloaded = true,
             Get = options => options.MaxStaleness,
             Set = (options, value) => options.MaxStaleness = (TimeSpan?)value,
-            Parse = SettingValues.Parsed<TimeSpan>,
+            Parse = OptionValues.Parsed<TimeSpan>,
         },
-        new Setting<TidemarkOptions>("ReadWait",
+        new ClusterOption("ReadWait",
             "how long a read waits for a replica to catch up before it goes to the primary; a synchronous read blocks its thread")
         {
             Bounds = "a time from 0 (never wait) to 10 seconds",
@@ -71,7 +74,7 @@ internal static class Settings
             Get = options => options.ReadWait,
             Set = (options, value) => options.ReadWait = (TimeSpan)value!,
         }.Time(TimeSpan.Zero, TimeSpan.FromSeconds(10)),
-        new Setting<TidemarkOptions>("MaxWaitingReads", "maximum number of reads that wait at the same time; further reads go to the primary")
+        new ClusterOption("MaxWaitingReads", "maximum number of reads that wait at the same time; further reads go to the primary")
         {
             Bounds = "a number from 0 to 1,000,000",
             IsReloaded = true,
@@ -84,9 +87,10 @@ internal static class Settings
             IsReloaded = true,
             Get = options => options.ThrowOnLostWrite,
             Set = (options, value) => options.ThrowOnLostWrite = (bool)value!,
-            Parse = SettingValues.Parsed<bool>,
+            Parse = OptionValues.Parsed<bool>,
         },
-        new("TokenKey", "the secret that signs tokens, the same in every process; without it tokens are unsigned, for inside the application")
+        new("TokenKey",
+            "the secret that signs tokens, the same in every process; without it tokens are unsigned, for inside the application")
         {
             Bounds = $"at least {MinKeyLength} random characters, or leave it out: tokens are then unsigned",
             IsSecret = true,
@@ -94,7 +98,7 @@ internal static class Settings
             Set = (options, value) => options.TokenKey = (string?)value,
             Accepts = value => value is string { Length: >= MinKeyLength },
         },
-        new Setting<TidemarkOptions>("TokenLifetime", "how long the WAL positions in a token are valid")
+        new ClusterOption("TokenLifetime", "how long the WAL positions in a token are valid")
         {
             Bounds = "a time from 1 second to 30 days",
             Example = "01:00:00",
@@ -102,14 +106,14 @@ internal static class Settings
             Get = options => options.TokenLifetime,
             Set = (options, value) => options.TokenLifetime = (TimeSpan)value!,
         }.Time(TimeSpan.FromSeconds(1), 30 * Day),
-        new Setting<TidemarkOptions>("ProbeInterval", "how often each node is probed; a lone node is probed at most once a second")
+        new ClusterOption("ProbeInterval", "how often each node is probed; a lone node is probed at most once a second")
         {
             Bounds = "a time from 10 ms to 1 minute",
             Example = "00:00:00.100",
             Get = options => options.ProbeInterval,
             Set = (options, value) => options.ProbeInterval = (TimeSpan)value!,
         }.Time(10 * Millisecond, TimeSpan.FromMinutes(1)),
-        new Setting<TidemarkOptions>("ProbeTimeout",
+        new ClusterOption("ProbeTimeout",
             "how long a probe on an open connection may take before the node counts as unreachable")
         {
             Bounds = "a time from 10 ms to 1 minute",
@@ -117,7 +121,7 @@ internal static class Settings
             Get = options => options.ProbeTimeout,
             Set = (options, value) => options.ProbeTimeout = (TimeSpan)value!,
         }.Time(10 * Millisecond, TimeSpan.FromMinutes(1)),
-        new Setting<TidemarkOptions>("Balancing", "how a read chooses among the replicas that can serve it")
+        new ClusterOption("Balancing", "how a read chooses among the replicas that can serve it")
         {
             Get = options => options.Balancing,
             Set = (options, value) => options.Balancing = (BalancingPolicy)value!,
@@ -134,22 +138,22 @@ internal static class Settings
             Unset = "that of most nodes",
             Get = options => options.SystemIdentifier,
             Set = (options, value) => options.SystemIdentifier = (ulong?)value,
-            Parse = SettingValues.Parsed<ulong>,
+            Parse = OptionValues.Parsed<ulong>,
             Accepts = value => value is > 0UL,
         },
-        new Setting<TidemarkOptions>("PrimaryReadWeight", "the primary's share of reads relative to the weights of the replicas")
+        new ClusterOption("PrimaryReadWeight", "the primary's share of reads relative to the weights of the replicas")
         {
             Bounds = "a number from 0 (only when no replica can serve) to 1,000",
             Get = options => options.PrimaryReadWeight,
             Set = (options, value) => options.PrimaryReadWeight = (double)value!,
         }.Weight(weight => weight is >= 0 and <= MaxWeight),
-        new Setting<TidemarkOptions>("TrackedQueries", "where EF Core's queries that track entities read")
+        new ClusterOption("TrackedQueries", "where EF Core's queries that track entities read")
         {
             IsReloaded = true,
             Get = options => options.TrackedQueries,
             Set = (options, value) => options.TrackedQueries = (TrackedQueries)value!,
         }.Choice<TidemarkOptions, TrackedQueries>(),
-        new Setting<TidemarkOptions>("SlowReadThreshold",
+        new ClusterOption("SlowReadThreshold",
             "reads that take at least this long to return their first row, or to fail, are logged (`SlowRead`)")
         {
             Bounds = "a time from 1 ms to 1 day",
