@@ -33,7 +33,7 @@ public sealed class TidemarkDataSource : DbDataSource
         SlowReads = new SlowReads(_options, time, cluster.Logger);
         _continueAfter = Tokens.Continue;
         freshness ??= new InMemoryFreshnessStore();
-        freshness.Attach(stop => OpenWriteAsync(session: null, stop));
+        freshness.Attach(stop => OpenWriteAsync(session: null, IoMode.Async, stop));
         _freshness = new KeyFreshness(cluster, Tokens, freshness, _findSession, () => DecideWrite(session: null));
     }
 
@@ -232,11 +232,11 @@ public sealed class TidemarkDataSource : DbDataSource
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null,
         CancellationToken cancellationToken = default) =>
-        OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
+        OpenReadAsync(consistency, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
     public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) =>
-        OpenRead(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
+        Io.Result(OpenReadAsync(consistency, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
     /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one
@@ -256,26 +256,13 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead,
-            CancellationToken cancellationToken = default)
-    {
-        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenReadAsync(
-            consistency,
-                (connection, decision, isAsync, stop) =>
-                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken,
-                isReadOnly: true);
-    }
+        CancellationToken cancellationToken = default) =>
+        BeginReadOnlyAsync(consistency, isolation, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
-    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null,
-        IsolationLevel isolation = IsolationLevel.RepeatableRead)
-    {
-        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenRead(
-            consistency,
-                (connection, decision, isAsync, stop) =>
-                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), isReadOnly: true);
-    }
+    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(
+        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead) =>
+        Io.Result(BeginReadOnlyAsync(consistency, isolation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
@@ -283,44 +270,29 @@ public sealed class TidemarkDataSource : DbDataSource
     /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
-        OpenWriteAsync(CurrentSession, cancellationToken);
+        OpenWriteAsync(CurrentSession, IoMode.Async, cancellationToken);
 
-    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    /// <inheritdoc cref="OpenWriteConnectionAsync"/>
+    public NpgsqlConnection OpenWriteConnection() =>
+        Io.Result(OpenWriteAsync(CurrentSession, IoMode.Blocking, CancellationToken.None));
+
+    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(
+        ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
-        await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        else Cluster.Monitor.FirstRound();
         var decision = DecideWrite(session);
         using var activity = RouteActivity.Start(decision);
         var connection = Cluster.CreateWrite(decision.NodeIndex, session);
         try
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await connection.OpenAsync(io, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch (Exception failure)
         {
             RouteActivity.Fail(activity, failure);
-            await connection.DisposeAsync().ConfigureAwait(false);
-            if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
-            throw;
-        }
-    }
-
-    /// <inheritdoc cref="OpenWriteConnectionAsync"/>
-    public NpgsqlConnection OpenWriteConnection()
-    {
-        Cluster.Monitor.FirstRound();
-        var decision = DecideWrite(CurrentSession);
-        using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
-        try
-        {
-            connection.Open();
-            return connection;
-        }
-        catch (Exception failure)
-        {
-            RouteActivity.Fail(activity, failure);
-            connection.Dispose();
+            await connection.DisposeAsync(io).ConfigureAwait(false);
             if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
             throw;
         }
@@ -337,12 +309,12 @@ public sealed class TidemarkDataSource : DbDataSource
     public ValueTask<TidemarkTransaction> BeginTransactionAsync(
         SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified,
             CancellationToken cancellationToken = default) =>
-        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, cancellationToken);
+        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="BeginTransactionAsync"/>
     public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit,
         IsolationLevel isolation = IsolationLevel.Unspecified) =>
-        TidemarkTransaction.Begin(this, synchronousCommit, isolation);
+        Io.Result(TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
     /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node
@@ -401,19 +373,25 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>A read of the surrounding session, at the level and on the node that the surrounding scopes ask for.</summary>
     internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
 
-    private ValueTask<T> OpenReadAsync<T>(
-        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
-            CancellationToken cancellationToken, bool isReadOnly = false)
+    private ValueTask<T> OpenReadAsync<T>(Consistency? consistency, bool isReadOnly,
+        Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin, IoMode io, CancellationToken cancellationToken)
         where T : class => ReadLoop.RunAsync(
             Watermarks, BeginRead(consistency),
-                new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
-                isAsync: true, cancellationToken);
+            new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
+            io, cancellationToken);
 
-    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
-        bool isReadOnly = false)
-        where T : class =>
-            ReadLoop.Run(Watermarks, BeginRead(consistency),
-            new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly });
+    private ValueTask<NpgsqlConnection> OpenReadAsync(Consistency? consistency, IoMode io, CancellationToken cancellationToken) =>
+        OpenReadAsync(consistency, isReadOnly: false,
+            static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), io, cancellationToken);
+
+    private ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyAsync(
+        Consistency? consistency, IsolationLevel isolation, IoMode io, CancellationToken cancellationToken)
+    {
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenReadAsync(consistency, isReadOnly: true,
+            (connection, decision, mode, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, mode, stop),
+            io, cancellationToken);
+    }
 
     /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)

@@ -8,10 +8,10 @@ namespace Tidemark;
 /// <param name="routing">The context's routing.</param>
 /// <param name="begin">
 /// Begins the operation on an open connection, and returns what the caller receives. Under a mirror, the connection is
-/// <see langword="null"/>. If the third argument is <see langword="false"/>, runs synchronously.
+/// <see langword="null"/>. The third argument says how to wait.
 /// </param>
 internal sealed class NodeOpening<T>(
-    ContextRouting routing, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
+    ContextRouting routing, Func<NodeConnection?, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
     where T : class
 {
     private NodeConnection? _node;
@@ -25,9 +25,9 @@ internal sealed class NodeOpening<T>(
     public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Watermarks, Attempts(ask), this);
 
     public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
-        ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(ask), this, isAsync: true, cancellationToken);
+        ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(ask), this, IoMode.Async, cancellationToken);
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         _decision = decision;
@@ -38,22 +38,19 @@ internal sealed class NodeOpening<T>(
         }
 
         _node = routing.NewConnectionTo(decision);
-        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
         return _node.Check(decision);
     }
 
-    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         if (proof is { IsRequired: true } && _node is { DbConnection: var connection })
         {
-            var passes = isAsync
-                ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)
-                : ReadCheck.Passes(connection, proof);
-            if (!passes) return null;
+            if (!await ReadCheck.PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false)) return null;
         }
 
-        return await begin(_node, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+        return await begin(_node, _decision, io, cancellationToken).ConfigureAwait(false);
     }
 
     public void Deliver()
@@ -62,11 +59,10 @@ internal sealed class NodeOpening<T>(
         else _node.Deliver();
     }
 
-    public async ValueTask CloseAsync(bool isAsync)
+    public async ValueTask CloseAsync(IoMode io)
     {
         if (_node is null) return;
-        if (isAsync) await _node.DisposeAsync().ConfigureAwait(false);
-        else _node.Dispose();
+        await _node.DisposeAsync(io).ConfigureAwait(false);
     }
 
     // A connection that is opened here only reads. No statement moves to the primary because it writes.

@@ -74,14 +74,14 @@ public static class TidemarkExplainExtensions
     /// </summary>
     private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {
-        var read = await MirroredRead.BeginAsync(command.Connection!, isAsync: true, cancellationToken).ConfigureAwait(false);
+        var read = await MirroredRead.BeginAsync(command.Connection!, IoMode.Async, cancellationToken).ConfigureAwait(false);
         try
         {
             return await ReadAsync(command, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
-            await read.EndAsync(isAsync: true).ConfigureAwait(false);
+            await read.EndAsync(IoMode.Async).ConfigureAwait(false);
         }
     }
 

@@ -25,34 +25,34 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
         return this;
     }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         _node = routing.ConnectTo(decision, isWrite);
         if (_node is null) return ConnectionCheck.None;
 
-        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
         _isOpen = true;
         return _node.Check(decision);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
         if (_node is null)
-            return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+            return await _command.SendAsync(_parameters, proof: null, isAlone: true, io, cancellationToken).ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
+                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, io,
                     cancellationToken).ConfigureAwait(false);
 
             // The reader has opened the connection once more for itself.
             Deliver();
-            await CloseAsync(isAsync).ConfigureAwait(false);
+            await CloseAsync(io).ConfigureAwait(false);
             End();
             return reader;
         }
@@ -64,11 +64,11 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
 
     public void Deliver() => _node?.Deliver();
 
-    public async ValueTask CloseAsync(bool isAsync)
+    public async ValueTask CloseAsync(IoMode io)
     {
         if (!_isOpen) return;
         _isOpen = false;
-        if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
+        if (io == IoMode.Async) await _node!.CloseAsync().ConfigureAwait(false);
         else _node!.Close();
     }
 

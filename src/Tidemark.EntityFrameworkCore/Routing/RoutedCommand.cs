@@ -72,7 +72,7 @@ internal sealed class RoutedCommand(
         if (because == RouteReason.None)
             return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
 #pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
+        return ReadOnMainAsync(routing, because, parameterObject, IoMode.Blocking, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
     }
 
@@ -83,9 +83,9 @@ internal sealed class RoutedCommand(
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), isAsync: true,
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), IoMode.Async,
                 cancellationToken)
-            : ReadOnMainAsync(routing, because, parameterObject, isAsync: true, cancellationToken);
+            : ReadOnMainAsync(routing, because, parameterObject, IoMode.Async, cancellationToken);
         return reading.AsTask();
     }
 
@@ -95,14 +95,14 @@ internal sealed class RoutedCommand(
     /// <param name="isAlone">
     /// Whether the query runs on the main connection and commits by itself, so that a position query is piggybacked on it.
     /// </param>
-    /// <param name="isAsync">If <see langword="false"/>, runs synchronously.</param>
+    /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Cancels the operation.</param>
     /// <exception cref="ReplicaBehindException">The node does not have the required WAL position.</exception>
     internal ValueTask<RelationalDataReader> SendAsync(
-        RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, bool isAsync, CancellationToken cancellationToken)
+        RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, IoMode io, CancellationToken cancellationToken)
     {
         (_proof, _piggybacks) = (proof, isAlone);
-        return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
+        return io == IoMode.Async ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
     }
 
     /// <summary>
@@ -110,16 +110,16 @@ internal sealed class RoutedCommand(
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
-        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, bool isAsync,
+        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, IoMode io,
         CancellationToken cancellationToken)
     {
         using var activity = OnMain(routing, because, parameterObject);
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRetry: true, isAsync,
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRetry: true, io,
                     cancellationToken).ConfigureAwait(false)
-                : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
+                : io == IoMode.Async ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
                     : base.ExecuteReader(parameterObject);
         }
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))

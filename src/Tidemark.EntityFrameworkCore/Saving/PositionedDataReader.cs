@@ -107,25 +107,24 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
     private void ReadPosition()
     {
         if (Take(piggybacked) is not { } write) return;
-        if (TakeFailure()) write.GiveUp(DbDataReader);
-        else write.ReadPosition(DbDataReader);
+        Io.End(TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Blocking) : write.ReadPositionAsync(DbDataReader, IoMode.Blocking));
     }
 
     private ValueTask ReadPositionAsync() =>
         Take(piggybacked) is not { } write ? default
-        : TakeFailure() ? write.GiveUpAsync(DbDataReader)
-        : write.ReadPositionAsync(DbDataReader);
+        : TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Async)
+        : write.ReadPositionAsync(DbDataReader, IoMode.Async);
 
     private void EndRead()
     {
 #pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        if (Take(mirrored) is { } read) read.EndAsync(isAsync: false).GetAwaiter().GetResult();
+        if (Take(mirrored) is { } read) read.EndAsync(IoMode.Blocking).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
     }
 
     private async ValueTask EndReadAsync()
     {
-        if (Take(mirrored) is { } read) await read.EndAsync(isAsync: true).ConfigureAwait(false);
+        if (Take(mirrored) is { } read) await read.EndAsync(IoMode.Async).ConfigureAwait(false);
     }
 
     private bool TakeFailure()

@@ -50,26 +50,26 @@ internal sealed class Report(ContextRouting routing, IRelationalConnection main,
 
     private static NodeOpening<IDbContextTransaction> Opening(ContextRouting routing, IRelationalConnection main,
         IsolationLevel isolation) =>
-        new(routing, (node, decision, isAsync, stop) => new Report(routing, main, node, decision).StartAsync(isolation, isAsync, stop));
+        new(routing, (node, decision, io, stop) => new Report(routing, main, node, decision).StartAsync(isolation, io, stop));
 
-    private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
+    private async ValueTask<IDbContextTransaction> StartAsync(IsolationLevel isolation, IoMode io, CancellationToken cancellationToken)
     {
         try
         {
             if (node is not null) main.SetDbConnection(node.DbConnection, contextOwnsConnection: false);
             routing.Report = this;
-            var transaction = isAsync
+            var transaction = io == IoMode.Async
                 ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
             using var command = new NpgsqlCommand(ReadOnly, (NpgsqlConnection)main.DbConnection);
-            if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            if (io == IoMode.Async) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             else command.ExecuteNonQuery();
             return transaction;
         }
         catch
         {
-            if (isAsync && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
+            if (io == IoMode.Async && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
             else main.CurrentTransaction?.Dispose();
-            if (isAsync) await EndAsync().ConfigureAwait(false);
+            if (io == IoMode.Async) await EndAsync().ConfigureAwait(false);
             else End();
             throw;
         }

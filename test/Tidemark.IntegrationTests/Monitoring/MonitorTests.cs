@@ -234,9 +234,9 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await using var taken = await source.OpenReadConnectionAsync(Consistency.Strong, Stop);
         await using var takenToo = await source.OpenWriteConnectionAsync(Stop);
 
-        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], isAsync: true, Stop))
+        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], IoMode.Async, Stop))
             .ShouldBe([2_000_000_000]);
-        var blocked = source.Cluster.FindGoneAsync(0, [2_000_000_000], isAsync: false, Stop);
+        var blocked = source.Cluster.FindGoneAsync(0, [2_000_000_000], IoMode.Blocking, Stop);
         blocked.IsCompleted.ShouldBeTrue();
         (await blocked).ShouldBe([2_000_000_000]);
     }
@@ -267,7 +267,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
     private static async Task ReadAsync(TidemarkDataSource source, ConsistencySession session) =>
         await ReadLoop.RunAsync(
-            source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), isAsync: true, Stop);
+            source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), IoMode.Async, Stop);
 
     private static void ReadBlocking(TidemarkDataSource source, ConsistencySession session) =>
         ReadLoop.Run(source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
