@@ -68,8 +68,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     {
         if (!isWrite)
         {
-            var attempts = source.BeginRead(consistency) with { Text = CommandText };
-            return await ReadLoop.RunAsync(source.Watermarks, attempts, new Operation(this, behavior), io, cancellationToken)
+            var request = source.BeginRead(consistency) with { Text = CommandText };
+            return await ReadLoop.RunAsync(source.Watermarks, request, new Operation(this, behavior), io, cancellationToken)
                 .ConfigureAwait(false);
         }
 

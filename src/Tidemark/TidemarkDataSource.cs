@@ -217,7 +217,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
     public RouteDecision Explain(Consistency? consistency = null) =>
-        Cluster.Decide(BeginRead(consistency).Requirement, affinity: CurrentSession?.Affinity);
+        Cluster.Decide(new ReadAttempts(Cluster, BeginRead(consistency)).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>
     /// Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not
@@ -371,7 +371,7 @@ public sealed class TidemarkDataSource : DbDataSource
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
     /// <summary>A read of the surrounding session, at the level and on the node that the surrounding scopes ask for.</summary>
-    internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
+    internal ReadRequest BeginRead(Consistency? consistency) => new(CurrentSession, Effective(consistency), CurrentNode);
 
     private ValueTask<T> OpenReadAsync<T>(Consistency? consistency, bool isReadOnly,
         Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin, IoMode io, CancellationToken cancellationToken)

@@ -22,10 +22,10 @@ internal sealed class NodeOpening<T>(
 
     public bool MayHaveWritten => false;
 
-    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Watermarks, Attempts(ask), this);
+    public T Open(in ReadAsk ask) => ReadLoop.Run(routing.Source.Watermarks, Request(ask), this);
 
     public ValueTask<T> OpenAsync(in ReadAsk ask, CancellationToken cancellationToken) =>
-        ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(ask), this, IoMode.Async, cancellationToken);
+        ReadLoop.RunAsync(routing.Source.Watermarks, Request(ask), this, IoMode.Async, cancellationToken);
 
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
@@ -66,5 +66,5 @@ internal sealed class NodeOpening<T>(
     }
 
     // A connection that is opened here only reads. No statement moves to the primary because it writes.
-    private ReadAttempts Attempts(in ReadAsk ask) => routing.BeginRead(ask) with { MustNotWrite = true };
+    private ReadRequest Request(in ReadAsk ask) => routing.BeginRead(ask) with { MustNotWrite = true };
 }

@@ -89,7 +89,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     {
         var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
-        var attempts = BeginRead(ask) with { Text = sql };
+        var attempts = new ReadAttempts(Source.Cluster, BeginRead(ask) with { Text = sql });
         return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
     }
 
@@ -104,8 +104,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public ReadAsk AskFor(Consistency? consistency) =>
         new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
-    public ReadAttempts BeginRead(in ReadAsk ask) =>
-        new(Source.Cluster, Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
+    public ReadRequest BeginRead(in ReadAsk ask) =>
+        new(Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
 
     /// <summary>Called when the context is about to save.</summary>
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>

@@ -70,7 +70,7 @@ internal sealed class RoutedCommand(
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because == RouteReason.None)
-            return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
+            return ReadLoop.Run(routing.Source.Watermarks, Request(routing, ask), Operation(routing, parameterObject));
 #pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
         return ReadOnMainAsync(routing, because, parameterObject, IoMode.Blocking, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
@@ -83,7 +83,7 @@ internal sealed class RoutedCommand(
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), IoMode.Async,
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Request(routing, ask), Operation(routing, parameterObject), IoMode.Async,
                 cancellationToken)
             : ReadOnMainAsync(routing, because, parameterObject, IoMode.Async, cancellationToken);
         return reading.AsTask();
@@ -186,5 +186,5 @@ internal sealed class RoutedCommand(
     private IReadOperation<RelationalDataReader> Operation(ContextRouting routing, in RelationalCommandParameterObject command) =>
         routing.Mirror is { } mirror ? new MirrorOperation(mirror, this, routing, command) : routing.TakeOperation().Of(this, command);
 
-    private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
+    private ReadRequest Request(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

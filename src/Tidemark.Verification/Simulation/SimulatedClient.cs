@@ -157,14 +157,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         try
         {
-            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(level), onNode: null);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(_session, Source.Effective(level));
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
         catch (RequirementDroppedException)
         {
             if (read.Writes) throw;
-            var attempts = new ReadAttempts(Source.Cluster, session: null, Consistency.Eventual, onNode: null);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(Session: null, Consistency.Eventual);
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -176,8 +176,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         using var reported = LossListener.Listen(_journal.Lost);
         try
         {
-            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(Consistency.Session), node);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(_session, Source.Effective(Consistency.Session), node);
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is NpgsqlException or RequirementDroppedException)
         {

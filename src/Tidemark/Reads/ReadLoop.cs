@@ -10,12 +10,12 @@ namespace Tidemark;
 internal static class ReadLoop
 {
     /// <inheritdoc cref="RunAsync"/>
-    public static T Run<T>(WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation)
-        where T : class => Io.Result(RunAsync(watermarks, attempts, operation, IoMode.Blocking, CancellationToken.None));
+    public static T Run<T>(WatermarkResolver watermarks, ReadRequest request, IReadOperation<T> operation)
+        where T : class => Io.Result(RunAsync(watermarks, request, operation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Reads.</summary>
     /// <param name="watermarks">Learns what the read must include, where that takes asking.</param>
-    /// <param name="attempts">The read.</param>
+    /// <param name="request">What the caller asks of the read.</param>
     /// <param name="operation">What is done with a node.</param>
     /// <param name="io">How every step waits.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -25,19 +25,21 @@ internal static class ReadLoop
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
-        WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation, IoMode io, CancellationToken cancellationToken)
+        WatermarkResolver watermarks, ReadRequest request, IReadOperation<T> operation, IoMode io, CancellationToken cancellationToken)
         where T : class
     {
-        attempts.MayWait = true;
-        await watermarks.PrepareAsync(attempts.Session, io, cancellationToken).ConfigureAwait(false);
+        var attempts = new ReadAttempts(watermarks.Cluster, request) { MayWait = true };
+        await watermarks.PrepareAsync(request.Session, io, cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            await watermarks.ResolveAsync(attempts, io, cancellationToken).ConfigureAwait(false);
+            await watermarks.SettleAsync(request.Session, io, cancellationToken).ConfigureAwait(false);
+            if (attempts.NeedsSample is { } mark)
+                await watermarks.ResolveAsync(request.Session!, mark, io, cancellationToken).ConfigureAwait(false);
             attempts.Next();
-            if (watermarks.Validate(attempts)) continue;
+            if (watermarks.Validate(request.Session, attempts.Decision.Snapshot)) continue;
             if (attempts.WaitsFor is { } position)
             {
-                attempts.Waited(await watermarks.WaitAsync(position, attempts.OnNode, io, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await watermarks.WaitAsync(position, request.OnNode, io, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 
@@ -49,7 +51,7 @@ internal static class ReadLoop
                     .ConfigureAwait(false);
                 isOpen = true;
                 if (check == ConnectionCheck.Unverified && attempts.MustVerifyFirst)
-                    await watermarks.VerifyAsync(attempts.Session!, attempts.Decision.NodeIndex, io, cancellationToken)
+                    await watermarks.VerifyAsync(request.Session!, attempts.Decision.NodeIndex, io, cancellationToken)
                         .ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
@@ -67,7 +69,7 @@ internal static class ReadLoop
                 // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
                 // is answered.
                 if (check == ConnectionCheck.Unverified)
-                    await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, io, cancellationToken)
+                    await watermarks.VerifyAsync(request.Session, attempts.Decision.NodeIndex, io, cancellationToken)
                         .ConfigureAwait(false);
             }
             catch (Exception failure)

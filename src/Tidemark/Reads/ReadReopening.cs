@@ -22,7 +22,7 @@ internal sealed class ReadReopening(
         var operation = new Operation(cluster, lease, connection);
         try
         {
-            ReadLoop.Run(watermarks, new ReadAttempts(cluster, session, consistency, node) { MustNotWrite = true }, operation);
+            ReadLoop.Run(watermarks, new ReadRequest(session, consistency, node) { MustNotWrite = true }, operation);
             return (operation.Decision.State, session);
         }
         catch (RoutingException refused)

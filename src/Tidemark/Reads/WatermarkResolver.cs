@@ -15,6 +15,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
 
     private int _waiting;
 
+    public ClusterConnections Cluster => cluster;
+
     private ClusterMonitor Monitor => cluster.Monitor;
 
     /// <summary>
@@ -46,9 +48,9 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     /// began, and no
     /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
     /// </summary>
-    public bool Validate(ReadAttempts attempts)
+    public bool Validate(ConsistencySession? session, ClusterSnapshot snapshot)
     {
-        if (attempts.Session?.Validate(attempts.Decision.Snapshot) is not { } lost) return false;
+        if (session?.Validate(snapshot) is not { } lost) return false;
         Report(lost);
         return true;
     }
@@ -61,13 +63,6 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     {
         await SampleAsync(nodeIndex, io, cancellationToken).ConfigureAwait(false);
         Validate(session);
-    }
-
-    /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
-    public async ValueTask ResolveAsync(ReadAttempts attempts, IoMode io, CancellationToken cancellationToken)
-    {
-        await SettleAsync(attempts.Session, io, cancellationToken).ConfigureAwait(false);
-        if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, io, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
@@ -175,7 +170,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
     /// the primary knows both.
     /// </summary>
-    private async ValueTask SettleAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
+    public async ValueTask SettleAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
         if (session is null || Monitor.Snapshot.Primary is not { } primary) return;
         if (session.OpenTransactions(primary) is { Length: > 0 } open)
@@ -184,7 +179,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
         session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, io, cancellationToken).ConfigureAwait(false));
     }
 
-    private async ValueTask ResolveAsync(ConsistencySession session, long mark, IoMode io, CancellationToken cancellationToken)
+    public async ValueTask ResolveAsync(ConsistencySession session, long mark, IoMode io, CancellationToken cancellationToken)
     {
         if (await SamplePrimaryAsync(io, cancellationToken).ConfigureAwait(false) is { } sampled)
             Report(session.Resolve(mark, sampled, Monitor.Snapshot));

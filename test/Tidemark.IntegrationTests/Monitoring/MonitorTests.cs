@@ -267,10 +267,10 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
     private static async Task ReadAsync(TidemarkDataSource source, ConsistencySession session) =>
         await ReadLoop.RunAsync(
-            source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), IoMode.Async, Stop);
+            source.Watermarks, new ReadRequest(session, Consistency.Session), Opening(source), IoMode.Async, Stop);
 
     private static void ReadBlocking(TidemarkDataSource source, ConsistencySession session) =>
-        ReadLoop.Run(source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
+        ReadLoop.Run(source.Watermarks, new ReadRequest(session, Consistency.Session), Opening(source));
 
     private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source) =>
         new(source.Watermarks, source.Cluster, () => source.CurrentSession, Consistency.Session,

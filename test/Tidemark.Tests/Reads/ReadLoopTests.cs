@@ -71,7 +71,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = Run(2) };
 
     private ValueTask<Operation> ReadAsync(Operation operation, bool isAsync) => ReadLoop.RunAsync(
-        _source.Watermarks, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), operation, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
+        _source.Watermarks, new ReadRequest(_session, Consistency.Strong), operation, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
     /// <summary>Reads on one connection, opened before the first read.</summary>
     private sealed class Operation(ReadLoopTests test) : IReadOperation<Operation>
