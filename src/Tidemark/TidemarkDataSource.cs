@@ -345,8 +345,9 @@ public sealed class TidemarkDataSource : DbDataSource
     private Consistency Checked(Consistency consistency) =>
         consistency.MaxStaleness is { } bound && bound < _options.Current.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
-                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.Current.ProbeInterval} (ProbeInterval): ask "
-                    + "for at least that, or probe more often.")
+                nameof(consistency), bound,
+                $"Staleness is measured by probes, one each {_options.Current.ProbeInterval} (ProbeInterval). Use at least that, or "
+                    + "probe more often.")
             : consistency;
 
     private void ReportLoss(LostWrite lost)
@@ -374,7 +375,8 @@ public sealed class TidemarkDataSource : DbDataSource
     internal ReadRequest BeginRead(Consistency? consistency) => new(CurrentSession, Effective(consistency), CurrentNode);
 
     private ValueTask<T> OpenReadAsync<T>(Consistency? consistency, bool isReadOnly,
-        Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin, IoMode io, CancellationToken cancellationToken)
+        Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin, IoMode io,
+        CancellationToken cancellationToken)
         where T : class => ReadLoop.RunAsync(
             Watermarks, BeginRead(consistency),
             new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
