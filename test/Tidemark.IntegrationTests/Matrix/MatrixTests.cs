@@ -132,7 +132,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     }
 
     [Fact]
-    public async Task Sessions_at_once_see_no_violation()
+    public async Task Parallel_sessions_observe_no_violation()
     {
         await using var source = await matrix.ConnectAsync();
         await ReplayAsync("50 ms late");

@@ -25,7 +25,7 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
     [InlineData("a strong query")]
     [InlineData("a query in a transaction")]
     [InlineData("raw SQL")]
-    public async Task What_was_seen_on_the_primary_is_not_followed_by_less_from_a_replica(string by)
+    public async Task An_observation_on_the_primary_is_never_followed_by_less_from_a_replica(string by)
     {
         var id = await Cluster.MakeItemAsync("v4");
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
