@@ -80,7 +80,7 @@ public sealed class SharedConnectionTests(StoreCluster shared) : IClassFixture<S
     }
 
     [Fact]
-    public async Task A_connection_on_which_nothing_follows_costs_no_position()
+    public async Task A_connection_without_further_statements_costs_no_position()
     {
         using var session = shared.Source.BeginSession();
         await using var db = shared.CreateContext();

@@ -72,7 +72,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData("rollback, sync")]
     [InlineData("dispose")]
     [InlineData("dispose, sync")]
-    public async Task A_transaction_that_was_rolled_back_leaves_the_session_where_it_was(string how)
+    public async Task A_transaction_that_was_rolled_back_does_not_change_the_session(string how)
     {
         using var session = shared.Source.BeginSession();
         var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);

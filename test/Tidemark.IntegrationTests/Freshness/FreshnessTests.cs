@@ -110,7 +110,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_table_gives_back_what_was_noted_to_the_last_bit()
+    public async Task A_table_returns_a_noted_position_exactly()
     {
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         var chain = TimelineChain.Empty.With([new Fork(6, 7, new NpgsqlLogSequenceNumber(0xABCUL), new NpgsqlLogSequenceNumber(0xABCUL))]);
@@ -143,7 +143,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task Noting_and_requiring_are_no_writes_of_the_session_and_no_part_of_a_transaction()
+    public async Task Noting_and_requiring_a_key_is_outside_the_session_and_its_transaction()
     {
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         using var session = source.BeginSession();

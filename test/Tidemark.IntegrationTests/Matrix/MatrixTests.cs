@@ -46,7 +46,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     private LocalCluster Cluster => matrix.Cluster;
 
     [Fact]
-    public async Task Reads_are_answered_by_every_replica()
+    public async Task Reads_are_served_by_every_replica()
     {
         await using var source = await matrix.ConnectAsync();
         var answered = new HashSet<int>();

@@ -81,7 +81,7 @@ public sealed class EpochTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reset_of_statistics_is_no_crash()
+    public async Task A_reset_of_statistics_is_not_treated_as_a_crash()
     {
         await using var source = await ConnectAsync(_ => { });
         using var session = source.BeginSession();

@@ -97,7 +97,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     [Theory]
     [InlineData(25)]
     [InlineData(120)]
-    public async Task A_slow_network_is_no_failure_at_the_start(int delayMs)
+    public async Task A_slow_network_does_not_fail_the_first_connection(int delayMs)
     {
         await using var relays = new Relays(_store.Cluster, TimeSpan.FromMilliseconds(delayMs));
         using var log = new RecordedLog();

@@ -199,7 +199,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_transaction_that_was_rolled_back_leaves_the_session_where_it_was()
+    public async Task A_transaction_that_was_rolled_back_does_not_change_the_session()
     {
         using var session = shared.Source.BeginSession();
         await using var context = shared.CreateContext();

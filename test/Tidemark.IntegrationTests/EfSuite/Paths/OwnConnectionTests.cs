@@ -51,7 +51,7 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
     }
 
     [Fact]
-    public async Task No_node_is_named_for_what_runs_on_a_connection_of_its_own()
+    public async Task A_query_on_a_connection_of_its_own_names_no_node()
     {
         await using var own = new NpgsqlConnection(shared.Cluster["pg-2"].ConnectionString);
         await using var context = Create();
