@@ -17,10 +17,12 @@ public sealed partial class SnippetTests
         var code = string.Join('\n', Compiled.SelectMany(file => File.ReadAllLines(Path.Combine(Here(), "..", file)))
             .Select(line => line.StartsWith(Indentation, StringComparison.Ordinal) ? line[Indentation.Length..] : line));
         var root = Path.Combine(Here(), "..", "..", "..");
-        var snippets = (from page in Directory.EnumerateFiles(Path.Combine(root, "docs"), "*.md", SearchOption.AllDirectories)
-                .Append(Path.Combine(root, "README.md"))
-                        from Match m in Snippet().Matches(File.ReadAllText(page))
-                        select (Page: Path.GetFileName(page), Code: m.Groups["code"].Value)).ToList();
+        string[] pages =
+            [Path.Combine(root, "README.md"), .. Directory.GetFiles(Path.Combine(root, "docs"), "*.md", SearchOption.AllDirectories)];
+        var snippets = (
+            from page in pages
+            from Match m in Snippet().Matches(File.ReadAllText(page))
+            select (Page: Path.GetFileName(page), Code: m.Groups["code"].Value)).ToList();
 
         snippets.Count.ShouldBeGreaterThan(8);
         snippets.Where(snippet => !code.Contains(snippet.Code, StringComparison.Ordinal)).ShouldBeEmpty();

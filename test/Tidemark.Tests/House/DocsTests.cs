@@ -11,9 +11,6 @@ public sealed partial class DocsTests
 {
     private const string Configuration = "docs/configuration.md";
     private const string Telemetry = "docs/telemetry.md";
-    private const string Index = "docs/README.md";
-
-    private static readonly string[] Pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
     [Theory]
     [InlineData("## Cluster settings", typeof(TidemarkOptions))]
@@ -96,42 +93,6 @@ public sealed partial class DocsTests
             .Order().ShouldBe(expected.Order());
     }
 
-    [Fact]
-    public void The_index_links_every_page()
-    {
-        var index = SourceTree.Read(Index);
-
-        SourceTree.Files("docs", ".md").Where(page => page != Index && !index.Contains($"]({page["docs/".Length..]})", StringComparison.Ordinal))
-            .ShouldBeEmpty();
-    }
-
-    [Fact]
-    public void Every_anchor_of_a_link_is_a_heading()
-    {
-        var broken = from page in Pages.Concat(SourceTree.Files("docs", ".md"))
-                     from Match m in Anchor().Matches(SourceTree.Read(page))
-                     let path = Path.Combine(SourceTree.Root, Path.GetDirectoryName(page)!, m.Groups["page"].Value)
-                     let target = m.Groups["page"].Value == "" ? page : Path.GetRelativePath(SourceTree.Root, Path.GetFullPath(path))
-                     where !ReferencePage.Anchors(target).Contains(m.Groups["anchor"].Value)
-                     select $"{page}: {m.Value}";
-
-        broken.ShouldBeEmpty();
-    }
-
-    [Fact]
-    public void Every_test_class_and_source_file_that_a_page_names_exists()
-    {
-        var files = new[] { "src", "test", "samples" }.SelectMany(folder => SourceTree.Files(folder, ".cs")).Select(Path.GetFileName)
-            .ToHashSet();
-        var missing = from page in Pages.Concat(SourceTree.Files("docs", ".md"))
-                      from Match m in NamedFile().Matches(SourceTree.Read(page))
-                      let file = m.Groups["file"].Value + ".cs"
-                      where !files.Contains(file)
-                      select $"{page}: {file}";
-
-        missing.ShouldBeEmpty();
-    }
-
     private static string Default(object? value) => value switch
     {
         null or System.Collections.ICollection => "none",
@@ -162,10 +123,4 @@ public sealed partial class DocsTests
 
     [GeneratedRegex("""(base|NodeCommand)\(\s*terminal,\s*(environment,\s*)?"(?<name>[a-z]+)",""", RegexOptions.ExplicitCapture)]
     private static partial Regex CommandName();
-
-    [GeneratedRegex(@"\]\((?<page>[\w./-]*\.md)?#(?<anchor>[\w-]+)\)", RegexOptions.ExplicitCapture)]
-    private static partial Regex Anchor();
-
-    [GeneratedRegex(@"(?<!Tidemark\.)\b(?<file>[A-Z][A-Za-z]+Tests)\b|`(?<file>[A-Z][A-Za-z]+)\.cs`", RegexOptions.ExplicitCapture)]
-    private static partial Regex NamedFile();
 }
