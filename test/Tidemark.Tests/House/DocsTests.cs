@@ -12,29 +12,13 @@ public sealed partial class DocsTests
     private const string Configuration = "docs/configuration.md";
     private const string Telemetry = "docs/telemetry.md";
 
-    [Theory]
-    [InlineData("## Cluster settings", typeof(TidemarkOptions))]
-    [InlineData("## Node settings", typeof(NodeOptions))]
-    public void Settings_are_those_of_the_options_with_their_defaults(string section, Type type)
-    {
-        var options = Activator.CreateInstance(type);
-        var expected = type.GetProperties().Select(p => (p.Name, Default: Default(p.GetValue(options))));
-        var documented = ReferencePage.Rows(Configuration, section).Select(row => (Name: row[0], Default: Uniform(row[1])))
-            .Where(row => type != typeof(TidemarkOptions) || row.Name != "ConnectionString");     // configuration only; AddNodes in code
-
-        documented.OrderBy(row => row.Name).ShouldBe(expected.OrderBy(row => row.Name));
-    }
+    [Fact]
+    public void Options_of_the_cluster_are_those_that_the_code_declares() => ShouldBeDeclared(
+        "## Cluster settings", OptionDeclarations.OfCluster, new TidemarkOptions(), structures: ["Nodes", "ConnectionString"]);
 
     [Fact]
-    public void Settings_are_those_that_the_configuration_reader_accepts()
-    {
-        var accepted = ReaderCase().Matches(SourceTree.Read("src/Tidemark/Configuration/TidemarkOptionsReader.cs"))
-            .Select(m => m.Groups["name"].Value);
-        var documented = ReferencePage.Rows(Configuration, "## Cluster settings")
-            .Concat(ReferencePage.Rows(Configuration, "## Node settings")).Select(row => row[0].ToUpperInvariant());
-
-        documented.Order().ShouldBe(accepted.Order());
-    }
+    public void Options_of_a_node_are_those_that_the_code_declares() => ShouldBeDeclared(
+        "## Node settings", OptionDeclarations.OfNode, new NodeOptions(), structures: ["ConnectionString"]);
 
     [Fact]
     public void Log_events_are_those_of_the_code_with_id_and_level()
@@ -93,22 +77,33 @@ public sealed partial class DocsTests
             .Order().ShouldBe(expected.Order());
     }
 
-    private static string Default(object? value) => value switch
+    private static void ShouldBeDeclared<TOwner>(
+        string section, IReadOnlyList<OptionDeclaration<TOwner>> declared, TOwner defaults, string[] structures)
     {
-        null or System.Collections.ICollection => "none",
-        "" => "required",
+        var expected = declared.Select(option => string.Join(" | ",
+            option.Name, Default(option, defaults), option.Bounds, option.IsReloaded ? "on reload" : "on restart", option.Meaning));
+        var rows = ReferencePage.Rows(Configuration, section).ToArray();
+        var documented = rows.Where(row => !structures.Contains(row[0])).Select(row => string.Join(" | ", row.Select(Plain)));
+
+        documented.ShouldBe(expected);
+        rows.Select(row => row[0]).Intersect(structures).ShouldBe(structures, ignoreOrder: true);
+    }
+
+    private static string Default<TOwner>(OptionDeclaration<TOwner> option, TOwner defaults) => option.Get(defaults) switch
+    {
+        null => option.Unset,
         TimeSpan time when time.TotalHours >= 1 => $"{time.TotalHours:0} h",
         TimeSpan time => $"{time.TotalMilliseconds:0} ms",
         bool flag => flag ? "true" : "false",
-        int or double => string.Create(CultureInfo.InvariantCulture, $"{value:#,0.##}"),
-        _ => value.ToString()!,
+        int or double => string.Create(CultureInfo.InvariantCulture, $"{option.Get(defaults):#,0.##}"),
+        var value => value.ToString()!,
     };
 
-    // Npgsql's own default applies where Tidemark sets none.
-    private static string Uniform(string documented) => documented.StartsWith("Npgsql's (", StringComparison.Ordinal) ? "none" : documented;
+    /// <summary>A cell without the targets of its links.</summary>
+    private static string Plain(string cell) => LinkText().Replace(cell, "${text}");
 
-    [GeneratedRegex("""case "(?<name>[A-Z]+)":""")]
-    private static partial Regex ReaderCase();
+    [GeneratedRegex(@"\[(?<text>[^\]]+)\]\([^)]+\)")]
+    private static partial Regex LinkText();
 
     [GeneratedRegex(
         @"\[LoggerMessage\(\s*(?<id>\d+),\s*LogLevel\.(?<level>\w+),((?!\[LoggerMessage).)*?EventName\s*=\s*""(?<event>\w+)""",
