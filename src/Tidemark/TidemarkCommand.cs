@@ -7,9 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A command without a connection: each execution is routed anew, checked where it must be, and repeated on another node when its node
-/// fails
-/// before the first row. Commands for writing run on the primary, once.
+/// A command without a connection. Each execution of a read is routed separately, verified if necessary, and retried on another node if its
+/// node fails before the first row. Commands for writing run on the primary, once.
 /// </summary>
 internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? consistency, bool isWrite) : DbCommand
 {
@@ -37,8 +36,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     public override void Cancel() => _inner.Cancel();
 
     public override void Prepare() => throw new NotSupportedException(
-        "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings "
-            + "instead.");
+        "A routed command can run on a different node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection "
+            + "strings instead.");
 
     public override int ExecuteNonQuery()
     {
@@ -99,7 +98,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         try
         {
             var value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            EndBehindValue(reader);
+            EndAfterValue(reader);
             return value;
         }
         catch
@@ -128,7 +127,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         {
             var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0
                 ? reader.GetValue(0) : null;
-            await EndBehindValueAsync(reader).ConfigureAwait(false);
+            await EndAfterValueAsync(reader).ConfigureAwait(false);
             return value;
         }
         catch
@@ -139,10 +138,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     /// <summary>
-    /// Closes a reader whose one value is there. A server that is shut down sends what it has of an answer, a row without its end: that
-    /// takes nothing from the value.
+    /// Closes a reader after its single value has been read. A server that shuts down sends the rows that it has without the end of the
+    /// response. The value is valid nevertheless.
     /// </summary>
-    private static void EndBehindValue(DbDataReader reader)
+    private static void EndAfterValue(DbDataReader reader)
     {
         try
         {
@@ -150,12 +149,12 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
         catch (Exception e) when (IsNodeLost(e))
         {
-            // The next read finds that out.
+            // The next read detects the failure.
         }
     }
 
-    /// <inheritdoc cref="EndBehindValue"/>
-    private static async ValueTask EndBehindValueAsync(DbDataReader reader)
+    /// <inheritdoc cref="EndAfterValue"/>
+    private static async ValueTask EndAfterValueAsync(DbDataReader reader)
     {
         try
         {
@@ -163,7 +162,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
         catch (Exception e) when (IsNodeLost(e))
         {
-            // The next read finds that out.
+            // The next read detects the failure.
         }
     }
 
@@ -201,7 +200,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         base.Dispose(disposing);
     }
 
-    /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
+    /// <summary>
+    /// Returns a copy of the statement, with the position query piggybacked if possible. It is a copy so that this command can run again.
+    /// </summary>
     private NpgsqlCommand ForWriting(NpgsqlConnection connection)
     {
         var copy = _inner.Clone();
@@ -250,8 +251,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return ClosingItsConnection(reader, connection);
     }
 
-    // A connection that breaks under CommandBehavior.CloseConnection says that it was closed. That would hide from its lease that a write
-    // is in doubt.
+    // A connection that breaks under CommandBehavior.CloseConnection reports that it was closed. That would hide from its lease that a
+    // write is in doubt.
     private static NpgsqlDataReader ClosingItsConnection(NpgsqlDataReader reader, NpgsqlConnection connection)
     {
         reader.ReaderClosed += (_, _) => connection.Close();
@@ -259,10 +260,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     private static InvalidOperationException OwnConnection() => new(
-        "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and "
-            + "create the command there.");
+        "A routed command gets its connection when it runs. To choose the connection, open it with OpenReadConnection or "
+            + "OpenWriteConnection, and create the command on it.");
 
-    /// <summary>One read of the command: on a connection of its own at each attempt, which the reader closes.</summary>
+    /// <summary>One read of the command. Each attempt has its own connection, which the reader closes.</summary>
     private sealed class Operation(TidemarkCommand command, CommandBehavior behavior) : IReadOperation<DbDataReader>
     {
         private readonly ClusterConnections _cluster = command.Source.Cluster;
@@ -291,9 +292,11 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         {
             var connection = _connection!;
             if (_isWrite)
+            {
                 return isAsync
-                ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
-                : command.Write(connection, behavior);
+                    ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
+                    : command.Write(connection, behavior);
+            }
 
             var start = command.Source.SlowReads.Start();
             try
@@ -321,7 +324,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var inner = command._inner;
             _lease!.Sending(connection, proof);
 
-            // What may have written is in doubt when its connection breaks, which CloseConnection would hide.
+            // A statement that may have written is in doubt if its connection breaks. CloseConnection would hide that.
             var hidesBreak = !_lease.MayHaveWritten;
             var closing = hidesBreak ? behavior | CommandBehavior.CloseConnection : behavior & ~CommandBehavior.CloseConnection;
             NpgsqlDataReader? reader;

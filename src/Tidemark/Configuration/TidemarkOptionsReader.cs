@@ -5,21 +5,21 @@ using Microsoft.Extensions.Options;
 namespace Tidemark;
 
 /// <summary>
-/// Reads options from configuration. By hand and not by a binder, for two reasons: a node is a string or an object, and everything that
-/// cannot be read, unknown names included, is reported at once.
+/// Reads options from configuration. It does not use a binder, because a node can be a string or an object. Also, everything that cannot be
+/// read, including unknown names, is reported at once.
 /// </summary>
 internal sealed class TidemarkOptionsReader(string path)
 {
     private readonly List<string> _errors = [];
 
-    /// <exception cref="OptionsValidationException">Something cannot be read; lists all of it.</exception>
+    /// <exception cref="OptionsValidationException">The configuration is not valid. The exception lists all errors.</exception>
     public static void Read(IConfiguration configuration, TidemarkOptions options)
     {
         var path = (configuration as IConfigurationSection)?.Path is { Length: > 0 } p ? p : "Tidemark";
         var reader = new TidemarkOptionsReader(path);
         foreach (var section in configuration.GetChildren()) reader.ReadSetting(section, options);
 
-        // What can be read is checked too, so that one start shows every error.
+        // The settings that can be read are validated as well, so that a single start shows every error.
         if (new TidemarkOptionsValidator { Path = path }.Validate(null, options) is { Failed: true } invalid)
             reader._errors.AddRange(invalid.Failures);
         if (reader._errors.Count > 0)
@@ -32,7 +32,8 @@ internal sealed class TidemarkOptionsReader(string path)
         {
             case "NODES": foreach (var node in section.GetChildren()) ReadNode(node, options); break;
             case "CONNECTIONSTRING": ReadHosts(section, options); break;
-            case "DEFAULTCONSISTENCY": options.DefaultConsistency = Value(section, options.DefaultConsistency, Consistency.Names); break;
+            case "DEFAULTCONSISTENCY": options.DefaultConsistency =
+                Value(section, options.DefaultConsistency, $"one of {Consistency.Names}"); break;
             case "MAXSTALENESS": options.MaxStaleness = Time(section, TimeSpan.FromMinutes(1)); break;
             case "TOKENKEY": options.TokenKey = section.Value; break;
             case "TOKENLIFETIME": options.TokenLifetime = Time(section, options.TokenLifetime); break;
@@ -74,7 +75,7 @@ internal sealed class TidemarkOptionsReader(string path)
         }
 
         if (!options.Nodes.TryAdd(section.Key, node))
-            _errors.Add($"{section.Path} is a second node of that name. Names are case-insensitive; give each node its own.");
+            _errors.Add($"{section.Path} is a second node with that name. Names are case-insensitive; give each node its own.");
     }
 
     private void ReadHosts(IConfigurationSection section, TidemarkOptions options)
@@ -93,26 +94,26 @@ internal sealed class TidemarkOptionsReader(string path)
         }
     }
 
-    private TimeSpan Time(IConfigurationSection section, TimeSpan otherwise) =>
-        Value(section, otherwise, "a time such as 00:00:00.100");
+    private TimeSpan Time(IConfigurationSection section, TimeSpan fallback) =>
+        Value(section, fallback, "a time such as 00:00:00.100");
 
-    private T Choice<T>(IConfigurationSection section, T otherwise)
+    private T Choice<T>(IConfigurationSection section, T fallback)
         where T : struct, Enum
     {
         if (Enum.TryParse<T>(section.Value, ignoreCase: true, out var value) && Enum.IsDefined(value)) return value;
-        _errors.Add($"{section.Path} is '{section.Value}'. It takes one of {string.Join(", ", Enum.GetNames<T>())}.");
-        return otherwise;
+        _errors.Add($"{section.Path} is '{section.Value}'. It must be one of {string.Join(", ", Enum.GetNames<T>())}.");
+        return fallback;
     }
 
-    private T Value<T>(IConfigurationSection section, T otherwise, string what)
+    private T Value<T>(IConfigurationSection section, T fallback, string what)
         where T : IParsable<T>
     {
         if (T.TryParse(section.Value, CultureInfo.InvariantCulture, out var value)) return value;
-        _errors.Add($"{section.Path} is '{section.Value}'. It takes {what}.");
-        return otherwise;
+        _errors.Add($"{section.Path} is '{section.Value}'. It must be {what}.");
+        return fallback;
     }
 
-    // A value is not quoted here: an unknown name may be a misspelt ConnectionString.
+    // The value is not quoted, because an unknown name may be a misspelt ConnectionString.
     private void Unknown(IConfigurationSection section, string known) =>
-        _errors.Add($"{section.Path} is no setting of {path}. The settings there are {known}.");
+        _errors.Add($"{section.Path} is not a setting of {path}. The valid settings are {known}.");
 }

@@ -192,7 +192,7 @@ public sealed class TargetOptionsTests : IDisposable
         Write("appsettings.json", "{ \"Tidemark\": ");
         Complaint().ShouldStartWith("appsettings.json is no JSON");
         Write("appsettings.json", """{ "Tidemark": { "Nodes": { "one": "Host=a;Database=x" }, "MaxStalenes": "1" } }""");
-        Complaint().ShouldContain("Tidemark:MaxStalenes is no setting");
+        Complaint().ShouldContain("Tidemark:MaxStalenes is not a setting");
     }
 
     [Fact]

@@ -68,14 +68,14 @@ public sealed class ConnectionTextTests
     }
 
     [Theory]
-    [InlineData("Database=store", "it names no host")]
-    [InlineData("postgres:///store", "it names no host")]
+    [InlineData("Database=store", "it does not contain a host")]
+    [InlineData("postgres:///store", "it does not contain a host")]
     [InlineData("Host=a,,b", "empty entry")]
     [InlineData("Host=a:0", "its port is not a number from 1 to 65535")]
     [InlineData("postgres://a:65536/store", "its port is not a number from 1 to 65535")]
     [InlineData("Host=a;Port=many", "its value for 'Port' cannot be read")]
-    [InlineData("Host=a;Hots=b", "keyword 2 is none that Npgsql knows")]
-    [InlineData("Host=a;Password=x;y=z", "quote a password that holds a semicolon")]
+    [InlineData("Host=a;Hots=b", "keyword 2 is not supported by Npgsql")]
+    [InlineData("Host=a;Password=x;y=z", "quote a password that contains a semicolon")]
     [InlineData("pg-1", "neither a list")]
     [InlineData("postgres://a?sslmode=perhaps", "its parameter 'sslmode'")]
     [InlineData("postgres://u:p/w@a/store", "%2F")]

@@ -43,7 +43,7 @@ public sealed class WriteLeaseTests
         await using var source = SourceOn(server);
 
         var error = await Should.ThrowAsync<RoutingException>(OpenAsync(source));
-        error.Message.ShouldStartWith("'pg-1' was to take this write, but answers as a standby. Nothing was sent.");
+        error.Message.ShouldStartWith("'pg-1' was chosen for this write, but reports that it is a standby. Nothing was sent.");
         _session.HasMoved.ShouldBeFalse();
     }
 

@@ -126,7 +126,7 @@ public sealed class RouterTests
     /// <summary>Why pg-2 did not get the read, and the words for it.</summary>
     public static TheoryData<RejectionReason, string, ReadOf, object?[]> Rejections => new()
     {
-        { RejectionReason.NotPicked, "could serve, but another was picked", new(Weight: 1e-9, PrimaryWeight: 1_000),
+        { RejectionReason.NotPicked, "could serve, but another node was picked", new(Weight: 1e-9, PrimaryWeight: 1_000),
             [Primary(), Replica()] },
         { RejectionReason.NotProbed, "has not answered a probe yet", new(), [Primary(), null] },
         { RejectionReason.Unreachable, "unreachable: connection refused", new(), [Primary(), Silence] },
@@ -143,9 +143,9 @@ public sealed class RouterTests
         { RejectionReason.IsReplica, "is a replica", new(Because: RouteReason.Write), [Primary(), Replica()] },
         { RejectionReason.IsPrimary, "is the primary, which serves reads only when no replica can", new(), [Replica(), Primary()] },
         { RejectionReason.Behind, "has replayed 0/63, 1 bytes short", new(Include: 100), [Primary(100), Replica(99)] },
-        { RejectionReason.OtherTimeline, "follows timeline 2, which does not lead through position 0/64 on timeline 1", new(Include: 100),
+        { RejectionReason.OtherTimeline, "follows timeline 2, which does not include position 0/64 on timeline 1", new(Include: 100),
             [Replica(100, timeline: 1), Replica(9_000, timeline: 2)] },
-        { RejectionReason.TooStale, "may be older than 00:00:01: it has reached no position of the primary that this process has seen",
+        { RejectionReason.TooStale, "may be older than 00:00:01: it has not reached any position of the primary that this process has observed",
             new(CompleteSince: 0), [Primary(100), Replica(99)] },
         { RejectionReason.TooStale, "may be older than 00:00:01", new(CompleteSince: 1), [Primary(), Replica()] },
         { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2),
@@ -217,10 +217,10 @@ public sealed class RouterTests
 
         error.Message.ShouldBe(
             """
-            No node can take the statement: this write needs the primary.
+            No node can run the statement: this write needs the primary.
               pg-1  unreachable: connection refused
               pg-2  is a replica
-            Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval).
+            Start the primary or promote a replica. Tidemark detects it within one probe interval (ProbeInterval).
             """.ReplaceLineEndings("\n"));
         error.IsTransient.ShouldBeTrue();
     }
@@ -234,7 +234,7 @@ public sealed class RouterTests
     {
         new ReadOf(include, CompleteSince: completeSince).Decide(Of(Silence, Silence)).Summary.ShouldBe($"no node: {conditions}");
         new ReadOf(include, CompleteSince: completeSince, OnNode: "pg-2").Decide(Of(Silence, Silence)).Summary
-            .ShouldStartWith("no node: this read asks for node 'pg-2'");
+            .ShouldStartWith("no node: this read requires node 'pg-2'");
     }
 
     [Fact]
@@ -255,7 +255,7 @@ public sealed class RouterTests
         RoutingException.NoNode(new ReadOf(Because: RouteReason.StrongConsistency).Decide(nodes), last: null)
             .Message.ShouldContain("promote a replica");
         RoutingException.NoNode(new ReadOf().Decide(nodes), last: null).Message.ShouldContain("Start one of the nodes");
-        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("never moves off 'pg-2'");
+        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("cannot leave 'pg-2'");
     }
 
     [Fact]

@@ -110,18 +110,18 @@ public sealed class CausalTokenTests
     [Theory]
     [InlineData(null, "it is empty")]
     [InlineData("", "it is empty")]
-    [InlineData("AQ", "it is cut short")]
+    [InlineData("AQ", "it is truncated")]
     [InlineData("not a token!", "it is not URL-safe Base64")]
     [InlineData("Zm9v+m9v", "it is not URL-safe Base64")]
-    [InlineData("AgAAAAAAAAAAAAAAAAAA", "it is of format version 2, and this is version 1")]
-    [InlineData("AQgAAAAAAAAAAAAAAAAA", "it is spoilt")]
-    [InlineData("AQEAAAAAAAAAAAAAAAAA", "it is spoilt")]
+    [InlineData("AgAAAAAAAAAAAAAAAAAA", "it has format version 2, and only version 1 is supported")]
+    [InlineData("AQgAAAAAAAAAAAAAAAAA", "it is corrupted")]
+    [InlineData("AQEAAAAAAAAAAAAAAAAA", "it is corrupted")]
     public void A_text_that_is_no_token_is_refused_for_its_reason(string? text, string problem)
     {
         CausalToken.TryParse(text, null, out var token).ShouldBeFalse();
         token.ShouldBeNull();
         if (text is not null)
-            Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"This is no causal token: {problem}.");
+            Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"The text is not a valid causal token: {problem}.");
     }
 
     [Fact]

@@ -253,7 +253,7 @@ public sealed class LostPositionsTests : SessionTestBase
 
         var lost = Session.Validate(found).ShouldNotBeNull();
 
-        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the "
+        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which returned it, has replayed WAL that the "
             + "primary does not have.");
         Session.Validate(found).ShouldBeNull("once");
         var other = new PendingPositions();
