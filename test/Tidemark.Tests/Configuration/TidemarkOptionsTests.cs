@@ -24,7 +24,7 @@ public sealed class TidemarkOptionsTests
     }
 
     [Fact]
-    public void Settings_are_read_whatever_their_case()
+    public void Settings_are_case_insensitive()
     {
         var options = Read(
             ("ConnectionString", "Host=pg-1,pg-2;Database=store"), ("DEFAULTCONSISTENCY", "strong"), ("probeInterval", "00:00:00.050"),
@@ -38,7 +38,7 @@ public sealed class TidemarkOptionsTests
     }
 
     [Fact]
-    public void What_is_left_out_has_its_default()
+    public void Omitted_settings_have_their_defaults()
     {
         var options = Read(("Nodes:pg-1", "Host=pg-1"));
 
@@ -52,7 +52,7 @@ public sealed class TidemarkOptionsTests
     [Fact]
     public void Environment_variables_name_settings_with_two_underscores()
     {
-        // Its own prefix, so that no other test sees it.
+        // A separate prefix, so that other tests are not affected.
         Environment.SetEnvironmentVariable("TIDEMARKTEST_Tidemark__Nodes__pg-1", "Host=pg-1");
         Environment.SetEnvironmentVariable("TIDEMARKTEST_TIDEMARK__NODES__PG-1__WEIGHT", "3");
         var configuration = new ConfigurationBuilder().AddEnvironmentVariables("TIDEMARKTEST_").Build();
@@ -63,7 +63,7 @@ public sealed class TidemarkOptionsTests
     }
 
     [Fact]
-    public void Everything_that_is_wrong_is_reported_at_once()
+    public void All_errors_are_reported_at_once()
     {
         var errors = ErrorsOf(
             ("Nodes:pg-1:ConnectionString", "Host=a;Port=x"),
@@ -114,11 +114,11 @@ public sealed class TidemarkOptionsTests
     [InlineData("Target Session Attributes=primary", "Tidemark:Nodes:pg-1:ConnectionString sets Target Session Attributes. Remove it")]
     [InlineData("Load Balance Hosts=true", "Tidemark:Nodes:pg-1:ConnectionString sets Load Balance Hosts. Remove it")]
     [InlineData("Multiplexing=true", "Tidemark:Nodes:pg-1:ConnectionString sets Multiplexing. Remove it")]
-    public void What_Tidemark_does_itself_is_refused_in_a_connection_string(string setting, string error) =>
+    public void A_connection_string_must_not_set_what_Tidemark_does_itself(string setting, string error) =>
         ErrorsOf(("Nodes:pg-1", $"Host=a;{setting}")).ShouldHaveSingleItem().ShouldStartWith(error);
 
     [Fact]
-    public void A_node_is_one_host() =>
+    public void A_node_must_have_exactly_one_host() =>
         ErrorsOf(("Nodes:pg-1", "Host=a,b")).ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes:pg-1:ConnectionString names 2 hosts.");
 
     [Fact]
@@ -130,18 +130,18 @@ public sealed class TidemarkOptionsTests
     }
 
     [Fact]
-    public void A_node_that_is_named_in_both_places_is_refused() =>
+    public void A_node_that_is_configured_twice_is_rejected() =>
         ErrorsOf(("ConnectionString", "Host=pg-1,pg-2"), ("Nodes:PG-1", "Host=pg-1"))
             .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node with that name. Names are case-insensitive; give each "
                 + "node its own.");
 
     [Fact]
-    public void A_node_without_a_database_reads_that_of_its_user_and_is_compared_by_it() =>
+    public void A_node_without_a_database_uses_the_name_of_its_user() =>
         ErrorsOf(("Nodes:pg-1", "Host=a;Database=store;Username=app"), ("Nodes:pg-2", "Host=b;Username=app"))
             .ShouldHaveSingleItem().ShouldStartWith("Tidemark:Nodes use several databases: app, store.");
 
     [Fact]
-    public void A_password_is_in_no_error() =>
+    public void An_error_does_not_contain_the_password() =>
         ErrorsOf(("Nodes:pg-1", "Host=a,b;Password=zebra;Multiplexing=true"), ("Nodes:pg-2", "Host=a;Password=zebra;quagga=1"),
             ("ConnectionString", "Password=zebra"), ("Conn", "zebra"))
             .ShouldAllBe(error => !error.Contains("zebra", StringComparison.Ordinal)
@@ -180,20 +180,20 @@ public sealed class TidemarkOptionsTests
     [InlineData("MaxWaitingReads", "1000001", "Tidemark:MaxWaitingReads is '1000001'.")]
     [InlineData("MaxWaitingReads", "many", "Tidemark:MaxWaitingReads is 'many'. It must be a whole number.")]
     [InlineData("ThrowOnLostWrite", "perhaps", "Tidemark:ThrowOnLostWrite is 'perhaps'. It must be true or false.")]
-    [InlineData("TokenKey", "zebra", "Tidemark:TokenKey has 5 characters. Give at least 32 that nobody can guess")]
+    [InlineData("TokenKey", "zebra", "Tidemark:TokenKey has 5 characters. Use at least 32 that cannot be guessed")]
     [InlineData("TokenKey", "", "Tidemark:TokenKey has 0 characters.")]
     [InlineData("TokenLifetime", "00:00:00.999", "Tidemark:TokenLifetime is '00:00:00.9990000'. Use a time from 1 second to 30 days")]
     [InlineData("TokenLifetime", "30.00:00:01", "Tidemark:TokenLifetime is '30.00:00:01'.")]
-    public void A_setting_of_consistency_out_of_its_bounds_is_refused(string setting, string value, string error) =>
+    public void A_setting_that_is_out_of_bounds_is_rejected(string setting, string value, string error) =>
         ErrorsOf(("Nodes:pg-1", "Host=pg-1"), (setting, value)).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             e => e.ShouldStartWith(error), e => e.ShouldNotContain("zebra"));
 
     [Fact]
-    public void A_bound_of_exactly_the_probe_interval_is_taken() =>
+    public void A_bound_equal_to_the_probe_interval_is_accepted() =>
         Read(("Nodes:pg-1", "Host=pg-1"), ("MaxStaleness", "00:00:00.100")).MaxStaleness.ShouldBe(TimeSpan.FromMilliseconds(100));
 
     [Fact]
-    public void Weights_that_are_no_numbers_are_refused_in_code_too()
+    public void Invalid_weights_are_rejected_in_code_too()
     {
         var options = new TidemarkOptions { PrimaryReadWeight = double.NaN, Balancing = (BalancingPolicy)9 }
             .AddNode("pg-1", new NodeOptions { ConnectionString = "Host=a", Weight = double.PositiveInfinity });
