@@ -162,9 +162,9 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="cancellationToken">Cancels the operation.</param>
     /// <remarks>
     /// <para>
-    /// The recorded position is that of the current session's writes. The position is queried from the primary if the session's position
-    /// may not cover all writes of the caller: outside a session, or if a position is pending, the session has written nothing, or it has
-    /// used <see cref="ConsistencySession.IgnoreWrites"/>.
+    /// The recorded position is that of the current session's writes. If it may not cover all writes of the caller, the position is queried
+    /// from the primary. That is the case outside a session, and if a position is pending, if the session has written nothing, or if it
+    /// has used <see cref="ConsistencySession.IgnoreWrites"/>.
     /// </para>
     /// <para>
     /// <see cref="TidemarkDataSourceBuilder.FreshnessStore"/> determines where keys are stored and which processes can read them.

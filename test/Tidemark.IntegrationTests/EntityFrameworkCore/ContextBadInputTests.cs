@@ -43,7 +43,8 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             () => Task.FromResult(context.Wishes.OnNode("pg-2").ExecuteUpdate(set => set.SetProperty(w => w.Kind, "no")))])
         {
             var error = (await Should.ThrowAsync<RoutingException>(write)).ShouldBeOfType<RoutingException>();
-            error.Message.ShouldContain("The statement writes, but was directed to 'pg-2', which does not accept writes. The primary is 'pg-1'");
+            error.Message.ShouldContain(
+                "The statement writes, but was directed to 'pg-2', which does not accept writes. The primary is 'pg-1'");
             error.IsTransient.ShouldBeFalse();
         }
 

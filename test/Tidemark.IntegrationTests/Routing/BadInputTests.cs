@@ -81,7 +81,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
                 Should.Throw<RoutingException>(() => command.ExecuteNonQuery())])
             {
                 error.Message.ShouldContain("directed to 'pg-2' for reading, which is a replica and does not accept writes");
-                error.Message.ShouldContain("Leave out the node");
+                error.Message.ShouldContain("Remove the node name");
                 error.IsTransient.ShouldBeFalse();
             }
         }

@@ -93,10 +93,10 @@ public sealed class ConnectionTextTests
         string[] frames =
         [
             "Host=a;Password={0}", "Host=a;Password={0};Timeout=never", "Password={0};Hots=b", "Host=a;Pwd={0}", "Host=a;PASSWORD='{0}",
-            "Host=a;Password=\"{0}", "Host=a;{0}", "{0}", "Host=a;{0}=", "Host=a;Username={0};Port=x", "Password={0}", "Host=a;Passwort={0}",
-            "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x", "postgres://{0}",
-            "postgres://u:1{0}@a:0/store", "postgres://a/store?password={0}", "postgres://a/store?password={0}&sslmode=x",
-            "postgres://a/store?{0}", "postgres://u:{0}@", "postgres://u:{0}@,/x",
+            "Host=a;Password=\"{0}", "Host=a;{0}", "{0}", "Host=a;{0}=", "Host=a;Username={0};Port=x", "Password={0}",
+            "Host=a;Passwort={0}", "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x",
+            "postgres://{0}", "postgres://u:1{0}@a:0/store", "postgres://a/store?password={0}",
+            "postgres://a/store?password={0}&sslmode=x", "postgres://a/store?{0}", "postgres://u:{0}@", "postgres://u:{0}@,/x",
         ];
         var refused = 0;
         foreach (var frame in frames)

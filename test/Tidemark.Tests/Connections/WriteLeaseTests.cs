@@ -228,7 +228,7 @@ public sealed class WriteLeaseTests
         var refused = await Should.ThrowAsync<RoutingException>(() => connection.OpenAsync(Cancelled));
         refused.Message.ShouldStartWith("The connection leads to 'pg-1', which ");
         refused.Message.ShouldContain("Nothing was sent.");
-        refused.Message.ShouldContain("Create the connection again");
+        refused.Message.ShouldContain("Create a new connection");
         connection.State.ShouldBe(System.Data.ConnectionState.Closed);
         _session.HasMoved.ShouldBeFalse();
     }

@@ -54,8 +54,8 @@ public sealed partial class TidyTests
     private static IEnumerable<string> Everything =>
         Folders.SelectMany(folder => SourceTree.Files(folder, ".cs", ".md", ".cshtml")).Concat(Pages);
 
-    // A table row, a link, a code block, a raw string and an interpolated string may be wider: each is a single token, or a line break would
-    // be visible.
+    // A table row, a link, a code block, a raw string and an interpolated string may be wider: each is a single token, or a line break
+    // would be visible.
     private static IEnumerable<(int Number, string Text)> Breakable(string file)
     {
         var isRaw = false;

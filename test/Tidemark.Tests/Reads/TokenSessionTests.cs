@@ -290,7 +290,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var tooTight = Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1));
 
         Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight))
-            .Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
+            .Message.ShouldContain("one every 00:00:00.1000000 (ProbeInterval)");
         Should.Throw<ArgumentOutOfRangeException>(() => source.Explain(tooTight));
         Should.Throw<ArgumentOutOfRangeException>(() => source.OpenReadConnection(tooTight));
         using (source.Require(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(100)))) source.Explain().Node.ShouldNotBeNull();

@@ -85,8 +85,8 @@ public sealed class RouterTests
             RouteReason.SeenPositionUnknown },
         { "the node it read on was promoted", new(StayOn: 1), [Silence, Primary(timeline: 2)], "pg-2", RouteReason.SeenPositionUnknown },
         { "the node it read on and the primary are unreachable", new(StayOn: 1), [Silence, Silence, Replica()], null, RouteReason.None },
-        { "stays, even if another node is near or has a share", new(StayOn: 1, Near: 0b100, PrimaryWeight: 1_000), [Primary(), Replica(), Replica()],
-            "pg-2", RouteReason.StaysOnReplica },
+        { "stays, though another is near or has a share", new(StayOn: 1, Near: 0b100, PrimaryWeight: 1_000),
+            [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
         { "complete enough", new(CompleteSince: 0), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
         { "too old", new(CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.NoReplicaCanServe },
         { "has not reached any sample", new(CompleteSince: 0), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
@@ -115,7 +115,8 @@ public sealed class RouterTests
 
     [Theory]
     [MemberData(nameof(Decisions))]
-    public void A_read_gets_a_node_that_meets_its_requirement_or_none(string of, ReadOf read, object?[] nodes, string? node, RouteReason reason)
+    public void A_read_gets_a_node_that_meets_its_requirement_or_none(
+        string of, ReadOf read, object?[] nodes, string? node, RouteReason reason)
     {
         var decision = read.Decide(Nodes(nodes));
 

@@ -136,7 +136,7 @@ public sealed class LostPositionsTests : SessionTestBase
         observed.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
 
         Session.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeTrue();
-        observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("only an upper bound is known, which may be beyond what was returned");
+        observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("its position is only an upper bound of what was read");
     }
 
     [Fact]
@@ -178,7 +178,7 @@ public sealed class LostPositionsTests : SessionTestBase
         Write(Position(230, timeline: 2), timeline: 2);
         Session.Written.ShouldBe(Position(230, timeline: 2));
 
-        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, even though the session wrote again").Position.ShouldBe(Position(211));
+        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, despite the later write").Position.ShouldBe(Position(211));
         Session.Written.ShouldBe(Position(230, timeline: 2));
     }
 
