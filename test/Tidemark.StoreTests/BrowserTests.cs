@@ -125,7 +125,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
             (await Queries("This page").Locator(".node").AllInnerTextsAsync()).ShouldAllBe(node => node == "pg-2" || node == "pg-3");
             (await Queries("This page").Locator(".reason").AllInnerTextsAsync()).ShouldAllBe(
                 reason => reason == "any replica may serve this read"
-                    || reason == "it has served the session's reads so far, and still has what they showed");
+                    || reason == "it has served the session's reads so far, and still has what they returned");
 
             await Queries("This page").First.Locator("summary").ClickAsync();
             await Expect(Queries("This page").First.Locator(".decision"))

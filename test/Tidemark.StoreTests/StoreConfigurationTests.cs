@@ -19,7 +19,7 @@ public sealed class StoreConfigurationTests
         store.Output.ShouldContain("Tidemark:Nodes:pg-1");
         store.Output.ShouldContain("Tidemark:Nodes:pg-2:ConnectionString sets Load Balance Hosts");
         store.Output.ShouldContain("Tidemark:Nodes:pg-3:ConnectionString names 2 hosts");
-        store.Output.ShouldContain("Tidemark:Nodes name several databases: shop, store");
+        store.Output.ShouldContain("Tidemark:Nodes use several databases: shop, store");
         store.Output.ShouldContain("Tidemark:ProbeInterval");
         store.Output.ShouldContain("Tidemark:Balance");
         store.Output.ShouldNotContain(Password);

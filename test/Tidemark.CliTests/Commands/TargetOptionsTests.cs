@@ -94,7 +94,7 @@ public sealed class TargetOptionsTests : IDisposable
     public void A_semicolon_does_not_make_pairs_between_spaces_a_host()
     {
         var complaint = Complaint("--connection", "Application Name=x;host=pg-1 user=app password=s3cret;");
-        complaint.ShouldContain("a host in it holds a space or '='");
+        complaint.ShouldContain("a host in it contains a space or '='");
         complaint.ShouldNotContain("s3cret");
         Target("--connection", "host=pg-1 password='a;b' user=app").Nodes.ShouldHaveSingleItem().Settings.Password.ShouldBe("a;b");
         Find("--connection", "Host=pg-1;Application Name=my shop;Username=app;Database=x").ShouldBe(["pg-1 pg-1:5432 x app"]);
@@ -192,7 +192,7 @@ public sealed class TargetOptionsTests : IDisposable
         Write("appsettings.json", "{ \"Tidemark\": ");
         Complaint().ShouldStartWith("appsettings.json is no JSON");
         Write("appsettings.json", """{ "Tidemark": { "Nodes": { "one": "Host=a;Database=x" }, "MaxStalenes": "1" } }""");
-        Complaint().ShouldContain("Tidemark:MaxStalenes is no setting");
+        Complaint().ShouldContain("Tidemark:MaxStalenes is not a setting");
     }
 
     [Fact]

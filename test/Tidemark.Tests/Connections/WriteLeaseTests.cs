@@ -43,7 +43,7 @@ public sealed class WriteLeaseTests
         await using var source = SourceOn(server);
 
         var error = await Should.ThrowAsync<RoutingException>(OpenAsync(source));
-        error.Message.ShouldStartWith("'pg-1' was to take this write, but answers as a standby. Nothing was sent.");
+        error.Message.ShouldStartWith("'pg-1' was chosen for this write, but reports that it is a standby. Nothing was sent.");
         _session.HasMoved.ShouldBeFalse();
     }
 
@@ -228,7 +228,7 @@ public sealed class WriteLeaseTests
         var refused = await Should.ThrowAsync<RoutingException>(() => connection.OpenAsync(Cancelled));
         refused.Message.ShouldStartWith("The connection leads to 'pg-1', which ");
         refused.Message.ShouldContain("Nothing was sent.");
-        refused.Message.ShouldContain("Create the connection again");
+        refused.Message.ShouldContain("Create a new connection");
         connection.State.ShouldBe(System.Data.ConnectionState.Closed);
         _session.HasMoved.ShouldBeFalse();
     }

@@ -1,9 +1,9 @@
 namespace Tidemark.House;
 
-/// <summary>The floors of ARCHITECTURE.md, read off the source.</summary>
+/// <summary>The layers described in ARCHITECTURE.md, checked against the source.</summary>
 public sealed class ArchitectureTests
 {
-    // Each folder uses those before it; "." is the front door.
+    // Each folder uses only those before it. "." is the project folder, with the public API.
     private static readonly string[] Core =
         ["Diagnostics", "Timelines", "Balancing", "Monitoring", "Routing", "Sessions", "Configuration", "Connections", "Reads", "Freshness",
             "."];
@@ -17,19 +17,19 @@ public sealed class ArchitectureTests
     public void No_folder_of_verification_uses_one_above_it() => ShouldStandInOrder("src/Tidemark.Verification", Verification);
 
     [Fact]
-    public void Files_of_the_core_use_each_other_in_circles_only_where_it_is_justified() =>
+    public void Files_of_the_core_have_only_the_justified_circular_references() =>
         ReferenceGraph.Of("src/Tidemark").Circles().ShouldBe([
-            // A factory and what it makes.
+            // A factory and its products.
             "Balancer PowerOfTwoChoicesBalancer RandomBalancer RoundRobinBalancer",
 
-            // The pools, the leases of their connections and the commands that end with a position: each lease returns to what lent it.
+            // The pools, the leases of their connections, and the commands with a piggybacked position. Each lease refers to its pool.
             "ClusterConnections PositionedCommand ReadLease ReadProof ReopeningCheck WriteLease",
 
             // A requirement and its text; a decision and the rules that explain it.
             "ReadRequirement RouteText",
             "RouteDecision Router",
 
-            // The front door.
+            // The public API.
             "TidemarkCommand TidemarkDataSource TidemarkDataSourceBuilder TidemarkTransaction",
         ]);
 
@@ -37,7 +37,7 @@ public sealed class ArchitectureTests
     {
         var graph = ReferenceGraph.Of(project);
 
-        graph.Folders.Except(order).ShouldBeEmpty("each folder has its place in the order");
+        graph.Folders.Except(order).ShouldBeEmpty("each folder must be in the list");
         graph.Upward(order).ShouldBeEmpty();
     }
 }

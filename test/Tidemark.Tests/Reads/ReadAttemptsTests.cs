@@ -118,7 +118,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
         attempts.Waited(caughtUp: false);
         var error = ErrorOfNext(attempts);
-        error.Message.ShouldContain("never moves off 'pg-2'");
+        error.Message.ShouldContain("cannot leave 'pg-2'");
         error.Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.Behind);
 
         var impatient = Attempts(_session, Consistency.ReadYourWrites, "pg-2");
@@ -204,12 +204,12 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         attempts.Next().Node.ShouldBe("pg-3");
         attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse();
         attempts.Absorb(Writes, isOpen: true).ShouldBeFalse();
-        attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
+        attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("directed to 'pg-3' for reading, which is a replica");
 
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
         attempts.Next().Node.ShouldBe("pg-3", "its pooled connection broke, which may have been old");
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
-        ErrorOfNext(attempts).Message.ShouldContain("this read asks for node 'pg-3'");
+        ErrorOfNext(attempts).Message.ShouldContain("this read requires node 'pg-3'");
     }
 
     [Fact]

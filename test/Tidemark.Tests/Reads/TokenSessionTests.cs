@@ -281,7 +281,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [Fact]
     public async Task Outside_a_session_there_is_nothing_to_capture() =>
         (await Should.ThrowAsync<InvalidOperationException>(async () => await Source().CaptureTokenAsync(Cancelled)))
-            .Message.ShouldStartWith("There is no session");
+            .Message.ShouldStartWith("No session is active");
 
     [Fact]
     public void A_bound_below_the_probe_interval_is_refused_where_it_is_asked_for()
@@ -290,7 +290,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var tooTight = Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1));
 
         Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight))
-            .Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
+            .Message.ShouldContain("one every 00:00:00.1000000 (ProbeInterval)");
         Should.Throw<ArgumentOutOfRangeException>(() => source.Explain(tooTight));
         Should.Throw<ArgumentOutOfRangeException>(() => source.OpenReadConnection(tooTight));
         using (source.Require(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(100)))) source.Explain().Node.ShouldNotBeNull();
