@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// How far acknowledged commits reached at any time: to the farthest rank of the latest timeline that had any. That alone tells whether a
-/// read is stale. A read on an
-/// earlier timeline is; one on a later timeline misses nothing that its history kept.
+/// read is stale. A read on an earlier timeline is; one on a later timeline misses nothing that its history kept.
 /// </summary>
 internal sealed class AcknowledgedCommits
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The part of a history that belongs to one timeline and to what it came from, for checkers that know nothing of forks: all that was
-/// committed there, and the reads that
-/// were answered from there for certain.
+/// committed there, and the reads that were answered from there for certain.
 /// </summary>
 internal sealed class HistoryBranch
 {

@@ -164,8 +164,7 @@ public sealed class HistoryBuilder
     /// <param name="atRank">The last rank of the parent that the child contains; 0 for none.</param>
     /// <param name="notBefore">
     /// The latest time at which the child surely did not exist yet. A report of a loss before then is about something else, and does not
-    /// count for this fork.
-    /// Unless told, every report counts.
+    /// count for this fork. Unless told, every report counts.
     /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void Fork(uint parent, uint child, long atRank, long notBefore = long.MinValue)
@@ -189,9 +188,8 @@ public sealed class HistoryBuilder
 
     /// <summary>
     /// The server process that ran a write is known to be gone, so that the write is committed or never will be. A committed write of
-    /// unknown outcome binds its own
-    /// session from then on, as if it had been acknowledged: reads that start later and ask for <see cref="ReadGuarantees.ReadYourWrites"/>
-    /// must contain it.
+    /// unknown outcome binds its own session from then on, as if it had been acknowledged: reads that start later and ask for
+    /// <see cref="ReadGuarantees.ReadYourWrites"/> must contain it.
     /// </summary>
     /// <param name="value">The value of the write, which may be added later. For writes of known outcome it changes nothing.</param>
     /// <param name="time">Since when that is known. The earliest counts where there are several.</param>

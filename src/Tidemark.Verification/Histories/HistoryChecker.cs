@@ -7,9 +7,8 @@ namespace Tidemark.Verification;
 /// </summary>
 /// <remarks>
 /// One pass, linear in the number of operations but for sorting them by time. Given the ranks of the commits, the verdict on reads on
-/// replicas is
-/// exact: there is no violation if and only if some choice of one prefix of the WAL for each read explains what it showed and what it asked
-/// for.
+/// replicas is exact: there is no violation if and only if some choice of one prefix of the WAL for each read explains what it showed and
+/// what it asked for.
 /// </remarks>
 public static class HistoryChecker
 {

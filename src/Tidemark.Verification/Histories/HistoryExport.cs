@@ -5,9 +5,8 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Histories for other checkers, for a second opinion. Each write is a transaction that reads the version it replaces and writes its own,
-/// and each read is a transaction. A
-/// history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the checkers, and what their formats
-/// cannot say.
+/// and each read is a transaction. A history with forks is exported one timeline at a time. <c>docs/histories.md</c> says how to run the
+/// checkers, and what their formats cannot say.
 /// </summary>
 public static class HistoryExport
 {
@@ -58,8 +57,7 @@ public static class HistoryExport
 
     /// <summary>
     /// Writes a history as Elle's list-append in EDN, one operation map to a line: a write reads its key and appends its value, a read of
-    /// version v shows the first v
-    /// values.
+    /// version v shows the first v values.
     /// </summary>
     /// <param name="history">The history. Each read repeats all values of its keys, so that keys with many versions make it large.</param>
     /// <param name="writer">Where to.</param>

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Goes through a history in the order of time. An operation is judged when it starts, against what had ended before, and binds its session
-/// when
-/// it ends. Within one tick everything starts before anything ends.
+/// when it ends. Within one tick everything starts before anything ends.
 /// </summary>
 internal sealed class HistorySweep
 {

@@ -123,8 +123,7 @@ internal sealed class OperationChecker
         if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
 
         // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a
-        // write of the session cannot be
-        // it, unless the session was told.
+        // write of the session cannot be it, unless the session was told.
         var mayHaveLost = isAmbiguous && (evaluation.Worst > Containment.NotYetVisible || _sessions.IsReported(read));
         if (!mayHaveLost && _carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && evaluation.Written != Containment.Misses)
             Promise(index, best.Timeline, _sessions.Written(read.Client));
@@ -132,10 +131,9 @@ internal sealed class OperationChecker
     }
 
     // Where several timelines explain what was shown, the one that explains it best counts. They are what is left of a tree when branches
-    // are cut off: each of them came
-    // out of the earliest, by others of them. So two need to be looked at, however many there are. The latest, since what an earlier
-    // timeline misses is missed and not lost.
-    // And the first that can contain what is asked for: if any timeline that fits contains all of it, that one does.
+    // are cut off: each of them came out of the earliest, by others of them. So two need to be looked at, however many there are. The
+    // latest, since what an earlier timeline misses is missed and not lost. And the first that can contain what is asked for: if any
+    // timeline that fits contains all of it, that one does.
     private bool TryExplain(int index, in Operation read, out ReadFit best, out ReadEvaluation evaluation, out bool isAmbiguous)
     {
         isAmbiguous = false;

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Where a read may have been: the states on one timeline that show its rows as it did. Of a replica a stretch of ranks, since its state is
-/// a prefix of
-/// the WAL; of a primary only the rows themselves, since commits become visible there in an order of their own.
+/// a prefix of the WAL; of a primary only the rows themselves, since commits become visible there in an order of their own.
 /// </summary>
 internal readonly struct ReadFit
 {

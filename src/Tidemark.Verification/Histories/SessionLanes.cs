@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Sessions as other checkers know them: in each, one operation after the other. A client that had several operations at once becomes
-/// several sessions, and a
-/// write of unknown outcome has one of its own.
+/// several sessions, and a write of unknown outcome has one of its own.
 /// </summary>
 internal sealed class SessionLanes
 {

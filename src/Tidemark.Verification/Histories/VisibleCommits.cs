@@ -2,8 +2,8 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// From when each commit was certainly visible on the primary that made it. An acknowledged commit is; so is one whose server process is
-/// gone. A row lock is held until its
-/// transaction is visible as ended, so that a later version of the same row on the same timeline proves it of all earlier ones. Immutable.
+/// gone. A row lock is held until its transaction is visible as ended, so that a later version of the same row on the same timeline proves
+/// it of all earlier ones. Immutable.
 /// </summary>
 internal sealed class VisibleCommits
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The timelines of a tree in an order in which what contains a commit is one stretch: each timeline is followed by its children, the one
-/// that left it first
-/// coming first, and each child by its own. Immutable.
+/// that left it first coming first, and each child by its own. Immutable.
 /// </summary>
 internal sealed class WalTreeOrder
 {

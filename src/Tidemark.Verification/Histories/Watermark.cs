@@ -2,9 +2,8 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// What reads of a session must contain: the farthest mark on each timeline that is not contained in another mark's history already. One
-/// mark is the rule. There are
-/// several after a failover, until it is settled which of them history went on without. So its size does not depend on how many timelines
-/// there are.
+/// mark is the rule. There are several after a failover, until it is settled which of them history went on without. So its size does not
+/// depend on how many timelines there are.
 /// </summary>
 internal sealed class Watermark
 {

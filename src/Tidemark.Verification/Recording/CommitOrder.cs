@@ -24,8 +24,8 @@ public abstract class CommitOrder : IAsyncDisposable
 
     /// <summary>
     /// From the WAL files of every node, by <c>pg_waldump</c>; those of dead ones too, so that what a failover lost is known. A physical
-    /// slot on the primary keeps
-    /// the files until the recorder is disposed of; those of a promoted node stay as long as <c>wal_keep_size</c> says.
+    /// slot on the primary keeps the files until the recorder is disposed of; those of a promoted node stay as long as <c>wal_keep_size</c>
+    /// says.
     /// </summary>
     /// <param name="cluster">The cluster.</param>
     public static CommitOrder FromFiles(LocalCluster cluster)
@@ -48,8 +48,7 @@ public abstract class CommitOrder : IAsyncDisposable
 
     /// <summary>
     /// From a table that writes note themselves in, one after the other: on any cluster, with no right but to make tables. Writes take
-    /// turns to commit, so that
-    /// there are fewer of them, and the primary must stay the primary.
+    /// turns to commit, so that there are fewer of them, and the primary must stay the primary.
     /// </summary>
     /// <param name="connectionString">How to reach the primary.</param>
     public static CommitOrder FromTable(string connectionString)

@@ -4,13 +4,11 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Records what clients do with a real cluster and what it shows them, for <see cref="HistoryChecker"/>. It owns a table for the purpose,
-/// and drops it when
-/// it is disposed of. Safe for concurrent use.
+/// and drops it when it is disposed of. Safe for concurrent use.
 /// </summary>
 /// <remarks>
 /// Anything can stand between a client and the cluster: a <see cref="TidemarkDataSource"/>, EF Core, plain Npgsql. What counts is what a
-/// client was told, the node
-/// that answered, by its own word, and the order of commits in the WAL.
+/// client was told, the node that answered, by its own word, and the order of commits in the WAL.
 /// </remarks>
 public sealed class HistoryRecorder : IAsyncDisposable
 {
@@ -126,8 +124,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
 
     /// <summary>
     /// Notes that the next timeline does not exist yet. Called before each promotion, it makes the verdict sharper: a loss that is reported
-    /// earlier is then
-    /// about something else.
+    /// earlier is then about something else.
     /// </summary>
     public void BeforePromotion() => _beforeForks.Add(Now());
 

@@ -5,8 +5,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Sessions that write and read the rows of a <see cref="HistoryRecorder"/> through a router, and hand over to one another, while whatever
-/// may happens to the
-/// cluster; and the checker's verdict on what they were shown.
+/// may happens to the cluster; and the checker's verdict on what they were shown.
 /// </summary>
 public sealed class HistoryWorkload
 {

@@ -6,8 +6,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// A client of a <see cref="HistoryRecorder"/>: sends what it is told to send and records what comes back. Each call is stamped before it
-/// is sent and after its
-/// answer was received. A client may have several operations at once.
+/// is sent and after its answer was received. A client may have several operations at once.
 /// </summary>
 public sealed class RecordedClient
 {
@@ -33,8 +32,7 @@ public sealed class RecordedClient
 
     /// <summary>
     /// Writes a row by whatever means: the row's <c>ver</c> is raised by one and its <c>val</c> becomes the value given. What is thrown is
-    /// recorded, as failed where
-    /// the server said so and else as unknown, and thrown on.
+    /// recorded, as failed where the server said so and else as unknown, and thrown on.
     /// </summary>
     /// <param name="key">The row.</param>
     /// <param name="write">

@@ -6,8 +6,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The table that is written and read. A trigger notes every write in the WAL beside its commit (<c>pg_logical_emit_message</c>), so that
-/// the WAL alone tells
-/// what was committed in which order, whoever wrote it and whatever the writer was told.
+/// the WAL alone tells what was committed in which order, whoever wrote it and whatever the writer was told.
 /// </summary>
 /// <param name="schema">The schema to make it in, which is made and dropped with it; null for the first of the role's search path.</param>
 internal sealed class RegisterTable(string? schema = null)

@@ -5,8 +5,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The order of commits from a table that each write adds a row to. The number in it comes from one row that all writes update last, so
-/// that the next can take
-/// its number only once the one before has committed: the order of numbers is that of commits in the WAL.
+/// that the next can take its number only once the one before has committed: the order of numbers is that of commits in the WAL.
 /// </summary>
 internal sealed class TableOrder(string connectionString) : CommitOrder
 {

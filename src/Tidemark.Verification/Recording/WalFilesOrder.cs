@@ -7,8 +7,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The order of commits from the files of a local cluster. Each timeline is read on every node that has files of it, since only the node
-/// that was its primary
-/// has all of it; forks are known from the nodes' history files.
+/// that was its primary has all of it; forks are known from the nodes' history files.
 /// </summary>
 internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// An axis on which every moment of interest has a place of its own: a thousandfold gap is drawn a few times as wide, so that operations of
-/// microseconds
-/// are seen beside pauses of seconds.
+/// microseconds are seen beside pauses of seconds.
 /// </summary>
 internal sealed class CompressedTime
 {

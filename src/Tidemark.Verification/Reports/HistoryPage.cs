@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// A history and its verdict as one page of HTML that needs nothing else, no network and no script: where reads went, how far behind
-/// replicas were seen to
-/// be, and for each violation a picture of the operations that make it.
+/// replicas were seen to be, and for each violation a picture of the operations that make it.
 /// </summary>
 public static class HistoryPage
 {

@@ -2,8 +2,8 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// How far behind a replica was seen to be: the age, at the start of a read there, of the oldest commit of final history that had been
-/// acknowledged by then and that the read
-/// does not show, among the keys that it read. The replica was at least so far behind; a read of keys that nobody wrote tells nothing.
+/// acknowledged by then and that the read does not show, among the keys that it read. The replica was at least so far behind; a read of
+/// keys that nobody wrote tells nothing.
 /// </summary>
 internal readonly record struct SeenLag(int Node, double At, double Seconds)
 {

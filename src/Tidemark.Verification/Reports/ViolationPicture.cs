@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Draws the scene of a violation: a lane for each client, operations as bars from start to end in the colour of the node that answered,
-/// hand-overs as
-/// arrows, and what was required as a dashed one. <see cref="ViolationSteps"/> tells the same in words below it.
+/// hand-overs as arrows, and what was required as a dashed one. <see cref="ViolationSteps"/> tells the same in words below it.
 /// </summary>
 internal sealed class ViolationPicture(History history, ViolationScene scene, ReportClock clock, HtmlText html)
 {

@@ -4,8 +4,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The operations that make a violation: the one that broke the promise, the one whose effect it misses, the writes between them, and the
-/// hand-overs that
-/// bind one to the other. Pure.
+/// hand-overs that bind one to the other. Pure.
 /// </summary>
 internal sealed record ViolationScene
 {
@@ -60,8 +59,7 @@ internal sealed record ViolationScene
     }
 
     // The hand-overs that lead from a session of which something is true to that of an operation: one binds the taking client to what the
-    // giving one had received
-    // by then, in an earlier tick, as for the checker.
+    // giving one had received by then, in an earlier tick, as for the checker.
     private static ImmutableArray<HandOverRecord>? Trace(History history, in Operation operation, Func<int, long, bool> isFound)
     {
         var waiting = new Queue<(int Client, long Time, ImmutableArray<HandOverRecord> Path)>([(operation.Client, operation.Start, [])]);

@@ -149,8 +149,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
 
     /// <summary>
     /// A standby that history went on without serves reads that need not include anything while nothing shows that it was left behind
-    /// (docs/guarantees.md). What it
-    /// shows then is lost already.
+    /// (docs/guarantees.md). What it shows then is lost already.
     /// </summary>
     private void ExcuseDead(ReadAnswer rows)
     {
@@ -159,8 +158,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
 
     /// <summary>
     /// A replica that is ahead of a primary whose storage was rolled back serves until its process has asked the primary since, after the
-    /// replica: a limit that the
-    /// guarantees name (docs/guarantees.md). It holds for positions that another process has learned meanwhile too.
+    /// replica: a limit that the guarantees name (docs/guarantees.md). It holds for positions that another process has learned meanwhile
+    /// too.
     /// </summary>
     private bool IsDivergedUnnoticed(ReadAnswer rows, long start)
     {
@@ -175,8 +174,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
 
     /// <summary>
     /// Two servers answer to the name of the node, and the process has not detected that yet, or a pooler hides which of them answers: what
-    /// one of them reports is
-    /// taken for true of the other (docs/guarantees.md).
+    /// one of them reports is taken for true of the other (docs/guarantees.md).
     /// </summary>
     private bool IsBehindSharedName(ReadAnswer rows) =>
         cluster.NodeOf(rows.Server) is { IsBalanced: true } node
@@ -187,8 +185,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
 
     /// <summary>
     /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice,
-    /// is beyond what is
-    /// promised (docs/guarantees.md): the checker is to count it as told.
+    /// is beyond what is promised (docs/guarantees.md): the checker is to count it as told.
     /// </summary>
     private void Excuse(bool isVerified)
     {

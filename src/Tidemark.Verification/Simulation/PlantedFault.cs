@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The known ways to get read replicas wrong, each planted where the simulated world meets the library, to show that the checker catches
-/// it. The numbers
-/// are stable.
+/// it. The numbers are stable.
 /// </summary>
 public enum PlantedFault
 {

@@ -4,8 +4,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Operations of a simulated user through the library's less common entry points: a named node, a transaction that is rolled back, writes
-/// that the
-/// session ignores or that went past the library, and writes that other sessions require by a key.
+/// that the session ignores or that went past the library, and writes that other sessions require by a key.
 /// </summary>
 internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplication application, ClientJournal journal,
     ConsistencySession session)
@@ -42,8 +41,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
 
     /// <summary>
     /// A write is noted under a key. A user of its own makes it in the history: who requires the key is bound by the write, and not by what
-    /// the
-    /// writer has seen. The writer is bound by it too.
+    /// the writer has seen. The writer is bound by it too.
     /// </summary>
     private async Task WriteAndNoteAsync()
     {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// How a standby comes to have what its primary flushed: each stretch of WAL arrives at a moment and is replayed at a later one, in order.
-/// Answers by
-/// the clock alone, so that replication costs a simulation no events of its own.
+/// Answers by the clock alone, so that replication costs a simulation no events of its own.
 /// </summary>
 internal sealed class ReplayQueue
 {

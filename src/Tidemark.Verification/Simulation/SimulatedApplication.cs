@@ -5,8 +5,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be
-/// killed at any
-/// moment, and then whatever it was doing ends without an answer.
+/// killed at any moment, and then whatever it was doing ends without an answer.
 /// </summary>
 internal sealed class SimulatedApplication : IDisposable
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// A browser: it keeps the cookies of the answers that it received, sends them with each request to any process of the application, and has
-/// several requests
-/// under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules
+/// several requests under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules
 /// (<see cref="CookieSlots"/>).
 /// </summary>
 internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplication home)

@@ -324,8 +324,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     /// <summary>
     /// A write in a transaction that outlives its connection, as a scope's does: its position is sampled while the transaction is open, and
-    /// the session may read
-    /// before the commit.
+    /// the session may read before the commit.
     /// </summary>
     private async Task WriteInScopeAsync()
     {
@@ -476,8 +475,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
 
     /// <summary>
     /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more
-    /// than they did: when a
-    /// parallel request after the same cookies was told what of that is lost, the browser knows.
+    /// than they did: when a parallel request after the same cookies was told what of that is lost, the browser knows.
     /// </summary>
     private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long reportedAt)
     {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// A PostgreSQL server as far as its replication can be told from outside: a primary that inserts, flushes and makes visible, or a standby
-/// that
-/// receives and replays; a life that ends with a crash, together with every connection. Does nothing by itself.
+/// that receives and replays; a life that ends with a crash, together with every connection. Does nothing by itself.
 /// </summary>
 internal sealed class SimulatedServer(int index, string name, int keys)
 {

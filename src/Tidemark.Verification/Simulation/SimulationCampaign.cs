@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Runs many worlds, each from its own seed and on one thread from beginning to end, and adds up what they find. What it says of a seed
-/// depends on
-/// nothing but the seed.
+/// depends on nothing but the seed.
 /// </summary>
 public static class SimulationCampaign
 {

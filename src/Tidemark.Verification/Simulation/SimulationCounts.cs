@@ -7,8 +7,7 @@ internal sealed class SimulationCounts
     private const double LeastOffloadAfterHealing = 0.9;
 
     // Behind a pooler or a name of two servers, no session stays on a replica without a position: of two reads at the same time the second
-    // goes to
-    // the primary.
+    // goes to the primary.
     private const double LeastOffloadUnproven = 0.75;
 
     private readonly List<(Task Run, SimulatedClient Client)> _clients = [];

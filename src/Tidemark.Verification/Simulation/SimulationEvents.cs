@@ -6,8 +6,8 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// Listens to the trace of a simulated world (<see cref="SimulationOptions.Trace"/>) and keeps what happened to servers and processes, for
-/// a report. A line is a
-/// time in seconds, two spaces, and a sentence; what clients do begins with <c>c</c> and their number, and is left out.
+/// a report. A line is a time in seconds, two spaces, and a sentence; what clients do begins with <c>c</c> and their number, and is left
+/// out.
 /// </summary>
 /// <param name="forward">Where the whole trace goes as well; nowhere by default. It is not disposed.</param>
 public sealed class SimulationEvents(TextWriter? forward = null) : TextWriter

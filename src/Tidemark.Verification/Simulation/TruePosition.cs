@@ -47,8 +47,7 @@ internal readonly record struct TruePosition
 
     /// <summary>
     /// A crash of the primary had lost it on the same timeline by a moment. A token from there cannot be told from a good one: a limit that
-    /// the guarantees
-    /// name, and no violation.
+    /// the guarantees name, and no violation.
     /// </summary>
     public bool WasLostBefore(long time, SimulatedCluster cluster) => OnCurrent(cluster).LostBy?.LeftAt <= time;
 

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// One stretch of the WAL, from a fork on: a promotion begins one on a new timeline, a crash that loses what was not flushed begins one on
-/// the same.
-/// Together they are the tree of all that ever was.
+/// the same. Together they are the tree of all that ever was.
 /// </summary>
 internal sealed class WalBranch(uint id, uint timeline, WalBranch? parent, ulong forkAt, long leftAt, long beganAt, int keys)
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// What goes wrong in a simulated world, and when: crashes, stalls, cuts, promotions that lose a tail, processes that are killed, clocks
-/// that jump. Drawn
-/// from the world's seed; healed before its end.
+/// that jump. Drawn from the world's seed; healed before its end.
 /// </summary>
 internal sealed class Weather(SimulatedCluster cluster)
 {
@@ -254,8 +253,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
     /// <summary>
     /// The primary's storage is restored to an earlier moment, while a replica has replayed more. The applications have seen by then how
-    /// far the replica is, and it
-    /// is so far ahead that the primary does not come as far again before the world ends.
+    /// far the replica is, and it is so far ahead that the primary does not come as far again before the world ends.
     /// </summary>
     private async Task RollBackStorageAsync()
     {

@@ -4,8 +4,7 @@ namespace Tidemark;
 
 /// <summary>
 /// Judges an exported history by the definitions alone (Adya 1999, with the order of each session as edges): a history is wrong if a value
-/// of a failed write was read, or if
-/// what depends on what, over all sessions, has a cycle. Knows only what the file says.
+/// of a failed write was read, or if what depends on what, over all sessions, has a cycle. Knows only what the file says.
 /// </summary>
 internal sealed class ExportedHistory
 {

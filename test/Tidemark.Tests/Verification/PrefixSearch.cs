@@ -4,10 +4,8 @@ namespace Tidemark;
 
 /// <summary>
 /// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one state
-/// for each read explains
-/// everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are a prefix, and it can
-/// miss only what is not certain to be
-/// visible. Knows nothing of ranks compared, horizons or order of time.
+/// for each read explains everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are
+/// a prefix, and it can miss only what is not certain to be visible. Knows nothing of ranks compared, horizons or order of time.
 /// </summary>
 internal sealed class PrefixSearch(SmallHistory history)
 {

@@ -2,8 +2,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// The short version of <c>tidemark simulate</c>: worlds in which everything fails that can, and each known way to get it wrong, which must
-/// be caught.
-/// Thousands of worlds, and the figures of docs/guarantees.md, are for the command.
+/// be caught. Thousands of worlds, and the figures of docs/guarantees.md, are for the command.
 /// </summary>
 public sealed class SimulationTests
 {
