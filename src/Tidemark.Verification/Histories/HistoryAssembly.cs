@@ -131,7 +131,8 @@ internal sealed class HistoryAssembly
 
         if (!hasPrevious)
             throw Refuse(
-                $"version {version.Version} of key {KeyName(version.Key)} is committed, but version {version.Version - 1} is not committed before "
+                $"version {version.Version} of key {KeyName(version.Key)} is committed, "
+                + $"but version {version.Version - 1} is not committed before "
                 + "it.");
         HistoryException Refuse(string reason) => new(new RecordId(RecordKind.Commit, record), reason);
     }

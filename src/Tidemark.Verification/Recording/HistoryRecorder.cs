@@ -92,7 +92,8 @@ public sealed class HistoryRecorder : IAsyncDisposable
         if (schema is not null
             && (schema.Length is 0 or > 40 || !schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
             || char.IsAsciiDigit(schema[0])))
-            throw new ArgumentException("The schema name must consist of 1 to 40 lower-case letters, digits and underscores, and not begin with a digit.",
+            throw new ArgumentException("The schema name must consist of 1 to 40 lower-case letters, digits and underscores, "
+                + "and not begin with a digit.",
                 nameof(schema));
         var recorder = new HistoryRecorder(nodes, order, keys, time ?? TimeProvider.System, schema);
         try
