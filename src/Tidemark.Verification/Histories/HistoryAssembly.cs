@@ -93,7 +93,7 @@ internal sealed class HistoryAssembly
         var timeline = _tree.IndexOf(commit.Timeline);
         if (commit.Rank <= _tree.Begin(timeline))
             throw new HistoryException(id,
-                $"rank {commit.Rank} is before the beginning of timeline {commit.Timeline}, rank {_tree.Begin(timeline)}.");
+                $"rank {commit.Rank} is not after rank {_tree.Begin(timeline)}, at which timeline {commit.Timeline} began.");
         var writer = _writes.Find(commit.Value);
         if (writer < 0) throw new HistoryException(id, $"no operation wrote value {commit.Value}.");
         ref var write = ref _columns.Operations[writer];

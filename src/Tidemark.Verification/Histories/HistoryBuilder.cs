@@ -103,7 +103,8 @@ public sealed class HistoryBuilder
         if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"there is no node {node}.");
         if (rows.Length is 0 or > MaxKeysPerRead)
             throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
-        if ((guarantees & ~ReadGuarantees.Session) != 0) throw new HistoryException(id, $"{guarantees} is not a valid set of read guarantees.");
+        if ((guarantees & ~ReadGuarantees.Session) != 0)
+            throw new HistoryException(id, $"{guarantees} is not a valid set of read guarantees.");
         if (maxStalenessTicks < NoBound) throw new HistoryException(id, "a staleness bound cannot be negative.");
         for (var i = 0; i < rows.Length; i++)
         {
@@ -142,7 +143,8 @@ public sealed class HistoryBuilder
         var id = new RecordId(RecordKind.HandOver, _columns.HandOvers.Count);
         RequireClient(id, from);
         RequireClient(id, to);
-        if (importedAt < exportedAt) throw new HistoryException(id, $"it is imported at {importedAt}, before it is exported at {exportedAt}.");
+        if (importedAt < exportedAt)
+            throw new HistoryException(id, $"it is imported at {importedAt}, before it is exported at {exportedAt}.");
         _columns.HandOvers.Add(new HandOverRecord(from, to, exportedAt, importedAt));
     }
 
@@ -179,7 +181,8 @@ public sealed class HistoryBuilder
     {
         var id = new RecordId(RecordKind.Fork, _columns.Forks.Count);
         if (parent == 0) throw new HistoryException(id, "timelines are counted from 1.");
-        if (child <= parent) throw new HistoryException(id, $"timeline {child} cannot branch off timeline {parent}: the number of a child must be larger.");
+        if (child <= parent)
+            throw new HistoryException(id, $"timeline {child} cannot branch off timeline {parent}: the number of a child must be larger.");
         if (atRank < 0) throw new HistoryException(id, $"ranks are counted from 1, but this is {atRank}.");
         _columns.Forks.Add(new ForkRecord(parent, child, atRank, notBefore));
     }

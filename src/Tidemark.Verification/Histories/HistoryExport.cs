@@ -44,12 +44,12 @@ public static class HistoryExport
 
             if (operation.Value <= 0)
                 throw new NotSupportedException(
-                    $"Plume's format supports positive values only, since 0 is the initial value. Operation #{index} writes {operation.Value}.");
+                    $"Plume's format supports positive values only, since 0 is the initial value. "
+                    + $"Operation #{index} writes {operation.Value}.");
             var isFailed = history.CommittedBy(operation) == VersionTable.None;
             var before = isFailed ? VersionTable.None : branch.Before(operation);
-            if (!isFailed)
-                Line(writer,
-                $"r({columns.Keys[operation.Key]},{(before == VersionTable.None ? 0 : history.Versions[before].Value)},{lanes[index]},{index})");
+            var replaced = before == VersionTable.None ? 0 : history.Versions[before].Value;
+            if (!isFailed) Line(writer, $"r({columns.Keys[operation.Key]},{replaced},{lanes[index]},{index})");
             Line(writer, $"w({columns.Keys[operation.Key]},{operation.Value},{lanes[index]},{(isFailed ? -1 : index)})");
         }
     }
@@ -88,8 +88,8 @@ public static class HistoryExport
                 _ => ":ok",
             };
             var time = (Int128)(isStart ? operation.Start : operation.End) * 1_000_000_000 / history.Columns.TicksPerSecond;
-            Line(writer,
-                $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{Elements(history, branch, operation, isKnown: type == ":ok")}]}}");
+            var value = Elements(history, branch, operation, isKnown: type == ":ok");
+            Line(writer, $"{{:index {line}, :type {type}, :process {lanes[index]}, :time {time}, :f :txn, :value [{value}]}}");
         }
     }
 
@@ -102,8 +102,9 @@ public static class HistoryExport
             var before = branch.Before(operation);
             var replaced = before == VersionTable.None
                 ? default : new ShownRow(operation.Key, operation.Version - 1, history.Versions[before].Value);
-            return Invariant(
-                $"[:r {columns.Keys[operation.Key]} {(isKnown ? $"[{List(history, branch, replaced)}]" : "nil")}] [:append {columns.Keys[operation.Key]} {operation.Value}]");
+            var key = columns.Keys[operation.Key];
+            var list = isKnown ? $"[{List(history, branch, replaced)}]" : "nil";
+            return Invariant($"[:r {key} {list}] [:append {key} {operation.Value}]");
         }
 
         return string.Join(' ', Enumerable.Range(operation.FirstRow, operation.RowCount).Select(i => columns.Rows[i]).Select(row =>

@@ -56,7 +56,9 @@ internal ref struct HistoryLine(ReadOnlySpan<char> text)
         return true;
     }
 
-    private readonly T Last<T>(T field) => IsAtEnd ? field : throw new FormatException($"unexpected text at the end of the line: \"{_rest}\".");
+    private readonly T Last<T>(T field) => IsAtEnd
+        ? field
+        : throw new FormatException($"unexpected text at the end of the line: \"{_rest}\".");
 
     private static long Parse(ReadOnlySpan<char> word) =>
         long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)

@@ -218,7 +218,8 @@ public sealed class HistoryRecorder : IAsyncDisposable
         {
             var (server, isPrimary) = await RegisterTable.ServerOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
             if (!_nodes.TryAdd(server, _nodes.Count))
-                throw new InvalidOperationException($"Two of the nodes are the same server, which reports the address {server}. One of them is {name}.");
+                throw new InvalidOperationException(
+                    $"Two of the nodes are the same server, which reports the address {server}. One of them is {name}.");
             _builder.AddNode(name);
             if (isPrimary) primaries.Add((name, connectionString));
         }

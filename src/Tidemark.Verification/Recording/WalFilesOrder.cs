@@ -20,8 +20,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
 
     private string Slot => _table.Note + "_keep";
 
-    [SuppressMessage("Design", "CA1031", Justification = "The slot of a server that is gone need not be dropped. The next one must still be "
-        + "asked.")]
+    [SuppressMessage("Design", "CA1031", Justification = "The slot of a server that is gone need not be dropped. "
+        + "The next server must still be queried.")]
     public override async ValueTask DisposeAsync()
     {
         if (!_hasSlot || !_first.IsRunning) return;

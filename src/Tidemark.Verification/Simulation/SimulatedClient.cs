@@ -408,7 +408,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
                 _journal.Answered(rows, start, Consistency.Eventual, isVerified: false, isHeld: true);
                 if (cluster.Traces)
-                    cluster.Tell($"c{_journal.User} reads again on the held connection: {ClientJournal.Text(rows)} from {rows.Server.Name}");
+                    cluster.Tell(
+                        $"c{_journal.User} reads again on the held connection: {ClientJournal.Text(rows)} from {rows.Server.Name}");
             }
         }
         catch (NpgsqlException)

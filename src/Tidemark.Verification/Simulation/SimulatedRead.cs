@@ -160,7 +160,8 @@ internal sealed class SimulatedRead(
         if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } position
             || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
         if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)position.Lsn)
-            cluster.Counts.Break($"a read that must include {position} was sent without a check to {connection.Server.Name}, which lacks it");
+            cluster.Counts.Break(
+                $"a read that must include {position} was sent without a check to {connection.Server.Name}, which lacks it");
     }
 
     private async ValueTask<PostgresException> RefusedAsync()

@@ -39,7 +39,8 @@ public static class SimulationCampaign
         ArgumentNullException.ThrowIfNull(options);
         var result = Run(options with { Fault = fault, StopAtFirstFinding = true, CheckDeterminismEvery = 0 }, cancellationToken);
         var by = result.FailingSeeds.FirstOrDefault();
-        if (by?.Finding == SimulationFinding.Error) throw new InvalidOperationException($"The simulation itself failed with planted fault {fault}: {by}");
+        if (by?.Finding == SimulationFinding.Error)
+            throw new InvalidOperationException($"The simulation itself failed with planted fault {fault}: {by}");
         return new FaultHunt(fault, by is null ? result.Seeds : by.Seed - options.FirstSeed + 1, by, result.IsCancelled && by is null);
     }
 
