@@ -45,7 +45,7 @@ public sealed class History
     /// </summary>
     internal long SettledAt(int write) => _settled.Count > 0 && _settled.TryGetValue(write, out var time) ? time : long.MaxValue;
 
-    /// <summary>Returns the committed version that a write produced, or <see cref="VersionTable.None"/> if there is none.</summary>
+    /// <summary>Returns the committed version that a write produced, or <see cref="VersionTable.None"/> if none exists.</summary>
     internal int CommittedBy(in Operation write) => Versions.Find(write.Key, write.Version, write.Value);
 
     internal string ClientName(int client) => Columns.Clients[client] ?? $"client {client}";

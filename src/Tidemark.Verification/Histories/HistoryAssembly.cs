@@ -154,7 +154,7 @@ internal sealed class HistoryAssembly
                 < 0 => "which no operation wrote.",
                 _ when _columns.Operations[writer].Key != row.Key =>
                     $"which operation #{writer} wrote to key {KeyName(_columns.Operations[writer].Key)}.",
-                _ => $"which operation #{writer} wrote, but there is no commit record for it.",
+                _ => $"which operation #{writer} wrote without a commit record.",
             }));
         }
     }

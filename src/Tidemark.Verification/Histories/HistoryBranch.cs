@@ -35,7 +35,7 @@ internal sealed class HistoryBranch
     /// </summary>
     public int Before(in Operation write) => write.Version <= 1 ? VersionTable.None : Version(write.Key, write.Version - 1);
 
-    /// <summary>Returns a version of a key on this branch, or <see cref="VersionTable.None"/> if there is none.</summary>
+    /// <summary>Returns a version of a key on this branch, or <see cref="VersionTable.None"/> if none exists.</summary>
     public int Version(int key, int version) => _history.Versions.Next(key, version - 1, _timeline);
 
     private bool IsHere(int version) =>

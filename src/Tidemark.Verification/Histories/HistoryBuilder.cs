@@ -100,7 +100,7 @@ public sealed class HistoryBuilder
             long maxStalenessTicks)
     {
         var id = Next(client, start, end);
-        if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"there is no node {node}.");
+        if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"node {node} does not exist.");
         if (rows.Length is 0 or > MaxKeysPerRead)
             throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
         if ((guarantees & ~ReadGuarantees.Session) != 0)
@@ -171,7 +171,7 @@ public sealed class HistoryBuilder
     /// <summary>Records a fork: a promotion, or a crash that lost WAL which was not flushed.</summary>
     /// <param name="parent">The timeline that was left.</param>
     /// <param name="child">The timeline on which history continued. Its number is larger than the parent's.</param>
-    /// <param name="atRank">The last rank of the parent that the child contains, or 0 if there is none.</param>
+    /// <param name="atRank">The last rank of the parent that the child contains, or 0 if none exists.</param>
     /// <param name="notBefore">
     /// The latest time at which the child certainly did not exist yet. A loss report before that time concerns another fork and does not
     /// count for this one. By default, every report counts.
@@ -189,7 +189,9 @@ public sealed class HistoryBuilder
 
     /// <summary>Records that a loss, or a possible loss, was reported to the session.</summary>
     /// <param name="client">The client, as returned by <see cref="AddClient"/>.</param>
-    /// <param name="time">Time of the report. If an operation reported the loss, this is no later than the end of that operation.</param>
+    /// <param name="time">
+    /// Time of the report. If an operation reported the loss, this must not be later than the end of that operation.
+    /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void LossReported(int client, long time)
     {
@@ -231,7 +233,7 @@ public sealed class HistoryBuilder
 
     private void RequireClient(RecordId id, int client)
     {
-        if ((uint)client >= (uint)_columns.Clients.Count) throw new HistoryException(id, $"there is no client {client}.");
+        if ((uint)client >= (uint)_columns.Clients.Count) throw new HistoryException(id, $"client {client} does not exist.");
     }
 
     // A history file contains one record per line.

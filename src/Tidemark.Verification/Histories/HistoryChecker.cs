@@ -7,8 +7,8 @@ namespace Tidemark.Verification;
 /// </summary>
 /// <remarks>
 /// The checker makes one pass, which is linear in the number of operations except for sorting them by time. Given the ranks of the commits,
-/// the verdict on reads on replicas is exact. There is no violation if and only if one can choose a WAL prefix for each read that explains
-/// both what it showed and what it required.
+/// the verdict on reads on replicas is exact. A history has no violations if and only if one can choose a WAL prefix for each read that
+/// explains both what it showed and what it required.
 /// </remarks>
 public static class HistoryChecker
 {

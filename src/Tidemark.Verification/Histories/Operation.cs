@@ -27,7 +27,7 @@ internal struct Operation
 
     public int FirstRow { readonly get => Version; set => Version = value; }
 
-    /// <summary>The staleness bound in ticks, or a negative number if there is none.</summary>
+    /// <summary>The staleness bound in ticks, or a negative number if none exists.</summary>
     public long MaxStaleness { readonly get => Value; set => Value = value; }
 
     public HistoryOutcome Outcome { readonly get => (HistoryOutcome)OutcomeByte; set => OutcomeByte = (byte)value; }

@@ -124,7 +124,7 @@ internal sealed class OperationChecker
         if (evaluation.Worst != Containment.Contains) _verdicts.Add(index, read, best, evaluation, _sessions, _fresh, _visible);
         if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
 
-        // What was not shown binds the session only if there is no doubt which history the read was answered from. A history that continued
+        // What was not shown binds the session only if it is certain which history the read was answered from. A history that continued
         // without a write of the session cannot be the one, unless the loss was reported to the session.
         var mayHaveLost = isAmbiguous && (evaluation.Worst > Containment.NotYetVisible || _sessions.IsReported(read));
         if (!mayHaveLost && _carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && evaluation.Written != Containment.Misses)

@@ -22,7 +22,7 @@ internal readonly struct ReadFit
     /// <summary>Whether the node that served the read was a replica.</summary>
     public bool IsPrefix { get; }
 
-    /// <summary>The last committed version that the read shows, or <see cref="VersionTable.None"/> if there is none.</summary>
+    /// <summary>The last committed version that the read shows, or <see cref="VersionTable.None"/> if none exists.</summary>
     public int Shown { get; }
 
     /// <summary>The last rank that the state of the read can contain. It is unbounded on a primary.</summary>

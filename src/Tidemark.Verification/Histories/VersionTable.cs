@@ -12,7 +12,7 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
 
     public ref readonly CommittedVersion this[int index] => ref versions[index];
 
-    /// <summary>Returns the index of a committed version, or <see cref="None"/> if there is no such commit.</summary>
+    /// <summary>Returns the index of a committed version, or <see cref="None"/> if no such commit exists.</summary>
     public int Find(int key, int version, long value)
     {
         if (version == 0) return None;
@@ -24,7 +24,7 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         return None;
     }
 
-    /// <summary>Returns the next version of a key in the history of a timeline, or <see cref="None"/> if there is none.</summary>
+    /// <summary>Returns the next version of a key in the history of a timeline, or <see cref="None"/> if none exists.</summary>
     public int Next(int key, int version, int timeline)
     {
         for (var i = First(key, version + 1); i < keyStarts[key + 1] && versions[i].Version == version + 1; i++)

@@ -103,7 +103,7 @@ internal sealed class WalTree
         return timeline;
     }
 
-    /// <summary>Returns the index of a timeline by its number, or -1 if there is none.</summary>
+    /// <summary>Returns the index of a timeline by its number, or -1 if none exists.</summary>
     public int IndexOf(uint number) => Array.BinarySearch(_numbers, number) is >= 0 and var index ? index : -1;
 
     /// <summary>Builds the tree from its forks.</summary>

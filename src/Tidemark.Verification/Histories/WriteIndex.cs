@@ -23,7 +23,7 @@ internal sealed class WriteIndex
         }
     }
 
-    /// <summary>Returns the operation that wrote a value, or -1 if there is none.</summary>
+    /// <summary>Returns the operation that wrote a value, or -1 if none exists.</summary>
     public int Find(long value) => _slots[Slot(value)] - 1;
 
     private void Add(int operation)

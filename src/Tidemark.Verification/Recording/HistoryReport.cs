@@ -48,7 +48,7 @@ public sealed record HistoryReport
     /// <summary>Number of reads that failed.</summary>
     public required long FailedReads { get; init; }
 
-    /// <summary>Number of writes that were rejected, as all writes are while there is no primary.</summary>
+    /// <summary>Number of writes that were rejected, as all writes are while no primary exists.</summary>
     public required long FailedWrites { get; init; }
 
     /// <summary>Number of writes whose outcome is unknown to the client.</summary>

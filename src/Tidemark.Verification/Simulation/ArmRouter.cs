@@ -9,7 +9,7 @@ internal sealed class ArmRouter(RoutingArm arm, PlantedFault fault, Random rando
 
     /// <summary>Chooses the node for a read of a session.</summary>
     /// <param name="snapshot">The monitor's snapshot of the nodes.</param>
-    /// <param name="sinceWrite">Time since the last write of the session, or <see langword="null"/> if there is none.</param>
+    /// <param name="sinceWrite">Time since the last write of the session, or <see langword="null"/> if none exists.</param>
     /// <param name="written">The WAL position of its last write.</param>
     public int Choose(ClusterSnapshot snapshot, TimeSpan? sinceWrite, WalPosition? written)
     {

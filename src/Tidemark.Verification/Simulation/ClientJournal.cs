@@ -18,7 +18,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public bool IsReported { get; private set; }
 
     /// <summary>
-    /// Time at which the user's last write was acknowledged, in ticks of the world, or <see langword="null"/> if there is none.
+    /// Time at which the user's last write was acknowledged, in ticks of the world, or <see langword="null"/> if none exists.
     /// </summary>
     public long? WroteAt { get; private set; }
 
@@ -42,7 +42,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     /// <param name="key">Key of the row.</param>
     /// <param name="value">The value that was written.</param>
     /// <param name="start">Time at which the write began.</param>
-    /// <param name="abandoned">The work that continues on the server, or <see langword="null"/> if there is none.</param>
+    /// <param name="abandoned">The work that continues on the server, or <see langword="null"/> if none exists.</param>
     public void InDoubt(int key, long value, long start, Task? abandoned)
     {
         InDoubt(User, key, value, start);

@@ -57,7 +57,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         }
         catch (NpgsqlException)
         {
-            // There is no primary that could report the position: the key remains unchanged.
+            // No primary can report the position, so the key remains unchanged.
             return;
         }
 

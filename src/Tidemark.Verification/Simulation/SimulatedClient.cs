@@ -423,7 +423,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// Opens a connection to the primary as the library does. Returns <see langword="null"/> if there is no primary and nothing was sent.
+    /// Opens a connection to the primary as the library does. Returns <see langword="null"/> if no primary exists and nothing was sent.
     /// </summary>
     private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync()
     {
@@ -457,7 +457,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     /// <param name="received">The responses that the browser has received.</param>
     /// <param name="sent">The cookies that it sends.</param>
     /// <param name="reportedAt">
-    /// Time at which it last received a response whose session had received a loss report, or zero if there is none.
+    /// Time at which it last received a response whose session had received a loss report, or zero if none exists.
     /// </param>
     public async Task<GivenToken> RequestAsync(IReadOnlyList<ReceivedAnswer> received, CookieSlots sent, long reportedAt)
     {

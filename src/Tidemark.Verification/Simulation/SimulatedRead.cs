@@ -116,7 +116,7 @@ internal sealed class SimulatedRead(
     /// </summary>
     public bool MayHaveBeenLost { get; private set; }
 
-    /// <summary>The work that the server continues after the connection was cut, or <see langword="null"/> if there is none.</summary>
+    /// <summary>The work that the server continues after the connection was cut, or <see langword="null"/> if none exists.</summary>
     public Task? Abandoned { get; private set; }
 
     private async ValueTask<bool> ShowsAsync(ReadProof proof)

@@ -363,7 +363,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     }
 
     /// <summary>
-    /// While there is no primary, no process may accept a former one. This is the responsibility of whatever promotes, not of a router.
+    /// While no primary exists, no process may accept a former one. This is the responsibility of the software that promotes, not of a
+    /// router.
     /// </summary>
     private void FenceOff()
     {

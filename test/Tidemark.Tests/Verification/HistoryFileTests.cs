@@ -53,9 +53,9 @@ public sealed class HistoryFileTests
     // The first record is on line 7, after the head, three nodes and two clients.
     [Theory]
     [InlineData(7, "it ends at 4, before it starts at 5", "write 0 5 4 1 1 101 acknowledged")]
-    [InlineData(7, "there is no client 2", "write 2 0 5 1 1 101 acknowledged")]
-    [InlineData(7, "there is no client -1", "read -1 0 5 0 replica session - 1:0:0")]
-    [InlineData(7, "there is no node 3", "read 0 0 5 3 replica session - 1:0:0")]
+    [InlineData(7, "client 2 does not exist", "write 2 0 5 1 1 101 acknowledged")]
+    [InlineData(7, "client -1 does not exist", "read -1 0 5 0 replica session - 1:0:0")]
+    [InlineData(7, "node 3 does not exist", "read 0 0 5 3 replica session - 1:0:0")]
     [InlineData(7, "1 to 16 rows, not 0", "read 0 0 5 0 replica session -")]
     [InlineData(7, "1 to 16 rows, not 17", "read 0 0 5 0 replica session - 1:0:0 2:0:0 3:0:0 4:0:0 5:0:0 6:0:0 7:0:0 8:0:0 9:0:0 10:0:0 "
         + "11:0:0 12:0:0 13:0:0 14:0:0 15:0:0 16:0:0 17:0:0")]
@@ -69,7 +69,7 @@ public sealed class HistoryFileTests
     [InlineData(7, "timelines are counted from 1", "commit 1 1 101 0 10")]
     [InlineData(7, "no operation wrote value 101", "commit 1 1 101 1 10")]
     [InlineData(7, "before it is exported", "hand-over 0 1 10 9")]
-    [InlineData(7, "there is no client 5", "loss 5 1")]
+    [InlineData(7, "client 5 does not exist", "loss 5 1")]
     [InlineData(7, "no operation wrote value 101", "settled 101 1")]
     [InlineData(8, "operation #0, which wrote value 101, had not started at 4", "write 0 5 9 1 0 101 unknown", "settled 101 4")]
     [InlineData(7, "the number of a child must be larger", "fork 2 1 10")]
@@ -95,9 +95,9 @@ public sealed class HistoryFileTests
         "read 0 6 9 0 replica session - 1:1:102", "commit 1 1 101 1 10")]
     [InlineData(8, "which operation #0 wrote to key 2", "write 0 0 5 2 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101",
         "commit 2 1 101 1 10")]
-    [InlineData(8, "but there is no commit record for it",
+    [InlineData(8, "wrote without a commit record",
         "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:1:101")]
-    [InlineData(8, "but there is no commit record for it",
+    [InlineData(8, "wrote without a commit record",
         "write 0 0 5 1 1 101 acknowledged", "read 0 6 9 0 replica session - 1:2:101",
         "commit 1 1 101 1 10")]
     [InlineData(8, "timeline 3 already branches off timeline 1", "fork 1 3 10", "fork 2 3 20")]

@@ -34,7 +34,7 @@ internal sealed class SmallHistory
 
     public List<(int From, int To, int ExportedAt, int ImportedAt)> HandOvers { get; } = [];
 
-    /// <summary>The rank at which timeline 2 began, or <see langword="null"/> if there is none.</summary>
+    /// <summary>The rank at which timeline 2 began, or <see langword="null"/> if none exists.</summary>
     public int? ForkAt { get; private set; }
 
     /// <param name="asks">The guarantees that all reads require, or <see langword="null"/> to draw them for each read.</param>
