@@ -68,7 +68,7 @@ public sealed class TimelineChainTests
     {
         TimelineChain.Empty.SurvivalOf(Stamped(1, timeline: 1), current: 2).ShouldBe(MayBeLost);
         TimelineChain.Empty.Leads(Position(1, timeline: 1), 2).ShouldBeFalse();
-        TimelineChain.Empty.DescribeEnd(Position(1)).ShouldBe("where it was left is not known");
+        TimelineChain.Empty.DescribeEnd(Position(1)).ShouldBe("the end of the timeline is unknown");
     }
 
     [Fact]
@@ -99,8 +99,8 @@ public sealed class TimelineChainTests
     {
         Bracketed.With([Fork(1, 2, 100)]).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
         Exact.With(Fork(1, 2, 90, 110)).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
-        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Position(101)).ShouldBe("timeline 2 left it at 0/64");
-        Bracketed.DescribeEnd(Position(101)).ShouldBe("timeline 2 left it between 0/5A and 0/6E");
+        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Position(101)).ShouldBe("timeline 2 forked from it at 0/64");
+        Bracketed.DescribeEnd(Position(101)).ShouldBe("timeline 2 forked from it between 0/5A and 0/6E");
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class TimelineChainTests
         chain.SurvivalOf(new LearnedPosition(Position(200), 1), current: 1).ShouldBe(Holds);
         chain.SurvivalOf(new LearnedPosition(Position(310), 1), current: 1).ShouldBe(MayBeLost);
         chain.SurvivalOf(new LearnedPosition(Position(400), 2), current: 1).ShouldBe(Holds);
-        chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept everything to 0/12C, perhaps as much as 0/140");
+        chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept all WAL up to 0/12C, possibly up to 0/140");
     }
 
     [Fact]
