@@ -2,11 +2,13 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What is known of a node right now.</summary>
-/// <param name="Name">The name from the configuration.</param>
-/// <param name="Role">What it was found to be.</param>
-/// <param name="IsServing">It belongs to the cluster and answered its last probe.</param>
-/// <param name="Timeline">The timeline it writes or follows; 0 when unknown.</param>
-/// <param name="Lsn">On the primary the flush position, on a replica what it has replayed, as last seen.</param>
-/// <param name="Problem">Why it serves nothing; <see langword="null"/> when it does.</param>
+/// <summary>The current state of a node.</summary>
+/// <param name="Name">The name of the node in the configuration.</param>
+/// <param name="Role">The role that the last probe detected.</param>
+/// <param name="IsServing">
+/// <see langword="true"/> if the node belongs to the cluster and responded to its last probe; otherwise <see langword="false"/>.
+/// </param>
+/// <param name="Timeline">The timeline that the node writes or follows, or 0 if unknown.</param>
+/// <param name="Lsn">The last observed LSN: the flush position of the primary, or the replay position of a replica.</param>
+/// <param name="Problem">Why the node is excluded from routing, or <see langword="null"/> if it is not.</param>
 public sealed record NodeStatus(string Name, NodeRole Role, bool IsServing, uint Timeline, NpgsqlLogSequenceNumber Lsn, string? Problem);

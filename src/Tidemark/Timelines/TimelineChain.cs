@@ -111,8 +111,8 @@ internal sealed class TimelineChain
             if (crash.Timeline != learned.Position.Timeline || learned.PrimaryEpoch >= crash.PrimaryEpoch) continue;
             var survived = Before(learned.Position.Lsn, crash.AtLeast, crash.AtMost);
 
-            // A position from another process carries no epoch of the primary. If it is after the crash, it may have been written in the
-            // next epoch, and certainly may if the crash was already recorded when the position was received.
+            // A position from another process carries no epoch of the primary. Beyond the crash point it may belong to the next epoch. If
+            // it was received after the crash was recorded, it is assumed to.
             if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown)
                 survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
             survival = Worse(survival, survived);

@@ -63,7 +63,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.NotProbed, "the loop has gone round since");
 
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Status == ConcludedStatus.Unreachable);
-        _monitor.Snapshot.Nodes[2].Failure.ShouldBe("no answer within 750 ms");
+        _monitor.Snapshot.Nodes[2].Failure.ShouldBe("no response within 750 ms");
         await _monitor.FirstRoundAsync(Cancelled);
     }
 

@@ -102,7 +102,7 @@ public sealed class HiddenKnowledgeTests
 
         snapshot.PrimaryIndex.ShouldBe(-1);
         StatusText.Of(snapshot.Nodes[0], snapshot).ShouldBe(
-            $"has the system identifier {Theirs}, but the setting SystemIdentifier asks for {Ours}. Correct the setting or the node's "
+            $"has the system identifier {Theirs}, but the setting SystemIdentifier requires {Ours}. Correct the setting or the node's "
                 + "address");
         snapshot.Then(1, Primary()).PrimaryIndex.ShouldBe(1);
     }

@@ -43,7 +43,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
         (_time.GetElapsedTime(0) >= ConnectTimeout).ShouldBeTrue();
-        _monitor.Snapshot.Nodes[1].Failure.ShouldBe("no answer within 5000 ms");
+        _monitor.Snapshot.Nodes[1].Failure.ShouldBe("no response within 5000 ms");
     }
 
     [Fact(Timeout = Patience)]
