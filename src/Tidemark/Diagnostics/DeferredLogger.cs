@@ -38,7 +38,7 @@ internal sealed class DeferredLogger(ILogger inner) : ILogger
             {
                 log!();
             }
-#pragma warning disable CA1031 // The logging provider itself failed, so there is no place to report the exception.
+#pragma warning disable CA1031 // The logging provider itself failed, so the exception cannot be reported.
             catch (Exception)
 #pragma warning restore CA1031
             {

@@ -35,7 +35,7 @@ internal sealed class QuietLogger(ILogger inner) : ILogger
         catch (Exception)
 #pragma warning restore CA1031
         {
-            // The logging provider itself failed, so there is no place to report the exception.
+            // The logging provider itself failed, so the exception cannot be reported.
         }
     }
 }

@@ -513,7 +513,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         {
             log();
         }
-#pragma warning disable CA1031 // The logger itself failed, so there is no place to report the exception.
+#pragma warning disable CA1031 // The logger itself failed, so the exception cannot be reported.
         catch (Exception)
 #pragma warning restore CA1031
         {

@@ -7,7 +7,7 @@ internal sealed class ClusterSnapshot
 {
     public required ImmutableArray<NodeState> Nodes { get; init; }
 
-    /// <summary>Index of the node that accepts writes, or -1 if there is none.</summary>
+    /// <summary>Index of the node that accepts writes, or -1 if the cluster has no primary.</summary>
     public required int PrimaryIndex { get; init; }
 
     /// <summary>The system identifier of the cluster, or 0 until it has been determined.</summary>

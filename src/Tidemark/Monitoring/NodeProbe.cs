@@ -7,7 +7,7 @@ namespace Tidemark;
 
 /// <summary>
 /// Probes one node with a single statement on its own connection, which it keeps open and owns. Must not be used by two callers at once.
-/// The server reports its epoch. If there is no pooler in between, the server did not crash between two responses on one connection.
+/// The server reports its epoch. Without a pooler in between, the server did not crash between two responses on one connection.
 /// </summary>
 /// <param name="source">The data source of the node's database.</param>
 /// <param name="maintenance">

@@ -5,7 +5,7 @@ namespace Tidemark;
 /// <summary>The facts that a node reported in one statement, or why it did not respond.</summary>
 internal sealed record ProbeAnswer
 {
-    /// <summary>Why there is no response, without secrets, or <see langword="null"/> if the node responded.</summary>
+    /// <summary>Why the node did not respond, without secrets, or <see langword="null"/> if it did.</summary>
     public string? Failure { get; init; }
 
     /// <summary>The epoch that the server reports. Facts about positions from another epoch are void.</summary>

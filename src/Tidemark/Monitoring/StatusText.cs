@@ -12,7 +12,7 @@ internal static class StatusText
         ConcludedStatus.Unreachable => $"unreachable: {node.Failure}",
         ConcludedStatus.ForeignCluster => OfForeignCluster(node, snapshot),
         ConcludedStatus.Aurora =>
-            "is Amazon Aurora, whose readers share storage and replay no WAL, so there are no positions to compare. Remove it, or use "
+            "is Amazon Aurora, whose readers share storage and replay no WAL, so positions cannot be compared. Remove it, or use "
                 + "the endpoints of Aurora",
         ConcludedStatus.RivalPrimary =>
             $"reports that it is the primary of timeline {node.Timeline}, and so does another node. Neither gets writes until one is "

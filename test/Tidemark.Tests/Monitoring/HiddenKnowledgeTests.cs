@@ -83,7 +83,7 @@ public sealed class HiddenKnowledgeTests
         after.Statuses().ShouldBe([ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster]);
         (after.PrimaryIndex, after.RivalIdentifier).ShouldBe((-1, Ours));
         StatusText.Of(after.Nodes[0], after).ShouldContain("SystemIdentifier");
-        after.Then(0, Silence).PrimaryIndex.ShouldBe(-1, "nobody knows what was written where");
+        after.Then(0, Silence).PrimaryIndex.ShouldBe(-1, "it is unknown which cluster received the writes");
     }
 
     [Fact]

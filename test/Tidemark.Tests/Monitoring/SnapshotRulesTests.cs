@@ -218,7 +218,7 @@ public sealed class SnapshotRulesTests
         var before = Of(Primary(timeline: 3), Replica(timeline: 3));
 
         before.Then(1, Replica(timeline: 0)).Nodes[1].Timeline.ShouldBe(3u);
-        before.Then(1, Replica(timeline: 0) with { Epoch = Run(2) }).Nodes[1].Timeline.ShouldBe(0u, "another life of the server");
+        before.Then(1, Replica(timeline: 0) with { Epoch = Run(2) }).Nodes[1].Timeline.ShouldBe(0u, "another epoch of the server");
     }
 
     [Fact]
@@ -304,11 +304,11 @@ public sealed class SnapshotRulesTests
     public void The_history_of_a_rival_counts_once_it_is_the_primary()
     {
         var rivals = Of(Primary(210, timeline: 2), Reported(Primary(210, timeline: 2), at: 160));
-        SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "neither is believed");
+        SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "both are refused");
 
         SurvivalOf(rivals.Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost);
         SurvivalOf(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161)
-            .ShouldBe(Survival.Lost, "it is told once and kept");
+            .ShouldBe(Survival.Lost, "it is reported once and kept");
     }
 
     [Fact]
