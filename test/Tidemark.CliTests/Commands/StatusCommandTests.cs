@@ -162,7 +162,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
 
         var ran = await RanCommand.RunAsync("status", "--connection",
             $"Host=127.0.0.1;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=u;Password=s3cret;{more}");
-        ran.Errors.ShouldContain("is no PostgreSQL server");
+        ran.Errors.ShouldContain("is not a PostgreSQL server");
         ran.Errors.ShouldNotContain("s3cret");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }

@@ -43,7 +43,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var source = new TidemarkDataSourceBuilder()
             .AddNode("one", shared.Cluster.Primary.ConnectionString).AddNode("two", other.Primary.ConnectionString).Build();
         var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenWriteConnectionAsync(Stop));
-        error.Message.ShouldContain("the nodes differ, so none is trusted");
+        error.Message.ShouldContain("the nodes differ, so none of them is used");
     }
 
     [Fact]

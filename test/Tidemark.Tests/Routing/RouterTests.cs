@@ -129,11 +129,11 @@ public sealed class RouterTests
     {
         { RejectionReason.NotPicked, "could serve, but another node was picked", new(Weight: 1e-9, PrimaryWeight: 1_000),
             [Primary(), Replica()] },
-        { RejectionReason.NotProbed, "has not answered a probe yet", new(), [Primary(), null] },
+        { RejectionReason.NotProbed, "has not responded to a probe yet", new(), [Primary(), null] },
         { RejectionReason.Unreachable, "unreachable: connection refused", new(), [Primary(), Silence] },
         { RejectionReason.ForeignCluster, "belongs to another cluster: its system identifier is 9009, the cluster's is 7001", new(),
             [Primary(), Replica(identifier: Theirs)] },
-        { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none is trusted", new(),
+        { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none of them is used", new(),
             [Primary(), Primary(identifier: Theirs)] },
         { RejectionReason.Aurora, "is Amazon Aurora", new(), [Primary(), OnAurora] },
         { RejectionReason.RivalPrimary, "reports that it is the primary of timeline 1, and so does another node", new(),

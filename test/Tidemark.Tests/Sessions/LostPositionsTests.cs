@@ -99,7 +99,7 @@ public sealed class LostPositionsTests : SessionTestBase
         if (lost is null) return;
 
         (lost.Position, lost.WasWritten).ShouldBe((Position(position), true));
-        lost.Reason.ShouldBe("timeline 2 left it between 0/96 and 0/D2");
+        lost.Reason.ShouldBe("timeline 2 forked from it between 0/96 and 0/D2");
         Session.Written.ShouldBe(Position(210, timeline: 2), "the current position");
         Session.Validate(after).ShouldBeNull("once");
         Session.HasMoved.ShouldBeTrue("its token must be replaced");
