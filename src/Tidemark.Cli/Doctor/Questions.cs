@@ -3,8 +3,7 @@ using System.Collections.Immutable;
 namespace Tidemark.Cli.Doctor;
 
 /// <summary>
-/// What is asked of a node. Works on PostgreSQL 15 to 18: only columns that all of them have. The names in the answers are those of the
-/// records in
+/// The queries to a node. They use only columns that PostgreSQL 15 to 18 all have. The names in the results are those of the records in
 /// <see cref="NodeFacts"/>.
 /// </summary>
 internal static class Questions
@@ -20,7 +19,7 @@ internal static class Questions
         "default_transaction_read_only", "fsync", "full_page_writes", "wal_log_hints", "data_checksums", "cluster_name",
     ];
 
-    /// <summary>Asked more than once of a replica that is behind.</summary>
+    /// <summary>The WAL position. Queried repeatedly on a replica that lags.</summary>
     public static Question Position { get; } = One(Section.Position, """
         SELECT ((CASE WHEN r.standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END) - '0/0'::pg_lsn)::bigint AS position,
                CASE WHEN NOT r.standby THEN ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END AS timeline,
@@ -46,7 +45,7 @@ internal static class Questions
         Many(Section.Senders, """
             SELECT pid, application_name AS application, client_addr::text AS address, state, sync_state FROM pg_stat_replication ORDER BY application_name, pid
             """, needsStatistics: true),
-        // A copy of a primary's slot, which PostgreSQL 17 keeps on a standby for a failover, is inactive by design.
+        // PostgreSQL 17 synchronizes slots to a standby for a failover. Such a copy is inactive by design.
         Many(Section.Slots, """
             SELECT slot_name AS name, slot_type AS type, active, active_pid, wal_status,
                    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - restart_lsn)::bigint AS retained
@@ -94,7 +93,7 @@ internal static class Questions
             """),
     ];
 
-    /// <summary>Where PostgreSQL has what a section shows.</summary>
+    /// <summary>The view or function that a section comes from.</summary>
     public static string Source(Section section) => section switch
     {
         Section.Identity => "pg_control_system()",
