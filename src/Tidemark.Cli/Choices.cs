@@ -74,8 +74,7 @@ internal static class Choices
             if (TryTime(Text(argument), out var time) && time >= least && time <= most) return time;
             argument.AddError(
                 $"{name} must be a duration from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, "
-                    + $"such "
-                + $"as 500ms, 30s or 2min, not {Quoted.Word(Text(argument))}.");
+                    + $"such as 500ms, 30s or 2min, not {Quoted.Word(Text(argument))}.");
             return otherwise;
         },
     };

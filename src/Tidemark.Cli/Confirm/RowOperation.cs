@@ -8,8 +8,7 @@ namespace Tidemark.Cli.Confirm;
 /// Writes a row on the primary, in a temporary schema, and measures the time until each replica shows it. Drops the schema at the end.
 /// </summary>
 [SuppressMessage("Security", "CA2100", Justification = "The only variable part is the name of the schema, which is generated here from "
-    + "letters "
-    + "and digits.")]
+    + "letters and digits.")]
 internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);

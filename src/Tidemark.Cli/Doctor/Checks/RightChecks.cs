@@ -26,8 +26,7 @@ internal static partial class RightChecks
             ? $"role {server.Role} is not a member of pg_read_all_stats" : null, Severity.Error,
         "The role cannot read which timeline a replica follows. After a failover, a replica serves reads that need a newer WAL position "
             + "only when its control file shows the new timeline, and a replica that was left behind continues to serve other reads. If "
-            + "the "
-            + "application uses another role, run this command with that role.",
+            + "the application uses another role, run this command with that role.",
         $"GRANT pg_read_all_stats TO {Role(cluster)};");
 
     private static IEnumerable<Finding> PositionsHidden(ClusterFacts cluster) => Check.Where(

@@ -28,8 +28,7 @@ internal static class SlotChecks
             logical =>
             [
                 "Start its reader: a subscription or another program that receives changes. Without the slot, the reader misses all "
-                    + "changes "
-                    + "that it has not read. Only if the reader is permanently gone:", .. logical.Select(Drop),
+                    + "changes that it has not read. Only if the reader is permanently gone:", .. logical.Select(Drop),
             ]));
 
     private static IEnumerable<Finding> SlotWithoutLimit(ClusterFacts cluster)
@@ -68,8 +67,7 @@ internal static class SlotChecks
                 logical =>
                 [
                     "On the subscriber, recreate the subscription: DROP SUBSCRIPTION (also drops the slot), TRUNCATE the subscribed "
-                        + "tables, CREATE "
-                        + "SUBSCRIPTION (copies them).",
+                        + "tables, CREATE SUBSCRIPTION (copies them).",
                     "Another program that receives changes needs a new slot and a new copy of the data. First drop the old slot:",
                         .. logical.Select(Drop),
                 ]),

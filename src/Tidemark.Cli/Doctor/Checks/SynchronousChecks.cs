@@ -29,8 +29,7 @@ internal static partial class SynchronousChecks
         cluster.Primary?.Value("synchronous_commit") is "local" or "off" ? Severity.Warning : Severity.Error,
         cluster.Primary?.Value("synchronous_commit") is "local" or "off"
             ? "A transaction that requests a synchronous commit hangs until the standby is back. Other transactions are not affected, "
-                + "since "
-                + "synchronous_commit does not wait for a standby by default."
+                + "since synchronous_commit does not wait for a standby by default."
             : "Every commit hangs until the standby is back.",
         cluster.Primary?.Senders?.Any(IsStandby) == true
             ? ["Start the standby, correct its application_name (cluster_name), or accept any connected standby:",
