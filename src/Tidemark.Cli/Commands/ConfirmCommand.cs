@@ -84,7 +84,10 @@ internal sealed class ConfirmCommand : TargetCommand
             Terminal.Line("There is nothing to confirm: the cluster has no replicas.", Tone.Bad);
         else Terminal.Line(
             $"Replication does not work everywhere: "
-                + $"{string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node).Concat(missing.Select(name => $"{name} (not a replica, or not reachable)")))}. Run 'tidemark doctor' to find the cause.", Tone.Bad);
+                + $"{string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node)
+                    .Concat(missing.Select(name => $"{name} (not a replica, or not "
+                        + $"reachable)")))}. Run 'tidemark doctor' to find the cause.",
+            Tone.Bad);
     }
 
     private void Section<T>(string title, IReadOnlyList<T> records, string empty, Table<T> table)

@@ -14,7 +14,8 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
 
     // A role without pg_read_all_stats cannot read the state of other sessions, but can read the number of connections.
     private const string Question = """
-        SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'usage') THEN (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())::int END,
+        SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'usage') THEN (SELECT count(*) FROM pg_stat_activity
+                    WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())::int END,
                (SELECT sum(numbackends) FROM pg_stat_database)::int,
                current_setting('max_connections')::int,
                CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() <> 'not paused' END,
