@@ -11,8 +11,9 @@ internal sealed class CheckCommand : TidemarkCommand
     private readonly Option<string?> _html = Choices.File("--html", "Write an HTML page with charts and a diagram of each violation.");
 
     public CheckCommand(Terminal terminal)
-        : base(terminal, "check", "Check a recorded history of client operations for violations of the consistency "
-            + "guarantees.", "tidemark check history.txt",
+        : base(
+            terminal, "check", "Check a recorded history of client operations for violations of the consistency guarantees.",
+            "tidemark check history.txt",
             "tidemark check history.txt --html report.html")
     {
         Add(_file);

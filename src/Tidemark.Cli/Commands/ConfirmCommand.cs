@@ -62,8 +62,8 @@ internal sealed class ConfirmCommand : TargetCommand
             new("Slot", slot => slot.Name, Tone: _ => Tone.Strong), new("Type", slot => slot.Type),
                 new("Active", slot => slot.IsActive ? "yes" : "no", Tone: slot => slot.IsActive ? Tone.Good : Tone.Bad),
             new("WAL", slot => slot.WalStatus ?? "-"), new("Retains", slot => Words.Bytes(slot.RetainedBytes), IsNumber: true)));
-        Section("Receivers of the replicas (pg_stat_wal_receiver)", record.Receivers, "The cluster has no "
-            + "replicas.", new Table<ReceiverRecord>(
+        Section("Receivers of the replicas (pg_stat_wal_receiver)", record.Receivers,
+            "The cluster has no replicas.", new Table<ReceiverRecord>(
             new("Node", receiver => receiver.Node, Tone: _ => Tone.Strong),
                 new("State", receiver => receiver.Status ?? "none", Tone: receiver => receiver.Status == "streaming"
                 ? Tone.Good : Tone.Bad),

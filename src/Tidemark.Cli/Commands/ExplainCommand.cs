@@ -34,8 +34,8 @@ internal sealed class ExplainCommand : TargetCommand
         },
     };
 
-    private readonly Option<string?> _node = new("--node") { Description = "The name of a node that the read "
-        + "requires.", HelpName = "NODE" };
+    private readonly Option<string?> _node =
+        new("--node") { Description = "The name of a node that the read requires.", HelpName = "NODE" };
     private readonly Option<bool> _write = new("--write") { Description = "Explain a write instead of a read." };
     private readonly Option<bool> _json = JsonOption();
 

@@ -24,10 +24,12 @@ internal sealed class SimulateCommand : TidemarkCommand
         Choices.OneOrAll("--profile", "The lag of replicas", LagProfile.Mixed);
     private readonly Option<ImmutableArray<RoutingArm>> _policy =
         Choices.OneOrAll("--policy", "The policy that routes reads: Tidemark, or a common alternative for comparison", RoutingArm.Tidemark);
-    private readonly Option<PlantedFault> _fault = Choices.One<PlantedFault>("--fault", "A fault to inject into the library. --faults "
-        + "lists the faults.");
-    private readonly Option<bool> _faults = new("--faults") { Description = "Inject each known fault in turn, and count the seeds until it "
-        + "is detected." };
+    private readonly Option<PlantedFault> _fault =
+        Choices.One<PlantedFault>("--fault", "A fault to inject into the library. --faults lists the faults.");
+    private readonly Option<bool> _faults = new("--faults")
+    {
+        Description = "Inject each known fault in turn, and count the seeds until it is detected.",
+    };
     private readonly Option<bool> _json = JsonOption();
     private readonly Option<bool> _markdown = new("--markdown") { Description = "Print tables as Markdown." };
     private readonly Option<string?> _html = Choices.File("--html", "With --seed: write an HTML page with charts and a diagram of "

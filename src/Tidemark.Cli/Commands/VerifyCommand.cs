@@ -123,8 +123,8 @@ internal sealed class VerifyCommand : TargetCommand
             ("Staleness",
                 string.Join(", ",
                 record.Lag.Select(node =>
-                $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} (median), {Words.Duration(node.Value.MaxMs)} "
-                    + $"(maximum)")) is { Length: > 0 } lag ? lag : "-"),
+                $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} (median), "
+                    + $"{Words.Duration(node.Value.MaxMs)} (maximum)")) is { Length: > 0 } lag ? lag : "-"),
             ("Failed", $"{Words.Count(record.FailedReads)} reads, {Words.Count(record.FailedWrites)} writes"),
                 ("Violations", Words.Count(record.Violations.Total)),
             ("Lost, unreported", Words.Count(record.LostWritesUnreported)), ("Committed twice", Words.Count(record.DoubleWrites)));
@@ -142,11 +142,11 @@ internal sealed class VerifyCommand : TargetCommand
     {
         var kinds = new[]
         {
-            ("own writes missing from reads", record.Violations.ReadYourWrites), ("reads older than an earlier "
-                + "read", record.Violations.MonotonicReads),
+            ("own writes missing from reads", record.Violations.ReadYourWrites),
+                ("reads older than an earlier read", record.Violations.MonotonicReads),
                 ("effects visible without their causes", record.Violations.Prefix),
-            ("reads older than their staleness bound", record.Violations.Staleness), ("writes out of "
-                + "order", record.Violations.MonotonicWrites),
+            ("reads older than their staleness bound", record.Violations.Staleness),
+                ("writes out of order", record.Violations.MonotonicWrites),
                 ("writes ordered before the reads they follow", record.Violations.WritesFollowReads),
             ("failed writes visible", record.Violations.FailedWriteVisible), ("lost writes not reported", record.LostWritesUnreported),
                 ("writes committed twice", record.DoubleWrites),

@@ -88,8 +88,8 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             throw new CommandException(
-                $"{primary.Name}: the schema of the row could not be dropped: {NodeProbe.Describe(e)}. Run: DROP SCHEMA {_schema} "
-                    + $"CASCADE;", e);
+                $"{primary.Name}: the schema of the row could not be dropped: {NodeProbe.Describe(e)}. "
+                + $"Run: DROP SCHEMA {_schema} CASCADE;", e);
         }
     }
 

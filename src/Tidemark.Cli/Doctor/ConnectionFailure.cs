@@ -60,8 +60,8 @@ internal sealed record ConnectionFailure(string Reason, string Remedy)
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => new(
             $"the host name {target.Host} cannot be resolved", "Correct the host in the connection string, or fix the DNS."),
         SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => Closed(target),
-        _ => new($"{Position(target)} cannot be reached: {OneLine(failure.Message)}", "Check the network between this machine and the "
-            + "server."),
+        _ => new($"{Position(target)} cannot be reached: {OneLine(failure.Message)}",
+            "Check the network between this machine and the server."),
     };
 
     private static ConnectionFailure Closed(NpgsqlConnectionStringBuilder target) => new(

@@ -42,8 +42,8 @@ internal abstract class LocalCommand : TidemarkCommand
         catch (NpgsqlException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(
-                $"a server of the cluster failed: {e.Message}\nRun '{LocalHints.Command(result.GetRequiredValue(_name), "status")}' to see "
-                    + $"its state.", e);
+                $"a server of the cluster failed: {e.Message}\n"
+                + $"Run '{LocalHints.Command(result.GetRequiredValue(_name), "status")}' to see its state.", e);
         }
     }
 

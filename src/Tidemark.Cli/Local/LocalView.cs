@@ -81,7 +81,7 @@ internal static class LocalView
 
     private static string ReplayOf(LocalNodeRecord node) =>
         string.Join(", ",
-        new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms "
-            + $"delay" : "" }.Where(part => part.Length > 0)
+        new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms delay" : "" }
+        .Where(part => part.Length > 0)
         .DefaultIfEmpty("-"));
 }

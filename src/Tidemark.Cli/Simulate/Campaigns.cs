@@ -35,8 +35,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
             var done = results.Count;
             var progress =
                 new Progress(now =>
-                report((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count, $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} "
-                    + $"failing"));
+                report((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count,
+                    $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} failing"));
             results.Add(SimulationCampaign.Run(cell with { Progress = progress }, cancellationToken));
         }
 
@@ -89,8 +89,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         if (record.FailingSeedCount == 0)
         {
             terminal.Line(record.Fault == PlantedFault.None
-                ? "Clean: no guarantee and no invariant was violated." : $"{record.Fault} was not "
-                    + $"detected.", record.Fault == PlantedFault.None
+                ? "Clean: no guarantee and no invariant was violated." : $"{record.Fault} was not detected.",
+                record.Fault == PlantedFault.None
                 ? Tone.Good : Tone.Bad);
             return;
         }

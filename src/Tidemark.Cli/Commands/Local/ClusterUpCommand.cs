@@ -11,10 +11,12 @@ internal sealed class ClusterUpCommand : LocalCommand
     private const int OldestVersion = 15;
     private const int NewestVersion = 18;
 
-    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Number of replicas, 0 to {MostReplicas}. Default: "
-        + "2.", least: 0, most: MostReplicas);
-    private readonly Option<bool> _sync = new("--sync") { Description = "Use synchronous replication: each commit waits until all replicas "
-        + "have it on disk." };
+    private readonly Option<int?> _replicas = Choices.Number(
+        "--replicas", $"Number of replicas, 0 to {MostReplicas}. Default: 2.", least: 0, most: MostReplicas);
+    private readonly Option<bool> _sync = new("--sync")
+    {
+        Description = "Use synchronous replication: each commit waits until all replicas have it on disk.",
+    };
     private readonly Option<int?> _postgres = Choices.Number("--postgres", "Major version of PostgreSQL, 15 to 18. Default: the installed "
         + "version. A missing version is downloaded.", OldestVersion, NewestVersion);
     private readonly Option<string?> _database =

@@ -34,8 +34,8 @@ internal static class RoleChecks
                 $"pg_is_in_recovery() = false, timeline {node.Position?.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}",
                 Severity.Error,
             cluster.Primary is { } primary
-                ? $"{primary.Name} was promoted last and gets the writes of Tidemark. Writes that still reach {Others(cluster, primary)} "
-                    + $"will be lost."
+                ? $"{primary.Name} was promoted last and gets the writes of Tidemark. Writes that still reach "
+                    + $"{Others(cluster, primary)} will be lost."
                 : "The timeline does not show which one is current, so Tidemark sends writes to neither.",
             cluster.Primary is { } right
                 ? $"Stop {Others(cluster, right)}, and rebuild it as a standby of {right.Name} with pg_rewind or a new base backup."

@@ -19,8 +19,8 @@ internal static partial class SynchronousChecks
             && node.Has("synchronous_standby_names", "")
             ? $"synchronous_commit = {node.Value("synchronous_commit")}, synchronous_standby_names is empty" : null, Severity.Warning,
         "Commits are configured to wait for replicas, but wait for none. They may be lost in a failover.",
-        ["Run this only when a standby streams. Without one, every commit hangs:", .. Check.Set("synchronous_standby_names", "'ANY 1 "
-            + "(*)'")]);
+        ["Run this only when a standby streams. Without one, every commit hangs:",
+            .. Check.Set("synchronous_standby_names", "'ANY 1 (*)'")]);
 
     private static IEnumerable<Finding> SynchronousStandbyMissing(ClusterFacts cluster) => Check.Where(
         Primaries(cluster), node => node.Value("synchronous_standby_names") is { Length: > 0 } names && node.Senders is { } senders
