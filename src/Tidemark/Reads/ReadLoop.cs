@@ -3,9 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Tidemark;
 
 /// <summary>
-/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not
-/// to have what
-/// the read must include, is left out, and the rest is decided anew. Never repeats what may have written.
+/// The loop of attempts of one read, from decision to answer, for all kinds of reads. If a node fails before the first row, or does not
+/// have what the read must include, the loop excludes it and decides again. Never retries what may have written.
 /// </summary>
 internal static class ReadLoop
 {
@@ -13,20 +12,20 @@ internal static class ReadLoop
     public static T Run<T>(WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation)
         where T : class
     {
-#pragma warning disable CA2012, RS0030 // Every step blocks for itself: the task is complete, and nothing is waited for here.
+#pragma warning disable CA2012, RS0030 // Every step runs synchronously, so the task is complete and GetResult does not block.
         return RunAsync(watermarks, attempts, operation, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
     }
 
-    /// <summary>Reads.</summary>
-    /// <param name="watermarks">Learns what the read must include, where that takes asking.</param>
-    /// <param name="attempts">The read.</param>
-    /// <param name="operation">What is done with a node.</param>
-    /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <summary>Runs a read.</summary>
+    /// <param name="watermarks">Resolves what the read must include.</param>
+    /// <param name="attempts">The attempts of the read.</param>
+    /// <param name="operation">What is done on a node.</param>
+    /// <param name="isAsync">If <see langword="false"/>, every step runs synchronously and the returned task is complete.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No node can serve the read. Its message contains the reason for each node.</exception>
     /// <remarks>
-    /// What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.
+    /// The state of a waiting read is large, so it is pooled and reused. The task must be awaited only once, as all callers do.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
@@ -69,8 +68,8 @@ internal static class ReadLoop
                 attempts.GiveUp(check, activity);
                 await operation.CloseAsync(isAsync).ConfigureAwait(false);
 
-                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
-                // is answered.
+                // The primary that responded is not in the recorded epoch. Report lost writes to a session that started before that epoch,
+                // before it gets an answer.
                 if (check == ConnectionCheck.Unverified)
                     await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken)
                         .ConfigureAwait(false);

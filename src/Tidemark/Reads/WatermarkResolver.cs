@@ -3,29 +3,30 @@ using System.Diagnostics.Metrics;
 namespace Tidemark;
 
 /// <summary>
-/// Learns what a session's reads must include, where that takes asking: samples the primary for what is pending, compares places with the
-/// history that
-/// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
+/// Resolves what a session's reads must include when that needs I/O: samples the primary for pending watermarks, compares WAL positions
+/// with the history that the cluster continued with, and waits for replicas. Callers that wait share one sample. Lost writes are always
+/// reported.
 /// </summary>
 internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time,
     Action<LostWrite> report)
 {
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
-        "tidemark.lost_writes", "{write}", "Sessions that wrote or read something which the cluster's history went on without");
+        "tidemark.lost_writes", "{write}", "Sessions that wrote or observed something that the cluster's history no longer contains");
 
     private int _waiting;
 
     private ClusterMonitor Monitor => cluster.Monitor;
 
     /// <summary>
-    /// Before the first attempt: every node was asked once, places that came from elsewhere are known to exist, and it is known whether the
-    /// replicas that served the
-    /// session have followed a promotion.
+    /// Prepares a read before its first attempt. Afterwards every node was probed once, positions that came from elsewhere are verified,
+    /// and it is known whether the replicas that served the session have followed a promotion.
     /// </summary>
-    /// <param name="session">Of the read.</param>
-    /// <param name="isAsync">False: blocks, and the returned task is complete; here and in what follows.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="session">The session of the read.</param>
+    /// <param name="isAsync">
+    /// If <see langword="false"/>, runs synchronously and returns a completed task; this also applies to the methods below.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async ValueTask PrepareAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {
         if (isAsync) await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
@@ -39,13 +40,13 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
             Report(session.Verify(sampled));
     }
 
-    /// <summary>Tells the session what it has lost, as far as the latest snapshot shows.</summary>
+    /// <summary>Reports the session's lost writes, as far as the latest snapshot shows them.</summary>
     public void Validate(ConsistencySession? session) => Report(session?.Validate(Monitor.Snapshot));
 
     /// <summary>
-    /// Tells the session what it has lost, by the very snapshot that its node was chosen from: history may have gone on since the attempt
-    /// began, and no
-    /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
+    /// Reports the session's lost writes by the same snapshot from which its node was selected. History may have continued without them
+    /// since the attempt began, and they must be reported before any answer. Returns <see langword="true"/> if writes were lost and the
+    /// requirement must be derived again.
     /// </summary>
     public bool Validate(ReadAttempts attempts)
     {
@@ -55,8 +56,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before
-    /// the primary answers.
+    /// Takes a sample before the primary responds on a connection that no probe has verified. The connection may lead to an epoch of the
+    /// primary that began with a loss.
     /// </summary>
     public async ValueTask VerifyAsync(ConsistencySession? session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
     {
@@ -64,14 +65,14 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         Validate(session);
     }
 
-    /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
+    /// <summary>Resolves pending watermarks that the next attempt needs.</summary>
     public async ValueTask ResolveAsync(ReadAttempts attempts, bool isAsync, CancellationToken cancellationToken)
     {
         await SettleAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
         if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
+    /// <summary>Resolves pending watermarks, so that they can be carried to another process.</summary>
     public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
         await PrepareAsync(session, isAsync: true, cancellationToken).ConfigureAwait(false);
@@ -82,18 +83,17 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False:
-    /// none has,
-    /// or it was not worth waiting.
+    /// Waits until a replica that keeps up has replayed the position, or the wait time has elapsed. Callers that wait for the same node
+    /// share its samples. Returns <see langword="false"/> if no replica has the position, or waiting was not worthwhile.
     /// </summary>
     public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) =>
         WaitAsync(position, onNode: null, isAsync: true, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(WalPosition, CancellationToken)"/>
-    /// <param name="position">What a replica must have replayed.</param>
-    /// <param name="onNode">The only node that will do; <see langword="null"/>: any.</param>
-    /// <param name="isAsync">If <see langword="false"/>, blocks, and needs no thread of the pool for that.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="position">The WAL position that a replica must have replayed.</param>
+    /// <param name="onNode">The only acceptable node, or <see langword="null"/> for any.</param>
+    /// <param name="isAsync">If <see langword="false"/>, runs synchronously and needs no thread-pool thread.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async ValueTask<bool> WaitAsync(WalPosition position, string? onNode, bool isAsync, CancellationToken cancellationToken)
     {
         if (readWait == TimeSpan.Zero) return false;
@@ -127,10 +127,10 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
                     continue;
                 }
 
-                // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
+                // A node that hangs fails only after the probe timeout, which may be much longer than the wait of this read.
                 using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-                // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
+                // Timers truncate to whole milliseconds. Without rounding up, the loop would spin through the last one.
                 var spent = new TaskCompletionSource();
                 var whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
                 using var timer =
@@ -140,7 +140,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
                 enough.Cancel();
                 cancellationToken.ThrowIfCancellationRequested();
 
-                // The monitor has ended: there is nothing to wait for any more.
+                // The monitor has stopped, so there is nothing left to wait for.
                 await first.ConfigureAwait(false);
             }
         }
@@ -151,9 +151,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is
-    /// left. One that
-    /// is paused or far behind is not waited for, unless it was named and nothing else will do.
+    /// Returns the replicas whose timeline includes the position, that were hardly behind at the last probe, and that replay fast enough to
+    /// reach it in the remaining time. A replica that is paused or far behind is not waited for, unless it was requested by name.
     /// </summary>
     private static List<NodeState> Candidates(ClusterSnapshot snapshot, WalPosition position, string? onNode, TimeSpan left)
     {
@@ -171,8 +170,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
-    /// the primary knows both.
+    /// Resolves what is in doubt. A commit is no longer in doubt once the server processes that may still commit it are gone, and an open
+    /// transaction once it has ended. The primary can report both.
     /// </summary>
     private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
     {
@@ -190,8 +189,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions
-    /// that are no sample.
+    /// Samples the primary. Returns <see langword="null"/> if there is none, or it does not respond. A primary that rejected the probe
+    /// keeps its status, but its positions are not a sample.
     /// </summary>
     private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)
     {
@@ -203,7 +202,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     private async ValueTask<NodeState> SampleAsync(int nodeIndex, bool isAsync, CancellationToken cancellationToken) =>
         isAsync ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
 
-    /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
+    /// <summary>Probes every node once, or waits until it is clear that it does not respond.</summary>
     private async ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken)
     {
         if (isAsync)
@@ -212,7 +211,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
         else Monitor.SampleAll();
     }
 
-    /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
+    /// <summary>Reports a lost write: log, metric, event, and optionally an exception.</summary>
     public void Report(LostWrite? lost)
     {
         if (lost is null) return;

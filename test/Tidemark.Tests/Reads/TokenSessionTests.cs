@@ -103,7 +103,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source(wait: false);
         var error = Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400), cluster: Theirs)));
 
-        error.Message.ShouldStartWith("The token is of cluster 9009, and this is 7001");
+        error.Message.ShouldStartWith("The token belongs to cluster 9009, but this is cluster 7001");
         source.CurrentSession.ShouldBeNull();
     }
 
@@ -135,7 +135,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             l => (l.Position, l.IsCertain, l.WasWritten).ShouldBe((position, true, wasWritten)),
-            l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, and this one began at 0/12C"));
+            l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, but timeline 2 of this cluster began at 0/12C"));
         session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
     }
 
@@ -213,7 +213,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
             using var outer = source.BeginSession();
 
             Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), Token(Position(400), cluster: Theirs)))
-                .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
+                .Message.ShouldStartWith("The tokens belong to clusters 7001 and 9009");
             source.CurrentSession.ShouldBeSameAs(outer);
             (outer.Written, outer.IsUnknown).ShouldBe((null, false));
         }
@@ -227,7 +227,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), (CausalToken)null!))
             .Message.ShouldStartWith("One of the tokens is null");
         Should.Throw<ArgumentException>(() => source.BeginSession([Token(Position(400), cluster: Theirs)]))
-            .Message.ShouldStartWith("The token is of cluster 9009");
+            .Message.ShouldStartWith("The token belongs to cluster 9009");
         source.CurrentSession.ShouldBeNull();
         using (var alone = source.BeginSession(null)) alone.IsUnknown.ShouldBeFalse();
         using var session = source.BeginSession([]);
@@ -255,7 +255,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var session = source.BeginSession();
 
         Should.Throw<ArgumentException>(() => session.Include(Token(Position(400), cluster: Theirs)))
-            .Message.ShouldStartWith("The token is of cluster 9009");
+            .Message.ShouldStartWith("The token belongs to cluster 9009");
         Should.Throw<ArgumentNullException>(() => session.Include(null!));
         (session.Written, session.IsUnknown, session.NeedsNewToken).ShouldBe((null, false, false));
         session.Dispose();
