@@ -8,7 +8,7 @@ namespace Tidemark;
 /// <param name="Replayed">
 /// The LSN that it has replayed, or <see langword="null"/> if it has replayed nothing or the role may not query the LSN.
 /// </param>
-/// <param name="Timeline">The timeline of its WAL receiver, or zero if there is no receiver or the role may not see it.</param>
+/// <param name="Timeline">The timeline of its WAL receiver, or zero if it has no receiver or the role may not see it.</param>
 /// <param name="LeastTimeline">
 /// The timeline of its minimum recovery point. The server has replayed WAL of this timeline, and perhaps of a later one.
 /// </param>

@@ -75,7 +75,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     /// <summary>
     /// Returns the monotonic time of a staleness bound: a read must include everything that was committed before it. Returns
-    /// <see langword="null"/> if there is no bound.
+    /// <see langword="null"/> without a bound.
     /// </summary>
     public long? CompleteSince(TimeSpan? maxStaleness) =>
         maxStaleness is { } bound ? _time.GetTimestamp() - (long)(bound.TotalSeconds * _time.TimestampFrequency) : null;
@@ -83,7 +83,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>Decides which node serves a read.</summary>
     /// <param name="requirement">What the node must be or include.</param>
     /// <param name="failed">A bit for each node that failed during this read.</param>
-    /// <param name="preferred">The node to stay on if it can serve, or -1 if there is none.</param>
+    /// <param name="preferred">The node to stay on if it can serve, or -1 if none exists.</param>
     /// <param name="affinity">The hash of the session's affinity key, or <see langword="null"/> if it has none.</param>
     public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1, ulong? affinity = null)
     {

@@ -16,7 +16,7 @@ internal static class EnlistedConnections
     private static volatile bool _isHidden;
 
     /// <summary>
-    /// Returns the transaction that the connection is set aside for, or <see langword="null"/> if there is none. If a version of Npgsql
+    /// Returns the transaction that the connection is set aside for, or <see langword="null"/> if none exists. If a version of Npgsql
     /// keeps these connections elsewhere, returns the ambient transaction instead.
     /// </summary>
     /// <param name="source">The pool of the connection.</param>

@@ -200,7 +200,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
         catch (Exception failure)
         {
-            // Without a reader there is no result to return, even if the statement was acknowledged. A save detects that case (SavedBatch).
+            // Nothing can be returned without a reader, even if the statement was acknowledged. A save detects that case (SavedBatch).
             if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
             throw;
         }

@@ -57,7 +57,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     }
 
     /// <inheritdoc cref="Sending(NpgsqlConnection, ReadProof?)"/>
-    /// <param name="isReadOnly">Whether the server reports that the connection is read-only, and there is no pooler in between.</param>
+    /// <param name="isReadOnly">Whether the server reports that the connection is read-only, and no pooler is in between.</param>
     /// <param name="process">The server process of the connection.</param>
     /// <param name="proof">What is checked in the same round trip.</param>
     public void Sending(bool isReadOnly, int process, ReadProof? proof)

@@ -7,7 +7,7 @@ namespace Tidemark;
 /// <param name="tokens">Creates and includes the tokens that a store keeps.</param>
 /// <param name="store">Keeps the tokens.</param>
 /// <param name="findSession">Returns the session that surrounds the caller.</param>
-/// <param name="decideWrite">Returns the primary, or throws if there is none.</param>
+/// <param name="decideWrite">Returns the primary, or throws if none exists.</param>
 internal sealed class KeyFreshness(
     ClusterConnections cluster, SessionTokens tokens, FreshnessStore store, Func<ConsistencySession?> findSession,
         Func<RouteDecision> decideWrite)
@@ -28,7 +28,7 @@ internal sealed class KeyFreshness(
         FreshnessStore.ThrowIfInvalid(key);
         var session = findSession()
             ?? throw new InvalidOperationException(
-                "There is no current session whose reads could include the key. Begin one with BeginSession, or call app.UseTidemark().");
+                "The key cannot be included, because no session is active. Begin one with BeginSession, or call app.UseTidemark().");
         if (await store.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } token) return;
         await cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         tokens.Include(session, token);

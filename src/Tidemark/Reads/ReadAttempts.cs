@@ -29,7 +29,7 @@ internal struct ReadAttempts(
 
     public RouteDecision Decision { get; private set; }
 
-    /// <summary>The session of the read, or <see langword="null"/> if there is none.</summary>
+    /// <summary>The session of the read, or <see langword="null"/> if none exists.</summary>
     public readonly ConsistencySession? Session => session;
 
     /// <summary>The node that was requested by name, or <see langword="null"/> for any.</summary>
@@ -182,7 +182,7 @@ internal struct ReadAttempts(
     /// <param name="mayHaveWritten">Whether the caller's command was sent on a connection that may not be read-only.</param>
     public bool Absorb(Exception failure, bool isOpen, bool mayHaveWritten = false)
     {
-        // No node was selected, so there is no node to exclude.
+        // No node was selected, so no node has to be excluded.
         if (failure is RoutingException || Decision.Node is null) return false;
 
         switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))

@@ -12,7 +12,7 @@ internal static class RouteActivity
     /// <summary>Whether there is a listener. Without one, no decision is made only for a span.</summary>
     public static bool IsWanted => Source.HasListeners();
 
-    /// <summary>Starts a span. Does nothing if there is no listener.</summary>
+    /// <summary>Starts a span. Does nothing without a listener.</summary>
     public static Activity? Start(in RouteDecision decision)
     {
         if (!Source.HasListeners()) return null;

@@ -170,7 +170,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// Resolves what is in doubt. A commit is no longer in doubt once the server processes that may still commit it are gone, and an open
+    /// Resolves what is in doubt. A commit stops being in doubt once the server processes that may still commit it are gone, and an open
     /// transaction once it has ended. The primary can report both.
     /// </summary>
     private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
@@ -189,7 +189,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     }
 
     /// <summary>
-    /// Samples the primary. Returns <see langword="null"/> if there is none, or it does not respond. A primary that rejected the probe
+    /// Samples the primary. Returns <see langword="null"/> if none exists, or it does not respond. A primary that rejected the probe
     /// keeps its status, but its positions are not a sample.
     /// </summary>
     private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)

@@ -127,7 +127,7 @@ public sealed class ReadCheckTests : IAsyncLifetime
         isAsync ? await ReadCheck.PassesAsync(_connection, Proof(Node, Position(100)), Cancelled)
             : ReadCheck.Passes(_connection, Proof(Node, Position(100)));
 
-    /// <summary>Returns the value that was read, null if the check failed, or zero if there is no row.</summary>
+    /// <summary>Returns the value that was read, null if the check failed, or zero without a row.</summary>
     private async Task<int?> ReadAsync(bool isAsync, NodeState? node = null, CommandBehavior behavior = default) =>
         await ReadAsync(isAsync, Position(100), node, behavior);
 
