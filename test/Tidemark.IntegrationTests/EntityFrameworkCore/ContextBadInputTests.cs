@@ -109,7 +109,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         Should.Throw<ObjectDisposedException>(() => new DbContextOptionsBuilder<StoreContext>().UseTidemark(source))
             .Message.ShouldContain("Dispose of it last");
         (await Should.ThrowAsync<ObjectDisposedException>(() => context.Items.AsNoTracking().ToListAsync(Stop)))
-            .Message.ShouldContain("TidemarkDataSource was disposed of");
+            .Message.ShouldContain("TidemarkDataSource is disposed");
         Should.Throw<ObjectDisposedException>(() => context.Items.ToList());
         context.Add(new Item { Name = "no" });
         await Should.ThrowAsync<ObjectDisposedException>(() => context.SaveChangesAsync(Stop));
