@@ -6,7 +6,7 @@ namespace Tidemark.Mutations;
 /// <summary>One change of one source file that a test should detect.</summary>
 /// <param name="File">The path below <c>src/Tidemark</c>.</param>
 /// <param name="Member">The method or property that changes.</param>
-/// <param name="Line">The line, for people; it is not part of the identity.</param>
+/// <param name="Line">The line, for display only. It is not part of the identity.</param>
 /// <param name="Change">What is replaced by what; unique within the member.</param>
 /// <param name="Source">The whole text of the file after the change.</param>
 internal sealed record Mutant(string File, string Member, int Line, string Change, string Source)

@@ -497,7 +497,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             .ConfigureAwait(false);
         if (cluster.Traces)
             cluster.Tell(
-            $"c{_journal.User} hands on a token: written {token.Written}, observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+            $"c{_journal.User} hands over a token: written {token.Written}, observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
         return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Position) { IsReported = _journal.IsReported };
     }
 

@@ -34,7 +34,7 @@ public sealed class HistoryPageTests
         picture.Descendants().Count(e => Has(e, "hand-over")).ShouldBe(1);
         picture.Descendants().Count(e => Has(e, "required")).ShouldBe(1);
         Texts(picture, "shown").ShouldBe(["k1 v1", "k1 v1", "k1 v0"]);
-        page.ShouldContain("bob goes on after alice");
+        page.ShouldContain("bob continues the session of alice");
         page.ShouldContain("version 1 had been acknowledged 900 ms before");
     }
 

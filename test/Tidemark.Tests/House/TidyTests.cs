@@ -10,6 +10,32 @@ public sealed partial class TidyTests
     private static readonly string[] Folders = ["src", "test", "samples", "bench", "docs"];
     private static readonly string[] Pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
+    // Phrases of an older, literal English that readers had to translate. Names of methods are not searched, because `_` is a word character.
+    private static readonly string[] Banned =
+    [
+        "(?<!there )(?<!if )is no(ne)?(?! longer| more)", "(?<!there )are no(ne)?(?! longer| more)", "for want of", "anew", "told", "tells?",
+        "hears?", "believe[sd]?", "in the midst", "(nobody|somebody|whoever) (who|can|has|had|is|was|knows|wrote|else|may|will|reads?)",
+        "for ever", "spoilt", "horizons?", "sights?", "incarnation", "witness(es|ed)?", "harvest(s|ed)?", "mend(s|ed)?", "go(es)? on with",
+        "went on", "gone on", "goes on", "stands behind", "comes to its end", "for the eye", "its feet", "takes nothing back", "is one too",
+        "said to be", "wherever that leads", "of the (caller|user)'s own", "(a|the) life of", "its life", "lives of", "cut short",
+        "in good order", "of its own accord", "is at it", "to be had", "by no way", "parted from", "stands? still", "gives? way",
+        "has come to", "without a word", "in vain", "whichever came first", "takes itself for", "hands on", "the last word",
+        "by its own word", "brings along", "lets go of", "for people", "comes along",
+    ];
+
+    [Fact]
+    public void Comments_messages_and_pages_are_in_plain_English()
+    {
+        var words = new Regex($@"\b({string.Join('|', Banned)})\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture);
+        var found = from file in Everything
+                    where !file.EndsWith("/TidyTests.cs", StringComparison.Ordinal)
+                    from line in SourceTree.Read(file).Split('\n').Index()
+                    from match in words.Matches(Prose(file, line.Item))
+                    select $"{file}:{line.Index + 1}: {match.Value}";
+
+        found.ShouldBeEmpty();
+    }
+
     [Fact]
     public void No_line_is_wider_than_140_columns()
     {
@@ -51,6 +77,11 @@ public sealed partial class TidyTests
         broken.ShouldBeEmpty();
     }
 
+    /// <summary>Returns what a person reads of a line: a page, a comment, the texts in code.</summary>
+    private static string Prose(string file, string line) =>
+        !file.EndsWith(".cs", StringComparison.Ordinal) || line.TrimStart().StartsWith("//", StringComparison.Ordinal)
+            ? line : string.Join(' ', TextOrComment().Matches(line).Select(match => match.Value));
+
     private static IEnumerable<string> Everything =>
         Folders.SelectMany(folder => SourceTree.Files(folder, ".cs", ".md", ".cshtml")).Concat(Pages);
 
@@ -78,6 +109,11 @@ public sealed partial class TidyTests
         @"^(?<access>public|internal)? ?((sealed|static|abstract|partial|readonly|ref|file) )*"
         + @"(?<kind>class|record struct|record class|record|struct|interface|enum|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex TopLevelType();
+
+    [GeneratedRegex("""
+        "(\\.|[^"\\])*"|//.*
+        """)]
+    private static partial Regex TextOrComment();
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();

@@ -80,7 +80,7 @@ internal static class WritePaths
             await using (var transaction = run.Sync
                 ? run.Db.Database.BeginTransaction() : await run.Db.Database.BeginTransactionAsync(run.Stop))
             {
-                run.Db.Add(new Note { Text = "in vain" });
+                run.Db.Add(new Note { Text = "discarded" });
                 await run.SaveAsync();
                 if (run.Sync) transaction.Rollback();
                 else await transaction.RollbackAsync(run.Stop);
@@ -150,7 +150,7 @@ internal static class WritePaths
             using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
             {
                 await run.NotesAsync();
-                run.Db.Add(new Note { Text = "in vain" });
+                run.Db.Add(new Note { Text = "discarded" });
                 await run.SaveAsync();
             }
 
