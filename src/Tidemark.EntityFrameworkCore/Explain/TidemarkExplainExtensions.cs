@@ -41,7 +41,7 @@ public static class TidemarkExplainExtensions
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
             var main = probed.Command.Connection;
-            if (!CommandClassifier.MayBeLeft(main))
+            if (!routing.Access.MayBeLeft(main))
             {
                 await main.OpenAsync(cancellationToken).ConfigureAwait(false);
                 try
@@ -55,33 +55,14 @@ public static class TidemarkExplainExtensions
                 }
             }
 
-            var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
+            return await routing.OpenAsync(routing.AskToRead(probed), async (node, decision, _, stop) =>
             {
-                if (node is null) return new QueryPlan(decision, text, await ReadMirroredAsync(sql, stop).ConfigureAwait(false));
-                sql.Connection = node.DbConnection;
+                if (node is not null) sql.Connection = node.DbConnection;
                 var plan = await ReadAsync(sql, stop).ConfigureAwait(false);
-                node.Deliver();
-                await node.DisposeAsync().ConfigureAwait(false);
+                node?.Deliver();
+                if (node is not null) await node.DisposeAsync().ConfigureAwait(false);
                 return new QueryPlan(decision, text, plan);
-            });
-            return await opening.OpenAsync(routing.AskToRead(probed), cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>
-    /// Runs the explanation read-only, because it must not write but a mirror's only connection may. On a cluster, read connections refuse
-    /// to write.
-    /// </summary>
-    private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
-    {
-        var read = await MirroredRead.BeginAsync(command.Connection!, isAsync: true, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return await ReadAsync(command, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            await read.EndAsync(isAsync: true).ConfigureAwait(false);
+            }, cancellationToken, isOneRead: true).ConfigureAwait(false);
         }
     }
 

@@ -21,7 +21,6 @@ internal sealed class RoutedCommand(
     IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
 {
     private readonly StrongBox<PositionedCommand?> _piggybacked = new();
-    private readonly StrongBox<MirroredRead?> _mirrored = new();
     private QueryRoute _route = route;
     private bool _piggybacks;
     private ReadProof? _proof;
@@ -55,7 +54,7 @@ internal sealed class RoutedCommand(
         // The position that an earlier command of the same save reached does not apply to this one.
         lease.Forget();
         var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave
-            && CommandClassifier.CommitsByItself(parameterObject.Connection);
+            && MainConnection.CommitsByItself(parameterObject.Connection);
         var isAlone = _piggybacks || isSave;
         if (!isAlone || !BatchText.CanPiggyback(plain)) return command;
 
@@ -70,7 +69,8 @@ internal sealed class RoutedCommand(
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         if (because == RouteReason.None)
-            return ReadLoop.Run(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject));
+            return ReadLoop.Run(
+                routing.Source.Watermarks, Attempts(routing, ask), routing.Access.Query(this, parameterObject));
 #pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
         return ReadOnMainAsync(routing, because, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
 #pragma warning restore CA2012, RS0030
@@ -83,8 +83,8 @@ internal sealed class RoutedCommand(
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var because = routing.WhyPrimary(parameterObject, _route, out var ask);
         var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), Operation(routing, parameterObject), isAsync: true,
-                cancellationToken)
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), routing.Access.Query(this, parameterObject),
+                isAsync: true, cancellationToken)
             : ReadOnMainAsync(routing, because, parameterObject, isAsync: true, cancellationToken);
         return reading.AsTask();
     }
@@ -128,13 +128,11 @@ internal sealed class RoutedCommand(
         }
     }
 
-    /// <summary>Ends the mirrored read when its reader closes.</summary>
-    internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
-
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        using var guard = Mirror.Guard(parameterObject.Connection);
+        var routing = ContextRouting.Of(parameterObject.Context);
+        using var activity = OnMain(routing, RouteReason.Write, parameterObject);
+        using var guard = Guard(routing, parameterObject.Connection);
         var changed = base.ExecuteNonQuery(parameterObject);
         guard?.Commit();
         return changed;
@@ -143,8 +141,9 @@ internal sealed class RoutedCommand(
     public override async Task<int> ExecuteNonQueryAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        using var guard = Mirror.Guard(parameterObject.Connection);
+        var routing = ContextRouting.Of(parameterObject.Context);
+        using var activity = OnMain(routing, RouteReason.Write, parameterObject);
+        using var guard = Guard(routing, parameterObject.Connection);
         var changed = await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
         if (guard is not null) await guard.CommitAsync(cancellationToken).ConfigureAwait(false);
         return changed;
@@ -163,7 +162,11 @@ internal sealed class RoutedCommand(
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
-    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked, _mirrored);
+    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked);
+
+    // A migration's command names no context, but its connection belongs to one.
+    private static IDbContextTransaction? Guard(ContextRouting? routing, IRelationalConnection main) =>
+        (routing ?? ContextRouting.Of(main.Context))?.Access.Guard(main);
 
     /// <summary>
     /// Prepares a command that runs on the main connection. It belongs to the current session, whichever session the connection was opened
@@ -173,18 +176,13 @@ internal sealed class RoutedCommand(
     {
         if (routing is null) return null;
         if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
-        if (routing.Mirror is { } mirror && CommandClassifier.LeadsToCluster(command.Connection))
-            mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText,
-                command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
+        routing.Access.Executing(because, command, CommandText);
         if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open)
             WriteLease.Of(open)?.Join(routing.Session);
         _proof = null;
-        _piggybacks = because == RouteReason.Write && CommandClassifier.IsIdle(command.Connection);
+        _piggybacks = because == RouteReason.Write && MainConnection.IsIdle(command.Connection);
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
-
-    private IReadOperation<RelationalDataReader> Operation(ContextRouting routing, in RelationalCommandParameterObject command) =>
-        routing.Mirror is { } mirror ? new MirrorOperation(mirror, this, routing, command) : routing.TakeOperation().Of(this, command);
 
     private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

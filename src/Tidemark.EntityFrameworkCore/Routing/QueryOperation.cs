@@ -7,16 +7,20 @@ namespace Tidemark;
 /// Runs one query at a time that may leave the primary: on the context's own connection to the node of each attempt, or on the main
 /// connection if the query writes. Serves the context's next query once this one has been read.
 /// </summary>
-internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<RelationalDataReader>
+internal sealed class QueryOperation(ContextState state, NodeConnections connections) : IReadOperation<RelationalDataReader>
 {
     private RoutedCommand _command = null!;
     private RelationalCommandParameterObject _parameters;
     private NodeConnection? _node;
     private bool _isOpen;
+    private int _isTaken = 1;
 
     public bool RunsCallersCommand => true;
 
     public bool MayHaveWritten => _node?.MayHaveWritten == true;
+
+    /// <summary>Takes the operation if it has run its query. Two queries never use it at once.</summary>
+    public bool TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0;
 
     /// <summary>Prepares the operation to run a query.</summary>
     public QueryOperation Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
@@ -28,7 +32,8 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
         CancellationToken cancellationToken)
     {
-        _node = routing.ConnectTo(decision, isWrite);
+        state.Attempt(decision, isWrite);
+        _node = isWrite ? null : connections.To(decision, state.Session);
         if (_node is null) return ConnectionCheck.None;
 
         if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -47,7 +52,7 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
+                _command, Through(_node), state.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
                     cancellationToken).ConfigureAwait(false);
 
             // The reader has opened the connection once more for itself.
@@ -92,6 +97,6 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     private void End()
     {
         (_command, _parameters, _node) = (null!, default, null);
-        routing.Return(this);
+        Volatile.Write(ref _isTaken, 0);
     }
 }
