@@ -16,7 +16,9 @@ internal sealed class NodeConnections(
     : IResettableService, IDisposable, IAsyncDisposable
 {
     private RelationalConnectionDependencies? _quiet;
-    private readonly List<NodeConnection> _connections = [];
+
+    // Usually one or two, for which an array costs a new context less than a list.
+    private NodeConnection[] _connections = [];
 
     /// <summary>
     /// The dependencies of connections that need not notify interceptors. EF Core notifies interceptors of each opening and closing, which
@@ -46,7 +48,7 @@ internal sealed class NodeConnections(
         foreach (var connection in _connections)
             if (connection.NodeIndex == decision.NodeIndex) found = connection;
 
-        if (found is null) _connections.Add(found = new NodeConnection(Quiet, source));
+        if (found is null) _connections = [.. _connections, found = new NodeConnection(Quiet, source)];
         found.LeadTo(decision, session);
         return found;
     }
