@@ -26,7 +26,7 @@ internal sealed class MirrorAccess(Mirror mirror, ContextState state) : INodeAcc
         Plays(connection.DbConnection) ? MainConnection.CommitsByItself(connection)
         : MainConnection.IsIdle(connection) && MainConnection.IsLeased(connection);
 
-    public IReadOperation<RelationalDataReader> Query(RoutedCommand command, in RelationalCommandParameterObject parameters) =>
+    public IReadOperation<RelationalDataReader> Query(SentCommand command, in RelationalCommandParameterObject parameters) =>
         new MirrorOperation(mirror, command, state, parameters);
 
     public IReadOperation<T> Opening<T>(

@@ -7,7 +7,7 @@ namespace Tidemark;
 /// One query under a mirror that may leave the primary. It runs on the shared connection. If that connection plays a replica, PostgreSQL
 /// refuses to write.
 /// </summary>
-internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextState state,
+internal sealed class MirrorOperation(Mirror mirror, SentCommand command, ContextState state,
     RelationalCommandParameterObject parameters)
     : IReadOperation<RelationalDataReader>
 {
@@ -30,11 +30,11 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
     public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
     {
         if (!_decision.IsReplica)
-            return await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            return await command.SendAsync(parameters, state.Pending, isAsync, cancellationToken).ConfigureAwait(false);
         var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await command.SendAsync(parameters, proof: null, isAlone: false, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, state.Pending, isAsync, cancellationToken).ConfigureAwait(false);
 
             // Rows that EF Core has buffered are already read completely. Other rows are read until the reader closes.
             if (reader.DbDataReader is NpgsqlDataReader) ((PositionedDataReader)reader).AfterClose(read.EndAsync);

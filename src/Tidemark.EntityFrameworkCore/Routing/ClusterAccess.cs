@@ -11,7 +11,7 @@ internal sealed class ClusterAccess(ContextState state, NodeConnections connecti
 
     public bool MayBeLeft(IRelationalConnection connection) => MainConnection.IsIdle(connection) && MainConnection.IsLeased(connection);
 
-    public IReadOperation<RelationalDataReader> Query(RoutedCommand command, in RelationalCommandParameterObject parameters)
+    public IReadOperation<RelationalDataReader> Query(SentCommand command, in RelationalCommandParameterObject parameters)
     {
         // The operation serves one query after the other. One that is still in use, or that failed, is replaced.
         if (_operation is not { } operation || !operation.TryTake()) _operation = operation = new QueryOperation(state, connections);

@@ -42,21 +42,18 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <summary>Returns where the current query runs, and why.</summary>
     public RouteDecision UnderWay(IRelationalConnection main) =>
-        State.WhyPrimary == RouteReason.None ? State.LastDecision : DecideOnMain(State.WhyPrimary, main);
+        State.Pending.IsRouted ? State.LastDecision : DecideOnMain(State.Pending.WhyPrimary, main);
 
     /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
-    /// <summary>
-    /// Returns why a command that is about to run must use the main connection, or <see cref="RouteReason.None"/> if it may be routed as a
-    /// read.
-    /// </summary>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
+    /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
+    public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
-        var because = _evaluate.WhyPrimary(command, route, Report, out ask);
-        State.Begin(because, route.Tracks);
-        return because;
+        var pending = new PendingExecution(_evaluate.WhyPrimary(command, route, Report, out ask), route.Tracks);
+        State.Begin(pending);
+        return pending;
     }
 
     /// <summary>Returns where a command that uses the main connection runs, and why.</summary>

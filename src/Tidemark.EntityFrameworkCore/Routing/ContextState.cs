@@ -11,8 +11,6 @@ internal sealed class ContextState : IDisposable
     private readonly ReplicaEntities? _replicaEntities;
     private ConsistencySession _own;
     private Report? _report;
-    private RouteReason _whyPrimary;
-    private bool _tracks;
 
     public ContextState(TidemarkDataSource source, ReplicaEntities? replicaEntities)
     {
@@ -45,25 +43,25 @@ internal sealed class ContextState : IDisposable
     /// <summary>Where the latest attempt of a routed read runs, and why.</summary>
     public RouteDecision LastDecision { get; private set; }
 
-    /// <summary>Why the current command uses the main connection; <see cref="RouteReason.None"/> if it is routed as a read.</summary>
-    public RouteReason WhyPrimary => _whyPrimary;
+    /// <summary>The query that the context is about to execute, or executes; the previous one between queries.</summary>
+    public PendingExecution Pending { get; private set; }
 
     /// <summary>Returns where a command that uses the main connection runs, and why, if that connection leads to the cluster.</summary>
     public RouteDecision DecideOnMain(RouteReason because) =>
         Report is { } report ? report.Decision.Because(RouteReason.Transaction) : Source.Cluster.Decide(ReadRequirement.Primary(because));
 
-    /// <summary>Called when a command is about to run.</summary>
-    public void Begin(RouteReason whyPrimary, bool tracks)
+    /// <summary>Called when the context is about to execute a query.</summary>
+    public void Begin(in PendingExecution pending)
     {
-        (_whyPrimary, _tracks) = (whyPrimary, tracks);
-        if (tracks && whyPrimary != RouteReason.None) _replicaEntities?.Reading(fromReplica: false);
+        Pending = pending;
+        if (pending is { Tracks: true, IsRouted: false }) _replicaEntities?.Reading(fromReplica: false);
     }
 
     /// <summary>Called when an attempt of the current query begins on the node of the decision.</summary>
     public void Attempt(in RouteDecision decision, bool isWrite)
     {
         LastDecision = decision;
-        if (_tracks) _replicaEntities?.Reading(decision.IsReplica);
+        if (Pending.Tracks) _replicaEntities?.Reading(decision.IsReplica);
 
         // A query that must read from the primary does not affect which replica the context's other reads stay on.
         if (!isWrite && decision.Reason != RouteReason.TrackingQuery) LastNode = decision.NodeIndex;

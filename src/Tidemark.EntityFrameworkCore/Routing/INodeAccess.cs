@@ -19,7 +19,7 @@ internal interface INodeAccess : IResettableService, IDisposable, IAsyncDisposab
     bool MayBeLeft(IRelationalConnection connection);
 
     /// <summary>Takes an operation that runs a query on the node of each of its attempts.</summary>
-    IReadOperation<RelationalDataReader> Query(RoutedCommand command, in RelationalCommandParameterObject parameters);
+    IReadOperation<RelationalDataReader> Query(SentCommand command, in RelationalCommandParameterObject parameters);
 
     /// <summary>
     /// Creates an operation that opens a connection to the node of a decision, and begins something other than a query on it.

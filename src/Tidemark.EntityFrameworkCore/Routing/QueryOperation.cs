@@ -9,7 +9,7 @@ namespace Tidemark;
 /// </summary>
 internal sealed class QueryOperation(ContextState state, NodeConnections connections) : IReadOperation<RelationalDataReader>
 {
-    private RoutedCommand _command = null!;
+    private SentCommand _command = null!;
     private RelationalCommandParameterObject _parameters;
     private NodeConnection? _node;
     private bool _isOpen;
@@ -23,7 +23,7 @@ internal sealed class QueryOperation(ContextState state, NodeConnections connect
     public bool TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0;
 
     /// <summary>Prepares the operation to run a query.</summary>
-    public QueryOperation Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
+    public QueryOperation Of(SentCommand command, in RelationalCommandParameterObject parameters)
     {
         (_command, _parameters) = (command, parameters);
         return this;
@@ -47,13 +47,14 @@ internal sealed class QueryOperation(ContextState state, NodeConnections connect
     {
         // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
         if (_node is null)
-            return await _command.SendAsync(_parameters, proof: null, isAlone: true, isAsync, cancellationToken).ConfigureAwait(false);
+            return await _command.SendAsync(_parameters, state.Pending with { CommitsByItself = true }, isAsync, cancellationToken)
+                .ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), state.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, isAsync,
-                    cancellationToken).ConfigureAwait(false);
+                _command, Through(_node), state.Source, _node.NodeIndex, state.Pending with { Proof = proof },
+                    mayRetry: !_node.MayHaveWritten, isAsync, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened the connection once more for itself.
             Deliver();
