@@ -13,7 +13,7 @@ public static class TidemarkExplainExtensions
     /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
     public static RouteDecision ExplainRoute(this IQueryable query)
     {
-        var (probed, routing, sql) = ProbedQuery.Of(query);
+        var (probed, routing, sql) = Probe(query);
         using (sql) return routing.Explain(probed, sql.CommandText);
     }
 
@@ -35,7 +35,7 @@ public static class TidemarkExplainExtensions
     /// </exception>
     public static async Task<QueryPlan> ExplainAnalyzeAsync(this IQueryable query, CancellationToken cancellationToken = default)
     {
-        var (probed, routing, sql) = ProbedQuery.Of(query);
+        var (probed, routing, sql) = Probe(query);
         using (sql)
         {
             var text = sql.CommandText;
@@ -64,6 +64,17 @@ public static class TidemarkExplainExtensions
                 return new QueryPlan(decision, text, plan);
             }, cancellationToken, isOneRead: true).ConfigureAwait(false);
         }
+    }
+
+    private static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Probe(IQueryable query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made
+            && ProbedQuery.Of(made) is { } probed)
+            return (probed, provider.Routing, made);
+        throw new InvalidOperationException(
+            $"The query does not belong to a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so Tidemark "
+                + "does not route it. Configure its context with UseTidemark.");
     }
 
     private static async Task<string> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)

@@ -8,6 +8,11 @@ public sealed class ArchitectureTests
         ["Diagnostics", "Timelines", "Balancing", "Monitoring", "Routing", "Sessions", "Configuration", "Connections", "Reads", "Freshness",
             "."];
 
+    // What is known about a connection, a command, a tracked entity; where a command runs; then what EF Core calls for each theme. The
+    // mirror is for tests: nothing knows it.
+    private static readonly string[] EntityFrameworkCore =
+        ["Connections", "Commands", "Tracking", "Routing", "Queries", "Saving", "Transactions", "Explain", "Setup", "Mirror"];
+
     private static readonly string[] Verification = ["Histories", "Recording", "Reports", "Simulation"];
 
     [Fact]
@@ -15,6 +20,14 @@ public sealed class ArchitectureTests
 
     [Fact]
     public void No_folder_of_verification_uses_one_above_it() => ShouldStandInOrder("src/Tidemark.Verification", Verification);
+
+    [Fact]
+    public void No_folder_of_the_EF_Core_package_uses_one_above_it() =>
+        ShouldStandInOrder("src/Tidemark.EntityFrameworkCore", EntityFrameworkCore);
+
+    [Fact]
+    public void No_files_of_the_EF_Core_package_use_each_other_in_circles() =>
+        ReferenceGraph.Of("src/Tidemark.EntityFrameworkCore").Circles().ShouldBeEmpty();
 
     [Fact]
     public void Files_of_the_core_use_each_other_in_circles_only_where_it_is_justified() =>
