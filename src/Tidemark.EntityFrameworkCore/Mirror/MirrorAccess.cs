@@ -29,8 +29,7 @@ internal sealed class MirrorAccess(Mirror mirror, ContextState state) : INodeAcc
     public IReadOperation<RelationalDataReader> Query(SentCommand command, in RelationalCommandParameterObject parameters) =>
         new MirrorOperation(mirror, command, state, parameters);
 
-    public IReadOperation<T> Opening<T>(
-        Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isOneRead)
+    public IReadOperation<T> Opening<T>(BeginOnNode<T> begin, bool isOneRead)
         where T : class => new MirrorOpening<T>(mirror, state, begin, isOneRead);
 
     /// <summary>

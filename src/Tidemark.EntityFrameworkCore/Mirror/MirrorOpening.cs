@@ -11,7 +11,7 @@ namespace Tidemark;
 /// write but the mirror's connection does not.
 /// </param>
 internal sealed class MirrorOpening<T>(
-    Mirror mirror, ContextState state, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isOneRead)
+    Mirror mirror, ContextState state, BeginOnNode<T> begin, bool isOneRead)
     : IReadOperation<T>
     where T : class
 {

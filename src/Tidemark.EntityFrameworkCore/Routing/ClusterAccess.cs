@@ -18,8 +18,7 @@ internal sealed class ClusterAccess(ContextState state, NodeConnections connecti
         return operation.Of(command, parameters);
     }
 
-    public IReadOperation<T> Opening<T>(
-        Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isOneRead)
+    public IReadOperation<T> Opening<T>(BeginOnNode<T> begin, bool isOneRead)
         where T : class => new NodeOpening<T>(state, connections, begin);
 
     public void Executing(RouteReason because, in RelationalCommandParameterObject command, string commandText)

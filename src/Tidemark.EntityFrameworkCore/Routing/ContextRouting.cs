@@ -14,7 +14,7 @@ namespace Tidemark;
 internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
 {
     private readonly RelationalConnectionDependencies _dependencies;
-    private readonly CommandClassifier _evaluate;
+    private readonly CommandClassifier _classifier;
 
     public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
     {
@@ -23,7 +23,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         _dependencies = dependencies;
         State = new ContextState(source, source.TracksFromReplicas ? new ReplicaEntities(source, dependencies.CurrentContext) : null);
         Access = extension.Access(State, dependencies, logs);
-        _evaluate = new CommandClassifier(source, Access);
+        _classifier = new CommandClassifier(source, Access);
     }
 
     public TidemarkDataSource Source => State.Source;
@@ -51,7 +51,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
     public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
-        var pending = new PendingExecution(_evaluate.WhyPrimary(command, route, Report, out ask), route.Tracks);
+        var pending = new PendingExecution(_classifier.WhyPrimary(command, route, Report, out ask), route.Tracks);
         State.Begin(pending);
         return pending;
     }
@@ -63,7 +63,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Returns where a query would run now. Performs no I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
-        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
         var attempts = BeginRead(ask) with { Text = sql };
         return Source.Cluster.Decide(attempts.Requirement, preferred: State.LastNode, affinity: Session.Affinity);
@@ -72,7 +72,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Returns what a query requires if it is only to be read, wherever it would run.</summary>
     public ReadAsk AskToRead(ProbedQuery query)
     {
-        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
         return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
     }
 
@@ -85,15 +85,12 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <summary>Opens a connection to a node that meets the requirement, and begins something other than a query on it.</summary>
     /// <inheritdoc cref="INodeAccess.Opening"/>
-    public T Open<T>(
-        in ReadAsk ask, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isOneRead = false)
-        where T : class =>
-        ReadLoop.Run(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead));
+    public T Open<T>(in ReadAsk ask, BeginOnNode<T> begin, bool isOneRead = false)
+        where T : class => ReadLoop.Run(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead));
 
     /// <inheritdoc cref="Open"/>
     public ValueTask<T> OpenAsync<T>(
-        in ReadAsk ask, Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
-        CancellationToken cancellationToken, bool isOneRead = false)
+        in ReadAsk ask, BeginOnNode<T> begin, CancellationToken cancellationToken, bool isOneRead = false)
         where T : class =>
         ReadLoop.RunAsync(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead), isAsync: true, cancellationToken);
 
@@ -107,7 +104,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
     public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) =>
-        _evaluate.ThrowIfMayNotWrite(command, route, Report);
+        _classifier.ThrowIfMayNotWrite(command, route, Report);
 
     public void ResetState()
     {

@@ -24,12 +24,9 @@ internal interface INodeAccess : IResettableService, IDisposable, IAsyncDisposab
     /// <summary>
     /// Creates an operation that opens a connection to the node of a decision, and begins something other than a query on it.
     /// </summary>
-    /// <param name="begin">
-    /// Begins it, and returns what the caller receives. The connection is <see langword="null"/> if the main connection leads to the node.
-    /// If the third argument is <see langword="false"/>, runs synchronously.
-    /// </param>
+    /// <param name="begin">Begins it.</param>
     /// <param name="isOneRead">Whether it has read everything when it returns. Otherwise the caller ends it.</param>
-    IReadOperation<T> Opening<T>(Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin, bool isOneRead)
+    IReadOperation<T> Opening<T>(BeginOnNode<T> begin, bool isOneRead)
         where T : class;
 
     /// <summary>Called when a command is about to run on the main connection because it is not routed as a read.</summary>

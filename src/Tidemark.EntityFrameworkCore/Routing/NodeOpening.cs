@@ -6,13 +6,9 @@ namespace Tidemark;
 /// </summary>
 /// <param name="state">What the context remembers.</param>
 /// <param name="connections">The context's connections.</param>
-/// <param name="begin">
-/// Begins the operation on an open connection, and returns what the caller receives. If the third argument is <see langword="false"/>, runs
-/// synchronously.
-/// </param>
+/// <param name="begin">Begins the operation on the open connection.</param>
 internal sealed class NodeOpening<T>(
-    ContextState state, NodeConnections connections,
-    Func<NodeConnection?, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
+    ContextState state, NodeConnections connections, BeginOnNode<T> begin) : IReadOperation<T>
     where T : class
 {
     private NodeConnection? _node;
