@@ -8,7 +8,7 @@ namespace Tidemark.Verification;
 public static class HistoryPage
 {
     /// <summary>How many violations get a picture; the others get their sentence.</summary>
-    public const int MaxPictures = 12;
+    public const int MaxPictures = ReportPage.MaxPictures;
 
     /// <summary>Writes the page.</summary>
     /// <param name="history">What happened.</param>

@@ -19,10 +19,18 @@ internal static partial class SourceTree
     public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
 
     /// <summary>
-    /// Returns C# without comments and without the contents of strings; interpolated strings keep theirs, which may be code.
+    /// Returns C# without comments and without the contents of strings; interpolated strings keep what is in braces, which is code.
     /// </summary>
     public static string CodeOf(string file) =>
-        CommentOrText().Replace(Read(file), m => m.Value[0] switch { '/' => " ", '$' => m.Value, _ => "\"\"" });
+        CommentOrText().Replace(Read(file), m => m.Value[0] switch
+        {
+            '/' => " ",
+            '$' => string.Concat(Hole().Matches(m.Value).Select(hole => hole.Value)),
+            _ => "\"\"",
+        });
+
+    [GeneratedRegex(@"\{[^{}]*")]
+    private static partial Regex Hole();
 
     [GeneratedRegex(@"(^|/)(obj|bin|node_modules|BenchmarkDotNet\.Artifacts)/")]
     private static partial Regex Built();
