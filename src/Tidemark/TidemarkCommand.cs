@@ -40,165 +40,131 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings "
             + "instead.");
 
-    public override int ExecuteNonQuery()
-    {
-        if (isWrite)
-        {
-            using var connection = source.OpenWriteConnection();
-            using var command = ForWriting(connection);
-            var result = command.ExecuteNonQuery();
-            BatchText.TakeOutput(command, _inner);
-            return result;
-        }
+    public override int ExecuteNonQuery() => Io.Result(ExecuteNonQueryAsync(IoMode.Blocking, CancellationToken.None));
 
-        using var reader = ExecuteReader(CommandBehavior.Default);
-        while (reader.NextResult())
-        {
-        }
+    public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken) =>
+        ExecuteNonQueryAsync(IoMode.Async, cancellationToken).AsTask();
 
-        return reader.RecordsAffected;
-    }
+    public override object? ExecuteScalar() => Io.Result(ExecuteScalarAsync(IoMode.Blocking, CancellationToken.None));
 
-    public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
-    {
-        if (isWrite)
-        {
-            var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using (connection.ConfigureAwait(false))
-            {
-                using var command = ForWriting(connection);
-                var result = await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                BatchText.TakeOutput(command, _inner);
-                return result;
-            }
-        }
-
-        var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
-            {
-            }
-
-            return reader.RecordsAffected;
-        }
-    }
-
-    public override object? ExecuteScalar()
-    {
-        if (isWrite)
-        {
-            using var connection = source.OpenWriteConnection();
-            using var command = ForWriting(connection);
-            var result = command.ExecuteScalar();
-            BatchText.TakeOutput(command, _inner);
-            return result;
-        }
-
-        var reader = ExecuteReader(CommandBehavior.Default);
-        try
-        {
-            var value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-            EndBehindValue(reader);
-            return value;
-        }
-        catch
-        {
-            reader.Dispose();
-            throw;
-        }
-    }
-
-    public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
-    {
-        if (isWrite)
-        {
-            var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using (connection.ConfigureAwait(false))
-            {
-                using var command = ForWriting(connection);
-                var result = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-                BatchText.TakeOutput(command, _inner);
-                return result;
-            }
-        }
-
-        var reader = await ExecuteDbDataReaderAsync(CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var value = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0
-                ? reader.GetValue(0) : null;
-            await EndBehindValueAsync(reader).ConfigureAwait(false);
-            return value;
-        }
-        catch
-        {
-            await reader.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// Closes a reader whose one value is there. A server that is shut down sends what it has of an answer, a row without its end: that
-    /// takes nothing from the value.
-    /// </summary>
-    private static void EndBehindValue(DbDataReader reader)
-    {
-        try
-        {
-            reader.Dispose();
-        }
-        catch (Exception e) when (IsNodeLost(e))
-        {
-            // The next read finds that out.
-        }
-    }
-
-    /// <inheritdoc cref="EndBehindValue"/>
-    private static async ValueTask EndBehindValueAsync(DbDataReader reader)
-    {
-        try
-        {
-            await reader.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (IsNodeLost(e))
-        {
-            // The next read finds that out.
-        }
-    }
-
-    private static bool IsNodeLost(Exception failure) =>
-        ReadFailures.Classify(failure, onReplica: true, isOpen: true) == ReadFailure.NodeLost;
+    public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken) =>
+        ExecuteScalarAsync(IoMode.Async, cancellationToken).AsTask();
 
     protected override DbParameter CreateDbParameter() => _inner.CreateParameter();
 
-    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior)
-    {
-        if (isWrite)
-        {
-            return WriteOrClose(source.OpenWriteConnection(), behavior);
-        }
+    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
+        Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));
 
-        return ReadLoop.Run(source.Watermarks, source.BeginRead(consistency) with { Text = CommandText }, new Operation(this, behavior));
-    }
-
-    protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
-    {
-        if (isWrite)
-        {
-            var primary = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
-            return await WriteOrCloseAsync(primary, behavior, cancellationToken).ConfigureAwait(false);
-        }
-
-        var attempts = source.BeginRead(consistency) with { Text = CommandText };
-        return await ReadLoop.RunAsync(source.Watermarks, attempts, new Operation(this, behavior), isAsync: true, cancellationToken)
-            .ConfigureAwait(false);
-    }
+    protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
+        ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
 
     protected override void Dispose(bool disposing)
     {
         if (disposing) _inner.Dispose();
         base.Dispose(disposing);
+    }
+
+    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
+    {
+        if (!isWrite)
+        {
+            var request = source.BeginRead(consistency) with { Text = CommandText };
+            return await ReadLoop.RunAsync(source.Watermarks, request, new Operation(this, behavior), io, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await WriteAsync(connection, behavior, io, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await connection.DisposeAsync(io).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async ValueTask<int> ExecuteNonQueryAsync(IoMode io, CancellationToken cancellationToken)
+    {
+        if (isWrite)
+        {
+            var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                using var command = ForWriting(connection);
+                var result = await command.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(command, _inner);
+                return result;
+            }
+            finally
+            {
+                await connection.DisposeAsync(io).ConfigureAwait(false);
+            }
+        }
+
+        var reader = await ExecuteReaderAsync(CommandBehavior.Default, io, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            while (await reader.NextResultAsync(io, cancellationToken).ConfigureAwait(false))
+            {
+            }
+
+            return reader.RecordsAffected;
+        }
+        finally
+        {
+            await reader.DisposeAsync(io).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<object?> ExecuteScalarAsync(IoMode io, CancellationToken cancellationToken)
+    {
+        if (isWrite)
+        {
+            var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                using var command = ForWriting(connection);
+                var result = await command.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(command, _inner);
+                return result;
+            }
+            finally
+            {
+                await connection.DisposeAsync(io).ConfigureAwait(false);
+            }
+        }
+
+        var reader = await ExecuteReaderAsync(CommandBehavior.Default, io, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var value = await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0
+                ? reader.GetValue(0) : null;
+            await EndAfterValueAsync(reader, io).ConfigureAwait(false);
+            return value;
+        }
+        catch
+        {
+            await reader.DisposeAsync(io).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Closes a reader whose single value was read. A server that shuts down may send a row without the end of the answer. The value is
+    /// valid all the same.
+    /// </summary>
+    private static async ValueTask EndAfterValueAsync(DbDataReader reader, IoMode io)
+    {
+        try
+        {
+            await reader.DisposeAsync(io).ConfigureAwait(false);
+        }
+        catch (Exception e) when (ReadFailures.Classify(e, onReplica: true, isOpen: true) == ReadFailure.NodeLost)
+        {
+            // The next read detects the loss.
+        }
     }
 
     /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
@@ -209,44 +175,12 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return BatchText.CanPiggyback(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
     }
 
-    private NpgsqlDataReader WriteOrClose(NpgsqlConnection connection, CommandBehavior behavior)
-    {
-        try
-        {
-            return Write(connection, behavior);
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
-
-    private async Task<NpgsqlDataReader> WriteOrCloseAsync(NpgsqlConnection connection, CommandBehavior behavior,
-        CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    private NpgsqlDataReader Write(NpgsqlConnection connection, CommandBehavior behavior)
+    private async ValueTask<NpgsqlDataReader> WriteAsync(
+        NpgsqlConnection connection, CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
         _inner.Connection = connection;
-        return ClosingItsConnection(_inner.ExecuteReader(behavior & ~CommandBehavior.CloseConnection), connection);
-    }
-
-    private async Task<NpgsqlDataReader> WriteAsync(NpgsqlConnection connection, CommandBehavior behavior,
-        CancellationToken cancellationToken)
-    {
-        _inner.Connection = connection;
-        var reader = await _inner.ExecuteReaderAsync(behavior & ~CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        var reader = await _inner.ExecuteReaderAsync(io, behavior & ~CommandBehavior.CloseConnection, cancellationToken)
+            .ConfigureAwait(false);
         return ClosingItsConnection(reader, connection);
     }
 
@@ -276,29 +210,25 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
         public bool MayHaveWritten => _lease?.MayHaveWritten == true;
 
-        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+        public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
             CancellationToken cancellationToken)
         {
             (_decision, _isWrite) = (decision, isWrite);
             _connection = _cluster.Create(decision, isWrite, _session, out _lease);
-            if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            else _connection.Open();
+            await _connection.OpenAsync(io, cancellationToken).ConfigureAwait(false);
             return _lease is null ? ConnectionCheck.None : _cluster.CheckOf(_lease, decision);
         }
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        public async ValueTask<DbDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+        public async ValueTask<DbDataReader?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
         {
             var connection = _connection!;
-            if (_isWrite)
-                return isAsync
-                ? await command.WriteAsync(connection, behavior, cancellationToken).ConfigureAwait(false)
-                : command.Write(connection, behavior);
+            if (_isWrite) return await command.WriteAsync(connection, behavior, io, cancellationToken).ConfigureAwait(false);
 
             var start = command.Source.SlowReads.Start();
             try
             {
-                return await ReadAsync(connection, proof, isAsync, cancellationToken).ConfigureAwait(false);
+                return await ReadAsync(connection, proof, io, cancellationToken).ConfigureAwait(false);
             }
             finally
             {
@@ -308,14 +238,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
         public void Deliver() => _lease?.Deliver();
 
-        public async ValueTask CloseAsync(bool isAsync)
-        {
-            if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
-            else _connection!.Dispose();
-        }
+        public ValueTask CloseAsync(IoMode io) => _connection!.DisposeAsync(io);
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, bool isAsync,
+        private async ValueTask<DbDataReader?> ReadAsync(NpgsqlConnection connection, ReadProof? proof, IoMode io,
             CancellationToken cancellationToken)
         {
             var inner = command._inner;
@@ -327,16 +253,14 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             NpgsqlDataReader? reader;
             if (proof is not null)
             {
-                reader = isAsync
-                    ? await ReadCheck.ExecuteAsync(connection, inner, proof, closing, cancellationToken).ConfigureAwait(false)
-                    : ReadCheck.Execute(connection, inner, proof, closing);
+                reader = await ReadCheck.ExecuteAsync(connection, inner, proof, closing, io, cancellationToken).ConfigureAwait(false);
             }
             else
             {
                 inner.Connection = connection;
-                reader = isAsync
-                    ? await inner.ExecuteReaderAsync(closing, cancellationToken).ConfigureAwait(false) : inner.ExecuteReader(closing);
+                reader = await inner.ExecuteReaderAsync(io, closing, cancellationToken).ConfigureAwait(false);
             }
+
             return reader is null || hidesBreak ? reader : ClosingItsConnection(reader, connection);
         }
     }

@@ -12,7 +12,8 @@ namespace Tidemark;
 /// </summary>
 public sealed class TidemarkDataSource : DbDataSource
 {
-    private readonly TidemarkOptions _options;
+    private readonly LiveOptions _options;
+    private readonly TimeProvider _time;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
@@ -21,17 +22,18 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
-        _options = options;
+        _options = new LiveOptions(options);
+        _time = time;
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
-        Watermarks = new WatermarkResolver(cluster, options.ReadWait, options.MaxWaitingReads, time, ReportLoss);
+        Watermarks = new WatermarkResolver(cluster, _options, time, ReportLoss);
         cluster.Validate = Watermarks.Validate;
         _findSession = () => CurrentSession;
-        Tokens = new SessionTokens(cluster, Watermarks, options.TokenKey, options.TokenLifetime, time);
-        SlowReads = new SlowReads(options.SlowReadThreshold, time, cluster.Logger);
+        Tokens = new SessionTokens(cluster, Watermarks, _options, time);
+        SlowReads = new SlowReads(_options, time, cluster.Logger);
         _continueAfter = Tokens.Continue;
         freshness ??= new InMemoryFreshnessStore();
-        freshness.Attach(stop => OpenWriteAsync(session: null, stop));
+        freshness.Attach(stop => OpenWriteAsync(session: null, IoMode.Async, stop));
         _freshness = new KeyFreshness(cluster, Tokens, freshness, _findSession, () => DecideWrite(session: null));
     }
 
@@ -51,7 +53,7 @@ public sealed class TidemarkDataSource : DbDataSource
         get
         {
             var snapshot = Cluster.Monitor.Snapshot;
-            return [.. snapshot.Nodes.Select(n => StatusOf(n, snapshot))];
+            return [.. snapshot.Nodes.Select(n => NodeStatus.Of(n, snapshot, _time))];
         }
     }
 
@@ -69,7 +71,18 @@ public sealed class TidemarkDataSource : DbDataSource
     internal SlowReads SlowReads { get; }
 
     /// <summary>Queries that track entities may read from replicas.</summary>
-    internal bool TracksFromReplicas => _options.TrackedQueries == TrackedQueries.FromReplicas;
+    internal bool TracksFromReplicas => _options.Current.TrackedQueries == TrackedQueries.FromReplicas;
+
+    /// <summary>
+    /// Applies options that have changed in the configuration. Those that require a restart are logged and otherwise ignored.
+    /// </summary>
+    /// <param name="options">Valid options.</param>
+    internal void Reload(TidemarkOptions options)
+    {
+        var (applied, pending) = _options.Reload(options);
+        if (applied.Count > 0) Log.OptionsReloaded(Cluster.Logger, string.Join(", ", applied));
+        if (pending.Count > 0) Log.RestartRequired(Cluster.Logger, string.Join(", ", pending));
+    }
 
     /// <summary>Its database and nodes, for messages.</summary>
     internal string Describe() => $"'{Database}' on {string.Join(", ", Cluster.Names)}";
@@ -204,7 +217,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
     public RouteDecision Explain(Consistency? consistency = null) =>
-        Cluster.Decide(BeginRead(consistency).Requirement, affinity: CurrentSession?.Affinity);
+        Cluster.Decide(new ReadAttempts(Cluster, BeginRead(consistency)).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>
     /// Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not
@@ -219,11 +232,11 @@ public sealed class TidemarkDataSource : DbDataSource
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null,
         CancellationToken cancellationToken = default) =>
-        OpenReadAsync(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), cancellationToken);
+        OpenReadAsync(consistency, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="OpenReadConnectionAsync"/>
     public NpgsqlConnection OpenReadConnection(Consistency? consistency = null) =>
-        OpenRead(consistency, static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection));
+        Io.Result(OpenReadAsync(consistency, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
     /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one
@@ -243,26 +256,13 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead,
-            CancellationToken cancellationToken = default)
-    {
-        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenReadAsync(
-            consistency,
-                (connection, decision, isAsync, stop) =>
-                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), cancellationToken,
-                isReadOnly: true);
-    }
+        CancellationToken cancellationToken = default) =>
+        BeginReadOnlyAsync(consistency, isolation, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="BeginReadOnlyTransactionAsync"/>
-    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(Consistency? consistency = null,
-        IsolationLevel isolation = IsolationLevel.RepeatableRead)
-    {
-        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
-        return OpenRead(
-            consistency,
-                (connection, decision, isAsync, stop) =>
-                TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, isAsync, stop), isReadOnly: true);
-    }
+    public TidemarkReadOnlyTransaction BeginReadOnlyTransaction(
+        Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead) =>
+        Io.Result(BeginReadOnlyAsync(consistency, isolation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
     /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
@@ -270,44 +270,29 @@ public sealed class TidemarkDataSource : DbDataSource
     /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
-        OpenWriteAsync(CurrentSession, cancellationToken);
+        OpenWriteAsync(CurrentSession, IoMode.Async, cancellationToken);
 
-    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(ConsistencySession? session, CancellationToken cancellationToken)
+    /// <inheritdoc cref="OpenWriteConnectionAsync"/>
+    public NpgsqlConnection OpenWriteConnection() =>
+        Io.Result(OpenWriteAsync(CurrentSession, IoMode.Blocking, CancellationToken.None));
+
+    internal async ValueTask<NpgsqlConnection> OpenWriteAsync(
+        ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
-        await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        else Cluster.Monitor.FirstRound();
         var decision = DecideWrite(session);
         using var activity = RouteActivity.Start(decision);
         var connection = Cluster.CreateWrite(decision.NodeIndex, session);
         try
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await connection.OpenAsync(io, cancellationToken).ConfigureAwait(false);
             return connection;
         }
         catch (Exception failure)
         {
             RouteActivity.Fail(activity, failure);
-            await connection.DisposeAsync().ConfigureAwait(false);
-            if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
-            throw;
-        }
-    }
-
-    /// <inheritdoc cref="OpenWriteConnectionAsync"/>
-    public NpgsqlConnection OpenWriteConnection()
-    {
-        Cluster.Monitor.FirstRound();
-        var decision = DecideWrite(CurrentSession);
-        using var activity = RouteActivity.Start(decision);
-        var connection = Cluster.CreateWrite(decision.NodeIndex, CurrentSession);
-        try
-        {
-            connection.Open();
-            return connection;
-        }
-        catch (Exception failure)
-        {
-            RouteActivity.Fail(activity, failure);
-            connection.Dispose();
+            await connection.DisposeAsync(io).ConfigureAwait(false);
             if (NoPrimary(decision.NodeIndex, failure) is { } explained) throw explained;
             throw;
         }
@@ -324,12 +309,12 @@ public sealed class TidemarkDataSource : DbDataSource
     public ValueTask<TidemarkTransaction> BeginTransactionAsync(
         SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified,
             CancellationToken cancellationToken = default) =>
-        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, cancellationToken);
+        TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="BeginTransactionAsync"/>
     public TidemarkTransaction BeginTransaction(SynchronousCommit synchronousCommit,
         IsolationLevel isolation = IsolationLevel.Unspecified) =>
-        TidemarkTransaction.Begin(this, synchronousCommit, isolation);
+        Io.Result(TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
     /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node
@@ -352,16 +337,17 @@ public sealed class TidemarkDataSource : DbDataSource
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
         var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
-            ?? (isRuled ? Consistency.Eventual : _options.DefaultConsistency);
+            ?? (isRuled ? Consistency.Eventual : _options.Current.DefaultConsistency);
         if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
-        return _options.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
+        return _options.Current.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
     }
 
     private Consistency Checked(Consistency consistency) =>
-        consistency.MaxStaleness is { } bound && bound < _options.ProbeInterval
+        consistency.MaxStaleness is { } bound && bound < _options.Current.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
-                nameof(consistency), bound, $"Staleness is measured by probes, one each {_options.ProbeInterval} (ProbeInterval): ask "
-                    + "for at least that, or probe more often.")
+                nameof(consistency), bound,
+                $"Staleness is measured by probes, one each {_options.Current.ProbeInterval} (ProbeInterval). Use at least that, or "
+                    + "probe more often.")
             : consistency;
 
     private void ReportLoss(LostWrite lost)
@@ -377,7 +363,7 @@ public sealed class TidemarkDataSource : DbDataSource
             Log.ListenerFailed(Cluster.Logger, e);
         }
 
-        if (_options.ThrowOnLostWrite) throw new LostWriteException(lost);
+        if (_options.Current.ThrowOnLostWrite) throw new LostWriteException(lost);
     }
 
     /// <summary>Creating a connection must not fail for want of a primary; opening it then does.</summary>
@@ -386,21 +372,28 @@ public sealed class TidemarkDataSource : DbDataSource
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
     /// <summary>A read of the surrounding session, at the level and on the node that the surrounding scopes ask for.</summary>
-    internal ReadAttempts BeginRead(Consistency? consistency) => new(Cluster, CurrentSession, Effective(consistency), CurrentNode);
+    internal ReadRequest BeginRead(Consistency? consistency) => new(CurrentSession, Effective(consistency), CurrentNode);
 
-    private ValueTask<T> OpenReadAsync<T>(
-        Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
-            CancellationToken cancellationToken, bool isReadOnly = false)
+    private ValueTask<T> OpenReadAsync<T>(Consistency? consistency, bool isReadOnly,
+        Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin, IoMode io,
+        CancellationToken cancellationToken)
         where T : class => ReadLoop.RunAsync(
             Watermarks, BeginRead(consistency),
-                new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
-                isAsync: true, cancellationToken);
+            new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly },
+            io, cancellationToken);
 
-    private T OpenRead<T>(Consistency? consistency, Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin,
-        bool isReadOnly = false)
-        where T : class =>
-            ReadLoop.Run(Watermarks, BeginRead(consistency),
-            new ReadOpening<T>(Watermarks, Cluster, _findSession, Effective(consistency), begin) { IsReadOnly = isReadOnly });
+    private ValueTask<NpgsqlConnection> OpenReadAsync(Consistency? consistency, IoMode io, CancellationToken cancellationToken) =>
+        OpenReadAsync(consistency, isReadOnly: false,
+            static (connection, _, _, _) => new ValueTask<NpgsqlConnection>(connection), io, cancellationToken);
+
+    private ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyAsync(
+        Consistency? consistency, IsolationLevel isolation, IoMode io, CancellationToken cancellationToken)
+    {
+        TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
+        return OpenReadAsync(consistency, isReadOnly: true,
+            (connection, decision, mode, stop) => TidemarkReadOnlyTransaction.BeginAsync(connection, decision, isolation, mode, stop),
+            io, cancellationToken);
+    }
 
     /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)
@@ -472,12 +465,6 @@ public sealed class TidemarkDataSource : DbDataSource
         var outer = _ambient.Value;
         _ambient.Value = ambient;
         return new Scope(this, outer);
-    }
-
-    private static NodeStatus StatusOf(NodeState node, ClusterSnapshot snapshot)
-    {
-        var isServing = node.Status is ConcludedStatus.Primary or ConcludedStatus.Replica;
-        return new NodeStatus(node.Name, node.Role, isServing, node.Timeline, node.Lsn, isServing ? null : StatusText.Of(node, snapshot));
     }
 
     /// <summary>What surrounds a call: the session, and what its reads ask for.</summary>

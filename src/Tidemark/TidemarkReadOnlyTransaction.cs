@@ -42,14 +42,11 @@ public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
     public void Dispose() => Connection.Dispose();
 
     internal static async ValueTask<TidemarkReadOnlyTransaction> BeginAsync(
-        NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, bool isAsync, CancellationToken cancellationToken)
+        NpgsqlConnection connection, RouteDecision decision, IsolationLevel isolation, IoMode io, CancellationToken cancellationToken)
     {
-        var transaction = isAsync
-            ? await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false)
-            : connection.BeginTransaction(isolation);
+        var transaction = await connection.BeginTransactionAsync(io, isolation, cancellationToken).ConfigureAwait(false);
         using var command = new NpgsqlCommand(ReadOnly, connection);
-        if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        else command.ExecuteNonQuery();
+        await command.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
         return new TidemarkReadOnlyTransaction(connection, transaction, decision);
     }
 

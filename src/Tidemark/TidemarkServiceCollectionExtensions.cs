@@ -2,6 +2,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using Npgsql;
 using Tidemark;
 
@@ -24,7 +26,8 @@ public static class TidemarkServiceCollectionExtensions
         this IServiceCollection services, IConfiguration configuration, Action<NpgsqlDataSourceBuilder>? configureNodes = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return Add(services, options => TidemarkOptionsReader.Read(configuration, options), configureNodes);
+        return Add(services, options => TidemarkOptionsReader.Read(configuration, options), configureNodes)
+            .AddSingleton<IOptionsChangeTokenSource<TidemarkOptions>>(new ConfigurationChanges(configuration));
     }
 
     /// <summary>Registers a <see cref="TidemarkDataSource"/> on settings from code.</summary>
@@ -48,19 +51,31 @@ public static class TidemarkServiceCollectionExtensions
         if (services.Any(s => s.ServiceType == typeof(TidemarkDataSource)))
             throw new InvalidOperationException(
                 "AddTidemark was called before on these services, and an application has one cluster. Name all nodes in one call.");
+        services.AddOptions<TidemarkOptions>().Configure(configure);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TidemarkOptions>, TidemarkOptionsValidator>());
+        services.AddSingleton<OptionsReload>();
         services.AddSingleton(provider =>
         {
-            var builder = new TidemarkDataSourceBuilder
+            var builder = new TidemarkDataSourceBuilder(provider.GetRequiredService<IOptions<TidemarkOptions>>().Value)
             {
                 LoggerFactory = provider.GetService<ILoggerFactory>(),
                 TimeProvider = provider.GetService<TimeProvider>() ?? TimeProvider.System,
             };
-            configure(builder.Options);
             if (configureNodes is not null) builder.ConfigureNodes(configureNodes);
-            return builder.Build();
+            var source = builder.Build();
+            provider.GetRequiredService<OptionsReload>().Follow(source);
+            return source;
         });
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, StartUp>());
         return services;
+    }
+
+    /// <summary>Reports that the configuration was reloaded.</summary>
+    private sealed class ConfigurationChanges(IConfiguration configuration) : IOptionsChangeTokenSource<TidemarkOptions>
+    {
+        public string Name => Options.Options.DefaultName;
+
+        public IChangeToken GetChangeToken() => configuration.GetReloadToken();
     }
 
     /// <summary>

@@ -28,7 +28,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     public NpgsqlConnection Connection { get; }
 
     /// <summary>
-    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync"/>: ended here, its
+    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync(CancellationToken)"/>: ended here, its
     /// position must be
     /// asked for by the session's next read.
     /// </summary>
@@ -56,74 +56,17 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     /// It has ended before; or a statement in it had failed, so that PostgreSQL rolled it back: nothing is committed.
     /// </exception>
     /// <exception cref="NpgsqlException">The commit failed. When the connection broke, nobody knows whether it happened.</exception>
-    public async ValueTask CommitAsync(CancellationToken cancellationToken = default)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        BeginEnd();
-        Connection.Notice += OnNotice;
-        bool isCommitted;
-        try
-        {
-            isCommitted = await PositionedCommit.ExecuteAsync(Connection, _lease, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            Connection.Notice -= OnNotice;
-            await Connection.DisposeAsync().ConfigureAwait(false);
-        }
+    public ValueTask CommitAsync(CancellationToken cancellationToken = default) => CommitAsync(IoMode.Async, cancellationToken);
 
-        Check(isCommitted);
-    }
-
-    /// <inheritdoc cref="CommitAsync"/>
-    public void Commit()
-    {
-        BeginEnd();
-        Connection.Notice += OnNotice;
-        bool isCommitted;
-        try
-        {
-            isCommitted = PositionedCommit.Execute(Connection, _lease);
-        }
-        finally
-        {
-            Connection.Notice -= OnNotice;
-            Connection.Dispose();
-        }
-
-        Check(isCommitted);
-    }
+    /// <inheritdoc cref="CommitAsync(CancellationToken)"/>
+    public void Commit() => Io.End(CommitAsync(IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Rolls back; the session stays where it was.</summary>
     /// <exception cref="InvalidOperationException">It has ended before.</exception>
-    public async ValueTask RollbackAsync(CancellationToken cancellationToken = default)
-    {
-        BeginEnd();
-        _lease.RolledBack();
-        try
-        {
-            await Transaction.RollbackAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            await Connection.DisposeAsync().ConfigureAwait(false);
-        }
-    }
+    public ValueTask RollbackAsync(CancellationToken cancellationToken = default) => RollbackAsync(IoMode.Async, cancellationToken);
 
-    /// <inheritdoc cref="RollbackAsync"/>
-    public void Rollback()
-    {
-        BeginEnd();
-        _lease.RolledBack();
-        try
-        {
-            Transaction.Rollback();
-        }
-        finally
-        {
-            Connection.Dispose();
-        }
-    }
+    /// <inheritdoc cref="RollbackAsync(CancellationToken)"/>
+    public void Rollback() => Io.End(RollbackAsync(IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Rolls back unless it was committed, and gives the connection back.</summary>
     public async ValueTask DisposeAsync()
@@ -139,42 +82,23 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         Connection.Dispose();
     }
 
-    internal static async ValueTask<TidemarkTransaction> BeginAsync(
-        TidemarkDataSource source, SynchronousCommit synchronousCommit, IsolationLevel isolation, CancellationToken cancellationToken)
+    internal static async ValueTask<TidemarkTransaction> BeginAsync(TidemarkDataSource source, SynchronousCommit synchronousCommit,
+        IsolationLevel isolation, IoMode io, CancellationToken cancellationToken)
     {
         var setting = SettingOf(synchronousCommit);
-        var connection = await source.OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
         try
         {
-            var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false);
+            var transaction = await connection.BeginTransactionAsync(io, isolation, cancellationToken).ConfigureAwait(false);
             using var batch = Batch(connection, setting);
-            if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "")
+            if (await batch.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false) is "")
                 source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
             return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
         }
         catch
         {
             Abandon(connection);
-            await connection.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    internal static TidemarkTransaction Begin(TidemarkDataSource source, SynchronousCommit synchronousCommit, IsolationLevel isolation)
-    {
-        var setting = SettingOf(synchronousCommit);
-        var connection = source.OpenWriteConnection();
-        try
-        {
-            var transaction = connection.BeginTransaction(isolation);
-            using var batch = Batch(connection, setting);
-            if (batch.ExecuteScalar() is "") source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
-            return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
-        }
-        catch
-        {
-            Abandon(connection);
-            connection.Dispose();
+            await connection.DisposeAsync(io).ConfigureAwait(false);
             throw;
         }
     }
@@ -200,6 +124,39 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(synchronousCommit), synchronousCommit,
             "There is no such level of synchronous commit."),
     };
+
+    private async ValueTask CommitAsync(IoMode io, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        BeginEnd();
+        Connection.Notice += OnNotice;
+        bool isCommitted;
+        try
+        {
+            isCommitted = await PositionedCommit.ExecuteAsync(Connection, _lease, io, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Connection.Notice -= OnNotice;
+            await Connection.DisposeAsync(io).ConfigureAwait(false);
+        }
+
+        Check(isCommitted);
+    }
+
+    private async ValueTask RollbackAsync(IoMode io, CancellationToken cancellationToken)
+    {
+        BeginEnd();
+        _lease.RolledBack();
+        try
+        {
+            await Transaction.RollbackAsync(io, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await Connection.DisposeAsync(io).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Nothing of the caller's was sent.</summary>
     private static void Abandon(NpgsqlConnection connection) => WriteLease.Of(connection)?.RolledBack();

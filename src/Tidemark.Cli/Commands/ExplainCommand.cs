@@ -80,7 +80,7 @@ internal sealed class ExplainCommand : TargetCommand
             using var session = source.BeginSession(after);
             using var there = node is null ? null : source.RequireNode(node);
             using var asked = source.Require(level);
-            await source.Watermarks.PrepareAsync(session, isAsync: true, cancellationToken);
+            await source.Watermarks.PrepareAsync(session, IoMode.Async, cancellationToken);
             source.Watermarks.Validate(session);
             return source.Explain();
         }

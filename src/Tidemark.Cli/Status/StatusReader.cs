@@ -27,7 +27,7 @@ internal sealed class StatusReader : IAsyncDisposable
         var loads = await Task.WhenAll(_loads.Select(load => load.ReadAsync(cancellationToken)));
         var (snapshot, words) = (_source.Cluster.Monitor.Snapshot, _source.Nodes);
         return new ClusterRecord(_target.Source, snapshot.Primary?.Name,
-            [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], snapshot, words[i], loads[i]))]);
+            [.. _target.Nodes.Select((node, i) => Record(node, snapshot.Nodes[i], words[i], loads[i]))]);
     }
 
     public async ValueTask DisposeAsync()
@@ -36,15 +36,15 @@ internal sealed class StatusReader : IAsyncDisposable
         await _source.DisposeAsync();
     }
 
-    private static NodeRecord Record(TargetNode node, NodeState state, ClusterSnapshot snapshot, NodeStatus words,
+    private static NodeRecord Record(TargetNode node, NodeState state, NodeStatus words,
         (LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle) asked)
     {
         var isReplica = state.Status == ConcludedStatus.Replica;
         return new NodeRecord(
             node.Name, node.Address, state.Role, words.IsServing && asked.Obstacle is null, words.Problem ?? asked.Obstacle, state.Timeline,
             (ulong)state.Lsn == 0 ? null : state.Lsn.ToString(),
-            isReplica && snapshot.Primary is { } primary ? Math.Max(0, (long)(ulong)primary.Lsn - (long)(ulong)state.Lsn) : null,
-            isReplica && state.CompleteAsOf is { } asOf ? Math.Round(TimeProvider.System.GetElapsedTime(asOf).TotalMilliseconds, 1) : null,
+            isReplica ? words.LagBytes : null,
+            isReplica && words.Staleness is { } staleness ? Math.Round(staleness.TotalMilliseconds, 1) : null,
             asked.Load, asked.Notes, state.ServerVersion == 0 ? null : state.ServerVersion);
     }
 }

@@ -166,8 +166,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         try
         {
             read(builder);
-            if (new TidemarkOptionsValidator { Path = DefaultSection }.Validate(null, builder.Options) is { Failed: true } invalid)
-                throw new OptionsValidationException(DefaultSection, typeof(TidemarkOptions), invalid.Failures);
+            TidemarkOptionsValidator.ThrowIfInvalid(builder.Options);
             return new ClusterTarget(source, builder) { IsConfiguration = isConfiguration };
         }
         catch (FormatException e)

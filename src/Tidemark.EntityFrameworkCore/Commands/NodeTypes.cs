@@ -26,28 +26,27 @@ internal static class NodeTypes
     /// <param name="nodeIndex">The node.</param>
     /// <param name="pending">What is about to be executed.</param>
     /// <param name="mayRetry">Whether a query that was sent may be sent again, because the connection is read-only.</param>
-    /// <param name="isAsync">If <see langword="false"/>, runs synchronously.</param>
+    /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Cancels the operation.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
         SentCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex,
-        PendingExecution pending, bool mayRetry, bool isAsync, CancellationToken cancellationToken)
+        PendingExecution pending, bool mayRetry, IoMode io, CancellationToken cancellationToken)
     {
         try
         {
-            var reader = await command.SendAsync(parameters, pending, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, pending, io, cancellationToken).ConfigureAwait(false);
             if (!mayRetry || !AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
-            if (isAsync) await reader.DisposeAsync().ConfigureAwait(false);
-            else reader.Dispose();
+            await reader.DisposeAsync(io).ConfigureAwait(false);
         }
         catch (Exception failure) when (mayRetry && MayBeWhy(failure))
         {
         }
 
         var connection = (NpgsqlConnection)parameters.Connection.DbConnection;
-        if (isAsync) await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         else connection.ReloadTypes();
-        return await command.SendAsync(parameters, pending, isAsync, cancellationToken).ConfigureAwait(false);
+        return await command.SendAsync(parameters, pending, io, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Returns whether the rows have a column of a type that the pool lacks and has not looked up.</summary>

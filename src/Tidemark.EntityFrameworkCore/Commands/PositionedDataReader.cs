@@ -11,11 +11,11 @@ namespace Tidemark;
 /// </param>
 internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked) : RelationalDataReader
 {
-    private Func<bool, ValueTask>? _afterClose;
+    private Func<IoMode, ValueTask>? _afterClose;
     private bool _hasFailed;
 
-    /// <summary>Runs an action once, after the current rows are closed. If its argument is <c>false</c>, it runs synchronously.</summary>
-    public void AfterClose(Func<bool, ValueTask> action) => _afterClose = action;
+    /// <summary>Runs an action once, after the current rows are closed. Its argument is how to wait.</summary>
+    public void AfterClose(Func<IoMode, ValueTask> action) => _afterClose = action;
 
     public override bool Read()
     {
@@ -109,25 +109,22 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
     private void ReadPosition()
     {
         if (Take(ref piggybacked.Value) is not { } write) return;
-        if (TakeFailure()) write.GiveUp(DbDataReader);
-        else write.ReadPosition(DbDataReader);
+        Io.End(TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Blocking) : write.ReadPositionAsync(DbDataReader, IoMode.Blocking));
     }
 
     private ValueTask ReadPositionAsync() =>
         Take(ref piggybacked.Value) is not { } write ? default
-        : TakeFailure() ? write.GiveUpAsync(DbDataReader)
-        : write.ReadPositionAsync(DbDataReader);
+        : TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Async)
+        : write.ReadPositionAsync(DbDataReader, IoMode.Async);
 
     private void EndRows()
     {
-#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        if (Take(ref _afterClose) is { } end) end(false).GetAwaiter().GetResult();
-#pragma warning restore CA2012, RS0030
+        if (Take(ref _afterClose) is { } end) Io.End(end(IoMode.Blocking));
     }
 
     private async ValueTask EndRowsAsync()
     {
-        if (Take(ref _afterClose) is { } end) await end(true).ConfigureAwait(false);
+        if (Take(ref _afterClose) is { } end) await end(IoMode.Async).ConfigureAwait(false);
     }
 
     private bool TakeFailure()

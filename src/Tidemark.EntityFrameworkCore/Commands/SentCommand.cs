@@ -63,14 +63,15 @@ internal abstract class SentCommand(
     /// <summary>Sends a query on the connection that was chosen for it.</summary>
     /// <param name="parameterObject">The query and its connection.</param>
     /// <param name="pending">What is about to be executed.</param>
-    /// <param name="isAsync">If <see langword="false"/>, runs synchronously.</param>
+    /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Cancels the operation.</param>
     /// <exception cref="ReplicaBehindException">The node does not have the required WAL position.</exception>
     internal ValueTask<RelationalDataReader> SendAsync(
-        RelationalCommandParameterObject parameterObject, in PendingExecution pending, bool isAsync, CancellationToken cancellationToken)
+        RelationalCommandParameterObject parameterObject, in PendingExecution pending, IoMode io, CancellationToken cancellationToken)
     {
         _pending = pending;
-        return isAsync ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
+        return io == IoMode.Async
+            ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
     }
 
     /// <summary>Sets what EF Core is about to execute itself.</summary>

@@ -21,28 +21,28 @@ internal sealed class MirrorOpening<T>(
 
     public bool MayHaveWritten => false;
 
-    public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken)
     {
         _decision = decision;
         state.StayOn(decision);
         return new ValueTask<ConnectionCheck>(ConnectionCheck.None);
     }
 
-    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
-        if (!isOneRead) return await begin(null, _decision, isAsync, cancellationToken).ConfigureAwait(false);
-        var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
+        if (!isOneRead) return await begin(null, _decision, io, cancellationToken).ConfigureAwait(false);
+        var read = await MirroredRead.BeginAsync(mirror.Connection, io, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await begin(null, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+            return await begin(null, _decision, io, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
-            await read.EndAsync(isAsync).ConfigureAwait(false);
+            await read.EndAsync(io).ConfigureAwait(false);
         }
     }
 
     public void Deliver() => Mirror.NoteSeen(_decision, state.Session);
 
-    public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+    public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;
 }

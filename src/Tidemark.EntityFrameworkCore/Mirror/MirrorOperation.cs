@@ -19,7 +19,7 @@ internal sealed class MirrorOperation(Mirror mirror, SentCommand command, Contex
     // The test's connection does not break, so the server has answered whatever fails on it.
     public bool MayHaveWritten => false;
 
-    public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+    public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken)
     {
         (_decision, _isWrite) = (decision, isWrite);
         state.Attempt(decision, isWrite);
@@ -27,23 +27,23 @@ internal sealed class MirrorOperation(Mirror mirror, SentCommand command, Contex
         return new ValueTask<ConnectionCheck>(ConnectionCheck.None);
     }
 
-    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         if (!_decision.IsReplica)
-            return await command.SendAsync(parameters, state.Pending, isAsync, cancellationToken).ConfigureAwait(false);
-        var read = await MirroredRead.BeginAsync(mirror.Connection, isAsync, cancellationToken).ConfigureAwait(false);
+            return await command.SendAsync(parameters, state.Pending, io, cancellationToken).ConfigureAwait(false);
+        var read = await MirroredRead.BeginAsync(mirror.Connection, io, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await command.SendAsync(parameters, state.Pending, isAsync, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, state.Pending, io, cancellationToken).ConfigureAwait(false);
 
             // Rows that EF Core has buffered are already read completely. Other rows are read until the reader closes.
             if (reader.DbDataReader is NpgsqlDataReader) ((PositionedDataReader)reader).AfterClose(read.EndAsync);
-            else await read.EndAsync(isAsync).ConfigureAwait(false);
+            else await read.EndAsync(io).ConfigureAwait(false);
             return reader;
         }
         catch
         {
-            await read.EndAsync(isAsync).ConfigureAwait(false);
+            await read.EndAsync(io).ConfigureAwait(false);
             throw;
         }
     }
@@ -54,5 +54,5 @@ internal sealed class MirrorOperation(Mirror mirror, SentCommand command, Contex
         else Mirror.NoteSeen(_decision, state.Session);
     }
 
-    public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+    public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;
 }

@@ -20,29 +20,29 @@ internal sealed class MirroredRead
 
     private MirroredRead(NpgsqlConnection connection, string end) => (_connection, _end) = (connection, end);
 
-    public static async ValueTask<MirroredRead> BeginAsync(NpgsqlConnection connection, bool isAsync, CancellationToken cancellationToken)
+    public static async ValueTask<MirroredRead> BeginAsync(NpgsqlConnection connection, IoMode io, CancellationToken cancellationToken)
     {
         try
         {
-            await RunAsync(connection, Begin, isAsync, cancellationToken).ConfigureAwait(false);
+            await RunAsync(connection, Begin, io, cancellationToken).ConfigureAwait(false);
             return new MirroredRead(connection, End);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.NoActiveSqlTransaction)
         {
-            await RunAsync(connection, BeginAlone, isAsync, cancellationToken).ConfigureAwait(false);
+            await RunAsync(connection, BeginAlone, io, cancellationToken).ConfigureAwait(false);
             return new MirroredRead(connection, EndAlone);
         }
     }
 
     /// <summary>Ends the read after its rows were read or it has failed. In either case, the connection may write again.</summary>
-    public ValueTask EndAsync(bool isAsync) =>
+    public ValueTask EndAsync(IoMode io) =>
         _connection.FullState == ConnectionState.Open
-            ? RunAsync(_connection, _end, isAsync, CancellationToken.None) : ValueTask.CompletedTask;
+            ? RunAsync(_connection, _end, io, CancellationToken.None) : ValueTask.CompletedTask;
 
-    private static async ValueTask RunAsync(NpgsqlConnection connection, string sql, bool isAsync, CancellationToken cancellationToken)
+    private static async ValueTask RunAsync(NpgsqlConnection connection, string sql, IoMode io, CancellationToken cancellationToken)
     {
         using var command = new NpgsqlCommand(sql, connection);
-        if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         else command.ExecuteNonQuery();
     }
 }

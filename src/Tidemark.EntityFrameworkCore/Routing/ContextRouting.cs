@@ -65,7 +65,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     {
         var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
-        var attempts = BeginRead(ask) with { Text = sql };
+        var attempts = new ReadAttempts(Source.Cluster, BeginRead(ask) with { Text = sql });
         return Source.Cluster.Decide(attempts.Requirement, preferred: State.LastNode, affinity: Session.Affinity);
     }
 
@@ -80,8 +80,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public ReadAsk AskFor(Consistency? consistency) =>
         new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
-    public ReadAttempts BeginRead(in ReadAsk ask) =>
-        new(Source.Cluster, Session, ask.Consistency, ask.Node, State.LastNode) { StrongBecause = ask.StrongBecause };
+    public ReadRequest BeginRead(in ReadAsk ask) =>
+        new(Session, ask.Consistency, ask.Node, State.LastNode) { StrongBecause = ask.StrongBecause };
 
     /// <summary>Opens a connection to a node that meets the requirement, and begins something other than a query on it.</summary>
     /// <inheritdoc cref="INodeAccess.Opening"/>
@@ -92,7 +92,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     public ValueTask<T> OpenAsync<T>(
         in ReadAsk ask, BeginOnNode<T> begin, CancellationToken cancellationToken, bool isOneRead = false)
         where T : class =>
-        ReadLoop.RunAsync(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead), isAsync: true, cancellationToken);
+        ReadLoop.RunAsync(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead), IoMode.Async, cancellationToken);
 
     /// <summary>Called when the context is about to save.</summary>
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
@@ -131,7 +131,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     // A connection that is opened for something other than a query only reads. No statement moves to the primary because it writes.
-    private ReadAttempts OnlyRead(in ReadAsk ask) => BeginRead(ask) with { MustNotWrite = true };
+    private ReadRequest OnlyRead(in ReadAsk ask) => BeginRead(ask) with { MustNotWrite = true };
 
     /// <summary>
     /// Replaces a main connection to a former primary. EF Core would move the connection when opening it, but the next user of a pooled

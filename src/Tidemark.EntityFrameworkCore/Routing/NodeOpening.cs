@@ -19,36 +19,32 @@ internal sealed class NodeOpening<T>(
 
     public bool MayHaveWritten => false;
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         _decision = decision;
         state.StayOn(decision);
         _node = connections.NewTo(decision, state.Session);
-        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
         return _node.Check(decision);
     }
 
-    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         if (proof is { IsRequired: true } && _node is { DbConnection: var connection })
         {
-            var passes = isAsync
-                ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)
-                : ReadCheck.Passes(connection, proof);
-            if (!passes) return null;
+            if (!await ReadCheck.PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false)) return null;
         }
 
-        return await begin(_node, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+        return await begin(_node, _decision, io, cancellationToken).ConfigureAwait(false);
     }
 
     public void Deliver() => _node?.Deliver();
 
-    public async ValueTask CloseAsync(bool isAsync)
+    public async ValueTask CloseAsync(IoMode io)
     {
         if (_node is null) return;
-        if (isAsync) await _node.DisposeAsync().ConfigureAwait(false);
-        else _node.Dispose();
+        await _node.DisposeAsync(io).ConfigureAwait(false);
     }
 }

@@ -29,36 +29,36 @@ internal sealed class QueryOperation(ContextState state, NodeConnections connect
         return this;
     }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         state.Attempt(decision, isWrite);
         _node = isWrite ? null : connections.To(decision, state.Session);
         if (_node is null) return ConnectionCheck.None;
 
-        if (isAsync) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
         else _node.Open();
         _isOpen = true;
         return _node.Check(decision);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
         if (_node is null)
-            return await _command.SendAsync(_parameters, state.Pending with { CommitsByItself = true }, isAsync, cancellationToken)
+            return await _command.SendAsync(_parameters, state.Pending with { CommitsByItself = true }, io, cancellationToken)
                 .ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
                 _command, Through(_node), state.Source, _node.NodeIndex, state.Pending with { Proof = proof },
-                    mayRetry: !_node.MayHaveWritten, isAsync, cancellationToken).ConfigureAwait(false);
+                    mayRetry: !_node.MayHaveWritten, io, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened the connection once more for itself.
             Deliver();
-            await CloseAsync(isAsync).ConfigureAwait(false);
+            await CloseAsync(io).ConfigureAwait(false);
             End();
             return reader;
         }
@@ -70,11 +70,11 @@ internal sealed class QueryOperation(ContextState state, NodeConnections connect
 
     public void Deliver() => _node?.Deliver();
 
-    public async ValueTask CloseAsync(bool isAsync)
+    public async ValueTask CloseAsync(IoMode io)
     {
         if (!_isOpen) return;
         _isOpen = false;
-        if (isAsync) await _node!.CloseAsync().ConfigureAwait(false);
+        if (io == IoMode.Async) await _node!.CloseAsync().ConfigureAwait(false);
         else _node!.Close();
     }
 

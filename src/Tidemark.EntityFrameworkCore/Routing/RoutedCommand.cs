@@ -24,11 +24,9 @@ internal sealed class RoutedCommand(
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var pending = routing.Begin(parameterObject, Route, out var ask);
         if (pending.IsRouted)
-            return ReadLoop.Run(
-                routing.Source.Watermarks, Attempts(routing, ask), routing.Access.Query(this, parameterObject));
-#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        return ReadOnMainAsync(routing, pending, parameterObject, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
-#pragma warning restore CA2012, RS0030
+            return ReadLoop.Run(routing.Source.Watermarks, Request(routing, ask), routing.Access.Query(this, parameterObject));
+
+        return Io.Result(ReadOnMainAsync(routing, pending, parameterObject, IoMode.Blocking, CancellationToken.None));
     }
 
     public override Task<RelationalDataReader> ExecuteReaderAsync(
@@ -38,9 +36,9 @@ internal sealed class RoutedCommand(
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var pending = routing.Begin(parameterObject, Route, out var ask);
         var reading = pending.IsRouted
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Attempts(routing, ask), routing.Access.Query(this, parameterObject),
-                isAsync: true, cancellationToken)
-            : ReadOnMainAsync(routing, pending, parameterObject, isAsync: true, cancellationToken);
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Request(routing, ask), routing.Access.Query(this, parameterObject),
+                IoMode.Async, cancellationToken)
+            : ReadOnMainAsync(routing, pending, parameterObject, IoMode.Async, cancellationToken);
         return reading.AsTask();
     }
 
@@ -49,16 +47,16 @@ internal sealed class RoutedCommand(
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
-        ContextRouting routing, PendingExecution pending, RelationalCommandParameterObject parameterObject, bool isAsync,
+        ContextRouting routing, PendingExecution pending, RelationalCommandParameterObject parameterObject, IoMode io,
         CancellationToken cancellationToken)
     {
         using var activity = OnMain(routing, pending, parameterObject);
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, pending, mayRetry: true, isAsync,
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, pending, mayRetry: true, io,
                     cancellationToken).ConfigureAwait(false)
-                : isAsync ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
+                : io == IoMode.Async ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
                     : base.ExecuteReader(parameterObject);
         }
         catch (Exception failure) when (RouteActivity.Fail(activity, failure))
@@ -129,5 +127,5 @@ internal sealed class RoutedCommand(
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
 
-    private ReadAttempts Attempts(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
+    private ReadRequest Request(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

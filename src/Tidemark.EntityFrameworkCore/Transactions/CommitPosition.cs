@@ -17,7 +17,7 @@ internal sealed class CommitPosition : DbTransactionInterceptor
         InterceptionResult result)
     {
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
-        PositionedCommit.Execute(connection, lease);
+        Io.Result(PositionedCommit.ExecuteAsync(connection, lease, IoMode.Blocking, CancellationToken.None));
         return InterceptionResult.Suppress();
     }
 
@@ -25,7 +25,7 @@ internal sealed class CommitPosition : DbTransactionInterceptor
         DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
     {
         if (result.IsSuppressed || Lease(transaction) is not var (connection, lease)) return result;
-        await PositionedCommit.ExecuteAsync(connection, lease, cancellationToken).ConfigureAwait(false);
+        await PositionedCommit.ExecuteAsync(connection, lease, IoMode.Async, cancellationToken).ConfigureAwait(false);
         return InterceptionResult.Suppress();
     }
 

@@ -13,38 +13,38 @@ internal static class ReportOpening
     public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
     {
         ThrowIfBusy(routing, main);
-        return routing.Open(ask, (node, decision, isAsync, stop) => StartAsync(routing, main, new Report(main, node, decision), isolation,
-            isAsync, stop));
+        return routing.Open(ask, (node, decision, io, stop) =>
+            StartAsync(routing, main, new Report(main, node, decision), isolation, io, stop));
     }
 
     public static async Task<IDbContextTransaction> BeginAsync(
         ContextRouting routing, IRelationalConnection main, ReadAsk ask, IsolationLevel isolation, CancellationToken cancellationToken)
     {
         ThrowIfBusy(routing, main);
-        return await routing.OpenAsync(ask, (node, decision, isAsync, stop) => StartAsync(routing, main,
-            new Report(main, node, decision), isolation, isAsync, stop), cancellationToken).ConfigureAwait(false);
+        return await routing.OpenAsync(ask, (node, decision, io, stop) =>
+            StartAsync(routing, main, new Report(main, node, decision), isolation, io, stop), cancellationToken).ConfigureAwait(false);
     }
 
     private static async ValueTask<IDbContextTransaction> StartAsync(
-        ContextRouting routing, IRelationalConnection main, Report report, IsolationLevel isolation, bool isAsync,
+        ContextRouting routing, IRelationalConnection main, Report report, IsolationLevel isolation, IoMode io,
         CancellationToken cancellationToken)
     {
         try
         {
             report.Begin();
             routing.State.Enter(report);
-            var transaction = isAsync
+            var transaction = io == IoMode.Async
                 ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
             using var command = new NpgsqlCommand(ReadOnly, (NpgsqlConnection)main.DbConnection);
-            if (isAsync) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            if (io == IoMode.Async) await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             else command.ExecuteNonQuery();
             return transaction;
         }
         catch
         {
-            if (isAsync && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
+            if (io == IoMode.Async && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
             else main.CurrentTransaction?.Dispose();
-            if (isAsync) await report.EndAsync().ConfigureAwait(false);
+            if (io == IoMode.Async) await report.EndAsync().ConfigureAwait(false);
             else report.End();
             throw;
         }

@@ -157,14 +157,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     {
         try
         {
-            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(level), onNode: null);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(_session, Source.Effective(level));
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
         catch (RequirementDroppedException)
         {
             if (read.Writes) throw;
-            var attempts = new ReadAttempts(Source.Cluster, session: null, Consistency.Eventual, onNode: null);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(Session: null, Consistency.Eventual);
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -176,8 +176,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         using var reported = LossListener.Listen(_journal.Lost);
         try
         {
-            var attempts = new ReadAttempts(Source.Cluster, _session, Source.Effective(Consistency.Session), node);
-            await ReadLoop.RunAsync(Source.Watermarks, attempts, read, isAsync: true, CancellationToken.None).ConfigureAwait(false);
+            var request = new ReadRequest(_session, Source.Effective(Consistency.Session), node);
+            await ReadLoop.RunAsync(Source.Watermarks, request, read, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is NpgsqlException or RequirementDroppedException)
         {
@@ -204,13 +204,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             if (node < 0) throw new RoutingException();
             try
             {
-                await read.OpenAsync(new RouteDecision(snapshot, default, ArmRules, 0, node, RouteReason.AnyReplica), false, true,
-                    CancellationToken.None).ConfigureAwait(false);
-                if (await read.SendAsync(null, true, CancellationToken.None).ConfigureAwait(false) is not null) return;
+                var decision = new RouteDecision(snapshot, default, ArmRules, 0, node, RouteReason.AnyReplica);
+                await read.OpenAsync(decision, isWrite: false, IoMode.Async, CancellationToken.None).ConfigureAwait(false);
+                if (await read.SendAsync(proof: null, IoMode.Async, CancellationToken.None).ConfigureAwait(false) is not null) return;
             }
             catch (NpgsqlException) when (attempt < cluster.Nodes.Count)
             {
-                await read.CloseAsync(isAsync: true).ConfigureAwait(false);
+                await read.CloseAsync(IoMode.Async).ConfigureAwait(false);
                 node = (node + 1) % cluster.Nodes.Count;
             }
         }

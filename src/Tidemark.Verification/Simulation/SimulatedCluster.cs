@@ -243,6 +243,9 @@ public sealed class SimulatedCluster
     /// <summary>Connects a standby to the primary; it is sent what it lacks.</summary>
     internal void Follow(SimulatedServer standby, SimulatedServer primary)
     {
+        if (!primary.Branch.Contains(standby.Branch, standby.Replay.ReceivedAt(Now)))
+            throw new InvalidOperationException($"{standby.Name} has diverged from {primary.Name} and cannot follow it.");
+
         standby.Branch = primary.Branch;
         standby.IsStreaming = true;
         var arrives = Now + Shape.TravelTime(Random).Ticks;

@@ -40,7 +40,7 @@ internal sealed class SimulatedRead(
 
     public WriteAnswer? Written { get; private set; }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         _decision = decision;
@@ -64,7 +64,7 @@ internal sealed class SimulatedRead(
         return check;
     }
 
-    public async ValueTask<SimulatedRead?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<SimulatedRead?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         var connection = _connection!;
         if (_writeLease is not null)
@@ -128,7 +128,7 @@ internal sealed class SimulatedRead(
         _isDelivered = true;
     }
 
-    public ValueTask CloseAsync(bool isAsync)
+    public ValueTask CloseAsync(IoMode io)
     {
         Close();
         return default;

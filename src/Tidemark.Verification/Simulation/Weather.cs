@@ -200,8 +200,8 @@ internal sealed class Weather(SimulatedCluster cluster)
         var promoted = Promote(candidates[cluster.Random.Next(candidates.Length)]);
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming))
         {
-            // One that has more than was promoted stays behind, on a timeline that nobody goes on with.
-            if (standby.Replay.ReceivedAt(cluster.Now) <= promoted.Branch.ForkAt) cluster.Follow(standby, promoted);
+            // A standby that has received WAL which the promoted server lacks cannot follow it. It stays on its dead timeline.
+            if (promoted.Branch.Contains(standby.Branch, standby.Replay.ReceivedAt(cluster.Now))) cluster.Follow(standby, promoted);
             else cluster.Tell($"{standby.Name} is left behind on timeline {standby.Branch.Timeline}");
         }
 

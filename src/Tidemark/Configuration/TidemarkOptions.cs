@@ -125,6 +125,12 @@ public sealed class TidemarkOptions
         return AddNodes(ConnectionText.Parse(connectionString));
     }
 
+    /// <summary>The path of the options in the application's configuration, for errors.</summary>
+    internal string Path { get; set; } = "Tidemark";
+
+    /// <summary>Errors of the reader, which the validator reports together with its own.</summary>
+    internal List<string> Unreadable { get; } = [];
+
     /// <inheritdoc cref="AddNodes(string)"/>
     /// <param name="hosts">Each names one host.</param>
     internal TidemarkOptions AddNodes(IReadOnlyList<NpgsqlConnectionStringBuilder> hosts)

@@ -1,87 +1,61 @@
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Options;
 
 namespace Tidemark;
 
 /// <summary>
-/// Reads options from configuration. By hand and not by a binder, for two reasons: a node is a string or an object, and everything that
-/// cannot be read, unknown names included, is reported at once.
+/// Reads options from configuration. It does not use the framework's binder, for two reasons: a node is a string or an object, and
+/// everything that cannot be read, unknown names included, is reported at once.
 /// </summary>
-internal sealed class TidemarkOptionsReader(string path)
+internal sealed class TidemarkOptionsReader
 {
-    private readonly List<string> _errors = [];
+    private readonly TidemarkOptions _options;
+    private readonly List<string> _errors;
 
-    /// <exception cref="OptionsValidationException">Something cannot be read; lists all of it.</exception>
+    private TidemarkOptionsReader(TidemarkOptions options) => (_options, _errors) = (options, options.Unreadable);
+
+    /// <summary>
+    /// Reads the section into the options. What cannot be read is kept in <see cref="TidemarkOptions.Unreadable"/>, so that the validator
+    /// reports it together with the rest.
+    /// </summary>
     public static void Read(IConfiguration configuration, TidemarkOptions options)
     {
-        var path = (configuration as IConfigurationSection)?.Path is { Length: > 0 } p ? p : "Tidemark";
-        var reader = new TidemarkOptionsReader(path);
-        foreach (var section in configuration.GetChildren()) reader.ReadSetting(section, options);
-
-        // What can be read is checked too, so that one start shows every error.
-        if (new TidemarkOptionsValidator { Path = path }.Validate(null, options) is { Failed: true } invalid)
-            reader._errors.AddRange(invalid.Failures);
-        if (reader._errors.Count > 0)
-            throw new OptionsValidationException(path, typeof(TidemarkOptions), reader._errors);
+        if ((configuration as IConfigurationSection)?.Path is { Length: > 0 } path) options.Path = path;
+        var reader = new TidemarkOptionsReader(options);
+        foreach (var section in configuration.GetChildren()) reader.ReadSetting(section);
     }
 
-    private void ReadSetting(IConfigurationSection section, TidemarkOptions options)
+    private void ReadSetting(IConfigurationSection section)
     {
-        switch (section.Key.ToUpperInvariant())
-        {
-            case "NODES": foreach (var node in section.GetChildren()) ReadNode(node, options); break;
-            case "CONNECTIONSTRING": ReadHosts(section, options); break;
-            case "DEFAULTCONSISTENCY": options.DefaultConsistency = Value(section, options.DefaultConsistency, Consistency.Names); break;
-            case "MAXSTALENESS": options.MaxStaleness = Time(section, TimeSpan.FromMinutes(1)); break;
-            case "TOKENKEY": options.TokenKey = section.Value; break;
-            case "TOKENLIFETIME": options.TokenLifetime = Time(section, options.TokenLifetime); break;
-            case "READWAIT": options.ReadWait = Time(section, options.ReadWait); break;
-            case "MAXWAITINGREADS": options.MaxWaitingReads = Value(section, options.MaxWaitingReads, "a whole number"); break;
-            case "THROWONLOSTWRITE": options.ThrowOnLostWrite = Value(section, options.ThrowOnLostWrite, "true or false"); break;
-            case "PROBEINTERVAL": options.ProbeInterval = Time(section, options.ProbeInterval); break;
-            case "PROBETIMEOUT": options.ProbeTimeout = Time(section, options.ProbeTimeout); break;
-            case "BALANCING": options.Balancing = Choice(section, options.Balancing); break;
-            case "ZONE": options.Zone = section.Value; break;
-            case "SYSTEMIDENTIFIER": options.SystemIdentifier =
-                Value(section, options.SystemIdentifier ?? 1, "the cluster's system identifier, a whole number"); break;
-            case "PRIMARYREADWEIGHT": options.PrimaryReadWeight = Value(section, options.PrimaryReadWeight, "a number"); break;
-            case "TRACKEDQUERIES": options.TrackedQueries = Choice(section, options.TrackedQueries); break;
-            case "SLOWREADTHRESHOLD": options.SlowReadThreshold = Time(section, TimeSpan.FromSeconds(1)); break;
-            default:
-                Unknown(section, "Nodes, ConnectionString, DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, "
-                    + "ThrowOnLostWrite, TokenKey, TokenLifetime, ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, "
-                    + "PrimaryReadWeight, TrackedQueries, SlowReadThreshold");
-                break;
-        }
+        if (Is(section, "Nodes"))
+            foreach (var node in section.GetChildren()) ReadNode(node);
+        else if (Is(section, "ConnectionString"))
+            ReadHosts(section);
+        else if (Find(OptionDeclarations.OfCluster, section) is { } option)
+            ReadValue(section, option, _options);
+        else
+            Unknown(section, ["Nodes", "ConnectionString", .. OptionDeclarations.OfCluster.Select(o => o.Name)]);
     }
 
-    private void ReadNode(IConfigurationSection section, TidemarkOptions options)
+    private void ReadNode(IConfigurationSection section)
     {
         var node = new NodeOptions();
         if (section.Value is { } text) node.ConnectionString = text;
         foreach (var setting in section.GetChildren())
         {
-            switch (setting.Key.ToUpperInvariant())
-            {
-                case "CONNECTIONSTRING": node.ConnectionString = setting.Value ?? ""; break;
-                case "WEIGHT": node.Weight = Value(setting, node.Weight, "a number"); break;
-                case "ZONE": node.Zone = setting.Value; break;
-                case "MAXPOOLSIZE": node.MaxPoolSize = Value(setting, 1, "a whole number"); break;
-                case "CONNECTIONLIFETIME": node.ConnectionLifetime = Time(setting, TimeSpan.FromHours(1)); break;
-                default: Unknown(setting, "ConnectionString, Weight, Zone, MaxPoolSize, ConnectionLifetime"); break;
-            }
+            if (Is(setting, "ConnectionString")) node.ConnectionString = setting.Value ?? "";
+            else if (Find(OptionDeclarations.OfNode, setting) is { } option) ReadValue(setting, option, node);
+            else Unknown(setting, ["ConnectionString", .. OptionDeclarations.OfNode.Select(o => o.Name)]);
         }
 
-        if (!options.Nodes.TryAdd(section.Key, node))
-            _errors.Add($"{section.Path} is a second node of that name. Names are case-insensitive; give each node its own.");
+        if (!_options.Nodes.TryAdd(section.Key, node))
+            _errors.Add($"{section.Path} is a second node of that name. Names are case-insensitive. Give each node its own.");
     }
 
-    private void ReadHosts(IConfigurationSection section, TidemarkOptions options)
+    private void ReadHosts(IConfigurationSection section)
     {
         try
         {
-            options.AddNodes(section.Value ?? "");
+            _options.AddNodes(section.Value ?? "");
         }
         catch (FormatException e)
         {
@@ -93,26 +67,20 @@ internal sealed class TidemarkOptionsReader(string path)
         }
     }
 
-    private TimeSpan Time(IConfigurationSection section, TimeSpan otherwise) =>
-        Value(section, otherwise, "a time such as 00:00:00.100");
-
-    private T Choice<T>(IConfigurationSection section, T otherwise)
-        where T : struct, Enum
+    private void ReadValue<TOwner>(IConfigurationSection section, OptionDeclaration<TOwner> option, TOwner owner)
     {
-        if (Enum.TryParse<T>(section.Value, ignoreCase: true, out var value) && Enum.IsDefined(value)) return value;
-        _errors.Add($"{section.Path} is '{section.Value}'. It takes one of {string.Join(", ", Enum.GetNames<T>())}.");
-        return otherwise;
+        if (option.Parse(section.Value ?? "") is { } value) option.Set(owner, value);
+        else _errors.Add($"{section.Path} is '{section.Value}'. {option.Remedy}");
     }
 
-    private T Value<T>(IConfigurationSection section, T otherwise, string what)
-        where T : IParsable<T>
-    {
-        if (T.TryParse(section.Value, CultureInfo.InvariantCulture, out var value)) return value;
-        _errors.Add($"{section.Path} is '{section.Value}'. It takes {what}.");
-        return otherwise;
-    }
+    private static OptionDeclaration<TOwner>? Find<TOwner>(
+        IReadOnlyList<OptionDeclaration<TOwner>> options, IConfigurationSection section) =>
+        options.FirstOrDefault(option => Is(section, option.Name));
 
-    // A value is not quoted here: an unknown name may be a misspelt ConnectionString.
-    private void Unknown(IConfigurationSection section, string known) =>
-        _errors.Add($"{section.Path} is no setting of {path}. The settings there are {known}.");
+    private static bool Is(IConfigurationSection section, string name) =>
+        string.Equals(section.Key, name, StringComparison.OrdinalIgnoreCase);
+
+    // The value is not quoted: an unknown name may be a misspelt ConnectionString.
+    private void Unknown(IConfigurationSection section, IEnumerable<string> names) => _errors.Add(
+        $"{section.Path} is not an option of {_options.Path}. The options there are {string.Join(", ", names)}.");
 }

@@ -252,24 +252,24 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <summary>
     /// Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.
     /// </summary>
-    public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, IoMode io, CancellationToken cancellationToken)
     {
         if (_askBackends is not null) return await AskStandInAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
-        return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), isAsync, cancellationToken).ConfigureAwait(false)).Backends;
+        return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), io, cancellationToken).ConfigureAwait(false)).Backends;
     }
 
     /// <summary>
     /// Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.
     /// </summary>
-    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, IoMode io, CancellationToken cancellationToken)
     {
         if (_askTransactions is not null) return await AskStandInAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
-        return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), isAsync, cancellationToken).ConfigureAwait(false))
+        return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), io, cancellationToken).ConfigureAwait(false))
             .Transactions;
     }
 
-    private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, bool isAsync, CancellationToken cancellationToken) =>
-        isAsync ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false)
+    private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, IoMode io, CancellationToken cancellationToken) =>
+        io == IoMode.Async ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false)
             : Monitor.FindEnded(nodeIndex, asked);
 
     private async Task<T[]> AskStandInAsync<T>(Func<int, T[], Task<T[]>> ask, int nodeIndex, T[] questions)

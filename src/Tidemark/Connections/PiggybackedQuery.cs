@@ -41,41 +41,21 @@ internal static class PiggybackedQuery
     /// while it skips rows within a batch.
     /// </remarks>
     /// <exception cref="NpgsqlException">The caller's statement failed. The connection's next answer is that to the question: <see
-    /// cref="Break"/> it.</exception>
-    public static WriteAnswerAtEnd ReadAnswer(DbDataReader reader)
+    /// cref="BreakAsync"/> it.</exception>
+    public static async ValueTask<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, IoMode io, CancellationToken cancellationToken)
     {
         if (reader.IsClosed) return default;
         if (!IsAnswer(reader))
         {
             // Read returns false after the Sync of the statement was answered.
-            while (reader.Read()) { }
+            while (await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false)) { }
         }
 
         try
         {
             // A reader that failed before has no further result. What failed is known to the code that got the exception.
-            if (!IsAnswer(reader) && !reader.NextResult()) return default;
-            return reader.Read() ? WriteAnswerAtEnd.Of(Read(reader)) : WriteAnswerAtEnd.WithoutPosition;
-        }
-        catch (Exception e) when (IsOfConnection(e))
-        {
-            return WriteAnswerAtEnd.WithoutPosition;
-        }
-    }
-
-    /// <inheritdoc cref="ReadAnswer"/>
-    public static async ValueTask<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, CancellationToken cancellationToken = default)
-    {
-        if (reader.IsClosed) return default;
-        if (!IsAnswer(reader))
-        {
-            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) { }
-        }
-
-        try
-        {
-            if (!IsAnswer(reader) && !await reader.NextResultAsync(cancellationToken).ConfigureAwait(false)) return default;
-            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+            if (!IsAnswer(reader) && !await reader.NextResultAsync(io, cancellationToken).ConfigureAwait(false)) return default;
+            return await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false)
                 ? WriteAnswerAtEnd.Of(Read(reader)) : WriteAnswerAtEnd.WithoutPosition;
         }
         catch (Exception e) when (IsOfConnection(e))
@@ -128,29 +108,18 @@ internal static class PiggybackedQuery
     /// what is sent next. Waiting for a notification, it meets that answer instead, and gives the connection up.
     /// </summary>
     /// <param name="connection">Its reader is closed.</param>
-    public static void Break(NpgsqlConnection connection)
+    /// <param name="io">How to wait.</param>
+    public static async ValueTask BreakAsync(NpgsqlConnection connection, IoMode io)
     {
+        if (connection.State != ConnectionState.Open) return;
         try
         {
-            if (connection.State == ConnectionState.Open) connection.Wait(AnswerTimeoutMs);
+            if (io == IoMode.Async) await connection.WaitAsync(AnswerTimeoutMs, CancellationToken.None).ConfigureAwait(false);
+            else connection.Wait(AnswerTimeoutMs);
         }
         catch (NpgsqlException)
         {
-            // It is given up.
-        }
-    }
-
-    /// <inheritdoc cref="Break"/>
-    public static async ValueTask BreakAsync(NpgsqlConnection connection)
-    {
-        try
-        {
-            if (connection.State == ConnectionState.Open)
-                await connection.WaitAsync(AnswerTimeoutMs, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (NpgsqlException)
-        {
-            // It is given up.
+            // Npgsql has given the connection up.
         }
     }
 

@@ -31,29 +31,15 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
     /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read of it.</exception>
-    public void ReadPosition(DbDataReader reader)
+    public async ValueTask ReadPositionAsync(DbDataReader reader, IoMode io, CancellationToken cancellationToken = default)
     {
         try
         {
-            End(PiggybackedQuery.ReadAnswer(reader));
+            End(await PiggybackedQuery.ReadAnswerAsync(reader, io, cancellationToken).ConfigureAwait(false));
         }
         catch
         {
-            GiveUp(reader);
-            throw;
-        }
-    }
-
-    /// <inheritdoc cref="ReadPosition"/>
-    public async ValueTask ReadPositionAsync(DbDataReader reader, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            End(await PiggybackedQuery.ReadAnswerAsync(reader, cancellationToken).ConfigureAwait(false));
-        }
-        catch
-        {
-            await GiveUpAsync(reader).ConfigureAwait(false);
+            await GiveUpAsync(reader, io).ConfigureAwait(false);
             throw;
         }
     }
@@ -61,20 +47,11 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// <summary>
     /// Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.
     /// </summary>
-    public void GiveUp(DbDataReader reader)
+    public async ValueTask GiveUpAsync(DbDataReader reader, IoMode io)
     {
         _hasFailed = true;
-        reader.Dispose();
-        PiggybackedQuery.Break(Connection!);
-        _lease.Failed();
-    }
-
-    /// <inheritdoc cref="GiveUp"/>
-    public async ValueTask GiveUpAsync(DbDataReader reader)
-    {
-        _hasFailed = true;
-        await reader.DisposeAsync().ConfigureAwait(false);
-        await PiggybackedQuery.BreakAsync(Connection!).ConfigureAwait(false);
+        await reader.DisposeAsync(io).ConfigureAwait(false);
+        await PiggybackedQuery.BreakAsync(Connection!, io).ConfigureAwait(false);
         _lease.Failed();
     }
 
@@ -96,55 +73,44 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     public override int ExecuteNonQuery()
     {
-        using var batch = Begin();
-        try
-        {
-            using (var reader = batch.ExecuteReader()) ReadPosition(reader);
-            EndOfAnswer();
-        }
-        catch (Exception failure)
-        {
-            if (!EndWith(failure))
-            {
-                PiggybackedQuery.ThrowFirst(failure);
-                throw;
-            }
-        }
-
+        Io.Result(ExecuteAsync(readsValue: false, IoMode.Blocking, CancellationToken.None));
         return Affected;
     }
 
     public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
     {
-        using var batch = Begin();
-        try
-        {
-            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false)) await ReadPositionAsync(reader, cancellationToken).ConfigureAwait(false);
-            EndOfAnswer();
-        }
-        catch (Exception failure)
-        {
-            if (!EndWith(failure))
-            {
-                PiggybackedQuery.ThrowFirst(failure);
-                throw;
-            }
-        }
-
+        await ExecuteAsync(readsValue: false, IoMode.Async, cancellationToken).ConfigureAwait(false);
         return Affected;
     }
 
-    public override object? ExecuteScalar()
+    public override object? ExecuteScalar() => Io.Result(ExecuteAsync(readsValue: true, IoMode.Blocking, CancellationToken.None));
+
+    public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken) =>
+        ExecuteAsync(readsValue: true, IoMode.Async, cancellationToken).AsTask();
+
+    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
+        Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));
+
+    protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
+        ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
+
+    private async ValueTask<object?> ExecuteAsync(bool readsValue, IoMode io, CancellationToken cancellationToken)
     {
         using var batch = Begin();
         object? value = null;
         try
         {
-            using (var reader = batch.ExecuteReader())
+            var reader = await batch.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
+            try
             {
-                value = reader.Read() && reader.FieldCount > 0 ? reader.GetValue(0) : null;
-                ReadPosition(reader);
+                // The reader that ExecuteReader returns has its first row or no rows, so it does not fail here.
+                if (readsValue && await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0)
+                    value = reader.GetValue(0);
+                await ReadPositionAsync(reader, io, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                await reader.DisposeAsync(io).ConfigureAwait(false);
             }
 
             EndOfAnswer();
@@ -161,59 +127,16 @@ internal sealed class PositionedCommand : NpgsqlCommand
         return value;
     }
 
-    public override async Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken)
-    {
-        using var batch = Begin();
-        object? value = null;
-        try
-        {
-            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                // The reader that ExecuteReader returns has its first row or no rows: it does not fail here.
-                var hasValue = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0;
-                value = hasValue ? reader.GetValue(0) : null;
-                await ReadPositionAsync(reader, cancellationToken).ConfigureAwait(false);
-            }
-
-            EndOfAnswer();
-        }
-        catch (Exception failure)
-        {
-            if (!EndWith(failure))
-            {
-                PiggybackedQuery.ThrowFirst(failure);
-                throw;
-            }
-        }
-
-        return value;
-    }
-
-    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior)
+    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
         using var batch = Begin();
         try
         {
-            return batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
+            return await batch.ExecuteReaderAsync(io, behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception failure)
         {
             // Without a reader there is no result to return, even if the statement was acknowledged. A save finds that out (SavedBatch).
-            if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
-            throw;
-        }
-    }
-
-    protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken)
-    {
-        using var batch = Begin();
-        try
-        {
-            return await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception failure)
-        {
             if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
             throw;
         }

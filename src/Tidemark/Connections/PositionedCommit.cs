@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 
 namespace Tidemark;
@@ -15,44 +16,23 @@ internal static class PositionedCommit
     /// Commits, and tells the lease. Returns <see langword="false"/> for a transaction that had failed before: PostgreSQL rolled it back.
     /// </summary>
     /// <exception cref="NpgsqlException">The server did not acknowledge the commit.</exception>
-    public static async ValueTask<bool> ExecuteAsync(NpgsqlConnection connection, WriteLease lease, CancellationToken cancellationToken)
+    public static async ValueTask<bool> ExecuteAsync(
+        NpgsqlConnection connection, WriteLease lease, IoMode io, CancellationToken cancellationToken)
     {
         using var batch = Batch(connection);
         lease.Begin(piggybacked: null);
         try
         {
-            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
+            var reader = await batch.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
+            try
             {
-                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                await reader.NextResultAsync(io, cancellationToken).ConfigureAwait(false);
+                await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false);
                 lease.Committed(PiggybackedQuery.Read(reader));
             }
-
-            lease.EndOfAnswer();
-        }
-        catch (Exception failure)
-        {
-            if (EndWith(failure, batch.BatchCommands, lease) is { } isCommitted) return isCommitted;
-            PiggybackedQuery.ThrowFirst(failure);
-            throw;
-        }
-
-        return true;
-    }
-
-    /// <inheritdoc cref="ExecuteAsync"/>
-    public static bool Execute(NpgsqlConnection connection, WriteLease lease)
-    {
-        using var batch = Batch(connection);
-        lease.Begin(piggybacked: null);
-        try
-        {
-            using (var reader = batch.ExecuteReader())
+            finally
             {
-                reader.NextResult();
-                reader.Read();
-                lease.Committed(PiggybackedQuery.Read(reader));
+                await reader.DisposeAsync(io).ConfigureAwait(false);
             }
 
             lease.EndOfAnswer();

@@ -16,104 +16,64 @@ internal static class ReadCheck
     private const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
     /// <summary>Asks in a round trip of its own, for a connection that is handed out.</summary>
-    public static async ValueTask<bool> PassesAsync(NpgsqlConnection connection, ReadProof proof, CancellationToken cancellationToken)
-    {
-        var sentAt = proof.Now;
-        var command = new NpgsqlCommand(proof.Question, connection);
-        await using (command.ConfigureAwait(false))
-        {
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
-            }
-        }
-    }
-
-    /// <inheritdoc cref="PassesAsync"/>
-    public static bool Passes(NpgsqlConnection connection, ReadProof proof)
+    public static async ValueTask<bool> PassesAsync(
+        NpgsqlConnection connection, ReadProof proof, IoMode io, CancellationToken cancellationToken)
     {
         var sentAt = proof.Now;
         using var command = new NpgsqlCommand(proof.Question, connection);
-        using var reader = command.ExecuteReader();
-        reader.Read();
-        return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
+        var reader = await command.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false);
+            return proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt);
+        }
+        finally
+        {
+            await reader.DisposeAsync(io).ConfigureAwait(false);
+        }
     }
 
     /// <summary>
-    /// Runs the command after the check. Null: the node did not show what the read needs; rows and errors of the command are void then.
+    /// Runs the command after the check. Returns <see langword="null"/> if the node lacks what the read needs; the rows and errors of the
+    /// command are void then.
     /// </summary>
-    public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(
-        NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, CancellationToken cancellationToken)
+    public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof,
+        CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
-        if (!CanPiggyback(command, behavior))
+        if (!CanPiggyback(command, behavior) || IsApart(proof, io))
         {
-            if (proof.Node.IsPooled) await BeginAsync(connection, cancellationToken).ConfigureAwait(false);
-            if (!await PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)) return null;
+            if (proof.Node.IsPooled) await BeginAsync(connection, io, cancellationToken).ConfigureAwait(false);
+            if (!await PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false)) return null;
             command.Connection = connection;
-            return await command.ExecuteReaderAsync(behavior, cancellationToken).ConfigureAwait(false);
+            return await command.ExecuteReaderAsync(io, behavior, cancellationToken).ConfigureAwait(false);
         }
 
         var sentAt = proof.Now;
         using var batch = Batch(connection, command, proof);
-        var reader = await batch.ExecuteReaderAsync(behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
+        var reader = await batch.ExecuteReaderAsync(io, behavior & CommandBehavior.CloseConnection, cancellationToken)
+            .ConfigureAwait(false);
         try
         {
-            await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false);
             if (proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt))
             {
-                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                await reader.NextResultAsync(io, cancellationToken).ConfigureAwait(false);
                 return reader;
             }
         }
         catch
         {
-            await DropAsync(reader).ConfigureAwait(false);
+            await DropAsync(reader, io).ConfigureAwait(false);
             throw;
         }
 
-        await DropAsync(reader).ConfigureAwait(false);
+        await DropAsync(reader, io).ConfigureAwait(false);
         return null;
     }
 
-    /// <inheritdoc cref="ExecuteAsync"/>
-    /// <remarks>
-    /// The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection
-    /// that only
-    /// learns its epoch, once in its life, does so in a round trip of its own.
-    /// </remarks>
-    public static NpgsqlDataReader? Execute(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior)
-    {
-        if (!CanPiggyback(command, behavior) || (!proof.IsRequired && !proof.Node.IsPooled))
-        {
-            if (proof.Node.IsPooled) BeginTransaction(connection);
-            if (!Passes(connection, proof)) return null;
-            command.Connection = connection;
-            return command.ExecuteReader(behavior);
-        }
-
-        var sentAt = proof.Now;
-        using var batch = Batch(connection, command, proof);
-        var reader = batch.ExecuteReader(behavior & CommandBehavior.CloseConnection);
-        try
-        {
-            reader.Read();
-            if (proof.Take(connection.PostgresParameters, CheckAnswer.Read(reader), sentAt))
-            {
-                reader.NextResult();
-                return reader;
-            }
-        }
-        catch
-        {
-            Drop(reader);
-            throw;
-        }
-
-        Drop(reader);
-        return null;
-    }
+    // The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection
+    // that only discovers its epoch, once in its lifetime, does so in a round trip of its own.
+    private static bool IsApart(ReadProof proof, IoMode io) => io == IoMode.Blocking && !proof.IsRequired && !proof.Node.IsPooled;
 
     private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof)
     {
@@ -128,16 +88,10 @@ internal static class ReadCheck
     }
 
     // The transaction pins the server connection until the reader closes the connection, which rolls it back: it has only read.
-    private static async ValueTask BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        var begin = new NpgsqlCommand(Begin, connection);
-        await using (begin.ConfigureAwait(false)) await begin.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-    }
-
-    private static void BeginTransaction(NpgsqlConnection connection)
+    private static async ValueTask BeginAsync(NpgsqlConnection connection, IoMode io, CancellationToken cancellationToken)
     {
         using var begin = new NpgsqlCommand(Begin, connection);
-        begin.ExecuteNonQuery();
+        await begin.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Readers that describe instead of running cannot follow another statement.</summary>
@@ -145,22 +99,11 @@ internal static class ReadCheck
         (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0 && BatchText.CanPiggyback(command);
 
     // The command's own error is void with its rows: on a replica that lacks the place it may be about a table that is not there yet.
-    private static async ValueTask DropAsync(NpgsqlDataReader reader)
+    private static async ValueTask DropAsync(NpgsqlDataReader reader, IoMode io)
     {
         try
         {
-            await reader.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (PostgresException)
-        {
-        }
-    }
-
-    private static void Drop(NpgsqlDataReader reader)
-    {
-        try
-        {
-            reader.Dispose();
+            await reader.DisposeAsync(io).ConfigureAwait(false);
         }
         catch (PostgresException)
         {

@@ -63,6 +63,16 @@ internal static partial class Log
         EventName = "PositionsHidden")]
     public static partial void PositionsHidden(ILogger logger, string node);
 
+    [LoggerMessage(113, LogLevel.Information, "Options reloaded: {Options}", EventName = "OptionsReloaded")]
+    public static partial void OptionsReloaded(ILogger logger, string options);
+
+    [LoggerMessage(114, LogLevel.Warning, "Changed options that require a restart are ignored: {Options}", EventName = "RestartRequired")]
+    public static partial void RestartRequired(ILogger logger, string options);
+
+    [LoggerMessage(115, LogLevel.Error, "Changed options are invalid, so the previous ones stay in effect: {Errors}",
+        EventName = "ReloadRejected")]
+    public static partial void ReloadRejected(ILogger logger, string errors);
+
     [LoggerMessage(200, LogLevel.Debug, "{Decision}", EventName = "Routed", SkipEnabledCheck = true)]
     public static partial void Routed(ILogger logger, string decision);
 

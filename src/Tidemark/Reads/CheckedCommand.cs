@@ -20,10 +20,13 @@ internal sealed class CheckedCommand : NpgsqlCommand
     }
 
     protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
-        ReadCheck.Execute(Connection!, this, _proof, behavior) ?? throw new ReplicaBehindException();
+        Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));
 
-    protected override async Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
-        await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, cancellationToken).ConfigureAwait(false)
+    protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
+        ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
+
+    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken) =>
+        await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, io, cancellationToken).ConfigureAwait(false)
             ?? throw new ReplicaBehindException();
 }
 #pragma warning restore CA1032, CA1064

@@ -24,18 +24,18 @@ internal interface IReadOperation<T>
     /// <summary>Opens a connection to the node of the decision, and says what it must show before its rows are believed.</summary>
     /// <param name="decision">Where to.</param>
     /// <param name="isWrite">The statement turned out to write.</param>
-    /// <param name="isAsync">False: the returned task is complete.</param>
+    /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken);
+    ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken);
 
     /// <summary>
     /// Sends, after a check where there is something to show. Null: the node did not show it, and what it answered is void.
     /// </summary>
-    ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken);
+    ValueTask<T?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken);
 
     /// <summary>What was sent has an answer that reaches the caller: rows, or an error.</summary>
     void Deliver();
 
     /// <summary>The attempt has failed or was given up: closes what it opened, if it got that far.</summary>
-    ValueTask CloseAsync(bool isAsync);
+    ValueTask CloseAsync(IoMode io);
 }

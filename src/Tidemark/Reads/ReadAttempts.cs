@@ -9,9 +9,16 @@ namespace Tidemark;
 /// and
 /// does no I/O, so that the synchronous and the asynchronous caller share it. A read is repeated before its first row only.
 /// </summary>
-internal struct ReadAttempts(
-    ClusterConnections cluster, ConsistencySession? session, Consistency consistency, string? onNode, int preferred = -1)
+internal struct ReadAttempts
 {
+    private readonly ClusterConnections _cluster;
+    private readonly ReadRequest _request;
+
+    // A named node is evaluated by a position even while something is open that shows more. A sample taken after the read began bounds
+    // what was shown before.
+    private readonly long _mark;
+
+    private readonly bool _isKnownToWrite;
     private ulong _failed;
     private ulong _broken;
     private ulong _behind;
@@ -19,51 +26,25 @@ internal struct ReadAttempts(
     private bool _isMoved;
     private bool _hasWaited;
     private bool _mayNotStay;
-    private bool _isKnownToWrite;
     private bool _isVerified;
-    private readonly string? _text;
     private Exception? _last;
 
-    // A node that was named is judged by a position also while something is open that shows more: a sample taken after the read began
-    // bounds
-    // what was shown before.
-    private readonly long _mark = onNode is null || session is null ? 0 : session.NextMark();
+    public ReadAttempts(ClusterConnections cluster, in ReadRequest request)
+    {
+        (_cluster, _request) = (cluster, request);
+        _mark = request.OnNode is null || request.Session is null ? 0 : request.Session.NextMark();
+        if (request.OnNode is null && cluster.WritingStatements.Contains(request.Text)) _isKnownToWrite = _isMoved = IsWrite = true;
+    }
 
     public RouteDecision Decision { get; private set; }
-
-    /// <summary>The session that reads; <see langword="null"/>: none.</summary>
-    public readonly ConsistencySession? Session => session;
-
-    /// <summary>The node that was asked for by name; <see langword="null"/>: any.</summary>
-    public readonly string? OnNode => onNode;
 
     /// <summary>
     /// The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.
     /// </summary>
-    public bool MayWait { get; set; }
-
-    /// <summary>What is run may only read: that it turns out to write is an error, and the caller's.</summary>
-    public bool MustNotWrite { get; init; }
-
-    /// <summary>Why the primary, where the level asks for it.</summary>
-    public RouteReason StrongBecause { get; init; } = RouteReason.StrongConsistency;
-
-    /// <summary>
-    /// The text of the statement, so that one that turns out to write is known the next time; <see langword="null"/>: it is not the
-    /// caller's.
-    /// </summary>
-    public string? Text
-    {
-        readonly get => _text;
-        init
-        {
-            _text = value;
-            if (onNode is null && cluster.WritingStatements.Contains(value)) _isKnownToWrite = _isMoved = IsWrite = true;
-        }
-    }
+    public bool MayWait { get; init; }
 
     // A node that was named is judged by a position where that can be learned: the session may have read on another.
-    private readonly bool MayStay => !_mayNotStay && (onNode is null || cluster.Monitor.Snapshot.Primary is null);
+    private readonly bool MayStay => !_mayNotStay && (_request.OnNode is null || _cluster.Monitor.Snapshot.Primary is null);
 
     /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
     public RoutingException? Refusal { get; private set; }
@@ -77,36 +58,42 @@ internal struct ReadAttempts(
         get
         {
             if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
-            var requirement = session?.Require(consistency.Demands, MayStay, _mark, cluster.Monitor.Snapshot.Chain) ?? Outside(consistency);
+            var consistency = _request.Consistency;
+            var requirement = _request.Session?.Require(consistency.Demands, MayStay, _mark, _cluster.Monitor.Snapshot.Chain)
+                ?? Outside(consistency);
             if (requirement.PrimaryBecause == RouteReason.StrongConsistency)
-                requirement = requirement with { PrimaryBecause = StrongBecause };
-            return requirement with { OnNode = onNode, MaxStaleness = consistency.MaxStaleness,
-                CompleteSince = cluster.CompleteSince(consistency.MaxStaleness) };
+                requirement = requirement with { PrimaryBecause = _request.StrongBecause };
+            return requirement with
+            {
+                OnNode = _request.OnNode,
+                MaxStaleness = consistency.MaxStaleness,
+                CompleteSince = _cluster.CompleteSince(consistency.MaxStaleness),
+            };
         }
     }
 
     /// <summary>The mark up to which a sample of the primary is wanted before the next attempt; <see langword="null"/>: none is.</summary>
     public readonly long? NeedsSample =>
-        _isMoved || session is null || cluster.Monitor.Snapshot is not { Primary: not null } snapshot
+        _isMoved || _request.Session is null || _cluster.Monitor.Snapshot is not { Primary: not null } snapshot
             ? null
-            : session.NeedsSample(consistency.Demands, snapshot, MayStay, _mark);
+            : _request.Session.NeedsSample(_request.Consistency.Demands, snapshot, MayStay, _mark);
 
     /// <summary>The node for the next attempt.</summary>
     /// <exception cref="RoutingException">None is left; says why for each.</exception>
     public RouteDecision Next()
     {
-        Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
+        Decision = Decide(_failed | _behind);
         if (Decision.NodeIndex < 0 && WaitsFor is null && _broken != 0)
         {
             // A pooled connection that broke says little about its node: before the read fails, such nodes are tried once more.
             (_failed, _broken) = (_failed & ~_broken, 0);
             _brokeTwice = true;
-            Decision = cluster.Decide(Requirement, _failed | _behind, preferred, session?.Affinity);
+            Decision = Decide(_failed | _behind);
         }
 
         if (Decision.NodeIndex < 0 && WaitsFor is null) throw RoutingException.NoNode(Decision.Among(_failed), _last);
         if (_hasWaited && Decision.Reason == RouteReason.ReplicaHasPosition) Decision = Decision.Because(RouteReason.ReplicaCaughtUp);
-        if (cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(cluster.Logger, Decision.ToString());
+        if (_cluster.Logger.IsEnabled(LogLevel.Debug)) Log.Routed(_cluster.Logger, Decision.ToString());
         return Decision;
     }
 
@@ -130,7 +117,7 @@ internal struct ReadAttempts(
     /// A lone node's reads share the pool of its writes, and a statement there is not sent twice: what a session has lost is asked for
     /// before it is sent.
     /// </summary>
-    public readonly bool MustVerifyFirst => cluster.IsAlone && session is { IsSomewhere: true };
+    public readonly bool MustVerifyFirst => _cluster.IsAlone && _request.Session is { IsSomewhere: true };
 
     /// <summary>What the connection must show before its rows are believed; <see langword="null"/>: nothing.</summary>
     public readonly ReadProof? ProofOf(ConnectionCheck check)
@@ -138,18 +125,18 @@ internal struct ReadAttempts(
         var (node, identifier) = (Decision.State, Decision.Snapshot.SystemIdentifier);
         return check switch
         {
-            ConnectionCheck.Position => new ReadProof(cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
+            ConnectionCheck.Position => new ReadProof(_cluster, node, Decision.MustShow, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Epoch =>
-                new ReadProof(cluster, node, Decision.MustInclude is null
+                new ReadProof(_cluster, node, Decision.MustInclude is null
                 ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
 
             // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later
             // statements of a
             // synchronous batch from the thread pool, which callers may have exhausted.
-            ConnectionCheck.Learn when session is null && !node.IsPooled => null,
-            ConnectionCheck.Learn => new ReadProof(cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
-            ConnectionCheck.Unverified when !cluster.IsAlone => new ReadProof(
-                cluster, node, Position: null, session is { IsSomewhere: true } && !_isVerified
+            ConnectionCheck.Learn when _request.Session is null && !node.IsPooled => null,
+            ConnectionCheck.Learn => new ReadProof(_cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
+            ConnectionCheck.Unverified when !_cluster.IsAlone => new ReadProof(
+                _cluster, node, Position: null, _request.Session is { IsSomewhere: true } && !_isVerified
                     ? node.Epoch : null, OnPrimary: true, identifier),
             _ => null,
         };
@@ -163,7 +150,7 @@ internal struct ReadAttempts(
     public readonly WalPosition? WaitsFor =>
         MayWait && !_hasWaited && (Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? Decision.MustInclude : null;
 
-    private readonly bool LacksNamed => Decision.NodeIndex < 0 && onNode is not null && !_isMoved;
+    private readonly bool LacksNamed => Decision.NodeIndex < 0 && _request.OnNode is not null && !_isMoved;
 
     /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
     public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);
@@ -182,26 +169,26 @@ internal struct ReadAttempts(
             // Only the server's own word that the statement has failed makes it safe to send again what may have written.
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when mayHaveWritten
                 && failure is not PostgresException { InvariantSeverity: "ERROR" }:
-                cluster.Monitor.Suspect(Decision.NodeIndex);
+                _cluster.Monitor.Suspect(Decision.NodeIndex);
                 return false;
 
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when !IsWrite:
                 Exclude(isBroken: isOpen);
                 _last = failure;
-                if (cluster.Logger.IsEnabled(LogLevel.Information))
-                    Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
+                if (_cluster.Logger.IsEnabled(LogLevel.Information))
+                    Log.ReadMoved(_cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
             case ReadFailure.NodeFault when !IsWrite && CanServeElsewhere():
                 _mayNotStay |= Decision.Stays;
                 _failed |= 1UL << Decision.NodeIndex;
                 _last = failure;
-                if (cluster.Logger.IsEnabled(LogLevel.Information))
-                    Log.ReadMoved(cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
+                if (_cluster.Logger.IsEnabled(LogLevel.Information))
+                    Log.ReadMoved(_cluster.Logger, Decision.Node, NodeProbe.Describe(failure));
                 return true;
 
-            case ReadFailure.Writes when !IsWrite && !MustNotWrite:
-                if (onNode is not null)
+            case ReadFailure.Writes when !IsWrite && !_request.MustNotWrite:
+                if (_request.OnNode is not null)
                 {
                     Refusal = RoutingException.WriteOnReplica(Decision, failure);
                     return false;
@@ -209,10 +196,10 @@ internal struct ReadAttempts(
 
                 MoveToPrimary(failure);
                 IsWrite = true;
-                cluster.WritingStatements.Note(_text);
+                _cluster.WritingStatements.Note(_request.Text);
                 return true;
 
-            case ReadFailure.NeedsPrimary when !_isMoved && onNode is null:
+            case ReadFailure.NeedsPrimary when !_isMoved && _request.OnNode is null:
                 MoveToPrimary(failure);
                 return true;
 
@@ -227,20 +214,23 @@ internal struct ReadAttempts(
 
     // The position that a session needs in order to stay may be lost with its node: then only the primary can serve, which any read may.
     private readonly bool CanServeElsewhere() =>
-        cluster.Decide(Requirement, _failed | _behind | (1UL << Decision.NodeIndex), preferred, session?.Affinity).NodeIndex >= 0;
+        Decide(_failed | _behind | (1UL << Decision.NodeIndex)).NodeIndex >= 0;
+
+    private readonly RouteDecision Decide(ulong excluded) =>
+        _cluster.Decide(Requirement, excluded, _request.Preferred, _request.Session?.Affinity);
 
     private void Exclude(bool isBroken)
     {
         if (isBroken && !_brokeTwice) _broken |= 1UL << Decision.NodeIndex;
         _mayNotStay |= Decision.Stays;
         _failed |= 1UL << Decision.NodeIndex;
-        cluster.Monitor.Suspect(Decision.NodeIndex);
+        _cluster.Monitor.Suspect(Decision.NodeIndex);
     }
 
     private void MoveToPrimary(Exception failure)
     {
         _isMoved = true;
         _last = failure;
-        Log.RepeatedOnPrimary(cluster.Logger, Decision.Node, ((PostgresException)failure).SqlState);
+        Log.RepeatedOnPrimary(_cluster.Logger, Decision.Node, ((PostgresException)failure).SqlState);
     }
 }

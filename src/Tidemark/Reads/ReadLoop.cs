@@ -10,19 +10,14 @@ namespace Tidemark;
 internal static class ReadLoop
 {
     /// <inheritdoc cref="RunAsync"/>
-    public static T Run<T>(WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation)
-        where T : class
-    {
-#pragma warning disable CA2012, RS0030 // Every step blocks for itself: the task is complete, and nothing is waited for here.
-        return RunAsync(watermarks, attempts, operation, isAsync: false, CancellationToken.None).GetAwaiter().GetResult();
-#pragma warning restore CA2012, RS0030
-    }
+    public static T Run<T>(WatermarkResolver watermarks, ReadRequest request, IReadOperation<T> operation)
+        where T : class => Io.Result(RunAsync(watermarks, request, operation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>Reads.</summary>
     /// <param name="watermarks">Learns what the read must include, where that takes asking.</param>
-    /// <param name="attempts">The read.</param>
+    /// <param name="request">What the caller asks of the read.</param>
     /// <param name="operation">What is done with a node.</param>
-    /// <param name="isAsync">False: every step blocks, and the returned task is complete.</param>
+    /// <param name="io">How every step waits.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
     /// <remarks>
@@ -30,19 +25,21 @@ internal static class ReadLoop
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
-        WatermarkResolver watermarks, ReadAttempts attempts, IReadOperation<T> operation, bool isAsync, CancellationToken cancellationToken)
+        WatermarkResolver watermarks, ReadRequest request, IReadOperation<T> operation, IoMode io, CancellationToken cancellationToken)
         where T : class
     {
-        attempts.MayWait = true;
-        await watermarks.PrepareAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
+        var attempts = new ReadAttempts(watermarks.Cluster, request) { MayWait = true };
+        await watermarks.PrepareAsync(request.Session, io, cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            await watermarks.ResolveAsync(attempts, isAsync, cancellationToken).ConfigureAwait(false);
+            await watermarks.SettleAsync(request.Session, io, cancellationToken).ConfigureAwait(false);
+            if (attempts.NeedsSample is { } mark)
+                await watermarks.ResolveAsync(request.Session!, mark, io, cancellationToken).ConfigureAwait(false);
             attempts.Next();
-            if (watermarks.Validate(attempts)) continue;
+            if (watermarks.Validate(request.Session, attempts.Decision.Snapshot)) continue;
             if (attempts.WaitsFor is { } position)
             {
-                attempts.Waited(await watermarks.WaitAsync(position, attempts.OnNode, isAsync, cancellationToken).ConfigureAwait(false));
+                attempts.Waited(await watermarks.WaitAsync(position, request.OnNode, io, cancellationToken).ConfigureAwait(false));
                 continue;
             }
 
@@ -50,16 +47,16 @@ internal static class ReadLoop
             var isOpen = false;
             try
             {
-                var check = await operation.OpenAsync(attempts.Decision, attempts.IsWrite, isAsync, cancellationToken)
+                var check = await operation.OpenAsync(attempts.Decision, attempts.IsWrite, io, cancellationToken)
                     .ConfigureAwait(false);
                 isOpen = true;
                 if (check == ConnectionCheck.Unverified && attempts.MustVerifyFirst)
-                    await watermarks.VerifyAsync(attempts.Session!, attempts.Decision.NodeIndex, isAsync, cancellationToken)
+                    await watermarks.VerifyAsync(request.Session!, attempts.Decision.NodeIndex, io, cancellationToken)
                         .ConfigureAwait(false);
 
                 if (check != ConnectionCheck.TooYoung)
                 {
-                    if (await operation.SendAsync(attempts.ProofOf(check), isAsync, cancellationToken).ConfigureAwait(false) is { } answer)
+                    if (await operation.SendAsync(attempts.ProofOf(check), io, cancellationToken).ConfigureAwait(false) is { } answer)
                     {
                         operation.Deliver();
                         return answer;
@@ -67,12 +64,12 @@ internal static class ReadLoop
                 }
 
                 attempts.GiveUp(check, activity);
-                await operation.CloseAsync(isAsync).ConfigureAwait(false);
+                await operation.CloseAsync(io).ConfigureAwait(false);
 
                 // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
                 // is answered.
                 if (check == ConnectionCheck.Unverified)
-                    await watermarks.VerifyAsync(attempts.Session, attempts.Decision.NodeIndex, isAsync, cancellationToken)
+                    await watermarks.VerifyAsync(request.Session, attempts.Decision.NodeIndex, io, cancellationToken)
                         .ConfigureAwait(false);
             }
             catch (Exception failure)
@@ -80,7 +77,7 @@ internal static class ReadLoop
                 RouteActivity.Fail(activity, failure);
                 var isAbsorbed = attempts.Absorb(failure, isOpen && operation.RunsCallersCommand, operation.MayHaveWritten);
                 if (!isAbsorbed && operation.RunsCallersCommand) operation.Deliver();
-                await operation.CloseAsync(isAsync).ConfigureAwait(false);
+                await operation.CloseAsync(io).ConfigureAwait(false);
                 if (attempts.Refusal is not null) throw attempts.Refusal;
                 if (!isAbsorbed) throw;
             }

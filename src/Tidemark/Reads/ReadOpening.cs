@@ -11,13 +11,13 @@ namespace Tidemark;
 /// <param name="cluster">Where connections come from.</param>
 /// <param name="findSession">Returns the session that surrounds the caller.</param>
 /// <param name="consistency">What the reads ask for.</param>
-/// <param name="begin">Begins on an open connection what the caller is given; with false for its third argument it blocks.</param>
+/// <param name="begin">Begins on an open connection what the caller is given; its third argument says how to wait.</param>
 internal sealed class ReadOpening<T>(
     WatermarkResolver watermarks,
     ClusterConnections cluster,
     Func<ConsistencySession?> findSession,
     Consistency consistency,
-    Func<NpgsqlConnection, RouteDecision, bool, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
+    Func<NpgsqlConnection, RouteDecision, IoMode, CancellationToken, ValueTask<T>> begin) : IReadOperation<T>
     where T : class
 {
     private readonly ConsistencySession? _session = findSession();
@@ -33,28 +33,22 @@ internal sealed class ReadOpening<T>(
     /// <summary>What is handed out is a read-only transaction of Tidemark's own: nothing in it writes, whatever the connection.</summary>
     public bool IsReadOnly { get; init; }
 
-    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync,
+    public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
         _decision = decision;
         _connection = cluster.CreateRead(decision, _session, out _lease);
-        if (isAsync) await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-        else _connection.Open();
+        await _connection.OpenAsync(io, cancellationToken).ConfigureAwait(false);
         return cluster.CheckOf(_lease, decision);
     }
 
-    public async ValueTask<T?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<T?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         var connection = _connection!;
-        if (proof is { IsRequired: true })
-        {
-            var passes = isAsync
-                ? await ReadCheck.PassesAsync(connection, proof, cancellationToken).ConfigureAwait(false)
-                : ReadCheck.Passes(connection, proof);
-            if (!passes) return null;
-        }
+        if (proof is { IsRequired: true } && !await ReadCheck.PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false))
+            return null;
 
-        return await begin(connection, _decision, isAsync, cancellationToken).ConfigureAwait(false);
+        return await begin(connection, _decision, io, cancellationToken).ConfigureAwait(false);
     }
 
     public void Deliver()
@@ -64,9 +58,5 @@ internal sealed class ReadOpening<T>(
         _lease.Deliver();
     }
 
-    public async ValueTask CloseAsync(bool isAsync)
-    {
-        if (isAsync) await _connection!.DisposeAsync().ConfigureAwait(false);
-        else _connection!.Dispose();
-    }
+    public ValueTask CloseAsync(IoMode io) => _connection!.DisposeAsync(io);
 }

@@ -22,7 +22,7 @@ internal sealed class ReadReopening(
         var operation = new Operation(cluster, lease, connection);
         try
         {
-            ReadLoop.Run(watermarks, new ReadAttempts(cluster, session, consistency, node) { MustNotWrite = true }, operation);
+            ReadLoop.Run(watermarks, new ReadRequest(session, consistency, node) { MustNotWrite = true }, operation);
             return (operation.Decision.State, session);
         }
         catch (RoutingException refused)
@@ -40,7 +40,8 @@ internal sealed class ReadReopening(
 
         public bool MayHaveWritten => false;
 
-        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        public ValueTask<ConnectionCheck> OpenAsync(
+            RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken)
         {
             Decision = decision;
             if (connection.PostgresParameters.TryGetValue("in_hot_standby", out var standby) && standby == "on" != decision.IsReplica)
@@ -52,13 +53,13 @@ internal sealed class ReadReopening(
             return new ValueTask<ConnectionCheck>(cluster.CheckOf(lease, decision));
         }
 
-        public ValueTask<Operation?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken) =>
-            new(proof is null || ReadCheck.Passes(connection, proof) ? this : null);
+        public async ValueTask<Operation?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken) =>
+            proof is null || await ReadCheck.PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false) ? this : null;
 
         public void Deliver()
         {
         }
 
-        public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+        public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;
     }
 }

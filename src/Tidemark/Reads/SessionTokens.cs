@@ -5,12 +5,11 @@ namespace Tidemark;
 /// be believed
 /// means "unknown", and the primary is asked; it is never fresh, and never an error page.
 /// </summary>
-internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, string? key, TimeSpan lifetime,
-    TimeProvider time)
+internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, LiveOptions options, TimeProvider time)
 {
     private static readonly TimeSpan WarningInterval = TimeSpan.FromMinutes(1);
 
-    private readonly byte[]? _key = CausalToken.KeyOf(key);
+    private readonly byte[]? _key = CausalToken.KeyOf(options.Current.TokenKey);
     private long _lastWarning;
 
     /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
@@ -26,8 +25,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     {
         var snapshot = cluster.Monitor.Snapshot;
         var (written, seen, unknown, isInDoubt) = session.Capture(what, snapshot.Chain);
-        return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow()
-            + lifetime, snapshot.Chain, _key, isInDoubt);
+        return new CausalToken(snapshot.SystemIdentifier, written, seen, unknown, time.GetUtcNow() + options.Current.TokenLifetime,
+            snapshot.Chain, _key, isInDoubt);
     }
 
     /// <summary>

@@ -7,14 +7,15 @@ namespace Tidemark;
 /// history that
 /// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
 /// </summary>
-internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan readWait, int maxWaiting, TimeProvider time,
-    Action<LostWrite> report)
+internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions options, TimeProvider time, Action<LostWrite> report)
 {
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
         "tidemark.lost_writes", "{write}", "Sessions that wrote or read something which the cluster's history went on without");
 
     private int _waiting;
+
+    public ClusterConnections Cluster => cluster;
 
     private ClusterMonitor Monitor => cluster.Monitor;
 
@@ -24,18 +25,18 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// session have followed a promotion.
     /// </summary>
     /// <param name="session">Of the read.</param>
-    /// <param name="isAsync">False: blocks, and the returned task is complete; here and in what follows.</param>
+    /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask PrepareAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask PrepareAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
-        if (isAsync) await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
+        if (io == IoMode.Async) await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         else Monitor.FirstRound();
         if (session is null) return;
-        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(isAsync, cancellationToken).ConfigureAwait(false);
+        if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(io, cancellationToken).ConfigureAwait(false);
         if (Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
         foreach (var replica in session.ReplicasToAsk(primary, snapshot))
-            await SampleAsync(replica, isAsync, cancellationToken).ConfigureAwait(false);
-        if (session.NeedsVerification(primary) && await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled)
+            await SampleAsync(replica, io, cancellationToken).ConfigureAwait(false);
+        if (session.NeedsVerification(primary) && await SamplePrimaryAsync(io, cancellationToken).ConfigureAwait(false) is { } sampled)
             Report(session.Verify(sampled));
     }
 
@@ -47,9 +48,9 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// began, and no
     /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
     /// </summary>
-    public bool Validate(ReadAttempts attempts)
+    public bool Validate(ConsistencySession? session, ClusterSnapshot snapshot)
     {
-        if (attempts.Session?.Validate(attempts.Decision.Snapshot) is not { } lost) return false;
+        if (session?.Validate(snapshot) is not { } lost) return false;
         Report(lost);
         return true;
     }
@@ -58,27 +59,20 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before
     /// the primary answers.
     /// </summary>
-    public async ValueTask VerifyAsync(ConsistencySession? session, int nodeIndex, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask VerifyAsync(ConsistencySession? session, int nodeIndex, IoMode io, CancellationToken cancellationToken)
     {
-        await SampleAsync(nodeIndex, isAsync, cancellationToken).ConfigureAwait(false);
+        await SampleAsync(nodeIndex, io, cancellationToken).ConfigureAwait(false);
         Validate(session);
-    }
-
-    /// <summary>Before each attempt: resolves what is pending and stands in its way.</summary>
-    public async ValueTask ResolveAsync(ReadAttempts attempts, bool isAsync, CancellationToken cancellationToken)
-    {
-        await SettleAsync(attempts.Session, isAsync, cancellationToken).ConfigureAwait(false);
-        if (attempts.NeedsSample is { } mark) await ResolveAsync(attempts.Session!, mark, isAsync, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
     public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
-        await PrepareAsync(session, isAsync: true, cancellationToken).ConfigureAwait(false);
+        await PrepareAsync(session, IoMode.Async, cancellationToken).ConfigureAwait(false);
         Validate(session);
-        await SettleAsync(session, isAsync: true, cancellationToken).ConfigureAwait(false);
+        await SettleAsync(session, IoMode.Async, cancellationToken).ConfigureAwait(false);
         if (session.NeedsSample(what, Monitor.Snapshot, mayStay: false) is { } mark)
-            await ResolveAsync(session, mark, isAsync: true, cancellationToken).ConfigureAwait(false);
+            await ResolveAsync(session, mark, IoMode.Async, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -87,17 +81,19 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// or it was not worth waiting.
     /// </summary>
     public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) =>
-        WaitAsync(position, onNode: null, isAsync: true, cancellationToken);
+        WaitAsync(position, onNode: null, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(WalPosition, CancellationToken)"/>
     /// <param name="position">What a replica must have replayed.</param>
     /// <param name="onNode">The only node that will do; <see langword="null"/>: any.</param>
-    /// <param name="isAsync">If <see langword="false"/>, blocks, and needs no thread of the pool for that.</param>
+    /// <param name="io">How to wait. Blocking needs no thread of the pool.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask<bool> WaitAsync(WalPosition position, string? onNode, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask<bool> WaitAsync(WalPosition position, string? onNode, IoMode io, CancellationToken cancellationToken)
     {
+        var current = options.Current;
+        var readWait = current.ReadWait;
         if (readWait == TimeSpan.Zero) return false;
-        if (Interlocked.Increment(ref _waiting) > maxWaiting)
+        if (Interlocked.Increment(ref _waiting) > current.MaxWaitingReads)
         {
             Interlocked.Decrement(ref _waiting);
             return false;
@@ -113,7 +109,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
                 var candidates = Candidates(snapshot, position, onNode, left);
                 if (candidates.Exists(node => node.Lsn >= position.Lsn)) return true;
                 if (candidates.Count == 0 || left <= TimeSpan.Zero) return false;
-                if (!isAsync)
+                if (io == IoMode.Blocking)
                 {
                     Monitor.SampleAny([.. candidates.Select(node => node.Index)], left);
                     continue;
@@ -174,18 +170,18 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
     /// the primary knows both.
     /// </summary>
-    private async ValueTask SettleAsync(ConsistencySession? session, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask SettleAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
         if (session is null || Monitor.Snapshot.Primary is not { } primary) return;
         if (session.OpenTransactions(primary) is { Length: > 0 } open)
-            session.Settle(primary, await cluster.FindEndedAsync(primary.Index, open, isAsync, cancellationToken).ConfigureAwait(false));
+            session.Settle(primary, await cluster.FindEndedAsync(primary.Index, open, io, cancellationToken).ConfigureAwait(false));
         if (session.BackendsInDoubt(primary) is not { Length: > 0 } backends) return;
-        session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, isAsync, cancellationToken).ConfigureAwait(false));
+        session.Settle(primary, await cluster.FindGoneAsync(primary.Index, backends, io, cancellationToken).ConfigureAwait(false));
     }
 
-    private async ValueTask ResolveAsync(ConsistencySession session, long mark, bool isAsync, CancellationToken cancellationToken)
+    public async ValueTask ResolveAsync(ConsistencySession session, long mark, IoMode io, CancellationToken cancellationToken)
     {
-        if (await SamplePrimaryAsync(isAsync, cancellationToken).ConfigureAwait(false) is { } sampled)
+        if (await SamplePrimaryAsync(io, cancellationToken).ConfigureAwait(false) is { } sampled)
             Report(session.Resolve(mark, sampled, Monitor.Snapshot));
     }
 
@@ -193,20 +189,20 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, TimeSpan rea
     /// The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions
     /// that are no sample.
     /// </summary>
-    private async ValueTask<NodeState?> SamplePrimaryAsync(bool isAsync, CancellationToken cancellationToken)
+    private async ValueTask<NodeState?> SamplePrimaryAsync(IoMode io, CancellationToken cancellationToken)
     {
         if (Monitor.Snapshot.Primary is not { } primary) return null;
-        var sampled = await SampleAsync(primary.Index, isAsync, cancellationToken).ConfigureAwait(false);
+        var sampled = await SampleAsync(primary.Index, io, cancellationToken).ConfigureAwait(false);
         return sampled is { Status: ConcludedStatus.Primary, Failure: null, HidesPositions: false } ? sampled : null;
     }
 
-    private async ValueTask<NodeState> SampleAsync(int nodeIndex, bool isAsync, CancellationToken cancellationToken) =>
-        isAsync ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
+    private async ValueTask<NodeState> SampleAsync(int nodeIndex, IoMode io, CancellationToken cancellationToken) =>
+        io == IoMode.Async ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
 
     /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
-    private async ValueTask SampleAllAsync(bool isAsync, CancellationToken cancellationToken)
+    private async ValueTask SampleAllAsync(IoMode io, CancellationToken cancellationToken)
     {
-        if (isAsync)
+        if (io == IoMode.Async)
             await Task.WhenAll(Monitor.Snapshot.Nodes.Select(node => Monitor.SampleAsync(node.Index, cancellationToken)))
             .ConfigureAwait(false);
         else Monitor.SampleAll();

@@ -145,5 +145,6 @@ internal sealed class Watermark(bool isWritten)
     private static bool IsBeyond(LearnedPosition learned, NodeState primary) =>
         learned.PrimaryEpoch == LearnedPosition.Unknown
         && (learned.Position.Timeline > primary.Timeline
-            || (learned.Position.Timeline == primary.Timeline && learned.Position.Lsn > primary.InsertLsn));
+            || (learned.Position.Timeline == primary.Timeline
+                && primary.Pages.BeforeHeader(learned.Position.Lsn) > primary.InsertLsn));
 }

@@ -80,7 +80,7 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
     }
 
     [Fact]
-    public async Task Of_six_parallel_requests_no_response_hides_the_write_of_another()
+    public async Task No_response_of_six_parallel_requests_hides_the_write_of_another()
     {
         string[] names = [.. Enumerable.Range(1, 6).Select(i => $"parallel {i}")];
         foreach (var name in names) _gates[name] = new TaskCompletionSource();
@@ -109,7 +109,7 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
     }
 
     [Fact]
-    public async Task Forty_parallel_responses_leave_a_bounded_number_of_cookies_and_hide_nothing()
+    public async Task Forty_parallel_responses_leave_few_cookies_and_hide_nothing()
     {
         string[] names = [.. Enumerable.Range(1, 40).Select(i => $"burst {i}")];
         foreach (var name in names) _gates[name] = new TaskCompletionSource();

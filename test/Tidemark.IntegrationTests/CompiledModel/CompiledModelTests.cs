@@ -31,7 +31,7 @@ public sealed class CompiledModelTests(RuleCluster shared) : IClassFixture<RuleC
     }
 
     [Fact]
-    public void The_compiled_model_is_of_the_model_as_it_is_and_what_it_holds_is_text_which_is_written_out()
+    public void The_compiled_model_is_current_and_its_annotations_are_plain_text()
     {
         using var context = new CompiledContext(new DbContextOptionsBuilder().UseTidemark(shared.Source).Options);
         context.Model.ShouldNotBeSameAs(CompiledContextModel.Instance);

@@ -162,7 +162,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(All))]
-    public async Task A_role_that_may_not_ask_for_positions_writes_as_without_Tidemark(string way)
+    public async Task A_role_that_may_not_query_positions_writes_as_without_Tidemark(string way)
     {
         await _store.Cluster.Primary.RunAsync("""
             CREATE ROLE clerk; GRANT ALL ON items TO clerk;
@@ -216,7 +216,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Fast_restarts_under_saves_that_retry_store_nothing_twice_and_fail_nothing_that_was_acknowledged()
+    public async Task Fast_restarts_under_retrying_saves_store_nothing_twice_and_fail_no_commit()
     {
         const int Writers = 12;
         const int Restarts = 5;

@@ -19,7 +19,7 @@ public sealed class BrokenConnectionTests(StoreCluster shared) : IClassFixture<S
     [InlineData("a reader")]
     [InlineData("a context's connection")]
     [InlineData("a count")]
-    public async Task A_write_of_Dapper_whose_answer_is_lost_is_in_doubt(string by)
+    public async Task A_write_of_Dapper_whose_response_is_lost_is_in_doubt(string by)
     {
         await using var relay = new Relay(shared.Cluster.Primary.Port);
         await using var source = await shared.ConnectAsync(b =>

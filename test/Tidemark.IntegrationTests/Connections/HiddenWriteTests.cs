@@ -14,7 +14,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_read_that_turned_out_to_write_goes_to_the_primary_at_once_the_next_time(bool isAsync)
+    public async Task A_read_that_turned_out_to_write_goes_to_the_primary_the_next_time(bool isAsync)
     {
         await using var source = await shared.ConnectAsync();
         using var counted = new CountedWrites();
@@ -37,7 +37,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
     }
 
     [Fact]
-    public async Task Ef_and_commands_of_one_data_source_share_what_is_known_and_another_data_source_learns_it_anew()
+    public async Task Known_writing_statements_are_shared_within_one_data_source_only()
     {
         await CreateDrawAsync();
         await using var source = await shared.ConnectAsync();
@@ -75,7 +75,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_query_of_a_context_that_writes_takes_its_position_along_when_it_is_found_out_and_when_it_is_known(bool isAsync)
+    public async Task A_context_query_that_writes_piggybacks_its_position_both_times(bool isAsync)
     {
         await CreateDrawAsync();
         await using var source = await shared.ConnectAsync();

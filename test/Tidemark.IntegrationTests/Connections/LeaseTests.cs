@@ -22,7 +22,7 @@ public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixt
     [InlineData("an open reader")]
     [InlineData("a streaming query")]
     [InlineData("a report")]
-    public async Task What_an_open_reader_has_shown_is_not_followed_by_less(string by)
+    public async Task The_observation_of_an_open_reader_is_never_followed_by_less(string by)
     {
         var id = await Cluster.MakeItemAsync("v4");
         await Cluster["pg-3"].PauseReplayAsync(Stop);
@@ -82,7 +82,7 @@ public sealed class LeaseTests(StoreCluster shared) : ObservationsOf, IClassFixt
     }
 
     [Fact]
-    public async Task A_read_connection_that_was_refused_goes_back_to_its_pool_once()
+    public async Task A_refused_read_connection_is_returned_to_its_pool_once()
     {
         await using var source = await Store.ConnectAsync(b => b.AddToConnectionStrings("Maximum Pool Size=2;Timeout=5"));
         using var session = source.BeginSession();

@@ -48,7 +48,7 @@ public sealed class LeaseThroughPromotionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_read_connection_opened_again_is_refused_on_a_node_that_serves_no_more()
+    public async Task A_read_connection_opened_again_is_refused_on_a_node_that_no_longer_serves()
     {
         await using var connection = await _store.Source.OpenReadConnectionAsync(Consistency.Strong, Stop);
         await connection.CloseAsync();

@@ -119,7 +119,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
 
     [Theory]
     [MemberData(nameof(Scoped))]
-    public async Task What_was_written_in_a_scope_is_read_back_after_it(string way)
+    public async Task A_write_in_a_transaction_scope_is_read_back_after_the_scope(string way)
     {
         foreach (var reads in (bool[])[false, true])
         {
@@ -174,7 +174,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_connection_that_was_enlisted_and_closed_is_a_write_until_the_transaction_ends(bool byContext)
+    public async Task An_enlisted_and_closed_connection_is_a_write_until_the_transaction_ends(bool byContext)
     {
         using var session = shared.Source.BeginSession();
         using var transaction = new CommittableTransaction();
@@ -238,7 +238,7 @@ public sealed class OpenTransactionTests(StoreCluster shared) : IClassFixture<St
 
     [Theory]
     [MemberData(nameof(Quiet))]
-    public async Task A_commit_that_something_within_it_made_asynchronous_is_read_back(string way)
+    public async Task A_commit_that_was_made_asynchronous_from_within_is_read_back(string way)
     {
         for (var i = 0; i < 20; i++)
         {

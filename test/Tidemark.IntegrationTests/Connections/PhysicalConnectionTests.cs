@@ -8,7 +8,7 @@ public sealed class PhysicalConnectionTests(StoreCluster shared) : IClassFixture
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task This_version_of_Npgsql_shows_what_is_looked_for()
+    public async Task This_version_of_Npgsql_exposes_the_required_internals()
     {
         await using var connection = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
         await connection.OpenAsync(Stop);

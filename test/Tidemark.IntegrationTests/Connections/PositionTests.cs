@@ -23,7 +23,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [InlineData("behind one Sync")]
     [InlineData("several statements in one text")]
     [InlineData("a writing CTE")]
-    public async Task A_position_read_before_the_commit_is_reached_by_a_replica_that_lacks_the_row(string how)
+    public async Task A_position_read_before_the_commit_is_reached_by_a_replica_without_the_row(string how)
     {
         // The delay holds back the commit record and nothing before it, so the replica stops exactly at the start of the commit record.
         var replica = shared.Cluster["pg-2"];
@@ -47,7 +47,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_position_read_behind_a_Sync_is_reached_by_no_replica_that_lacks_the_row()
+    public async Task A_position_read_after_a_Sync_is_reached_by_no_replica_without_the_row()
     {
         var replica = shared.Cluster["pg-2"];
         await shared.Cluster.WaitForReplayAsync(Stop);
@@ -68,7 +68,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_replica_that_stands_right_before_a_sessions_commit_does_not_serve_its_read()
+    public async Task A_replica_just_short_of_a_sessions_commit_does_not_serve_its_read()
     {
         await using var one = await DelayedAsync(shared.Cluster["pg-2"]);
         await using var other = await DelayedAsync(shared.Cluster["pg-3"]);
@@ -89,7 +89,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [Theory]
     [InlineData("written")]
     [InlineData("seen")]
-    public async Task A_commit_that_ends_with_a_page_is_soon_read_on_a_replica_though_nothing_else_is_written(string watermark)
+    public async Task A_commit_at_a_page_end_is_soon_read_on_a_replica_of_an_idle_primary(string watermark)
     {
         using var session = shared.Source.BeginSession();
         var (position, took) = (0UL, TimeSpan.Zero);
@@ -135,7 +135,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_token_in_anothers_unflushed_tail_is_read_right_and_at_once()
+    public async Task A_token_in_an_unflushed_tail_is_read_correctly_and_at_once()
     {
         // On an idle primary nothing flushes what an open transaction has written so far.
         await using var other = await OpenAsync(Primary);
@@ -165,7 +165,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
     [Theory]
     [InlineData("read committed")]
     [InlineData("repeatable read")]
-    public async Task A_check_that_passes_proves_the_rows_whatever_isolation_level_is_the_sessions_default(string isolation)
+    public async Task A_passed_check_proves_the_rows_under_every_default_isolation_level(string isolation)
     {
         // Here the check takes longer than the replicas lag, so the row arrives while the check runs. A read in the same snapshot as the
         // check would miss it.

@@ -21,7 +21,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_report_reads_one_snapshot_on_a_replica_whatever_is_committed_meanwhile(bool isAsync)
+    public async Task A_report_reads_one_snapshot_on_a_replica_despite_concurrent_commits(bool isAsync)
     {
         await using var report = await BeginAsync(isAsync);
         var before = await report.Connection.ExecuteScalarAsync<long>(Count, transaction: report.Transaction);
@@ -43,7 +43,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_report_includes_what_its_session_wrote_whatever_the_replicas_have_replayed(bool isAsync)
+    public async Task A_report_includes_its_sessions_writes_whether_replay_runs_or_is_paused(bool isAsync)
     {
         foreach (var paused in (string[])["pg-2", "pg-3"])
         {
@@ -59,7 +59,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_report_has_shown_its_session_never_misses_afterwards()
+    public async Task The_observations_of_a_report_bind_its_sessions_later_reads()
     {
         await _store.Cluster["pg-3"].PauseReplayAsync(Stop);
         await _store.Cluster.Primary.RunAsync("INSERT INTO items (name) VALUES ('shown')");
@@ -81,7 +81,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_node_that_is_gone_when_the_report_begins_is_passed_over_though_the_pool_holds_connections_to_it(bool isAsync)
+    public async Task A_report_skips_a_node_that_is_down_even_if_the_pool_has_connections_to_it(bool isAsync)
     {
         // With a slow monitor, BEGIN itself must detect it.
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
@@ -103,7 +103,7 @@ public sealed class ReadOnlyTransactionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_conflict_with_replay_within_a_report_is_the_callers_with_its_own_error_and_a_new_report_reads_on()
+    public async Task A_replay_conflict_in_a_report_reaches_the_caller_and_a_new_report_works()
     {
         foreach (var replica in _store.Cluster.Replicas)
         {

@@ -13,7 +13,7 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
     [InlineData("a command")]
     [InlineData("a query")]
     [InlineData("a tracking query")]
-    public async Task A_hidden_write_on_a_lone_node_runs_once_if_its_answer_is_lost(string by)
+    public async Task A_hidden_write_on_a_lone_node_runs_once_if_its_response_is_lost(string by)
     {
         await using var relay = new Relay(shared.Cluster.Primary.Port);
         var builder = new TidemarkDataSourceBuilder();
@@ -54,7 +54,7 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_read_whose_answer_is_lost_on_a_read_only_connection_is_sent_again(bool tracks)
+    public async Task A_read_whose_response_is_lost_on_a_read_only_connection_is_sent_again(bool tracks)
     {
         await using var relay = new Relay(shared.Cluster.Primary.Port);
         var builder = new TidemarkDataSourceBuilder();

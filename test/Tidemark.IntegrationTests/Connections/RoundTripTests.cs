@@ -130,7 +130,7 @@ public sealed class RoundTripTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_read_costs_one_round_trip_also_when_the_replica_must_prove_itself()
+    public async Task A_read_costs_one_round_trip_even_if_the_replica_is_verified()
     {
         (await CountAsync(Routed, context => context.Items.AsNoTracking().CountAsync(Stop))).ShouldBe(1);
 

@@ -72,7 +72,7 @@ public sealed class SharedConnectionTests(StoreCluster shared) : IClassFixture<S
 
     [Theory]
     [MemberData(nameof(Ways))]
-    public async Task What_follows_a_save_on_its_connection_is_read_back(string way)
+    public async Task Statements_after_a_save_on_its_connection_are_read_back(string way)
     {
         using var session = shared.Source.BeginSession();
         await All[way](this, way);
@@ -80,7 +80,7 @@ public sealed class SharedConnectionTests(StoreCluster shared) : IClassFixture<S
     }
 
     [Fact]
-    public async Task A_connection_on_which_nothing_follows_costs_no_position()
+    public async Task A_connection_without_further_statements_costs_no_position()
     {
         using var session = shared.Source.BeginSession();
         await using var db = shared.CreateContext();

@@ -38,7 +38,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData(SynchronousCommit.On, "on")]
     [InlineData(SynchronousCommit.RemoteApply, "remote_apply")]
     [InlineData(SynchronousCommit.Off, "off")]
-    public async Task A_transaction_has_its_level_and_its_connection_has_the_servers_own_again_afterwards(SynchronousCommit asked,
+    public async Task A_transactions_commit_level_is_reset_on_its_connection_afterwards(SynchronousCommit asked,
         string setting)
     {
         await using (var transaction = await shared.Source.BeginTransactionAsync(asked, IsolationLevel.Serializable, Stop))
@@ -56,7 +56,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData(SynchronousCommit.RemoteApply, true)]
     [InlineData(SynchronousCommit.RemoteApply, false)]
     [InlineData(SynchronousCommit.Off, true)]
-    public async Task The_session_knows_the_position_of_the_commit_at_once(SynchronousCommit asked, bool isAsync)
+    public async Task The_session_has_the_position_of_the_commit_at_once(SynchronousCommit asked, bool isAsync)
     {
         using var session = shared.Source.BeginSession();
         await InsertAsync(asked, $"known {asked} {isAsync}", isAsync);
@@ -72,7 +72,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData("rollback, sync")]
     [InlineData("dispose")]
     [InlineData("dispose, sync")]
-    public async Task A_transaction_that_was_rolled_back_leaves_the_session_where_it_was(string how)
+    public async Task A_transaction_that_was_rolled_back_does_not_change_the_session(string how)
     {
         using var session = shared.Source.BeginSession();
         var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
@@ -95,7 +95,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
 
     [Theory]
     [MemberData(nameof(AsyncOrNot))]
-    public async Task The_commit_of_a_transaction_that_failed_before_says_that_nothing_is_committed(bool isAsync)
+    public async Task The_commit_of_a_failed_transaction_reports_that_nothing_is_committed(bool isAsync)
     {
         using var session = shared.Source.BeginSession();
         await using var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
@@ -112,7 +112,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task A_transaction_committed_behind_its_back_is_a_write_of_the_session_whose_position_is_asked_for()
+    public async Task A_transaction_committed_by_its_inner_transaction_is_a_pending_write()
     {
         using var session = shared.Source.BeginSession();
         await using (var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.Local, cancellationToken: Stop))
@@ -142,7 +142,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     [InlineData("token")]
     [InlineData("statement_timeout")]
     [InlineData("pg_cancel_backend")]
-    public async Task A_wait_for_replicas_that_is_cancelled_is_told_and_the_row_is_committed_and_in_the_session(string how)
+    public async Task A_cancelled_wait_for_replicas_is_reported_and_the_session_reads_the_row(string how)
     {
         var log = new TidemarkLog();
         await using var source = await shared.ConnectAsync(b => b.LoggerFactory = log);
@@ -182,7 +182,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task An_uncancelled_wait_is_not_told_as_cancelled()
+    public async Task An_uncancelled_wait_is_not_reported_as_cancelled()
     {
         await using var transaction = await shared.Source.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop);
         await transaction.Connection.ExecuteAsync("DO $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; END $$");
@@ -191,7 +191,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task Asking_to_wait_for_replicas_where_there_are_none_to_wait_for_is_advised_against_once()
+    public async Task Waiting_for_replicas_without_any_synchronous_one_is_logged_once()
     {
         await SetStandbyNamesAsync("ALTER SYSTEM SET synchronous_standby_names = ''", names => names.Length == 0);
         try

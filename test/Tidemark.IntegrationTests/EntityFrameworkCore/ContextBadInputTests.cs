@@ -52,7 +52,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     }
 
     [Fact]
-    public async Task Two_different_clusters_for_one_context_are_refused_and_the_same_one_twice_is_one()
+    public async Task Two_clusters_for_one_context_are_refused_and_one_cluster_twice_is_accepted()
     {
         await using var other = await shared.ConnectAsync();
         var options = new DbContextOptionsBuilder<StoreContext>().UseTidemark(shared.Source);

@@ -46,7 +46,7 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
 
     [Theory]
     [MemberData(nameof(Uses))]
-    public async Task What_Dapper_writes_on_a_contexts_connection_is_read_back(string registration, string session)
+    public async Task A_write_of_Dapper_on_a_contexts_connection_is_read_back(string registration, string session)
     {
         var services = new ServiceCollection();
         services.AddSingleton(shared.Source);
@@ -75,7 +75,7 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
     [InlineData("SetDbConnection")]
     [InlineData("UseTransaction")]
     [InlineData("opened beside the session")]
-    public async Task Whatever_opens_a_contexts_connection_what_it_writes_is_read_back(string by)
+    public async Task A_write_on_a_contexts_connection_is_read_back_no_matter_what_opened_it(string by)
     {
         var name = $"by {by}";
         await using var db = shared.CreateContext();
@@ -131,7 +131,7 @@ public sealed class ContextLeaseTests(StoreCluster shared) : IClassFixture<Store
 
     [Theory]
     [MemberData(nameof(Contexts))]
-    public async Task What_Dapper_writes_in_a_request_is_read_back_by_the_next(string registration)
+    public async Task A_write_of_Dapper_in_a_request_is_read_back_by_the_next_request(string registration)
     {
         var builder = WebApplication.CreateBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

@@ -32,7 +32,7 @@ public sealed class ContextLoadTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Fact]
-    public async Task Contexts_under_load_lose_no_read_no_promise_and_no_connection_while_replicas_stop_die_and_restart()
+    public async Task Contexts_under_load_lose_no_read_or_connection_while_replicas_fail_and_restart()
     {
         using var busy = new BusyConnections();
         await using (await _store.Source.OpenReadConnectionAsync(cancellationToken: Stop)) busy.Count().ShouldBe(1);

@@ -42,7 +42,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Contexts_within_one_session_share_it_and_one_beside_it_does_not(bool isAsync)
+    public async Task Contexts_within_one_session_share_it_and_a_context_outside_does_not(bool isAsync)
     {
         await using var before = shared.CreateContext();
         string name;
@@ -63,7 +63,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     }
 
     [Fact]
-    public async Task A_context_that_comes_from_a_pool_again_is_a_new_session()
+    public async Task A_context_that_is_reused_from_a_pool_is_a_new_session()
     {
         await using var services = new ServiceCollection().AddSingleton(shared.Source)
             .AddDbContextPool<StoreContext>((provider, db) => db.UseTidemark(provider), poolSize: 1).BuildServiceProvider();
@@ -87,7 +87,7 @@ public sealed class ContextSessionTests(StoreCluster shared) : IClassFixture<Sto
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_write_after_a_tracking_query_that_found_no_connection_is_a_write_of_the_session(bool isAsync)
+    public async Task A_write_after_a_tracking_query_without_a_connection_belongs_to_the_session(bool isAsync)
     {
         using var session = shared.Source.BeginSession();
         var refusal = new OneRefusal();

@@ -44,7 +44,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task A_cancelled_wait_for_replicas_is_told_and_the_row_is_committed()
+    public async Task A_cancelled_wait_for_replicas_is_reported_and_the_row_is_committed()
     {
         var log = new RecordedLog();
         await using var source = await shared.ConnectAsync(b => b.LoggerFactory = log);
@@ -79,7 +79,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     [InlineData(false, "rollback")]
     [InlineData(true, "dispose")]
     [InlineData(false, "dispose")]
-    public async Task Every_query_of_a_context_in_a_report_is_of_one_snapshot_on_one_replica(bool isAsync, string end)
+    public async Task Every_query_of_a_context_in_a_report_uses_one_snapshot_on_one_replica(bool isAsync, string end)
     {
         await using var context = shared.CreateRuleContext();
         var report = isAsync
@@ -123,7 +123,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task Writes_in_a_report_are_refused_by_name_and_the_report_goes_on()
+    public async Task Writes_in_a_report_are_refused_by_name_and_the_report_continues()
     {
         await using var context = shared.CreateRuleContext();
         await using var report = await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop);
@@ -153,7 +153,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_report_includes_what_its_session_wrote_and_its_session_never_misses_what_it_has_shown(bool isAsync)
+    public async Task A_report_includes_its_sessions_writes_and_binds_the_sessions_later_reads(bool isAsync)
     {
         await shared.Cluster["pg-3"].PauseReplayAsync(Stop);
         try
@@ -192,7 +192,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task A_report_does_not_begin_where_a_transaction_or_connection_is_open_nor_serializable()
+    public async Task A_report_is_refused_if_serializable_or_a_transaction_or_connection_is_open()
     {
         await using var context = shared.CreateContext();
         await using (await context.Database.BeginTransactionAsync(Stop))
@@ -209,7 +209,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task A_context_that_is_disposed_of_within_a_report_gives_its_connection_back()
+    public async Task A_context_that_is_disposed_within_a_report_returns_its_connection()
     {
         await using var source = await shared.ConnectAsync(b =>
         {
@@ -226,7 +226,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
     }
 
     [Fact]
-    public async Task A_pooled_context_that_was_left_in_a_report_comes_back_without_it()
+    public async Task A_pooled_context_that_was_left_in_a_report_is_reused_without_it()
     {
         await using var services = new ServiceCollection().AddSingleton(shared.Source)
             .AddDbContextPool<StoreContext>((provider, db) => db.UseTidemark(provider), poolSize: 1).BuildServiceProvider();

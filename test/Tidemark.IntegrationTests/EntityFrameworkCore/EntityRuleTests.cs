@@ -62,7 +62,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
 
     [Theory]
     [MemberData(nameof(PrimaryShapes))]
-    public async Task An_entity_that_reads_from_the_primary_does_so_wherever_it_stands_in_a_query(string shape)
+    public async Task An_entity_that_reads_from_the_primary_does_so_anywhere_in_a_query(string shape)
     {
         await using var context = shared.CreateRuleContext();
         await OnPrimary[shape](context);
@@ -83,7 +83,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     }
 
     [Fact]
-    public async Task A_rule_that_asks_for_less_than_the_default_counts_where_each_entity_of_the_query_has_one()
+    public async Task A_rule_weaker_than_the_default_applies_if_every_entity_of_the_query_has_one()
     {
         foreach (var replica in shared.Cluster.Replicas) await replica.PauseReplayAsync(Stop);
         try
@@ -120,7 +120,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     }
 
     [Fact]
-    public async Task A_named_node_is_waited_for_while_it_catches_up()
+    public async Task A_query_waits_for_its_named_node_to_catch_up()
     {
         await using var source = await shared.ConnectAsync(b => b.Options.ReadWait = TimeSpan.FromSeconds(10));
         await shared.Cluster["pg-2"].PauseReplayAsync(Stop);
@@ -145,7 +145,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_named_node_that_does_not_catch_up_fails_the_query_and_never_moves_it(bool isAsync)
+    public async Task A_query_fails_and_never_moves_if_its_named_node_does_not_catch_up(bool isAsync)
     {
         await shared.Cluster["pg-2"].PauseReplayAsync(Stop);
         try
@@ -171,7 +171,7 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
     }
 
     [Fact]
-    public async Task A_retrying_strategy_of_the_users_own_is_kept_and_tries_again_what_may_pass()
+    public async Task A_configured_retrying_strategy_is_kept_and_retries_transient_errors()
     {
         await shared.Cluster["pg-2"].PauseReplayAsync(Stop);
         try

@@ -10,7 +10,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Reads_that_would_go_to_replicas_see_what_the_test_wrote_and_nothing_of_it_is_left(bool isAsync)
+    public async Task Reads_routed_to_replicas_include_the_tests_writes_and_nothing_remains(bool isAsync)
     {
         await using (var context = Create())
         {
@@ -63,7 +63,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_read_that_writes_is_refused_by_the_server_and_repeated_on_the_primary(bool isAsync)
+    public async Task A_read_that_writes_is_refused_by_the_server_and_retried_on_the_primary(bool isAsync)
     {
         await using var context = Create();
         var drawn = context.Items.Where(i => i.Id <= 3).Select(i => MirrorContext.Draw(i.Id));
@@ -82,7 +82,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task A_read_that_names_a_replica_and_writes_is_refused_and_so_is_a_write_that_names_one()
+    public async Task A_write_that_names_a_replica_is_refused_even_if_sent_as_a_read()
     {
         await using var context = Create();
         var error =
@@ -94,7 +94,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task While_the_rows_of_a_replica_are_read_nothing_can_write_and_afterwards_everything_can()
+    public async Task Nothing_can_write_until_the_rows_of_a_replica_have_been_read()
     {
         await using var context = Create();
         await foreach (var name in context.Items.Select(i => i.Name).AsAsyncEnumerable().WithCancellation(Stop))
@@ -112,7 +112,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task Without_aTransaction_a_replica_refuses_to_write_all_the_same()
+    public async Task Without_a_transaction_a_replica_still_refuses_to_write()
     {
         await Transaction.RollbackAsync(Stop);
         await using var context = new MirrorContext(new DbContextOptionsBuilder().UseTidemarkMirror(Connection, Routes).Options);
@@ -125,7 +125,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task A_session_that_wrote_reads_from_the_primary_where_replicas_are_behind_and_from_them_where_they_are_not()
+    public async Task A_session_that_wrote_reads_from_the_primary_only_if_replicas_are_behind()
     {
         await using var behind = new RouteRecorder { ReplicasAreBehind = true };
         foreach (var routes in (RouteRecorder[])[behind, Routes])
@@ -151,7 +151,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task What_a_mirror_cannot_do_is_refused_with_the_reason()
+    public async Task Anything_a_mirror_cannot_do_is_refused_with_the_reason()
     {
         using var closed = new NpgsqlConnection(Shared.Cluster.Primary.ConnectionString);
         Should.Throw<ArgumentException>(() => new DbContextOptionsBuilder().UseTidemarkMirror(closed, Routes))
@@ -166,7 +166,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
     }
 
     [Fact]
-    public async Task The_code_in_the_documentation_is_the_code_that_is_compiled_here_and_runs()
+    public async Task The_code_in_the_documentation_matches_this_code_and_runs()
     {
         var shown = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "testing.md"), Stop);
         var compiled =

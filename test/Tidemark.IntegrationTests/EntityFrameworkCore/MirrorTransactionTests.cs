@@ -24,7 +24,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     [InlineData("rollback", false, 0)]
     [InlineData("dispose", true, 0)]
     [InlineData("dispose", false, 0)]
-    public async Task ATransaction_of_the_code_ends_as_it_would_and_the_tests_goes_on(string end, bool isAsync, int kept)
+    public async Task A_transaction_of_the_code_ends_and_the_tests_transaction_continues(string end, bool isAsync, int kept)
     {
         await using var context = Mirror();
         context.Add(new Item { Name = "before" });
@@ -45,7 +45,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task Savepoints_and_aTransaction_after_another_are_as_on_a_cluster()
+    public async Task Savepoints_and_consecutive_transactions_work_as_on_a_cluster()
     {
         await using var context = Mirror();
         await using (var begun = await context.Database.BeginTransactionAsync(SynchronousCommit.RemoteApply, cancellationToken: Stop))
@@ -63,7 +63,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task A_write_that_fails_and_aTransaction_that_failed_leave_the_tests_whole()
+    public async Task A_failed_write_or_transaction_leaves_the_tests_transaction_intact()
     {
         await using (var context = Mirror())
         {
@@ -91,7 +91,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     [InlineData("commit", true)]
     [InlineData("rollback", false)]
     [InlineData("dispose", true)]
-    public async Task A_report_plays_on_a_replica_refuses_to_write_and_ends(string end, bool isAsync)
+    public async Task A_report_runs_on_a_replica_and_refuses_to_write(string end, bool isAsync)
     {
         await using var context = Mirror();
         var report = isAsync
@@ -109,7 +109,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task A_report_shows_what_its_session_wrote_from_the_primary_where_replicas_are_behind()
+    public async Task A_report_includes_its_sessions_writes_from_the_primary_if_replicas_are_behind()
     {
         await using var behind = new RouteRecorder { ReplicasAreBehind = true };
         await using var context = Mirror(behind);
@@ -121,7 +121,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task What_a_cluster_refuses_a_mirror_refuses_with_the_same_words()
+    public async Task A_mirror_refuses_with_the_same_text_as_a_cluster()
     {
         var refusals = new List<string[]>();
         foreach (var options in (DbContextOptionsBuilder[])[new DbContextOptionsBuilder().UseTidemark(Shared.Source),
@@ -138,7 +138,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task ATransaction_that_is_left_open_does_not_hide_how_the_test_ended()
+    public async Task A_transaction_that_is_left_open_does_not_hide_the_tests_result()
     {
         await using var context = Mirror();
         await using var begun = await context.Database.BeginTransactionAsync(Stop);
@@ -146,7 +146,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     }
 
     [Fact]
-    public async Task A_query_is_explained_where_it_plays_and_what_is_explained_cannot_write()
+    public async Task A_query_is_explained_on_its_mirrored_node_and_cannot_write()
     {
         await using var context = Mirror();
         var plan = await context.Items.Where(i => i.Id <= 3).Select(i => i.Name).ExplainAnalyzeAsync(Stop);

@@ -13,7 +13,7 @@ public sealed class SchemaTests(StoreCluster shared) : IClassFixture<StoreCluste
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task EnsureCreated_makes_a_database_that_is_not_there_and_EnsureDeleted_drops_it(bool sync)
+    public async Task EnsureCreated_creates_a_missing_database_and_EnsureDeleted_drops_it(bool sync)
     {
         await using var source = Connect(sync ? "made_sync" : "made");
         await using (var context = Context<StoreContext>(source, o => new StoreContext(o)))
@@ -29,7 +29,7 @@ public sealed class SchemaTests(StoreCluster shared) : IClassFixture<StoreCluste
     }
 
     [Fact]
-    public async Task Migrate_runs_on_the_primary_with_replicas_listed_and_the_new_table_is_read_at_once()
+    public async Task Migrate_runs_on_the_primary_and_replicas_serve_the_new_table_at_once()
     {
         await using var source = Connect("migrated");
         await using var context = Context<MigratedContext>(source, o => new MigratedContext(o));

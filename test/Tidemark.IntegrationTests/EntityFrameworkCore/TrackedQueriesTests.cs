@@ -8,7 +8,7 @@ public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<Rule
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Queries_that_track_read_from_the_primary_unless_the_option_sends_them_to_replicas()
+    public async Task Tracking_queries_read_from_the_primary_unless_the_option_allows_replicas()
     {
         await using (var context = shared.CreateRuleContext())
         {
@@ -30,7 +30,7 @@ public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<Rule
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task The_first_entity_of_a_type_that_is_saved_without_a_token_after_a_replica_gave_it_is_warned_of(bool isAsync)
+    public async Task Saving_an_entity_read_from_a_replica_without_a_token_is_logged_once_per_type(bool isAsync)
     {
         var log = new RecordedLog();
         await using var source = await ConnectAsync(log);
@@ -49,7 +49,7 @@ public sealed class TrackedQueriesTests(RuleCluster shared) : IClassFixture<Rule
     }
 
     [Fact]
-    public async Task What_came_from_the_primary_has_a_token_was_attached_or_is_not_changed_is_not_warned_of()
+    public async Task Saving_an_entity_from_the_primary_or_with_a_token_is_not_logged()
     {
         var log = new RecordedLog();
         await using var source = await ConnectAsync(log);

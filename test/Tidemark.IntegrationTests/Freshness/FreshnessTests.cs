@@ -28,7 +28,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
 
     [Theory]
     [MemberData(nameof(Writers))]
-    public async Task Another_data_source_that_shares_the_table_reads_a_noted_write_with_replay_paused(string writer)
+    public async Task A_data_source_that_shares_the_table_reads_a_noted_write_with_replay_paused(string writer)
     {
         var table = await MakeTableAsync();
         await using var writing = await ConnectAsync(table);
@@ -58,7 +58,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task In_memory_another_session_of_the_process_reads_a_noted_write_at_each_level_that_asks_for_a_place()
+    public async Task In_memory_other_sessions_read_a_noted_write_at_each_level_with_a_position()
     {
         await using var source = await shared.ConnectAsync();
         foreach (var node in shared.Cluster.Replicas) await node.PauseReplayAsync(Stop);
@@ -86,7 +86,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_key_in_a_table_never_goes_back_though_many_advance_it_at_once()
+    public async Task A_key_in_a_table_never_goes_back_when_many_advance_it_at_once()
     {
         var table = await MakeTableAsync();
         await using var source = await ConnectAsync(table, out var store);
@@ -110,7 +110,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_table_gives_back_what_was_noted_to_the_last_bit()
+    public async Task A_table_returns_a_noted_position_exactly()
     {
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         var chain = TimelineChain.Empty.With([new Fork(6, 7, new NpgsqlLogSequenceNumber(0xABCUL), new NpgsqlLogSequenceNumber(0xABCUL))]);
@@ -124,7 +124,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_table_that_came_with_a_dump_of_another_cluster_means_unknown_and_is_written_over()
+    public async Task A_table_from_a_dump_of_another_cluster_means_unknown_and_is_overwritten()
     {
         var table = await MakeTableAsync();
         await using var source = await ConnectAsync(table, out var store);
@@ -143,7 +143,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task Noting_and_requiring_are_no_writes_of_the_session_and_no_part_of_a_transaction()
+    public async Task Noting_and_requiring_a_key_is_outside_the_session_and_its_transaction()
     {
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         using var session = source.BeginSession();
@@ -161,7 +161,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task Without_its_table_a_store_says_how_to_make_it_and_several_may_make_it_at_once()
+    public async Task A_store_without_its_table_names_the_remedy_and_several_may_create_it()
     {
         var table = $"fresh_{Interlocked.Increment(ref _tables)}";
         await using var source = await ConnectAsync(table, out var store);

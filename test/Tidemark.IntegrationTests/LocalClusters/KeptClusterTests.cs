@@ -23,7 +23,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _kept.DisposeAsync();
 
     [Fact]
-    public async Task A_kept_cluster_goes_on_when_it_is_let_go_of_and_is_opened_by_its_name()
+    public async Task A_kept_cluster_runs_after_it_is_disposed_and_can_be_opened_by_name()
     {
         int?[] servers;
         string table;
@@ -53,7 +53,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Servers_of_an_opened_cluster_are_stopped_killed_started_delayed_and_promoted_like_children()
+    public async Task Servers_of_an_opened_cluster_can_be_controlled_like_child_processes()
     {
         await (await KeptClusters.StartAsync("one", replicas: 2)).DisposeAsync();
         await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
@@ -140,7 +140,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Two_that_change_one_cluster_wait_for_one_another()
+    public async Task Two_processes_that_change_one_cluster_wait_for_each_other()
     {
         var cluster = await KeptClusters.StartAsync("one", replicas: 0);
         var second = LocalCluster.OpenAsync("one", Stop);
@@ -154,11 +154,11 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_lock_that_cannot_be_made_is_not_told_to_be_somebody_elses() =>
+    public async Task A_lock_that_cannot_be_created_is_not_reported_as_held_by_another_process() =>
         await Should.ThrowAsync<DirectoryNotFoundException>(() => ClusterLock.TakeAsync(Path.Combine(_kept.Folder, "absent"), "one", Stop));
 
     [Fact]
-    public async Task A_name_in_use_is_refused_and_what_is_there_stays()
+    public async Task A_name_in_use_is_refused_and_the_existing_cluster_is_kept()
     {
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
         (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one")))
@@ -201,7 +201,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_start_that_was_cut_short_is_listed_and_told_and_is_deleted_only_when_that_is_asked()
+    public async Task An_interrupted_start_is_listed_and_reported_and_deleted_only_on_request()
     {
         int server;
         await using (var cluster = await KeptClusters.StartAsync("one", replicas: 0))
@@ -222,7 +222,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_somebody_started_by_hand_is_known_however_its_folder_is_spelled()
+    public async Task A_server_started_by_hand_is_recognized_with_any_spelling_of_its_folder()
     {
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
         var link = _kept.Folder + "-link";
@@ -257,7 +257,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_cluster_is_not_told_to_be_gone_while_a_server_of_it_runs()
+    public async Task A_cluster_is_not_reported_as_deleted_while_one_of_its_servers_runs()
     {
         int server;
         await using (var cluster = await KeptClusters.StartAsync("one", replicas: 0))
@@ -284,7 +284,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
 
     [Fact]
     [UnsupportedOSPlatform("windows")]
-    public async Task The_servers_user_can_replace_nothing_that_we_read_write_or_run()
+    public async Task The_servers_user_can_replace_no_file_that_this_process_reads_writes_or_runs()
     {
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
         var folder = Path.Combine(_kept.Folder, "one");
@@ -315,7 +315,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     [InlineData("{")]
     [InlineData("null")]
     [InlineData("{ \"format\": 2 }")]
-    public async Task A_damaged_state_is_told_and_the_cluster_can_still_be_deleted(string text)
+    public async Task A_damaged_state_is_reported_and_the_cluster_can_still_be_deleted(string text)
     {
         int server;
         await using (var cluster = await KeptClusters.StartAsync("one", replicas: 0))
@@ -333,7 +333,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_node_that_somebody_promoted_by_hand_is_known_as_the_primary()
+    public async Task A_node_that_was_promoted_by_hand_is_recognized_as_the_primary()
     {
         await (await KeptClusters.StartAsync("one")).DisposeAsync();
         await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
@@ -344,7 +344,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_promotion_that_is_cut_short_after_the_server_took_it_is_known_to_the_next_process()
+    public async Task An_interrupted_promotion_that_the_server_accepted_is_detected_later()
     {
         await (await KeptClusters.StartAsync("one")).DisposeAsync();
         var settings = Path.Combine(_kept.Folder, "one", "pg-2", NodeFolder.SettingsFile);
@@ -366,7 +366,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_refuses_to_answer_is_told_with_what_it_says()
+    public async Task A_server_that_refuses_connections_is_reported_with_its_message()
     {
         var options = new LocalClusterOptions { Name = "one", Replicas = 0, Settings = { ["max_connections"] = "10" } };
         await using var cluster = await LocalCluster.StartAsync(options, Stop);

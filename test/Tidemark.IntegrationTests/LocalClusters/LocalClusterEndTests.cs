@@ -74,7 +74,7 @@ public sealed class LocalClusterEndTests : IDisposable
     }
 
     [Fact]
-    public async Task The_next_start_removes_what_a_killed_process_left_when_its_watchdog_was_killed_too()
+    public async Task The_next_start_removes_files_of_a_killed_process_and_watchdog()
     {
         using var child = StartChild();
         var servers = await ReadServersAsync(child);

@@ -13,7 +13,7 @@ public sealed class LocalClusterEpochTests
     [Theory]
     [InlineData(StopMode.Fast)]
     [InlineData(StopMode.Immediate)]
-    public async Task A_stopped_replica_holds_up_no_commit_and_catches_up_when_it_is_started(StopMode mode)
+    public async Task A_stopped_replica_delays_no_commit_and_catches_up_when_it_is_started(StopMode mode)
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         var replica = cluster["pg-2"];
@@ -126,7 +126,7 @@ public sealed class LocalClusterEpochTests
     }
 
     [Fact]
-    public async Task A_wait_that_is_too_long_says_for_what_and_quotes_the_log()
+    public async Task A_wait_that_times_out_names_its_condition_and_quotes_the_log()
     {
         await using var cluster = await LocalCluster.StartAsync(
             new LocalClusterOptions { Replicas = 1, Timeout = TimeSpan.FromSeconds(3), Settings = { ["log_line_prefix"] = "quoted: " } },

@@ -10,7 +10,7 @@ public sealed class LocalClusterStartTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Two_clusters_run_at_once_and_are_told_apart()
+    public async Task Two_clusters_run_at_once_and_are_kept_apart()
     {
         var starts = await Task.WhenAll(LocalCluster.StartAsync(1, Stop), LocalCluster.StartAsync(1, Stop));
         await using var one = starts[0];

@@ -128,7 +128,7 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     }
 
     [Fact]
-    public async Task A_node_is_what_its_properties_say()
+    public async Task The_properties_of_a_node_match_the_server()
     {
         foreach (var node in _cluster.Nodes)
         {
@@ -147,7 +147,7 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     }
 
     [Fact]
-    public void Progress_tells_what_is_done_and_ends_with_ready()
+    public void Progress_reports_each_step_and_ends_with_ready()
     {
         shared.Progress[0].Stage.ShouldStartWith("Looking for PostgreSQL");
         shared.Progress[^1].Stage.ShouldBe("Ready");

@@ -10,7 +10,7 @@ public sealed class RejoinTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task An_old_primary_that_wrote_on_is_rewound_and_its_own_rows_are_gone()
+    public async Task An_old_primary_with_later_writes_is_rewound_and_loses_those_rows()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 2, Stop);
         var (old, table) = (cluster.Primary, await cluster.Primary.MakeTableAsync());
@@ -66,7 +66,7 @@ public sealed class RejoinTests
     }
 
     [Fact]
-    public async Task A_replica_that_replayed_what_the_new_primary_never_had_is_rewound()
+    public async Task A_replica_that_replayed_WAL_the_new_primary_never_had_is_rewound()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 2, Stop);
         var table = await cluster.Primary.MakeTableAsync();
@@ -85,7 +85,7 @@ public sealed class RejoinTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_promotion_takes_along_a_replica_that_had_received_more(bool hasReplayed)
+    public async Task A_promotion_rejoins_a_replica_that_had_received_more(bool hasReplayed)
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 3, Stop);
         var (next, ahead) = (cluster["pg-2"], cluster["pg-3"]);
@@ -111,7 +111,7 @@ public sealed class RejoinTests
     [InlineData(16)]    // the package of npm, which has none
     [InlineData(17)]
     [InlineData(18)]
-    public async Task What_cannot_be_rewound_is_copied_under_load(int major)
+    public async Task A_node_that_cannot_be_rewound_is_copied_under_load(int major)
     {
         await using var cluster = await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, PostgresVersion = major }, Stop);
         var (old, table) = (cluster.Primary, await cluster.Primary.MakeTableAsync());
@@ -149,7 +149,7 @@ public sealed class RejoinTests
     }
 
     [Fact]
-    public async Task A_node_that_starts_and_then_fails_whoever_asks_it_gets_a_copy()
+    public async Task A_node_that_starts_and_then_fails_every_query_gets_a_copy()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         var (replica, table) = (cluster["pg-2"], await cluster.Primary.MakeTableAsync());
@@ -164,7 +164,7 @@ public sealed class RejoinTests
     }
 
     [Fact]
-    public async Task A_replacement_that_was_cut_short_is_not_started_but_made_anew()
+    public async Task An_interrupted_replacement_is_not_started_but_copied_again()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         var (old, table) = (cluster.Primary, await cluster.Primary.MakeTableAsync());
@@ -186,7 +186,7 @@ public sealed class RejoinTests
     }
 
     [Fact]
-    public async Task A_replica_that_was_left_behind_is_not_promoted_over_the_present_primary()
+    public async Task A_replica_that_was_left_behind_is_not_promoted_over_the_current_primary()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 2, Stop);
         await cluster["pg-3"].StopAsync(cancellationToken: Stop);
@@ -221,7 +221,7 @@ public sealed class RejoinTests
     }
 
     [Fact]
-    public async Task A_primary_that_is_down_is_told()
+    public async Task A_primary_that_is_down_is_reported()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);

@@ -16,7 +16,7 @@ public sealed class WatchdogTests : IDisposable
     public void Dispose() => Directory.Delete(_parent, recursive: true);
 
     [Fact]
-    public async Task A_folder_that_was_made_anew_under_the_same_name_stays()
+    public async Task A_folder_that_was_recreated_under_the_same_name_is_kept()
     {
         Directory.CreateDirectory(Folder);
         using var watchdog = Watchdog.Start(Folder, setsid: null);

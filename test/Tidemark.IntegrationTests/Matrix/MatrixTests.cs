@@ -46,7 +46,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     private LocalCluster Cluster => matrix.Cluster;
 
     [Fact]
-    public async Task Reads_are_answered_by_every_replica()
+    public async Task Reads_are_served_by_every_replica()
     {
         await using var source = await matrix.ConnectAsync();
         var answered = new HashSet<int>();
@@ -132,7 +132,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
     }
 
     [Fact]
-    public async Task Sessions_at_once_see_no_violation()
+    public async Task Parallel_sessions_observe_no_violation()
     {
         await using var source = await matrix.ConnectAsync();
         await ReplayAsync("50 ms late");

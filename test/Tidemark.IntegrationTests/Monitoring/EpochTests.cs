@@ -81,7 +81,7 @@ public sealed class EpochTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reset_of_statistics_is_no_crash()
+    public async Task A_reset_of_statistics_is_not_treated_as_a_crash()
     {
         await using var source = await ConnectAsync(_ => { });
         using var session = source.BeginSession();
@@ -146,7 +146,7 @@ public sealed class EpochTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_primary_read_is_never_served_by_a_replica_behind_the_primarys_name()
+    public async Task A_primary_read_is_never_served_by_a_replica_that_shares_its_name()
     {
         await using var both = new TwoServerName(Cluster["pg-1"].Port, Cluster["pg-3"].Port);
         await Cluster["pg-3"].PauseReplayAsync(Stop);

@@ -33,7 +33,7 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
     }
 
     [Fact]
-    public async Task A_connection_string_that_asks_for_serializable_makes_no_node_unreachable()
+    public async Task A_connection_string_with_serializable_makes_no_node_unreachable()
     {
         await using var source = await ConnectAsync(_ => Task.CompletedTask, "-c default_transaction_isolation=serializable");
 
@@ -43,7 +43,7 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
     }
 
     [Fact]
-    public async Task A_function_of_the_users_own_does_not_hide_one_that_a_probe_calls()
+    public async Task A_user_defined_function_does_not_hide_one_that_a_probe_calls()
     {
         await using var source = await ConnectAsync(async database =>
         {

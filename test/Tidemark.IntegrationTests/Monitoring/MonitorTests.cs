@@ -51,7 +51,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     }
 
     [Fact]
-    public async Task Nothing_is_refused_while_the_connections_of_the_monitor_are_ended_again_and_again()
+    public async Task Ending_the_monitors_connections_repeatedly_refuses_nothing()
     {
         await using var source = await _store.ConnectAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stop);
@@ -76,7 +76,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     }
 
     [Fact]
-    public async Task A_monitor_whose_idle_sessions_are_ended_by_the_server_says_nothing_of_its_node()
+    public async Task A_monitor_whose_idle_sessions_are_ended_logs_nothing_about_its_node()
     {
         using var log = new RecordedLog();
         await using var source = await _store.ConnectAsync(builder =>
@@ -97,7 +97,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     [Theory]
     [InlineData(25)]
     [InlineData(120)]
-    public async Task A_slow_network_is_no_failure_at_the_start(int delayMs)
+    public async Task A_slow_network_does_not_fail_the_first_connection(int delayMs)
     {
         await using var relays = new Relays(_store.Cluster, TimeSpan.FromMilliseconds(delayMs));
         using var log = new RecordedLog();
@@ -114,7 +114,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     }
 
     [Fact]
-    public async Task A_node_that_accepts_and_never_greets_comes_back_once_it_does_though_the_timeout_is_zero()
+    public async Task A_node_that_accepts_without_a_greeting_recovers_even_with_timeout_zero()
     {
         await using var silent = new SlowRelay(_store.Cluster["pg-2"].Port, isClosed: true);
         var builder = new TidemarkDataSourceBuilder();
@@ -162,7 +162,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     [Theory]
     [InlineData("pending")]
     [InlineData("in doubt")]
-    public async Task A_frozen_primary_fails_a_session_with_an_unknown_write_equally_fast_when_it_blocks(string write)
+    public async Task A_frozen_primary_fails_a_session_in_doubt_as_fast_when_it_blocks(string write)
     {
         await using var blocking = await _store.ConnectAsync();
         await using var awaiting = await _store.ConnectAsync();
@@ -203,7 +203,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     }
 
     [Fact]
-    public async Task A_probe_does_not_wait_for_a_history_that_does_not_come()
+    public async Task A_probe_does_not_wait_for_a_timeline_history_that_never_arrives()
     {
         await using var cluster = await LocalCluster.StartAsync(1, Stop);
         var promoted = cluster["pg-2"];
@@ -228,15 +228,15 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     }
 
     [Fact]
-    public async Task Server_processes_that_are_gone_are_found_on_the_connection_of_the_monitor()
+    public async Task Ended_server_processes_are_detected_on_the_monitors_connection()
     {
         await using var source = await _store.ConnectAsync(builder => builder.AddToConnectionStrings("Maximum Pool Size=1"));
         await using var taken = await source.OpenReadConnectionAsync(Consistency.Strong, Stop);
         await using var takenToo = await source.OpenWriteConnectionAsync(Stop);
 
-        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], isAsync: true, Stop))
+        (await source.Cluster.FindGoneAsync(0, [taken.ProcessID, 2_000_000_000, takenToo.ProcessID], IoMode.Async, Stop))
             .ShouldBe([2_000_000_000]);
-        var blocked = source.Cluster.FindGoneAsync(0, [2_000_000_000], isAsync: false, Stop);
+        var blocked = source.Cluster.FindGoneAsync(0, [2_000_000_000], IoMode.Blocking, Stop);
         blocked.IsCompleted.ShouldBeTrue();
         (await blocked).ShouldBe([2_000_000_000]);
     }
@@ -267,10 +267,10 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
 
     private static async Task ReadAsync(TidemarkDataSource source, ConsistencySession session) =>
         await ReadLoop.RunAsync(
-            source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source), isAsync: true, Stop);
+            source.Watermarks, new ReadRequest(session, Consistency.Session), Opening(source), IoMode.Async, Stop);
 
     private static void ReadBlocking(TidemarkDataSource source, ConsistencySession session) =>
-        ReadLoop.Run(source.Watermarks, new ReadAttempts(source.Cluster, session, Consistency.Session, null), Opening(source));
+        ReadLoop.Run(source.Watermarks, new ReadRequest(session, Consistency.Session), Opening(source));
 
     private static ReadOpening<NpgsqlConnection> Opening(TidemarkDataSource source) =>
         new(source.Watermarks, source.Cluster, () => source.CurrentSession, Consistency.Session,

@@ -30,7 +30,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_replica_showed_and_a_failover_lost_is_reported()
+    public async Task Data_that_a_replica_showed_and_a_failover_lost_is_reported()
     {
         await using var source = await ConnectAsync();
         await Cluster["pg-3"].StopReceivingAsync();
@@ -71,7 +71,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_promotion_a_replica_that_follows_serves_own_writes_once_its_control_file_shows_the_timeline()
+    public async Task After_a_promotion_a_replica_serves_once_its_control_file_shows_the_timeline()
     {
         await using var source = await ConnectAsync();
         await Cluster["pg-1"].KillAsync(Stop);
@@ -91,7 +91,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_role_that_may_not_ask_for_positions_still_finds_the_nodes_and_reads_its_own_writes_from_the_primary()
+    public async Task A_role_without_position_rights_reads_its_own_writes_from_the_primary()
     {
         await Cluster.Primary.RunAsync(
             "REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn(), pg_last_wal_replay_lsn() FROM PUBLIC");
@@ -113,7 +113,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_wrong_SystemIdentifier_refuses_every_node_and_names_the_setting_and_both_identifiers()
+    public async Task A_wrong_SystemIdentifier_refuses_every_node_and_names_both_identifiers()
     {
         var right = (ulong)await Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()");
         await using var wrong = await ConnectAsync(b => b.Options.SystemIdentifier = right + 1);

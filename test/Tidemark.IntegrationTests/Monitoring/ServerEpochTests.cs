@@ -62,7 +62,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reader_whose_replica_went_back_does_not_go_back_with_it()
+    public async Task A_session_does_not_go_back_with_a_replica_that_went_back()
     {
         var replica = Cluster["pg-2"];
         var id = await MakeRestartPointAsync(replica, "v4");
@@ -85,7 +85,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
     [InlineData("commands")]
     [InlineData("EF")]
     [InlineData("connections")]
-    public async Task A_promoted_node_is_not_taken_for_a_replica_by_its_frozen_position(string by)
+    public async Task A_promoted_node_with_a_frozen_replay_position_is_not_used_as_a_replica(string by)
     {
         // The monitor's last probe found pg-2 to be a replica that keeps up.
         await Cluster["pg-3"].PauseReplayAsync(Stop);
@@ -124,7 +124,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_promoted_node_is_the_primary_to_the_next_probe_though_its_frozen_position_stays()
+    public async Task A_promoted_node_is_the_primary_from_the_next_probe_on()
     {
         await Cluster.Primary.KillAsync(Stop);
         await Cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
@@ -137,7 +137,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
     [Theory]
     [InlineData("a level")]
     [InlineData("the cluster's bound")]
-    public async Task A_replica_that_is_cut_off_is_refused_once_it_may_be_staler_than_asked_for(string bound)
+    public async Task A_disconnected_replica_is_refused_once_it_may_exceed_the_staleness_bound(string bound)
     {
         var most = TimeSpan.FromMilliseconds(200);
         await using var source = await _store.ConnectAsync(b =>

@@ -15,7 +15,7 @@ public sealed class AffinityTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Fact]
-    public async Task A_users_reads_all_land_on_one_replica_in_every_session_and_process_and_users_spread()
+    public async Task A_users_reads_all_go_to_one_replica_in_every_session_and_process()
     {
         await using var other = await _store.ConnectAsync(b => b.Options.Balancing = BalancingPolicy.RoundRobin);
         var homes = new Dictionary<string, int>();
@@ -37,11 +37,11 @@ public sealed class AffinityTests : IAsyncLifetime
     }
 
     [Fact]
-    public void An_empty_affinity_is_refused_since_it_would_be_everybodys() =>
+    public void An_empty_affinity_key_is_refused() =>
         Should.Throw<ArgumentException>(() => _store.Source.BeginSession(affinity: ""));
 
     [Fact]
-    public async Task Nobody_goes_back_in_time_when_their_replica_stops_and_comes_back_with_replay_held_back()
+    public async Task No_user_goes_back_in_time_when_their_replica_restarts_with_replay_delayed()
     {
         await _store.Cluster.Primary.RunAsync("CREATE TABLE counter (value bigint NOT NULL); INSERT INTO counter VALUES (0)");
         await _store.Cluster.WaitForReplayAsync(Stop);

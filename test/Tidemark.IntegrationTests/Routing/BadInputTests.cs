@@ -33,7 +33,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public void A_batch_without_a_connection_is_refused_and_says_how_to_get_one() =>
+    public void A_batch_without_a_connection_is_refused_with_the_remedy() =>
         Should.Throw<NotSupportedException>(() => shared.Source.CreateBatch()).Message.ShouldContain("OpenWriteConnection");
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task With_no_node_to_reach_both_reads_and_writes_say_what_was_seen_of_each()
+    public async Task With_no_reachable_node_reads_and_writes_report_the_state_of_each_node()
     {
         await using var source = TidemarkDataSource.Create("Host=127.0.0.1:1,127.0.0.1:2;Username=u;Password=secret-7;Database=store");
         var read = await Should.ThrowAsync<RoutingException>(async () => await source.OpenReadConnectionAsync(cancellationToken: Stop));
@@ -61,7 +61,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_primary_that_is_a_replica_is_not_one()
+    public async Task A_replica_configured_as_the_only_node_is_not_a_primary()
     {
         await using var source = new TidemarkDataSourceBuilder().AddNode("main", shared.Cluster["pg-2"].ConnectionString).Build();
         var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenWriteConnectionAsync(Stop));
@@ -113,7 +113,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_wrong_password_is_told_without_the_password()
+    public async Task A_wrong_password_is_reported_without_the_password()
     {
         await shared.Cluster.Primary.RunAsync("CREATE ROLE locked LOGIN PASSWORD 'right-1'; ");
         var hba = Path.Combine(shared.Cluster.Primary.DataDirectory, "pg_hba.conf");
@@ -151,7 +151,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public async Task A_plain_application_role_is_enough_and_what_it_cannot_see_is_said_once()
+    public async Task A_plain_application_role_suffices_and_its_missing_rights_are_logged_once()
     {
         await shared.Cluster.Primary.RunAsync("CREATE ROLE app LOGIN; GRANT SELECT, INSERT ON items TO app");
         await shared.Cluster.WaitForReplayAsync(Stop);

@@ -20,7 +20,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("stop")]
     [InlineData("stop at once")]
     [InlineData("kill")]
-    public async Task A_replica_that_goes_and_comes_back_under_load_fails_no_read(string how)
+    public async Task A_replica_that_stops_and_restarts_under_load_fails_no_read(string how)
     {
         var replica = _store.Cluster["pg-2"];
         await using var load = new Load(_store);
@@ -44,7 +44,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData(StopMode.Fast, false)]
     [InlineData(StopMode.Immediate, true)]
     [InlineData(StopMode.Immediate, false)]
-    public async Task A_value_that_is_there_is_not_lost_with_its_server(StopMode mode, bool isAsync)
+    public async Task A_value_that_has_arrived_is_not_lost_when_its_server_shuts_down(StopMode mode, bool isAsync)
     {
         // The first row is in the server's buffer. It is sent when the server shuts down while it computes the second.
         await using var command = _store.Source.CreateReadCommand("SELECT inet_server_port() FROM generate_series(1, 2) i WHERE i = 1 "
@@ -65,7 +65,7 @@ public sealed class FailureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task With_every_replica_gone_reads_go_to_the_primary()
+    public async Task Reads_go_to_the_primary_if_every_replica_is_down()
     {
         await using var load = new Load(_store);
         await load.AtLeastAsync(100);
@@ -80,7 +80,7 @@ public sealed class FailureTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task With_the_primary_gone_reads_go_on_and_a_write_fails_at_once_saying_what_was_seen(bool byEf)
+    public async Task Without_a_primary_reads_continue_and_writes_fail_at_once_with_node_states(bool byEf)
     {
         await using var load = new Load(_store);
         await load.AtLeastAsync(100);
@@ -104,7 +104,7 @@ public sealed class FailureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_primary_that_hangs_is_refused_writes_soon_and_serves_again_when_it_goes_on()
+    public async Task A_primary_that_hangs_soon_gets_no_writes_and_serves_again_when_it_resumes()
     {
         var primary = _store.Cluster.Primary;
         using var frozen = Frozen.Processes(primary.ProcessId!.Value);
@@ -121,7 +121,7 @@ public sealed class FailureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_promotion_is_followed_without_restart_and_the_old_primary_is_never_written_to_again()
+    public async Task A_promotion_is_followed_and_the_old_primary_gets_no_further_write()
     {
         // This context exists throughout the failover. Its connection belonged to the old primary.
         await using var old = _store.CreateContext();
@@ -149,7 +149,7 @@ public sealed class FailureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_connection_of_a_demoted_primary_is_not_taken_for_the_primary()
+    public async Task A_connection_of_a_demoted_primary_is_not_used_as_the_primary()
     {
         // The monitor is slow here, so the check on the connection itself must detect it.
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));

@@ -8,7 +8,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_query_tells_where_it_would_go_and_sends_nothing()
+    public async Task A_query_explains_its_route_without_sending_anything()
     {
         await using var context = shared.CreateRuleContext();
         context.Wishes.ExplainRoute().Role.ShouldBe(NodeRole.Replica);
@@ -31,7 +31,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     }
 
     [Fact]
-    public async Task What_a_query_tells_is_what_it_does()
+    public async Task The_explained_route_of_a_query_is_its_actual_route()
     {
         await using var context = shared.CreateRuleContext();
         foreach (var query in (IQueryable<ProfileWish>[])[context.Wishes, context.Wishes.AsTracking(),
@@ -79,7 +79,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
     }
 
     [Fact]
-    public async Task A_query_of_another_context_or_of_none_has_no_route()
+    public async Task A_query_of_another_context_or_without_a_context_has_no_route()
     {
         Should.Throw<InvalidOperationException>(() => Enumerable.Range(1, 1).AsQueryable().ToRouteString())
             .Message.ShouldContain("does not belong to a context that uses Tidemark");

@@ -9,7 +9,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Ten_thousand_reads_land_on_the_replicas_in_halves_by_the_servers_own_statistics()
+    public async Task Ten_thousand_reads_are_spread_evenly_by_the_servers_own_statistics()
     {
         const int Reads = 10_000;
         await using (var source = await shared.ConnectAsync())
@@ -97,7 +97,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     }
 
     [Fact]
-    public async Task Plain_connections_and_commands_go_to_the_primary_and_those_for_reading_to_a_replica()
+    public async Task Plain_commands_go_to_the_primary_and_read_commands_to_a_replica()
     {
         await using (var plain = await shared.Source.OpenConnectionAsync(Stop))
             (await plain.ExecuteScalarAsync<int>("SELECT inet_server_port()")).ShouldBe(PrimaryPort);
@@ -120,7 +120,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     }
 
     [Fact]
-    public async Task A_read_that_turns_out_to_write_is_repeated_on_the_primary_and_is_a_write_of_the_session()
+    public async Task A_read_that_writes_is_retried_on_the_primary_and_is_a_write_of_the_session()
     {
         using var session = shared.Source.BeginSession();
         await using var command = shared.Source.CreateReadCommand("SELECT nextval('tickets'), inet_server_port()");
@@ -134,7 +134,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     }
 
     [Fact]
-    public async Task An_ef_query_that_turns_out_to_write_is_repeated_on_the_primary()
+    public async Task An_EF_query_that_writes_is_retried_on_the_primary()
     {
         await shared.Cluster.Primary.RunAsync(
             "CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
@@ -147,7 +147,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
     }
 
     [Fact]
-    public void Explain_names_the_node_and_says_why_the_others_were_not_chosen()
+    public void Explain_names_the_node_and_the_reason_why_others_were_not_chosen()
     {
         var decision = shared.Source.Explain(Consistency.Strong);
         decision.Node.ShouldBe("pg-1");

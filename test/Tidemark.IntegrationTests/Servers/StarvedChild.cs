@@ -77,7 +77,7 @@ internal static class StarvedChild
                 if (count < round + 1) throw new InvalidOperationException($"{count} rows after {round + 1} writes");
             }
 
-            var backend = source.Cluster.FindGoneAsync(0, [1, 2_000_000_000], isAsync: false, CancellationToken.None);
+            var backend = source.Cluster.FindGoneAsync(0, [1, 2_000_000_000], IoMode.Blocking, CancellationToken.None);
             return backend.IsCompleted ? 0 : throw new InvalidOperationException("did not block");
         }
         catch (Exception e)

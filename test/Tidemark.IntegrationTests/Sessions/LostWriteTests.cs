@@ -25,7 +25,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [InlineData("a command", true, true)]
     [InlineData("SaveChanges in a transaction", false, null)]
     [InlineData("a command", false, null)]
-    public async Task A_write_that_no_replica_had_at_a_promotion_is_reported_and_answered_from_the_present(string by, bool mayReplicate,
+    public async Task A_write_that_no_replica_had_at_a_promotion_is_reported(string by, bool mayReplicate,
         bool? isCertain)
     {
         var user = await UserAsync(_store, mayReplicate);
@@ -53,7 +53,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_loss_is_thrown_once_where_that_was_asked_for()
+    public async Task A_loss_is_thrown_once_if_ThrowOnLostWrite_is_set()
     {
         await using var user = await UserAsync(_store, mayReplicate: true, b => b.Options.ThrowOnLostWrite = true);
         using var session = user.Source.BeginSession();
@@ -71,7 +71,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_session_whose_writes_lie_before_the_fork_loses_nothing_and_reads_from_a_replica_of_the_new_timeline(
+    public async Task A_session_with_writes_before_the_fork_loses_nothing_and_reads_from_a_replica(
         bool mayReplicate)
     {
         await using var user = await UserAsync(_store, mayReplicate);
@@ -93,7 +93,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [Theory]
     [InlineData("the process that saw it all")]
     [InlineData("a process that has just started")]
-    public async Task Two_promotions_in_a_row_lose_what_they_lose_and_nothing_else(string process)
+    public async Task Two_promotions_in_a_row_report_exactly_the_lost_writes(string process)
     {
         var user = await UserAsync(_store, mayReplicate: true);
         await using var user1 = user;
@@ -130,7 +130,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [InlineData("SaveChanges in a transaction")]
     [InlineData("SaveChanges")]
     [InlineData("a command")]
-    public async Task A_crash_that_loses_an_acknowledged_asynchronous_commit_on_the_same_timeline_is_reported(string by)
+    public async Task A_crash_that_loses_an_asynchronous_commit_on_the_same_timeline_is_reported(string by)
     {
         // WAL that the WAL writer has not written yet exists only in the server's memory.
         await Cluster.Primary.RunAsync("ALTER SYSTEM SET wal_writer_delay = '10s'");
@@ -179,7 +179,7 @@ public sealed class LostWriteTests : IAsyncLifetime
     [Theory]
     [InlineData("the process that saw it all")]
     [InlineData("a process that has just started")]
-    public async Task A_standby_left_behind_on_the_dead_timeline_is_not_believed(string process)
+    public async Task A_standby_left_behind_on_an_abandoned_timeline_is_not_trusted(string process)
     {
         // pg-2 is promoted although the old primary runs. pg-4 follows pg-2, and pg-3 keeps following the old primary.
         var left = Cluster["pg-3"];

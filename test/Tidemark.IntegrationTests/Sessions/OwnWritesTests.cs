@@ -142,7 +142,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
 
     [Theory]
     [MemberData(nameof(Writers))]
-    public async Task A_write_is_read_back_in_its_session_whatever_the_replicas_have_replayed(string writer)
+    public async Task A_write_is_read_back_in_its_session_whether_replay_runs_or_is_paused(string writer)
     {
         var paused = new List<LocalNode>();
         foreach (var node in (LocalNode?[])[null, shared.Cluster["pg-2"], shared.Cluster["pg-3"]])
@@ -199,7 +199,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_transaction_that_was_rolled_back_leaves_the_session_where_it_was()
+    public async Task A_transaction_that_was_rolled_back_does_not_change_the_session()
     {
         using var session = shared.Source.BeginSession();
         await using var context = shared.CreateContext();
@@ -231,7 +231,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
     }
 
     [Fact]
-    public async Task A_thousand_writes_are_each_read_back_with_replay_fifty_milliseconds_behind()
+    public async Task A_thousand_writes_are_each_read_back_with_replay_delayed_by_50_ms()
     {
         foreach (var replica in shared.Cluster.Replicas) await replica.DelayReplayAsync(TimeSpan.FromMilliseconds(50), Stop);
         try

@@ -25,7 +25,7 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
     [InlineData("a strong query")]
     [InlineData("a query in a transaction")]
     [InlineData("raw SQL")]
-    public async Task What_was_seen_on_the_primary_is_not_followed_by_less_from_a_replica(string by)
+    public async Task An_observation_on_the_primary_is_never_followed_by_less_from_a_replica(string by)
     {
         var id = await Cluster.MakeItemAsync("v4");
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);
@@ -59,7 +59,7 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
     [InlineData("SaveChanges", "MonotonicReads")]
     [InlineData("SaveChanges in a transaction", "MonotonicReads")]
     [InlineData("ExecuteSql", "MonotonicReads")]
-    public async Task Get_or_create_finds_what_another_user_made_in_its_second_round(string by, string level)
+    public async Task Get_or_create_finds_another_users_row_in_its_second_round(string by, string level)
     {
         await Cluster.Primary.RunAsync("CREATE UNIQUE INDEX IF NOT EXISTS unique_names ON items (name) WHERE name LIKE 'unique, %'");
         await Cluster.WaitForReplayAsync(Stop);
@@ -76,7 +76,7 @@ public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixtu
     }
 
     [Fact]
-    public async Task The_reads_of_a_session_keep_to_one_replica()
+    public async Task The_reads_of_a_session_stay_on_one_replica()
     {
         for (var round = 0; round < 5; round++)
         {

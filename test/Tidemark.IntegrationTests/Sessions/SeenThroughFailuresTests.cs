@@ -50,7 +50,7 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
     [InlineData("a write connection")]
     [InlineData("SaveChanges")]
     [InlineData("SaveChanges in a transaction")]
-    public async Task A_commit_whose_connection_broke_is_read_back_and_its_session_goes_on_once_the_server_process_is_gone(string by)
+    public async Task A_commit_in_doubt_is_read_back_and_settled_once_its_server_process_is_gone(string by)
     {
         // The commit waits for a paused replica. It is durable on the primary, no other session can see it, and its connection ends.
         foreach (var replica in Cluster.Replicas) await replica.PauseReplayAsync(Stop);

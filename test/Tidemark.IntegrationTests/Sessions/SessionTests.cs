@@ -42,7 +42,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
     }
 
     [Fact]
-    public async Task Read_back_on_a_replica_chosen_at_random_many_writes_are_missing()
+    public async Task Many_writes_are_missing_if_read_back_on_a_random_replica()
     {
         await using var replicas = new RandomReplicas(shared);
         var stale = 0;

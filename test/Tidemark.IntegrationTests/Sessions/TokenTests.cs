@@ -26,7 +26,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     [InlineData("a command", "ReadYourWrites")]
     [InlineData("SaveChanges", "Session")]
     [InlineData("SaveChanges in a transaction", "ReadYourWrites")]
-    public async Task A_session_that_goes_on_in_another_process_finds_what_it_wrote(string by, string level)
+    public async Task A_session_that_continues_in_another_process_reads_its_own_writes(string by, string level)
     {
         await PauseAsync();
         var name = $"handed over, {by}, {level}";
@@ -49,7 +49,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_process_that_has_just_started_believes_a_token_before_its_first_probe(bool sync)
+    public async Task A_process_that_has_just_started_accepts_a_token_before_its_first_probe(bool sync)
     {
         await PauseAsync();
         var name = $"just started, {sync}";
@@ -68,7 +68,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     }
 
     [Fact]
-    public async Task A_session_that_goes_on_elsewhere_does_not_go_back_behind_what_it_has_seen()
+    public async Task A_session_that_continues_elsewhere_does_not_lose_its_observations()
     {
         var id = await Cluster.MakeItemAsync("v4");
         await Cluster["pg-3"].PauseReplayAsync(Stop);
@@ -112,7 +112,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     [Theory]
     [InlineData(null)]
     [InlineData(Key)]
-    public async Task A_position_from_the_future_is_reported_and_answered_from_the_present(string? key)
+    public async Task A_position_from_the_future_is_reported_and_replaced_by_the_current_one(string? key)
     {
         using var log = new RecordedLog();
         await using var source = await shared.ConnectAsync(b => (b.Options.TokenKey, b.LoggerFactory) = (key, log));
@@ -133,7 +133,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     }
 
     [Fact]
-    public async Task A_position_that_the_monitor_has_not_heard_of_yet_is_not_taken_for_one_from_the_future()
+    public async Task A_position_that_is_new_to_the_monitor_is_not_mistaken_for_a_future_one()
     {
         await using var slow = await shared.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
         var reports = 0;
@@ -158,7 +158,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
     [InlineData("signed with another key", "MonotonicReads")]
     [InlineData("unsigned", "Session")]
     [InlineData("unsigned", "MonotonicReads")]
-    public async Task A_token_that_cannot_be_believed_means_unknown_and_never_fresh(string what, string level)
+    public async Task A_token_that_fails_validation_means_unknown_and_never_fresh(string what, string level)
     {
         var id = await Cluster.MakeItemAsync("v4");
         await PauseAsync();

@@ -10,7 +10,7 @@ public sealed class CommitOrderTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Files_and_slot_tell_the_same_order_of_what_was_committed_and_of_nothing_else()
+    public async Task WAL_files_and_slot_give_the_same_order_of_commits_and_nothing_else()
     {
         await using var cluster = await StartAsync(version: null);
         var files = CommitOrder.FromFiles(cluster);
@@ -26,7 +26,7 @@ public sealed class CommitOrderTests
     }
 
     [Fact]
-    public async Task A_table_that_writes_take_turns_in_tells_the_same_order_as_the_files()
+    public async Task The_order_table_gives_the_same_order_as_the_WAL_files()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Stop);
         var table = CommitOrder.FromTable(cluster.Primary.ConnectionString);
@@ -48,7 +48,7 @@ public sealed class CommitOrderTests
     }
 
     [Fact]
-    public async Task A_write_that_is_committed_twice_is_counted_and_no_history()
+    public async Task A_write_that_is_committed_twice_is_counted_and_yields_no_history()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 0, Stop);
         await using var recorder =
@@ -78,7 +78,7 @@ public sealed class CommitOrderTests
     }
 
     [Fact]
-    public async Task Where_pg_waldump_is_missing_a_slot_tells_the_order()
+    public async Task Without_pg_waldump_a_slot_gives_the_order()
     {
         // The npm package has no pg_waldump.
         await using var cluster = await StartAsync(version: 18);
@@ -92,7 +92,7 @@ public sealed class CommitOrderTests
     }
 
     [Fact]
-    public async Task A_slot_without_wal_level_logical_is_refused_and_says_what_to_set()
+    public async Task A_slot_without_wal_level_logical_is_refused_with_the_setting_to_change()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 0, Stop);
 

@@ -20,7 +20,7 @@ public sealed class HistoryFailureTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Fact]
-    public async Task Replicas_that_are_stopped_killed_and_restarted_cost_no_read_and_no_promise()
+    public async Task Stopped_killed_and_restarted_replicas_cost_no_read_and_no_promise()
     {
         var report = await RunAsync(TimeSpan.FromSeconds(8), async (clock, _) =>
         {
@@ -44,7 +44,7 @@ public sealed class HistoryFailureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_promotion_that_loses_acknowledged_writes_is_reported_to_every_session_that_had_them()
+    public async Task A_promotion_that_loses_writes_is_reported_to_every_session_that_had_them()
     {
         var report = await RunAsync(TimeSpan.FromSeconds(8), async (clock, recorder) =>
         {

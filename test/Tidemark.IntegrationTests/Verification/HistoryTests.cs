@@ -18,7 +18,7 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
     private IEnumerable<string> Replicas => shared.Cluster.Replicas.Select(replica => replica.ConnectionString);
 
     [Fact]
-    public async Task Sessions_that_hand_over_to_one_another_are_shown_no_violation_and_by_a_random_router_many()
+    public async Task Handed_over_sessions_observe_no_violation_and_many_with_a_random_router()
     {
         await using var source = await shared.ConnectAsync();
         var tidemark = await RunAsync(WorkloadRouter.Tidemark(source), Options);
@@ -37,7 +37,7 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
     }
 
     [Fact]
-    public async Task Each_level_keeps_what_it_promises_while_others_are_asked_for_beside_it()
+    public async Task Each_level_keeps_its_promise_while_other_levels_are_requested_too()
     {
         await using var source = await shared.ConnectAsync();
         var report = await RunAsync(WorkloadRouter.Tidemark(source), Options with

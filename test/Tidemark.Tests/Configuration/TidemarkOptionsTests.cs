@@ -84,28 +84,29 @@ public sealed class TidemarkOptionsTests
 
         errors.ShouldBe(
             [
-                "Tidemark:Balancing is 'Fair'. It takes one of PowerOfTwoChoices, RoundRobin, Random.",
-                "Tidemark:ConectionString is no setting of Tidemark. The settings there are Nodes, ConnectionString, "
+                "Tidemark:Balancing is 'Fair'. Give one of PowerOfTwoChoices, RoundRobin, Random.",
+                "Tidemark:ConectionString is not an option of Tidemark. The options there are Nodes, ConnectionString, "
                     + "DefaultConsistency, MaxStaleness, ReadWait, MaxWaitingReads, ThrowOnLostWrite, TokenKey, TokenLifetime, "
                     + "ProbeInterval, ProbeTimeout, Balancing, Zone, SystemIdentifier, PrimaryReadWeight, TrackedQueries, "
                     + "SlowReadThreshold.",
-                "Tidemark:DefaultConsistency is 'Fierce'. It takes Strong, Session, ReadYourWrites, MonotonicReads, "
-                    + "BoundedStaleness(00:01:00), Eventual.",
+                "Tidemark:DefaultConsistency is 'Fierce'. Give one of Strong, Session, ReadYourWrites, MonotonicReads, "
+                    + "BoundedStaleness(00:01:00), Eventual; any but BoundedStaleness may be followed by a maximum staleness of at "
+                    + "least ProbeInterval, such as Session within 00:00:30.",
                 "Tidemark:Nodes:pg-1:ConnectionString cannot be read: its value for 'Port' cannot be read. Write "
                     + "Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.",
-                "Tidemark:Nodes:pg-1:Weight is 'heavy'. It takes a number.",
+                "Tidemark:Nodes:pg-1:Weight is 'heavy'. Give a number above 0, at most 1,000 (to take a node out, remove it).",
                 "Tidemark:Nodes:pg-2:ConnectionString is empty. Write Host=pg-1;Database=store;Username=store or "
                     + "postgres://store@pg-1/store.",
-                "Tidemark:Nodes:pg-3:Colour is no setting of Tidemark. The settings there are ConnectionString, Weight, Zone, "
+                "Tidemark:Nodes:pg-3:Colour is not an option of Tidemark. The options there are ConnectionString, Weight, Zone, "
                     + "MaxPoolSize, ConnectionLifetime.",
-                "Tidemark:Nodes:pg-3:ConnectionLifetime is '00:00:00.5000000'. Give at least one second, or leave it out.",
-                "Tidemark:Nodes:pg-3:MaxPoolSize is 'many'. It takes a whole number.",
-                "Tidemark:Nodes:pg-3:Weight is '0'. Give a number above 0, at most 1,000. To take a node out, remove it.",
+                "Tidemark:Nodes:pg-3:ConnectionLifetime is '00:00:00.5000000'. Give a time of at least 1 second, such as 00:30:00.",
+                "Tidemark:Nodes:pg-3:MaxPoolSize is 'many'. Give a number of connections from 1 to 10,000.",
+                "Tidemark:Nodes:pg-3:Weight is '0'. Give a number above 0, at most 1,000 (to take a node out, remove it).",
                 "Tidemark:Nodes name several databases: shop, store. Replicas hold the primary's databases: name the same one on each "
                     + "node.",
                 "Tidemark:PrimaryReadWeight is '-1'. Give a number from 0 (only when no replica can serve) to 1,000.",
-                "Tidemark:ProbeInterval is 'soon'. It takes a time such as 00:00:00.100.",
-                "Tidemark:ProbeTimeout is '00:02:00'. Give a time from 10 ms to 1 minute, such as 00:00:00.100.",
+                "Tidemark:ProbeInterval is 'soon'. Give a time from 10 ms to 1 minute, such as 00:00:00.100.",
+                "Tidemark:ProbeTimeout is '00:02:00'. Give a time from 10 ms to 1 minute, such as 00:00:00.750.",
             ],
             ignoreOrder: true);
     }
@@ -132,8 +133,8 @@ public sealed class TidemarkOptionsTests
     [Fact]
     public void A_node_that_is_named_in_both_places_is_refused() =>
         ErrorsOf(("ConnectionString", "Host=pg-1,pg-2"), ("Nodes:PG-1", "Host=pg-1"))
-            .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node of that name. Names are case-insensitive; give each "
-                + "node its own.");
+            .ShouldHaveSingleItem().ShouldBe("Tidemark:Nodes:PG-1 is a second node of that name. Names are case-insensitive. "
+                + "Give each node its own.");
 
     [Fact]
     public void A_node_without_a_database_reads_that_of_its_user_and_is_compared_by_it() =>
@@ -165,22 +166,22 @@ public sealed class TidemarkOptionsTests
     [InlineData("MaxStaleness", "00:00:00.099",
         "Tidemark:MaxStaleness is '00:00:00.0990000'. Staleness is measured by probes: give at least ProbeInterval (00:00:00.1000000)")]
     [InlineData("MaxStaleness", "-00:00:01", "Tidemark:MaxStaleness is '-00:00:01'.")]
-    [InlineData("MaxStaleness", "soon", "Tidemark:MaxStaleness is 'soon'. It takes a time such as 00:00:00.100.")]
+    [InlineData("MaxStaleness", "soon", "Tidemark:MaxStaleness is 'soon'. Give a time of at least ProbeInterval, such as 00:00:30.")]
     [InlineData("DefaultConsistency", "BoundedStaleness(00:00:00.001)",
         "Tidemark:DefaultConsistency is '00:00:00.0010000'. Staleness is measured by probes")]
     [InlineData("DefaultConsistency", "Strong within 00:00:00.001", "Tidemark:DefaultConsistency is '00:00:00.0010000'.")]
     [InlineData("ReadWait", "-00:00:00.001", "Tidemark:ReadWait is '-00:00:00.0010000'. Give a time from 0 (never wait) to 10 seconds")]
     [InlineData("ReadWait", "00:00:10.001", "Tidemark:ReadWait is '00:00:10.0010000'.")]
-    [InlineData("TrackedQueries", "Everywhere", "Tidemark:TrackedQueries is 'Everywhere'. It takes one of FromPrimary, FromReplicas.")]
+    [InlineData("TrackedQueries", "Everywhere", "Tidemark:TrackedQueries is 'Everywhere'. Give one of FromPrimary, FromReplicas.")]
     [InlineData("SlowReadThreshold", "00:00:00",
-        "Tidemark:SlowReadThreshold is '00:00:00'. Give a time from 1 ms to 1 day, such as 00:00:00.500, or leave it out.")]
+        "Tidemark:SlowReadThreshold is '00:00:00'. Give a time from 1 ms to 1 day, such as 00:00:00.500.")]
     [InlineData("SlowReadThreshold", "2.00:00:00", "Tidemark:SlowReadThreshold is '2.00:00:00'.")]
-    [InlineData("SlowReadThreshold", "slow", "Tidemark:SlowReadThreshold is 'slow'. It takes a time such as 00:00:00.100.")]
+    [InlineData("SlowReadThreshold", "slow", "Tidemark:SlowReadThreshold is 'slow'. Give a time from 1 ms to 1 day")]
     [InlineData("MaxWaitingReads", "-1", "Tidemark:MaxWaitingReads is '-1'. Give a number from 0 to 1,000,000.")]
     [InlineData("MaxWaitingReads", "1000001", "Tidemark:MaxWaitingReads is '1000001'.")]
-    [InlineData("MaxWaitingReads", "many", "Tidemark:MaxWaitingReads is 'many'. It takes a whole number.")]
-    [InlineData("ThrowOnLostWrite", "perhaps", "Tidemark:ThrowOnLostWrite is 'perhaps'. It takes true or false.")]
-    [InlineData("TokenKey", "zebra", "Tidemark:TokenKey has 5 characters. Give at least 32 that nobody can guess")]
+    [InlineData("MaxWaitingReads", "many", "Tidemark:MaxWaitingReads is 'many'. Give a number from 0 to 1,000,000.")]
+    [InlineData("ThrowOnLostWrite", "perhaps", "Tidemark:ThrowOnLostWrite is 'perhaps'. Give true or false.")]
+    [InlineData("TokenKey", "zebra", "Tidemark:TokenKey has 5 characters. Give at least 32 random characters")]
     [InlineData("TokenKey", "", "Tidemark:TokenKey has 0 characters.")]
     [InlineData("TokenLifetime", "00:00:00.999", "Tidemark:TokenLifetime is '00:00:00.9990000'. Give a time from 1 second to 30 days")]
     [InlineData("TokenLifetime", "30.00:00:01", "Tidemark:TokenLifetime is '30.00:00:01'.")]
@@ -208,6 +209,7 @@ public sealed class TidemarkOptionsTests
             .Build();
         var options = new TidemarkOptions();
         TidemarkOptionsReader.Read(configuration.GetSection("Tidemark"), options);
+        TidemarkOptionsValidator.ThrowIfInvalid(options);
         return options;
     }
 

@@ -100,8 +100,8 @@ public sealed class PiggybackedQueryTests
     {
         await using var connection = new NpgsqlConnection("Host=none.invalid");
 
-        Should.NotThrow(() => PiggybackedQuery.Break(connection));
-        await Should.NotThrowAsync(async () => await PiggybackedQuery.BreakAsync(connection));
+        await Should.NotThrowAsync(async () => await PiggybackedQuery.BreakAsync(connection, IoMode.Blocking));
+        await Should.NotThrowAsync(async () => await PiggybackedQuery.BreakAsync(connection, IoMode.Async));
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class PiggybackedQueryTests
     }
 
     private static async Task<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, bool isAsync) =>
-        isAsync ? await PiggybackedQuery.ReadAnswerAsync(reader, Cancelled) : PiggybackedQuery.ReadAnswer(reader);
+        await PiggybackedQuery.ReadAnswerAsync(reader, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
     // As many columns as the answer has.
     private static DataTable Rows()

@@ -98,6 +98,6 @@ public sealed class PositionedCommitTests : IAsyncLifetime
     private async Task<bool> CommitAsync(bool isAsync)
     {
         var lease = WriteLease.Of(_connection)!;
-        return isAsync ? await PositionedCommit.ExecuteAsync(_connection, lease, Cancelled) : PositionedCommit.Execute(_connection, lease);
+        return await PositionedCommit.ExecuteAsync(_connection, lease, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
     }
 }

@@ -124,8 +124,7 @@ public sealed class ReadCheckTests : IAsyncLifetime
         new(Cluster: null, node, position, Epoch: null, OnPrimary: false, Ours);
 
     private async Task<bool> PassesAsync(bool isAsync) =>
-        isAsync ? await ReadCheck.PassesAsync(_connection, Proof(Node, Position(100)), Cancelled)
-            : ReadCheck.Passes(_connection, Proof(Node, Position(100)));
+        await ReadCheck.PassesAsync(_connection, Proof(Node, Position(100)), isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
     /// <summary>The value that was read; null: the check failed; zero: there is no row.</summary>
     private async Task<int?> ReadAsync(bool isAsync, NodeState? node = null, CommandBehavior behavior = default) =>
@@ -135,9 +134,8 @@ public sealed class ReadCheckTests : IAsyncLifetime
     {
         await using var command = new NpgsqlCommand(Read);
         var proof = Proof(node ?? Node, position);
-        await using var reader = isAsync
-            ? await ReadCheck.ExecuteAsync(_connection, command, proof, behavior, Cancelled)
-            : ReadCheck.Execute(_connection, command, proof, behavior);
+        await using var reader = await ReadCheck.ExecuteAsync(
+            _connection, command, proof, behavior, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
         if (reader is null) return null;
         return await reader.ReadAsync(Cancelled) ? reader.GetInt32(0) : 0;
     }

@@ -61,7 +61,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         _session.BeginWrite();
         _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new LearnedPosition(Position(200, timeline: 2), 0), isInDoubt: false);
 
-        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null);
+        var attempts = Attempts(_session, Consistency.Session);
         attempts.NeedsSample.ShouldNotBeNull("the primary is about to answer without a word about what the session saw");
     }
 
@@ -80,24 +80,25 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public void A_statement_that_wrote_is_known_by_its_text_and_goes_to_the_primary_at_once_unless_it_names_a_node()
     {
-        var first = Begin() with { Text = "SELECT nextval('s')" };
+        var first = BeginText("SELECT nextval('s')");
         first.Next();
         first.Absorb(Writes, isOpen: true).ShouldBeTrue();
 
-        var second = Begin() with { Text = "SELECT nextval('s')" };
+        var second = BeginText("SELECT nextval('s')");
         second.IsWrite.ShouldBeTrue();
         second.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.KnownToWrite));
         second.Absorb(Lost, isOpen: true).ShouldBeFalse("it may have been executed");
 
-        (Begin() with { Text = "SELECT 1" }).IsWrite.ShouldBeFalse();
-        (Begin(onNode: "pg-2") with { Text = "SELECT nextval('s')" }).Next().Node.ShouldBe("pg-2");
+        BeginText("SELECT 1").IsWrite.ShouldBeFalse();
+        BeginText("SELECT nextval('s')", onNode: "pg-2").Next().Node.ShouldBe("pg-2");
     }
 
     [Fact]
     public void A_read_that_asks_for_the_primary_says_who_asked()
     {
         var attempts =
-            new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null) { StrongBecause = RouteReason.EntityRule };
+            new ReadAttempts(
+                _source.Cluster, new ReadRequest(_session, Consistency.Strong) { StrongBecause = RouteReason.EntityRule });
         attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.EntityRule));
     }
 
@@ -105,7 +106,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public void A_named_node_that_is_behind_is_waited_for_once_and_then_there_is_none()
     {
         BeginBehind(out var position);
-        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-2") { MayWait = true };
+        var attempts = Attempts(_session, Consistency.ReadYourWrites, "pg-2") with { MayWait = true };
         attempts.Next().Reason.ShouldBe(RouteReason.NamedNode, "it keeps up, and is asked");
         attempts.GiveUp(ConnectionCheck.Position, activity: null);
         attempts.Next().Node.ShouldBeNull();
@@ -120,7 +121,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         error.Message.ShouldContain("never moves off 'pg-2'");
         error.Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.Behind);
 
-        var impatient = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-2");
+        var impatient = Attempts(_session, Consistency.ReadYourWrites, "pg-2");
         impatient.Next();
         impatient.GiveUp(ConnectionCheck.Position, activity: null);
         ErrorOfNext(impatient);
@@ -143,7 +144,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public void That_a_statement_writes_is_the_callers_where_it_must_not()
     {
-        var attempts = Begin() with { MustNotWrite = true };
+        var attempts = new ReadAttempts(
+            _source.Cluster, new ReadRequest(Session: null, Consistency.ReadYourWrites) { MustNotWrite = true });
         attempts.Next();
         attempts.Absorb(Writes, isOpen: false).ShouldBeFalse();
         attempts.IsWrite.ShouldBeFalse();
@@ -179,7 +181,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     [Fact]
     public void A_named_node_without_memory_or_disk_fails_with_its_own_error()
     {
-        var attempts = new ReadAttempts(_source.Cluster, null, Consistency.Eventual, "pg-2");
+        var attempts = new ReadAttempts(_source.Cluster, new ReadRequest(null, Consistency.Eventual, "pg-2"));
         attempts.Next();
         attempts.Absorb(Answer("XX001"), isOpen: true).ShouldBeFalse();
     }
@@ -214,7 +216,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public void What_the_session_must_read_is_asked_anew_at_each_attempt()
     {
         using var session = new ConsistencySession();
-        var attempts = new ReadAttempts(_source.Cluster, session, Consistency.ReadYourWrites, onNode: null);
+        var attempts = Attempts(session, Consistency.ReadYourWrites);
         attempts.Next().Role.ShouldBe(NodeRole.Replica);
         session.MarkWritten();
 
@@ -300,7 +302,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         using var session = new ConsistencySession();
         session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
-        var attempts = new ReadAttempts(_source.Cluster, session, Consistency.Session, onNode: null);
+        var attempts = Attempts(session, Consistency.Session);
         attempts.NeedsSample.ShouldBeNull();
         attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.StaysOnReplica));
 
@@ -314,7 +316,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         using var session = new ConsistencySession();
         session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
-        var attempts = new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-2");
+        var attempts = Attempts(session, Consistency.MonotonicReads, "pg-2");
         var mark = attempts.NeedsSample.ShouldNotBeNull("pg-2 can only be judged by a position");
         ErrorOfNext(attempts).Decision.Rejected.ShouldNotBeEmpty();
 
@@ -327,8 +329,8 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         _session.BeginObservation(_source.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, connection: null);
 
-        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null).NeedsSample.ShouldBeNull("it can go there too");
-        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: "pg-2").NeedsSample.ShouldNotBeNull();
+        Attempts(_session, Consistency.Session).NeedsSample.ShouldBeNull("it can go there too");
+        Attempts(_session, Consistency.Session, "pg-2").NeedsSample.ShouldNotBeNull();
     }
 
     [Fact]
@@ -336,7 +338,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
         _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
-        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null);
+        var attempts = Attempts(_session, Consistency.Session);
         attempts.NeedsSample.ShouldNotBeNull();
         attempts.Next();
 
@@ -361,7 +363,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     public void A_primary_that_was_named_has_everything_and_is_not_waited_for()
     {
         _session.Resume(Position(150));
-        var attempts = new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: "pg-1") { MayWait = true };
+        var attempts = Attempts(_session, Consistency.ReadYourWrites, "pg-1") with { MayWait = true };
 
         attempts.Next().Node.ShouldBe("pg-1");
         attempts.WaitsFor.ShouldBeNull();
@@ -372,13 +374,13 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         var builder = new TidemarkDataSourceBuilder { ProbeNodes = (_, _) => Task.FromResult(Primary()) };
         await using var lone = builder.AddNode("pg-1", "Host=none.invalid").Build();
-        ReadAttempts Begin(ConsistencySession? session) => new(lone.Cluster, session, Consistency.Session, onNode: null);
+        ReadAttempts Begin(ConsistencySession? session) => new(lone.Cluster, new ReadRequest(session, Consistency.Session));
 
         Begin(session: null).MustVerifyFirst.ShouldBeFalse();
         Begin(_session).MustVerifyFirst.ShouldBeFalse();
         _session.MarkWritten();
         Begin(_session).MustVerifyFirst.ShouldBeTrue();
-        new ReadAttempts(_source.Cluster, _session, Consistency.Session, onNode: null).MustVerifyFirst.ShouldBeFalse("it is not alone");
+        Attempts(_session, Consistency.Session).MustVerifyFirst.ShouldBeFalse("it is not alone");
     }
 
     [Fact]
@@ -389,13 +391,13 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         _answers[0] = Silence;
         await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
 
-        var there = new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-3");
+        var there = Attempts(session, Consistency.MonotonicReads, "pg-3");
         there.NeedsSample.ShouldBeNull();
         there.Next().Node.ShouldBe("pg-3");
         there.GiveUp(ConnectionCheck.TooYoung, activity: null);
         ErrorOfNext(there).ShouldNotBeNull("or the attempts would never end");
 
-        ErrorOfNext(new ReadAttempts(_source.Cluster, session, Consistency.MonotonicReads, onNode: "pg-2"))
+        ErrorOfNext(Attempts(session, Consistency.MonotonicReads, "pg-2"))
             .Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.SeenElsewhere);
     }
 
@@ -404,10 +406,17 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         position = Position(150);
         _session.Resume(position);
-        return new ReadAttempts(_source.Cluster, _session, Consistency.ReadYourWrites, onNode: null) { MayWait = true };
+        return Attempts(_session, Consistency.ReadYourWrites) with { MayWait = true };
     }
 
-    private ReadAttempts Begin(string? onNode = null) => new(_source.Cluster, session: null, Consistency.ReadYourWrites, onNode);
+    private ReadAttempts Begin(string? onNode = null) =>
+        new(_source.Cluster, new ReadRequest(Session: null, Consistency.ReadYourWrites, onNode));
+
+    private ReadAttempts Attempts(ConsistencySession? session, Consistency consistency, string? onNode = null) =>
+        new(_source.Cluster, new ReadRequest(session, consistency, onNode));
+
+    private ReadAttempts BeginText(string text, string? onNode = null) =>
+        new(_source.Cluster, new ReadRequest(Session: null, Consistency.ReadYourWrites, onNode) { Text = text });
 
     private static RoutingException ErrorOfNext(ReadAttempts attempts) => Should.Throw<RoutingException>(() => attempts.Next());
 

@@ -71,7 +71,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = Run(2) };
 
     private ValueTask<Operation> ReadAsync(Operation operation, bool isAsync) => ReadLoop.RunAsync(
-        _source.Watermarks, new ReadAttempts(_source.Cluster, _session, Consistency.Strong, onNode: null), operation, isAsync, Cancelled);
+        _source.Watermarks, new ReadRequest(_session, Consistency.Strong), operation, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
     /// <summary>Reads on one connection, opened before the first read.</summary>
     private sealed class Operation(ReadLoopTests test) : IReadOperation<Operation>
@@ -85,7 +85,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
 
         public bool MayHaveWritten => false;
 
-        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, bool isAsync, CancellationToken cancellationToken)
+        public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken)
         {
             _node = decision.NodeIndex;
             var lease = test._source.Cluster.LeaseRead(decision, session: null);
@@ -93,7 +93,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
             return ValueTask.FromResult(test._source.Cluster.CheckOf(lease, decision));
         }
 
-        public ValueTask<Operation?> SendAsync(ReadProof? proof, bool isAsync, CancellationToken cancellationToken)
+        public ValueTask<Operation?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
         {
             var server = test._answers[_node];
             var check = new CheckAnswer(server.IsInRecovery, server.Lsn, server.Timeline, 0, Ours, server.Epoch);
@@ -106,6 +106,6 @@ public sealed class ReadLoopTests : IAsyncDisposable
         {
         }
 
-        public ValueTask CloseAsync(bool isAsync) => ValueTask.CompletedTask;
+        public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;
     }
 }

@@ -130,7 +130,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
 
         using var session = source.BeginSession(Token(wasWritten ? position : null, seen: wasWritten ? null : position, chain: elsewhere));
         lost.ShouldBeEmpty("the next read tells");
-        await source.Watermarks.PrepareAsync(session, isAsync: true, Cancelled);
+        await source.Watermarks.PrepareAsync(session, IoMode.Async, Cancelled);
         source.Watermarks.Validate(session);
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
@@ -170,7 +170,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         source.WriteLost += (_, _) => throw new InvalidOperationException("it was not signed");
         using var session =
             source.BeginSession(Token(Position(400, timeline: 2), chain: TimelineChain.Empty.With([new Fork(1, 2, At(200), At(200))])));
-        await source.Watermarks.PrepareAsync(session, isAsync: true, Cancelled);
+        await source.Watermarks.PrepareAsync(session, IoMode.Async, Cancelled);
 
         session.IsUnknown.ShouldBeTrue();
     }

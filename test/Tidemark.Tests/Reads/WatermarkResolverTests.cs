@@ -44,7 +44,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     {
         await StartAsync();
         var wait = Task.Factory.StartNew(
-            () => Watermarks.WaitAsync(Position(150), onNode: null, isAsync: false, Cancelled).AsTask(), Cancelled,
+            () => Watermarks.WaitAsync(Position(150), onNode: null, IoMode.Blocking, Cancelled).AsTask(), Cancelled,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         _nodes.AnswerAlways(2, Replica(150));
@@ -76,12 +76,12 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     public async Task A_paused_replica_that_was_named_is_waited_for_since_nothing_else_will_do()
     {
         await StartAsync(replicas: Replica(50));
-        var wait = Watermarks.WaitAsync(Position(150), "pg-2", isAsync: true, Cancelled).AsTask();
+        var wait = Watermarks.WaitAsync(Position(150), "pg-2", IoMode.Async, Cancelled).AsTask();
         wait.IsCompleted.ShouldBeFalse();
 
         _time.Advance(ReadWait);
         (await wait).ShouldBeFalse();
-        (await Watermarks.WaitAsync(Position(50), "pg-1", isAsync: true, Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
+        (await Watermarks.WaitAsync(Position(50), "pg-1", IoMode.Async, Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
     }
 
     [Fact(Timeout = Patience)]
@@ -198,13 +198,12 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     {
         await StartAsync();
         _session.Resume(Position(90));
-        var attempts = new ReadAttempts(_source!.Cluster, _session, Consistency.Session, onNode: null);
-        attempts.Next();
-        Watermarks.Validate(attempts).ShouldBeFalse();
+        var snapshot = _source!.Cluster.Monitor.Snapshot;
+        Watermarks.Validate(_session, snapshot).ShouldBeFalse();
 
         _session.NoteLoss(LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test"));
-        Watermarks.Validate(attempts).ShouldBeTrue();
-        Watermarks.Validate(attempts).ShouldBeFalse();
+        Watermarks.Validate(_session, snapshot).ShouldBeTrue();
+        Watermarks.Validate(_session, snapshot).ShouldBeFalse();
         _lost.Count.ShouldBe(1);
     }
 
@@ -216,7 +215,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         var asked = new TaskCompletionSource();
         _nodes.OnAsk = () => asked.TrySetResult();
         var isPrepared = Task.Factory.StartNew(
-            () => Watermarks.PrepareAsync(_session, isAsync: false, Cancelled).AsTask().IsCompleted, Cancelled,
+            () => Watermarks.PrepareAsync(_session, IoMode.Blocking, Cancelled).AsTask().IsCompleted, Cancelled,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
         await asked.Task;
@@ -232,7 +231,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
 
         // On a thread of its own, where blocking harms no other test.
         var prepare = await Task.Factory.StartNew(
-            () => Watermarks.PrepareAsync(_session, isAsync: true, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning,
+            () => Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
         prepare.IsCompleted.ShouldBeFalse();
 
@@ -258,7 +257,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await StartAsync();
         _session.Resume(Position(230, timeline: 2));
         PromoteSecond();
-        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
 
         _lost.ShouldBeEmpty();
         _session.Written.ShouldBe(Position(230, timeline: 2));
@@ -271,7 +270,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await StartAsync();
         _session.Resume(Position(230, timeline: 2));
         PromoteSecond();
-        await Watermarks.PrepareAsync(_session, isAsync: false, Cancelled);
+        await Watermarks.PrepareAsync(_session, IoMode.Blocking, Cancelled);
 
         _lost.ShouldBeEmpty();
         _session.Written.ShouldBe(Position(230, timeline: 2));
@@ -286,7 +285,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await SeeOnThirdAndPromoteSecondAsync();
         _nodes.AnswerAlways(2, Replica(300, timeline: 2));
 
-        await Watermarks.PrepareAsync(_session, isAsync, Cancelled);
+        await Watermarks.PrepareAsync(_session, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
         Watermarks.Validate(_session);
 
         _lost.ShouldBeEmpty();
@@ -300,11 +299,11 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await SeeOnThirdAndPromoteSecondAsync();
         _nodes.AnswerAlways(2, Replica(120));
 
-        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
         Watermarks.Validate(_session);
 
         _lost.ShouldHaveSingleItem().WasWritten.ShouldBeFalse();
-        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
         _nodes.TimesAsked(2).ShouldBe(2, "what was reported is settled");
     }
 
@@ -316,7 +315,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         _nodes.AnswerAlways(0, Primary(180));
         _nodes.AnswerAlways(1, Replica(150));
         _nodes.AnswerAlways(2, Replica(150));
-        await Watermarks.PrepareAsync(_session, isAsync: true, Cancelled);
+        await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
 
         _lost.ShouldHaveSingleItem().IsCertain.ShouldBeFalse();
         _session.Written.ShouldBe(Position(180));

@@ -64,7 +64,7 @@ public sealed class CancellationTests(JournalCluster shared) : IClassFixture<Jou
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task A_call_that_is_given_up_ends_as_without_Tidemark(string point)
+    public async Task A_cancelled_call_ends_as_without_Tidemark(string point)
     {
         // If a pool has to open a connection first, the call ends with another exception, with and without Tidemark.
         foreach (var node in shared.Cluster.Nodes)

@@ -27,7 +27,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_connection_interceptor_has_set_the_tenant_on_every_node_before_the_first_command(bool sync)
+    public async Task A_connection_interceptor_sets_the_tenant_on_every_node_before_the_first_command(bool sync)
     {
         var sent = new Sent();
         await using var context = new JournalContext(shared.RoutedOptions(sent, o => o.AddInterceptors(new Tenant())));
@@ -41,7 +41,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Openings_on_a_replica_are_logged_where_nobody_intercepts_them(bool sync)
+    public async Task Openings_on_a_replica_are_logged_without_an_interceptor(bool sync)
     {
         var log = new List<string>();
         await using var context =
@@ -54,7 +54,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_time_out_that_the_context_was_given_holds_on_a_replica_and_not_for_the_next_user_of_the_pool(bool sync)
+    public async Task A_contexts_timeout_applies_on_a_replica_and_not_to_the_next_user_of_the_pool(bool sync)
     {
         var timeouts = new Timeouts();
         var factory = new PooledDbContextFactory<JournalContext>(
@@ -76,7 +76,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_interceptor_that_rewrites_commands_is_obeyed_by_reads_and_writes(bool sync)
+    public async Task An_interceptor_that_rewrites_commands_applies_to_reads_and_writes(bool sync)
     {
         await shared.FillAsync();
         using var session = shared.Source.BeginSession();
@@ -106,7 +106,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     }
 
     [Fact]
-    public async Task UseTidemark_twice_is_as_once()
+    public async Task UseTidemark_twice_has_the_effect_of_one_call()
     {
         await shared.FillAsync();
         var sent = new Sent();
@@ -140,7 +140,7 @@ public sealed class ContextTests(JournalCluster shared) : IClassFixture<JournalC
     }
 
     [Fact]
-    public async Task A_context_that_visits_another_database_leaves_the_pools_alone()
+    public async Task A_context_that_uses_another_database_does_not_change_the_pools()
     {
         async Task<int> BackendAsync()
         {

@@ -13,7 +13,7 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_read_only_transaction_does_not_take_the_context_away_from_its_own_connection(bool sync)
+    public async Task A_read_only_transaction_leaves_the_context_on_its_own_connection(bool sync)
     {
         await using var own = new NpgsqlConnection(shared.Cluster.Primary.ConnectionString);
         await using var context = Create();
@@ -51,7 +51,7 @@ public sealed class OwnConnectionTests(JournalCluster shared) : IClassFixture<Jo
     }
 
     [Fact]
-    public async Task No_node_is_named_for_what_runs_on_a_connection_of_its_own()
+    public async Task A_query_on_a_connection_of_its_own_names_no_node()
     {
         await using var own = new NpgsqlConnection(shared.Cluster["pg-2"].ConnectionString);
         await using var context = Create();

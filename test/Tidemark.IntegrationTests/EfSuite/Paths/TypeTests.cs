@@ -34,7 +34,7 @@ public sealed class TypeTests(JournalCluster shared) : IClassFixture<JournalClus
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public Task A_report_that_is_the_first_to_meet_such_an_enum_reads_it_in_its_snapshot(bool sync) => ReadAsync(
+    public Task A_report_reads_an_enum_that_no_query_has_used_before_in_its_snapshot(bool sync) => ReadAsync(
         sync ? "typed_report_sync"
             : "typed_report", sync, buffers: false, db => db.Notes.AsNoTracking().Select(n => n.Mood), isReport: true);
 
