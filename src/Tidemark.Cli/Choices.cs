@@ -5,12 +5,12 @@ using System.Globalization;
 
 namespace Tidemark.Cli;
 
-/// <summary>Options whose values are checked with a complaint that says what there is.</summary>
+/// <summary>Creates options whose parse errors list the valid values.</summary>
 internal static class Choices
 {
     private const string All = "all";
 
-    /// <summary>One of the names of an enumeration, in any case; or <c>all</c> of them.</summary>
+    /// <summary>An option that takes a name of an enumeration, ignoring case, or <c>all</c>.</summary>
     public static Option<ImmutableArray<T>> OneOrAll<T>(string name, string description, T otherwise) where T : struct, Enum
     {
         var option = new Option<ImmutableArray<T>>(name)
@@ -24,7 +24,7 @@ internal static class Choices
         return option;
     }
 
-    /// <summary>One of the names of an enumeration, in any case.</summary>
+    /// <summary>An option that takes a name of an enumeration, ignoring case.</summary>
     public static Option<T> One<T>(string name, string description) where T : struct, Enum => new(name)
     {
         Description = description,
@@ -32,7 +32,7 @@ internal static class Choices
         CustomParser = argument => Parse<T>(name, argument, Enum.GetNames<T>()),
     };
 
-    /// <summary>A whole number within bounds.</summary>
+    /// <summary>An option that takes an integer within bounds.</summary>
     public static Option<int?> Number(string name, string description, int least, int most = int.MaxValue) => new(name)
     {
         Description = description,
@@ -41,12 +41,12 @@ internal static class Choices
         {
             if (int.TryParse(Text(argument), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
                 && number <= most) return number;
-            argument.AddError($"{name} takes a whole number from {least} to {most}, and not {Quoted.Word(Text(argument))}.");
+            argument.AddError($"{name} must be an integer from {least} to {most}, not {Quoted.Word(Text(argument))}.");
             return null;
         },
     };
 
-    /// <summary>Whole numbers within bounds, between commas.</summary>
+    /// <summary>An option that takes a comma-separated list of integers within bounds.</summary>
     public static Option<int[]> Numbers(string name, string description, int least, int most, string form = "N,N,…") => new(name)
     {
         Description = description,
@@ -58,12 +58,12 @@ internal static class Choices
                 .ToArray();
             if (numbers.All(number => number >= least && number <= most)) return numbers;
             argument.AddError(
-                $"{name} takes whole numbers from {least} to {most} with commas between them, and not {Quoted.Word(Text(argument))}.");
+                $"{name} must be a comma-separated list of integers from {least} to {most}, not {Quoted.Word(Text(argument))}.");
             return null;
         },
     };
 
-    /// <summary>A time such as <c>500ms</c>, <c>30s</c>, <c>2min</c> or <c>00:00:30</c>, within bounds.</summary>
+    /// <summary>An option that takes a duration such as <c>500ms</c>, <c>30s</c>, <c>2min</c> or <c>00:00:30</c>, within bounds.</summary>
     public static Option<TimeSpan> Time(string name, string description, TimeSpan otherwise, TimeSpan least, TimeSpan most) => new(name)
     {
         Description = description,
@@ -73,8 +73,8 @@ internal static class Choices
         {
             if (TryTime(Text(argument), out var time) && time >= least && time <= most) return time;
             argument.AddError(
-                $"{name} takes a time from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, such "
-                + $"as 500ms, 30s or 2min, and not {Quoted.Word(Text(argument))}.");
+                $"{name} must be a duration from {Words.Duration(least.TotalMilliseconds)} to {Words.Duration(most.TotalMilliseconds)}, "
+                    + $"such as 500ms, 30s or 2min, not {Quoted.Word(Text(argument))}.");
             return otherwise;
         },
     };
@@ -93,10 +93,10 @@ internal static class Choices
         return true;
     }
 
-    /// <summary>A file to write; its folder must exist.</summary>
+    /// <summary>An option that takes the path of a file to write. Its folder must exist.</summary>
     public static Option<string?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
-    /// <summary>Whether an option was given, and is not there by its default.</summary>
+    /// <summary>Whether an option was given on the command line, rather than set by its default.</summary>
     public static bool Has(this CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
     private static string Text(ArgumentResult argument) => argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
@@ -105,7 +105,7 @@ internal static class Choices
     {
         var text = Text(argument);
         if (Enum.GetNames<T>().Contains(text, StringComparer.OrdinalIgnoreCase)) return Enum.Parse<T>(text, ignoreCase: true);
-        argument.AddError($"{name} knows no {Quoted.Word(text)}. It knows {string.Join(", ", names)}.");
+        argument.AddError($"{name} does not accept {Quoted.Word(text)}. Valid values: {string.Join(", ", names)}.");
         return default;
     }
 }

@@ -8,13 +8,13 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli;
 
-/// <summary>The commands, and what holds for all of them: help with examples, complaints, exit codes.</summary>
+/// <summary>The commands, and their common behaviour: help with examples, error messages, exit codes.</summary>
 internal static class CommandLine
 {
-    // EPIPE, the same number on every Unix.
+    // EPIPE, which has the same number on every Unix.
     private const int BrokenPipe = 32;
 
-    // Not a RootCommand, which takes its name from the file it runs from.
+    // Not a RootCommand, which takes its name from the executable file.
     private static Command Commands(Terminal terminal, TargetEnvironment environment) =>
         new("tidemark", "Read replicas for .NET and PostgreSQL that never take a user back in time.")
     {
@@ -33,9 +33,9 @@ internal static class CommandLine
 
     /// <summary>Runs a command line.</summary>
     /// <param name="arguments">The command line.</param>
-    /// <param name="terminal">Where the command speaks.</param>
-    /// <param name="environment">What surrounds it.</param>
-    /// <param name="cancellationToken">Ctrl-C.</param>
+    /// <param name="terminal">The terminal for output and errors.</param>
+    /// <param name="environment">The environment of the command.</param>
+    /// <param name="cancellationToken">Cancelled by Ctrl-C.</param>
     public static async Task<ExitCode> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, TargetEnvironment environment,
         CancellationToken cancellationToken)
     {
@@ -44,57 +44,57 @@ internal static class CommandLine
 
         if (Suggestions.Answer(arguments, root, terminal)) return ExitCode.Success;
 
-        // A file name may well begin with @.
+        // Disabled, since a file name may begin with @.
         var result = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction or null) return Complain(result, root, terminal);
         try
         {
-            // Ctrl-C is the token's business, and nobody else's.
+            // Ctrl-C is handled only by the token.
             var invocation =
                 new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null };
             var code = (ExitCode)await result.InvokeAsync(invocation, cancellationToken);
 
-            // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is no failure; any other
-            // error is.
+            // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is not a failure, but any
+            // other output error is.
             var isUnread = code == ExitCode.Success && terminal.OutputFailure is { } failure && failure.HResult != BrokenPipe;
             return isUnread ? Complain($"the output could not be written: {terminal.OutputFailure!.Message}", terminal) : code;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return Complain("stopped.", terminal);
+            return Complain("interrupted.", terminal);
         }
         catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException or NpgsqlException
             or TimeoutException)
         {
             return Complain(e.Message, terminal);
         }
-#pragma warning disable CA1031 // A command ends with a line and an exit code, whatever happens.
+#pragma warning disable CA1031 // A command always ends with a message and an exit code.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return Complain($"this should not happen. {e.GetType().Name}: {e.Message}\n{e.StackTrace}", terminal);
+            return Complain($"internal error (please report it). {e.GetType().Name}: {e.Message}\n{e.StackTrace}", terminal);
         }
     }
 
-    /// <summary>Says what is wrong, in one line or several.</summary>
-    public static ExitCode Complain(string complaint, Terminal terminal)
+    /// <summary>Prints an error, in one line or several, and returns exit code 2.</summary>
+    public static ExitCode Complain(string message, Terminal terminal)
     {
-        foreach (var line in $"tidemark: {complaint}".Split('\n')) terminal.Error.WriteLine(Words.Printable(line.TrimEnd('\r')));
+        foreach (var line in $"tidemark: {message}".Split('\n')) terminal.Error.WriteLine(Words.Printable(line.TrimEnd('\r')));
         return ExitCode.WrongUsage;
     }
 
     private static ExitCode Complain(ParseResult result, Command root, Terminal terminal)
     {
-        if (result.Tokens.Count == 0) Complain("which command?", terminal);
-        else if (result.CommandResult.Command == root) Complain($"there is no command {Quoted.Word(result.Tokens[0].Value)}.", terminal);
+        if (result.Tokens.Count == 0) Complain("a command is required.", terminal);
+        else if (result.CommandResult.Command == root) Complain($"unknown command {Quoted.Word(result.Tokens[0].Value)}.", terminal);
         else if (result.UnmatchedTokens is [var word, ..])
-            Complain($"{Quoted.Word(word)} is nothing that '{result.CommandResult.Command.Name}' takes.", terminal);
+            Complain($"unknown option or argument {Quoted.Word(word)} of '{result.CommandResult.Command.Name}'.", terminal);
         else foreach (var error in result.Errors) Complain(WithoutSecrets(error.Message, result), terminal);
-        return Complain($"'{PathOf(result.CommandResult)} --help' tells what there is.", terminal);
+        return Complain($"run '{PathOf(result.CommandResult)} --help' for usage.", terminal);
     }
 
-    // A connection string behind an option that takes something else.
+    // The value may be a connection string that was given to the wrong option.
     private static string WithoutSecrets(string message, ParseResult result) =>
         result.Tokens.Where(token => Quoted.MayBeSecret(token.Value))
             .Aggregate(message, (text, token) => text.Replace(token.Value, "…", StringComparison.Ordinal));
@@ -117,8 +117,8 @@ internal static class CommandLine
                 terminal.Line();
             }
 
-            terminal.Line("Exit codes: 0 success; 1 a finding; 2 wrong usage, what was asked for cannot be done, or stopped by Ctrl-C "
-                + "before the end without a finding.");
+            terminal.Line("Exit codes: 0 success; 1 finding; 2 wrong usage, request that cannot be carried out, or interrupted by Ctrl-C "
+                + "before a finding.");
             return 0;
         }
     }

@@ -3,13 +3,12 @@ using System.Text;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// The output of a command. When it can no longer be written, because the reader of a pipe has gone or a disk is full, the rest is dropped
-/// and the reason kept: a
-/// command that was cut short by its own output would not return what it found.
+/// The output of a command. When a write fails, because the reader of a pipe is gone or a disk is full, the rest of the output is dropped
+/// and the reason is kept. If the failure ended the command, its exit code would not report the result.
 /// </summary>
 internal sealed class CommandOutput : TextWriter
 {
-#pragma warning disable CA2213 // The stream is the process's, or a test's: its owner disposes of it.
+#pragma warning disable CA2213 // The stream belongs to the process or to a test, and its owner disposes it.
     private readonly TextWriter _inner;
 #pragma warning restore CA2213
 
@@ -19,7 +18,7 @@ internal sealed class CommandOutput : TextWriter
         CoreNewLine = inner.NewLine.ToCharArray();
     }
 
-    /// <summary>Why it can no longer be written; null as long as it can.</summary>
+    /// <summary>Why writes fail; <c>null</c> if they succeed.</summary>
     public IOException? Failure { get; private set; }
 
     public override Encoding Encoding => _inner.Encoding;

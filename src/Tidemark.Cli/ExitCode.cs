@@ -1,16 +1,16 @@
 namespace Tidemark.Cli;
 
-/// <summary>What a command returns to the shell.</summary>
+/// <summary>The exit code of a command.</summary>
 internal enum ExitCode
 {
-    /// <summary>Done, and nothing found.</summary>
+    /// <summary>The command succeeded, without a finding.</summary>
     Success = 0,
 
-    /// <summary>Something was found: a broken promise, a planted fault that nothing caught.</summary>
+    /// <summary>There is a finding, such as a violated guarantee or an injected fault that was not detected.</summary>
     Finding = 1,
 
     /// <summary>
-    /// The command was used wrongly, what was asked for cannot be done, or it was stopped before it could say that there is no finding.
+    /// The usage was wrong, the request cannot be carried out, or the command was interrupted before it could rule out a finding.
     /// </summary>
     WrongUsage = 2,
 }

@@ -1,6 +1,6 @@
 namespace Tidemark.Cli;
 
-/// <summary>Prints names and values, a pair to a line.</summary>
+/// <summary>Prints names and values, one pair per line.</summary>
 internal static class Facts
 {
     private const int Indent = 4;

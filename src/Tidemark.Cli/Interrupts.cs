@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// Ctrl-C and a request to end: the first lets the command say what it has, a second one ends it at once. While another program has the
-/// terminal, Ctrl-C is
-/// that program's business. One for the process, as signals are.
+/// Handles SIGINT (Ctrl-C) and SIGTERM. The first signal cancels the command, which then prints its results so far. The second signal ends
+/// the process. While another program has the terminal, SIGINT is ignored here, since that program handles it. There is one instance per
+/// process, since signals are per process.
 /// </summary>
 internal sealed class Interrupts : IDisposable
 {
@@ -21,12 +21,12 @@ internal sealed class Interrupts : IDisposable
         _termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     }
 
-    /// <summary>The command is to stop.</summary>
+    /// <summary>Cancelled when the command must stop.</summary>
     public CancellationToken Token => _stop.Token;
 
     public static Interrupts Listen() => new();
 
-    /// <summary>Leaves Ctrl-C to another program until the returned loan is disposed of.</summary>
+    /// <summary>Leaves Ctrl-C to another program until the returned object is disposed.</summary>
     public static IDisposable Lend()
     {
         Interlocked.Increment(ref _lent);

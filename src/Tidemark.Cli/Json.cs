@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli;
 
-/// <summary>The records of a command as JSON.</summary>
+/// <summary>Prints the records of a command as JSON.</summary>
 internal static class Json
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
@@ -16,7 +16,7 @@ internal static class Json
 
     private static readonly JsonSerializerOptions OnOneLine = new(Options) { WriteIndented = false };
 
-    /// <summary>One record to a line, for programs that read as it comes.</summary>
+    /// <summary>Writes the record on one line, for programs that read a stream of records.</summary>
     public static void WriteLine<T>(Terminal terminal, T record) => terminal.Out.WriteLine(JsonSerializer.Serialize(record, OnOneLine));
 
     public static void Write<T>(Terminal terminal, T record) => terminal.Out.WriteLine(JsonSerializer.Serialize(record, Options));

@@ -1,16 +1,16 @@
 namespace Tidemark.Cli;
 
-/// <summary>Repeats what was typed in complaints, unless it may hold a password.</summary>
+/// <summary>Quotes user input in error messages, unless it may contain a password.</summary>
 internal static class Quoted
 {
     private const int LongestWord = 60;
 
-    /// <summary>Whether it may be a connection string, put where something else belongs.</summary>
+    /// <summary>Whether the text may be a connection string, given in place of another value.</summary>
     public static bool MayBeSecret(string word) => word.Contains("://", StringComparison.Ordinal) || word.AsSpan().ContainsAny("=;@");
 
-    /// <summary>The name of a file or section as it is; three dots in place of what looks like a connection string.</summary>
+    /// <summary>Returns the name of a file or section unchanged, or an ellipsis if it looks like a connection string.</summary>
     public static string Plain(string word) => MayBeSecret(word) ? "\"…\"" : word;
 
-    /// <summary>The word in quotation marks; three dots in place of what looks like a connection string.</summary>
+    /// <summary>Returns the word in quotation marks, or an ellipsis if it is too long or looks like a connection string.</summary>
     public static string Word(string word) => word.Length > LongestWord || MayBeSecret(word) ? "\"…\"" : $"\"{word}\"";
 }

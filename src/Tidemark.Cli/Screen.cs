@@ -1,12 +1,12 @@
 namespace Tidemark.Cli;
 
 /// <summary>
-/// A page that is drawn over and over on the terminal's second screen, which leaves what stood there before as it was. In a pipe, one page
-/// below the other.
+/// A page that is redrawn on the alternate screen of the terminal, which preserves the previous contents. In a pipe, the pages follow each
+/// other.
 /// </summary>
 internal sealed class Screen : IDisposable
 {
-    // As xterm named them, and every terminal since: second screen, no cursor; top left; the rest of the line, of the page.
+    // Control sequences of xterm, which all terminals support: alternate screen, cursor, top left, clear to end of line or page.
     private const string Enter = "\e[?1049h\e[?25l";
     private const string Leave = "\e[?25h\e[?1049l";
     private const string Home = "\e[H";
@@ -31,7 +31,7 @@ internal sealed class Screen : IDisposable
             return;
         }
 
-        // Drawn line by line over the old one and not on a cleared screen, which would flicker.
+        // Overwrites the old page line by line, since clearing the screen first would flicker.
         using var page = new StringWriter { NewLine = $"{ClearLine}\n" };
         draw(_terminal.Onto(page));
         _terminal.Out.Write(Home + page + ClearBelow);

@@ -1,6 +1,8 @@
 namespace Tidemark.Cli;
 
-/// <summary>One line on a terminal that says what is under way, until it is cleared. Nothing is seen of it before it is shown.</summary>
+/// <summary>
+/// A progress line on a terminal that shows the current stage. Invisible until <see cref="Show"/>, and removed by <see cref="Clear"/>.
+/// </summary>
 internal sealed class StageLine(TextWriter output, int width, string first)
 {
     private readonly Lock _gate = new();
@@ -8,7 +10,7 @@ internal sealed class StageLine(TextWriter output, int width, string first)
     private int _drawn;
     private bool _isShown;
 
-    /// <summary>Notes the stage; safe to call from several threads.</summary>
+    /// <summary>Sets the current stage. Thread-safe.</summary>
     public void Tell(string stage)
     {
         lock (_gate)
@@ -18,7 +20,7 @@ internal sealed class StageLine(TextWriter output, int width, string first)
         }
     }
 
-    /// <summary>Begins to show it.</summary>
+    /// <summary>Shows the line.</summary>
     public void Show()
     {
         lock (_gate)
@@ -28,7 +30,7 @@ internal sealed class StageLine(TextWriter output, int width, string first)
         }
     }
 
-    /// <summary>Takes it away. Stages that are told later are not shown.</summary>
+    /// <summary>Removes the line. Later stages are not shown.</summary>
     public void Clear()
     {
         lock (_gate)
@@ -39,7 +41,7 @@ internal sealed class StageLine(TextWriter output, int width, string first)
         }
     }
 
-    // No longer than the terminal is wide: a line that has been broken in two cannot be taken away.
+    // Never longer than the terminal is wide, since a wrapped line cannot be erased.
     private void Draw()
     {
         Erase();

@@ -5,11 +5,11 @@ using System.Text.RegularExpressions;
 namespace Tidemark.Cli;
 
 /// <summary>
-/// Answers the shell's question what may stand next, in the form of dotnet-suggest: <c>tidemark [suggest:20] "tidemark cluster st"</c>.
+/// Returns completions to the shell, in the protocol of dotnet-suggest: <c>tidemark [suggest:20] "tidemark cluster st"</c>.
 /// </summary>
 internal static partial class Suggestions
 {
-    /// <summary>Whether the command line is such a question; then the answers are written, one to a line.</summary>
+    /// <summary>Returns whether the command line is a completion request. If so, writes the completions, one per line.</summary>
     public static bool Answer(IReadOnlyList<string> arguments, Command root, Terminal terminal)
     {
         if (arguments.Count is 0 or > 2 || !Directive().IsMatch(arguments[0])) return false;
@@ -17,7 +17,7 @@ internal static partial class Suggestions
         var given = Directive().Match(arguments[0]).Groups[1].Value;
         var position = int.TryParse(given, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, text.Length) : text.Length;
 
-        // The help option answers to /? and /h too, which nobody types here.
+        // The help option also accepts /? and /h, which are not useful as completions.
         foreach (var item in root.Parse(text).GetCompletions(position).Where(item => !item.Label.StartsWith('/')))
             terminal.Out.WriteLine(item.Label);
         return true;

@@ -1,6 +1,6 @@
 namespace Tidemark.Cli;
 
-/// <summary>Prints records as a table, or, where that is wider than the terminal, one record below the other.</summary>
+/// <summary>Prints records as a table, or as a list of records if the table is wider than the terminal.</summary>
 internal sealed class Table<T>(params Column<T>[] columns)
 {
     private const string Gap = "  ";

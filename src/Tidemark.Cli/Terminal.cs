@@ -4,8 +4,8 @@ using Spectre.Console;
 
 namespace Tidemark.Cli;
 
-/// <summary>Where a command speaks. In a pipe nothing is coloured, nothing is wrapped and no progress is shown.</summary>
-#pragma warning disable CA1001 // Its output wraps a stream that belongs to the process, and has nothing of its own to free.
+/// <summary>The output and error stream of a command. A pipe gets plain text, without colours, wrapping or progress.</summary>
+#pragma warning disable CA1001 // Its output wraps a stream that belongs to the process, so there is nothing to dispose.
 internal sealed class Terminal(TextWriter output, TextWriter error)
 #pragma warning restore CA1001
 {
@@ -15,35 +15,34 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
 
     private readonly CommandOutput _out = new(output);
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The standard output.</summary>
     public TextWriter Out => _out;
 
     /// <summary>
-    /// Why the output could not be written; null as long as it can. A command goes on without it and returns what it found: that the reader
-    /// of a pipe has gone
-    /// does not change what was found. A command that runs until it is stopped ends.
+    /// Why the output could not be written; <c>null</c> if it could. A command continues without output, so that its exit code still
+    /// reports the result after the reader of a pipe is gone. A command that runs until it is stopped ends.
     /// </summary>
     public IOException? OutputFailure => _out.Failure;
 
-    /// <summary>Complaints and progress.</summary>
+    /// <summary>The standard error, for errors and progress.</summary>
     public TextWriter Error { get; } = error;
 
-    /// <summary>Columns of the output; as many as one likes in a pipe.</summary>
+    /// <summary>Width of the output in columns; unlimited in a pipe.</summary>
     public int Width { get; init; } = int.MaxValue;
 
     /// <summary>Whether the output is coloured.</summary>
     public bool HasColour { get; init; }
 
-    /// <summary>Whether the output is a screen that can be drawn on, and no pipe.</summary>
+    /// <summary>Whether the output is a terminal that supports drawing, rather than a pipe.</summary>
     public bool IsScreen { get; init; }
 
-    /// <summary>Asks how wide a screen is now, which can be resized; null: as wide as it was.</summary>
+    /// <summary>Returns the current width of a terminal, which can be resized; <c>null</c> if the width is fixed.</summary>
     public Func<int>? Resized { get; init; }
 
-    /// <summary>Whether somebody watches <see cref="Error"/>.</summary>
+    /// <summary>Whether <see cref="Error"/> is a terminal, so that progress is visible.</summary>
     public bool ShowsProgress { get; init; }
 
-    /// <summary>The time by which a moment is measured.</summary>
+    /// <summary>The clock for the delay before progress is shown.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The process's own output lives as long as the process.")]
@@ -56,8 +55,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         ShowsProgress = !Console.IsErrorRedirected,
     };
 
-    // The console's own stream says nothing when the reader of a pipe has gone, and a command that goes on until it is stopped would never
-    // end.
+    // The console stream ignores the error when the reader of a pipe is gone, so a command that runs until it is stopped would never end.
     [SuppressMessage("Reliability", "CA2000", Justification = "The process's own output lives as long as the process.")]
     private static TextWriter OutOfThisProcess()
     {
@@ -69,21 +67,21 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         return Console.Out;
     }
 
-    /// <summary>A page that is drawn over and over until it is disposed of.</summary>
+    /// <summary>Opens a page that is redrawn until it is disposed.</summary>
     public Screen OpenScreen() => new(this);
 
-    /// <summary>The same terminal, as wide as it is now, whose output goes elsewhere.</summary>
+    /// <summary>Returns a copy of the terminal with its current width that writes to <paramref name="page"/>.</summary>
     public Terminal Onto(TextWriter page) =>
         new(page, Error) { Width = Resized?.Invoke()
         ?? Width, HasColour = HasColour, IsScreen = IsScreen, ShowsProgress = ShowsProgress, Time = Time };
 
     /// <summary>
-    /// Writes a line, wrapped between words where it is too long. It stays one line, and paints nothing, whatever a server or a file has
-    /// put into it.
+    /// Writes a line, wrapped between words if it is too long. Control characters in the text are replaced, so that text from a server or a
+    /// file cannot add lines or change colours.
     /// </summary>
-    /// <param name="text">What it says.</param>
-    /// <param name="tone">What its colour says.</param>
-    /// <param name="indent">Columns that it is moved to the right, with all that it is wrapped into.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="tone">The colour.</param>
+    /// <param name="indent">Indentation in columns, also of wrapped lines.</param>
     public void Line(string text = "", Tone tone = Tone.Plain, int indent = 0)
     {
         var width = Width == int.MaxValue ? int.MaxValue : Math.Max(1, Width - indent);
@@ -92,15 +90,15 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
 
     public string Paint(string text, Tone tone) => HasColour && tone != Tone.Plain ? $"\e[{(int)tone}m{text}\e[0m" : text;
 
-    /// <summary>Does something that takes long, with a bar of progress where somebody watches.</summary>
-    /// <param name="title">What it does.</param>
-    /// <param name="work">Does it, and tells the share that is done, 0 to 1, with a word about it.</param>
+    /// <summary>Runs long work, with a progress bar if <see cref="ShowsProgress"/>.</summary>
+    /// <param name="title">The description of the work.</param>
+    /// <param name="work">The work. It reports the completed share, from 0 to 1, and a description.</param>
     public T WithProgress<T>(string title, Func<Action<double, string>, T> work) =>
-        ShowsProgress ? Progress().Start(context => work(Teller(context, title))) : work((_, _) => { });
+        ShowsProgress ? Progress().Start(context => work(Reporter(context, title))) : work((_, _) => { });
 
     /// <inheritdoc cref="WithProgress"/>
     public Task<T> WithProgressAsync<T>(string title, Func<Action<double, string>, Task<T>> work) =>
-        ShowsProgress ? Progress().StartAsync(context => work(Teller(context, title))) : work((_, _) => { });
+        ShowsProgress ? Progress().StartAsync(context => work(Reporter(context, title))) : work((_, _) => { });
 
     private Progress Progress()
     {
@@ -110,7 +108,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, bar, new PercentageColumn(), new RemainingTimeColumn());
     }
 
-    private static Action<double, string> Teller(ProgressContext context, string title)
+    private static Action<double, string> Reporter(ProgressContext context, string title)
     {
         var task = context.AddTask(Markup.Escape(title), maxValue: 1);
         return (share, word) =>
@@ -120,9 +118,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         };
     }
 
-    /// <summary>Does something, and shows the stage it is in where somebody watches and it takes more than a moment.</summary>
+    /// <summary>Runs work, and shows its current stage if <see cref="ShowsProgress"/> and it takes longer than 300 ms.</summary>
     /// <param name="title">The first stage.</param>
-    /// <param name="work">Does it, and may tell further stages.</param>
+    /// <param name="work">The work. It can report further stages.</param>
     public async Task<T> WithStagesAsync<T>(string title, Func<Action<string>, Task<T>> work)
     {
         if (!ShowsProgress) return await work(_ => { });
@@ -140,9 +138,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     }
 
     /// <inheritdoc cref="WithStagesAsync{T}"/>
-    public Task WithStagesAsync(string title, Func<Action<string>, Task> work) => WithStagesAsync(title, async tell =>
+    public Task WithStagesAsync(string title, Func<Action<string>, Task> work) => WithStagesAsync(title, async report =>
     {
-        await work(tell);
+        await work(report);
         return true;
     });
 

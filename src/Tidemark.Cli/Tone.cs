@@ -1,6 +1,6 @@
 namespace Tidemark.Cli;
 
-/// <summary>What colour says; the numbers are those of ANSI.</summary>
+/// <summary>The colour of a text. The values are ANSI codes.</summary>
 internal enum Tone
 {
     Plain = 0,

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tidemark.Cli;
 
-/// <summary>Numbers and lines as people read them.</summary>
+/// <summary>Formats numbers and lines for the text output.</summary>
 internal static class Words
 {
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
@@ -12,7 +12,7 @@ internal static class Words
 
     public static string Rate(double? rate) => rate is { } value ? value.ToString("0.##", CultureInfo.InvariantCulture) : "-";
 
-    /// <summary>A time such as <c>0.4 ms</c>, <c>12 ms</c>, <c>3.2 s</c> or <c>5 min</c>.</summary>
+    /// <summary>Formats a duration, such as <c>0.4 ms</c>, <c>12 ms</c>, <c>3.2 s</c> or <c>5 min</c>.</summary>
     public static string Duration(double milliseconds) => milliseconds switch
     {
         < 10 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.0} ms"),
@@ -21,7 +21,7 @@ internal static class Words
         _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 60_000:0} min"),
     };
 
-    /// <summary>An amount such as <c>0 B</c>, <c>1.2 kB</c> or <c>3.4 MB</c>.</summary>
+    /// <summary>Formats a number of bytes, such as <c>0 B</c>, <c>1.2 kB</c> or <c>3.4 MB</c>.</summary>
     public static string Bytes(long? number) => number switch
     {
         null => "-",
@@ -33,11 +33,11 @@ internal static class Words
 
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
 
-    /// <summary>A text without what would move the cursor or paint the terminal: names in a database may hold anything.</summary>
+    /// <summary>Replaces control characters, which could move the cursor or change colours: names in a database can contain them.</summary>
     public static string Printable(string text) =>
         text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '?' : c)) : text;
 
-    /// <summary>The lines of a text, none longer than so many columns unless a word is.</summary>
+    /// <summary>Splits a text into lines of at most <paramref name="width"/> columns. A longer word is not split.</summary>
     public static IEnumerable<string> Wrap(string text, int width)
     {
         foreach (var line in text.Split('\n'))

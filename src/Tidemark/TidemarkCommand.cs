@@ -7,9 +7,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A command without a connection: each execution is routed anew, checked where it must be, and repeated on another node when its node
-/// fails
-/// before the first row. Commands for writing run on the primary, once.
+/// A command without a connection. Each execution of a read is routed separately, verified if necessary, and retried on another node if its
+/// node fails before the first row. Commands for writing run on the primary, once.
 /// </summary>
 internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? consistency, bool isWrite) : DbCommand
 {
@@ -37,8 +36,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     public override void Cancel() => _inner.Cancel();
 
     public override void Prepare() => throw new NotSupportedException(
-        "A routed command may run on another node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection strings "
-            + "instead.");
+        "A routed command can run on a different node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection "
+            + "strings instead.");
 
     public override int ExecuteNonQuery() => Io.Result(ExecuteNonQueryAsync(IoMode.Blocking, CancellationToken.None));
 
@@ -167,7 +166,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         }
     }
 
-    /// <summary>The statement with its position behind it, where it can ride; a copy, so that this command may run again.</summary>
+    /// <summary>
+    /// Returns a copy of the statement, with the position query piggybacked if possible. It is a copy so that this command can run again.
+    /// </summary>
     private NpgsqlCommand ForWriting(NpgsqlConnection connection)
     {
         var copy = _inner.Clone();
@@ -184,8 +185,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
         return ClosingItsConnection(reader, connection);
     }
 
-    // A connection that breaks under CommandBehavior.CloseConnection says that it was closed. That would hide from its lease that a write
-    // is in doubt.
+    // A connection that breaks under CommandBehavior.CloseConnection reports that it was closed. That would hide from its lease that a
+    // write is in doubt.
     private static NpgsqlDataReader ClosingItsConnection(NpgsqlDataReader reader, NpgsqlConnection connection)
     {
         reader.ReaderClosed += (_, _) => connection.Close();
@@ -193,10 +194,10 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     private static InvalidOperationException OwnConnection() => new(
-        "A routed command finds its connection when it runs. To choose one, open it with OpenReadConnection or OpenWriteConnection and "
-            + "create the command there.");
+        "A routed command gets its connection when it runs. To choose the connection, open it with OpenReadConnection or "
+            + "OpenWriteConnection, and create the command on it.");
 
-    /// <summary>One read of the command: on a connection of its own at each attempt, which the reader closes.</summary>
+    /// <summary>One read of the command. Each attempt has its own connection, which the reader closes.</summary>
     private sealed class Operation(TidemarkCommand command, CommandBehavior behavior) : IReadOperation<DbDataReader>
     {
         private readonly ClusterConnections _cluster = command.Source.Cluster;
@@ -247,7 +248,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var inner = command._inner;
             _lease!.Sending(connection, proof);
 
-            // What may have written is in doubt when its connection breaks, which CloseConnection would hide.
+            // A statement that may have written is in doubt if its connection breaks. CloseConnection would hide that.
             var hidesBreak = !_lease.MayHaveWritten;
             var closing = hidesBreak ? behavior | CommandBehavior.CloseConnection : behavior & ~CommandBehavior.CloseConnection;
             NpgsqlDataReader? reader;

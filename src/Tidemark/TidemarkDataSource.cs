@@ -6,9 +6,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The front door to a cluster of one primary and any number of replicas. As a plain <see cref="DbDataSource"/> it is the primary; what is
-/// opened or created for reading goes to a replica that has everything the current session wrote. Safe for concurrent use; one for each
-/// cluster.
+/// Data source for a cluster of one primary and any number of replicas. Used as a plain <see cref="DbDataSource"/>, it connects to the
+/// primary. Read connections, read commands and read-only transactions go to a replica that has every write of the current session. Safe
+/// for concurrent use. Create one instance for each cluster.
 /// </summary>
 public sealed class TidemarkDataSource : DbDataSource
 {
@@ -38,16 +38,15 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A session lost something it wrote or saw: the cluster's history went on without it, after a failover or crash. Raised in the flow of
-    /// the read,
-    /// write or capture that found out; a read is then answered from the present.
+    /// Raised when a session has lost something that it wrote or read: after a failover or crash, the cluster's history no longer contains
+    /// it. The event is raised by the read, write or token capture that detects the loss. A read then returns the current data.
     /// </summary>
     public event EventHandler<LostWrite>? WriteLost;
 
-    /// <summary>The connection string of the primary as it is known at this moment, or of the first node, without its password.</summary>
+    /// <summary>The connection string, without its password, of the current primary, or of the first node if no primary is known.</summary>
     public override string ConnectionString => Cluster.ConnectionString(PrimaryOrFirst);
 
-    /// <summary>What is known of each node right now, in the order of the configuration. No I/O.</summary>
+    /// <summary>The current state of each node, in the order of the configuration. Performs no I/O.</summary>
     public IReadOnlyList<NodeStatus> Nodes
     {
         get
@@ -57,7 +56,7 @@ public sealed class TidemarkDataSource : DbDataSource
         }
     }
 
-    /// <summary>The session that surrounds the caller; <see langword="null"/> outside any.</summary>
+    /// <summary>The session that surrounds the caller, or <see langword="null"/> if none exists.</summary>
     public ConsistencySession? CurrentSession => _ambient.Value?.Session;
 
     internal ClusterConnections Cluster { get; }
@@ -70,7 +69,7 @@ public sealed class TidemarkDataSource : DbDataSource
 
     internal SlowReads SlowReads { get; }
 
-    /// <summary>Queries that track entities may read from replicas.</summary>
+    /// <summary><see langword="true"/> if queries that track entities may read from replicas.</summary>
     internal bool TracksFromReplicas => _options.Current.TrackedQueries == TrackedQueries.FromReplicas;
 
     /// <summary>
@@ -84,18 +83,20 @@ public sealed class TidemarkDataSource : DbDataSource
         if (pending.Count > 0) Log.RestartRequired(Cluster.Logger, string.Join(", ", pending));
     }
 
-    /// <summary>Its database and nodes, for messages.</summary>
+    /// <summary>The database and the nodes, for messages.</summary>
     internal string Describe() => $"'{Database}' on {string.Join(", ", Cluster.Names)}";
 
-    /// <exception cref="ObjectDisposedException">It was disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">The data source has been disposed.</exception>
     internal void ThrowIfDisposed() => Cluster.ThrowIfDisposed();
 
-    /// <summary>The database that every node is connected to.</summary>
+    /// <summary>The name of the database on every node.</summary>
     internal string Database => Cluster.Database;
 
-    /// <summary>A data source on one connection string; several hosts in it are several nodes.</summary>
-    /// <exception cref="FormatException">The text is no connection string.</exception>
-    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">It sets what a node must not; names all of it.</exception>
+    /// <summary>Creates a data source from one connection string. Each host in the string becomes a node.</summary>
+    /// <exception cref="FormatException">The text is not a valid connection string.</exception>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
+    /// The string contains settings that a node must not have. The exception lists all of them.
+    /// </exception>
     public static TidemarkDataSource Create(string connectionString)
     {
         var builder = new TidemarkDataSourceBuilder();
@@ -104,20 +105,23 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// Begins a session that surrounds what the caller does until it is disposed of: its reads miss nothing that came before them.
+    /// Begins a session that surrounds the caller until it is disposed. Reads in the session include everything that the session has
+    /// written and read before.
     /// </summary>
-    /// <param name="after">Where another session left off, in this process or another; <see langword="null"/>: nowhere.</param>
-    /// <param name="affinity">
-    /// Whose session it is, such as a user's id: sessions of one key read from the same node, in every process, as long as that node can
-    /// serve and has
-    /// no more than 1.25 times its share of the reads in flight. A preference that warms caches, never a guarantee. <see langword="null"/>:
-    /// no preference.
+    /// <param name="after">
+    /// A token of another session, in this process or another, that this session continues; or <see langword="null"/> to start without one.
     /// </param>
-    /// <remarks>It flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session within a session stands alone. With
-    /// a token it waits, once in
-    /// the life of the data source, until every node was asked.</remarks>
-    /// <exception cref="ArgumentException">The token is of another cluster, or the affinity is empty.</exception>
-    [OverloadResolutionPriority(1)] // A literal null means no token, and not an empty list of them.
+    /// <param name="affinity">
+    /// A key that identifies the owner of the session, such as a user id. Sessions with the same key read from the same node, in every
+    /// process. They do so as long as that node can serve the reads and has no more than 1.25 times its share of the reads in flight. The
+    /// key is a preference that keeps caches warm, not a guarantee. <see langword="null"/> means no preference.
+    /// </param>
+    /// <remarks>
+    /// The session flows with <see langword="await"/>, like any <see cref="AsyncLocal{T}"/>. A session that begins inside another session
+    /// is independent of it. With a token, the call waits until every node has been probed; this happens once per data source.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The token belongs to another cluster, or the affinity is empty.</exception>
+    [OverloadResolutionPriority(1)] // A literal null means no token rather than an empty list of tokens.
     public ConsistencySession BeginSession(CausalToken? after = null, string? affinity = null)
     {
         if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
@@ -133,13 +137,12 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// Begins a session that goes on after several others: its reads include what all of them wrote and had seen, such as a job that waits
-    /// for several requests.
-    /// A further token is added with <see cref="ConsistencySession.Include"/>.
+    /// Begins a session that continues several others: its reads include everything that they wrote and read. An example is a job that runs
+    /// after several requests. Use <see cref="ConsistencySession.Include"/> to add a token later.
     /// </summary>
-    /// <param name="tokens">Where the other sessions left off; each is checked by itself.</param>
+    /// <param name="tokens">The tokens of the other sessions. Each one is validated separately.</param>
     /// <exception cref="ArgumentException">
-    /// A token is of another cluster, or two of them are of different clusters. No session has begun then.
+    /// A token belongs to another cluster, or two tokens belong to different clusters. No session begins in this case.
     /// </exception>
     public ConsistencySession BeginSession(params IReadOnlyList<CausalToken> tokens)
     {
@@ -151,60 +154,67 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// A token with which another process can go on where the current session is. Asks the primary once when something the session did is
-    /// pending.
+    /// Captures a token with which another process can continue the current session. Queries the primary once if the position of anything
+    /// that the session wrote or read is pending.
     /// </summary>
-    /// <exception cref="InvalidOperationException">No session surrounds the caller.</exception>
+    /// <exception cref="InvalidOperationException">No session is active.</exception>
     /// <exception cref="LostWriteException">
-    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// The session has lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
-        CurrentSession ?? throw new InvalidOperationException("There is no session to capture a token of. Begin one with BeginSession, "
-            + "or call app.UseTidemark()."),
+        CurrentSession ?? throw new InvalidOperationException("No session is active, so no token can be captured. "
+            + "Begin one with BeginSession, or call app.UseTidemark()."),
         ConsistencyDemands.Written | ConsistencyDemands.Seen,
         cancellationToken);
 
     /// <summary>
-    /// Notes that something was written under a key, such as <c>order:42</c>: after <see cref="RequireAsync"/> the reads of any session
-    /// include it. Call it once the
-    /// write is committed. Notes the place of the current session's writes; where that is not known to include all that the
-    /// caller wrote (something is pending, the session wrote nothing, or used <see cref="ConsistencySession.IgnoreWrites"/>), and outside
-    /// any session, asks the primary where it is.
+    /// Records a write under a key, such as <c>order:42</c>. After a call to <see cref="RequireAsync"/> with that key, the reads of any
+    /// session include the write. Call this method after the write has committed.
     /// </summary>
-    /// <param name="key">1 to 200 characters, none of them a control character.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <remarks>Where keys are kept, and who sees them: <see cref="TidemarkDataSourceBuilder.FreshnessStore"/>.</remarks>
-    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <param name="key">The key: 1 to 200 characters without control characters.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <remarks>
+    /// <para>
+    /// The recorded position is that of the current session's writes. If it may not cover all writes of the caller, the position is queried
+    /// from the primary. That is the case outside a session, and if a position is pending, if the session has written nothing, or if it
+    /// has used <see cref="ConsistencySession.IgnoreWrites"/>.
+    /// </para>
+    /// <para>
+    /// <see cref="TidemarkDataSourceBuilder.FreshnessStore"/> determines where keys are stored and which processes can read them.
+    /// </para>
+    /// </remarks>
+    /// <exception cref="ArgumentException">The key is not valid.</exception>
     /// <exception cref="InvalidOperationException">
-    /// A <see cref="System.Transactions.TransactionScope"/> surrounds the caller: nothing is committed yet.
+    /// A <see cref="System.Transactions.TransactionScope"/> surrounds the caller, so nothing has been committed yet.
     /// </exception>
-    /// <exception cref="RoutingException">The place had to be asked for, and there is no primary.</exception>
+    /// <exception cref="RoutingException">The position must be queried, and no primary is available.</exception>
     public ValueTask NoteWriteAsync(string key, CancellationToken cancellationToken = default) =>
         _freshness.NoteWriteAsync(key, cancellationToken);
 
     /// <summary>
-    /// The current session's reads from now on include what was noted under the key, whoever wrote it. Nothing was noted: nothing changes.
+    /// Makes the following reads of the current session include the writes that were recorded under a key, by any session. Does nothing if
+    /// no write was recorded under it.
     /// </summary>
     /// <inheritdoc cref="NoteWriteAsync" path="/param"/>
     /// <remarks>
-    /// Reads of every level include it but <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>, which
-    /// ask for no place.
+    /// Applies to reads of every level except <see cref="Consistency.Eventual"/> and plain <see cref="Consistency.BoundedStaleness"/>,
+    /// which do not require a position.
     /// </remarks>
-    /// <exception cref="ArgumentException">The key is none.</exception>
+    /// <exception cref="ArgumentException">The key is not valid.</exception>
     /// <exception cref="InvalidOperationException">
-    /// No session surrounds the caller; or the table of a <see cref="TableFreshnessStore"/> is not there.
+    /// No session is active, or the table of a <see cref="TableFreshnessStore"/> does not exist.
     /// </exception>
-    /// <exception cref="RoutingException">Keys are kept in a table, and there is no primary to ask.</exception>
+    /// <exception cref="RoutingException">Keys are stored in a table, and no primary is available to query.</exception>
     public ValueTask RequireAsync(string key, CancellationToken cancellationToken = default) =>
         _freshness.RequireAsync(key, cancellationToken);
 
-    /// <summary>Sets what reads ask for until the returned scope is disposed of; the innermost scope counts.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <summary>Sets the consistency of reads until the returned scope is disposed. The innermost scope applies.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The maximum staleness is less than the probe interval.</exception>
     public IDisposable Require(Consistency consistency) =>
         Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
 
-    /// <summary>Sends reads to one node until the returned scope is disposed of. They never move elsewhere.</summary>
-    /// <exception cref="ArgumentException">There is no node of that name.</exception>
+    /// <summary>Sends reads to one node until the returned scope is disposed. They never fall back to another node.</summary>
+    /// <exception cref="ArgumentException">No node has that name.</exception>
     public IDisposable RequireNode(string node)
     {
         ThrowIfUnknown(node);
@@ -212,23 +222,23 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// Where a read would go at this moment, and why not elsewhere. No I/O, so what it says of the next read is likely, not certain.
+    /// Returns the node that a read would go to now, and the reason why each other node was rejected. Performs no I/O. The next read is
+    /// likely, but not certain, to go to the same node.
     /// </summary>
-    /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <param name="consistency">The consistency of the read. If omitted, that of the surrounding scope or the default level.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The maximum staleness is less than the probe interval.</exception>
     public RouteDecision Explain(Consistency? consistency = null) =>
         Cluster.Decide(new ReadAttempts(Cluster, BeginRead(consistency)).Requirement, affinity: CurrentSession?.Affinity);
 
     /// <summary>
-    /// Opens a connection for reading, on a node that has what the session wrote. What is done on it afterwards is the caller's: it is not
-    /// moved.
+    /// Opens a read connection on a node that has every write of the session. Tidemark does not move or retry what runs on the connection.
     /// </summary>
-    /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <param name="consistency">The consistency of the reads. If omitted, that of the surrounding scope or the default level.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No node can serve the reads. The exception gives the reason for each node.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The maximum staleness is less than the probe interval.</exception>
     /// <exception cref="LostWriteException">
-    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// The session has lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenReadConnectionAsync(Consistency? consistency = null,
         CancellationToken cancellationToken = default) =>
@@ -239,21 +249,24 @@ public sealed class TidemarkDataSource : DbDataSource
         Io.Result(OpenReadAsync(consistency, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
-    /// Begins a read-only transaction on a node that has what the session wrote and saw: one snapshot for a report, on a replica where one
-    /// can serve it.
-    /// When it cannot begin there, another node is tried; once it has begun it stays, and repeating it is the caller's.
+    /// Begins a read-only transaction on a node that has everything that the session wrote and read, on a replica if one can serve it. Use
+    /// it to run a report on one snapshot. If the transaction cannot begin on a node, another node is tried. After it has begun it stays on
+    /// its node, and retrying it is up to the caller.
     /// </summary>
-    /// <param name="consistency">What the reads ask for; the surrounding scope's or the default level when left out.</param>
+    /// <param name="consistency">The consistency of the reads. If omitted, that of the surrounding scope or the default level.</param>
     /// <param name="isolation">
-    /// One snapshot for all of it by default; with <see cref="IsolationLevel.ReadCommitted"/> one for each statement.
+    /// The isolation level. By default the whole transaction uses one snapshot; with <see cref="IsolationLevel.ReadCommitted"/> each
+    /// statement has its own.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The bound of staleness is below the probe interval.</exception>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No node can serve the reads. The exception gives the reason for each node.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The maximum staleness is less than the probe interval.</exception>
     /// <exception cref="LostWriteException">
-    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// The session has lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
-    /// <exception cref="ArgumentException"><see cref="IsolationLevel.Serializable"/>, which PostgreSQL refuses on replicas.</exception>
+    /// <exception cref="ArgumentException">
+    /// The isolation level is <see cref="IsolationLevel.Serializable"/>, which PostgreSQL does not support on replicas.
+    /// </exception>
     public ValueTask<TidemarkReadOnlyTransaction> BeginReadOnlyTransactionAsync(
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead,
         CancellationToken cancellationToken = default) =>
@@ -264,10 +277,14 @@ public sealed class TidemarkDataSource : DbDataSource
         Consistency? consistency = null, IsolationLevel isolation = IsolationLevel.RepeatableRead) =>
         Io.Result(BeginReadOnlyAsync(consistency, isolation, IoMode.Blocking, CancellationToken.None));
 
-    /// <summary>Opens a connection to the primary. From then until it is closed it counts as a write of the session.</summary>
-    /// <exception cref="RoutingException">There is no primary; says what was seen of each node. Never waits for one.</exception>
+    /// <summary>
+    /// Opens a connection to the primary. Until it is closed, it counts as a write of the session. Does not wait for a primary if there is
+    /// none.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No primary is available. The exception gives the state of each node.</exception>
     /// <exception cref="LostWriteException">
-    /// The session lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
+    /// The session has lost something, and <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set.
     /// </exception>
     public ValueTask<NpgsqlConnection> OpenWriteConnectionAsync(CancellationToken cancellationToken = default) =>
         OpenWriteAsync(CurrentSession, IoMode.Async, cancellationToken);
@@ -299,16 +316,16 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>
-    /// Begins a transaction on the primary whose commit waits for as much as it asks for, whatever the server's own setting.
+    /// Begins a transaction on the primary with its own <c>synchronous_commit</c> level, which overrides the server's setting.
     /// </summary>
     /// <param name="synchronousCommit">What the commit waits for.</param>
-    /// <param name="isolation">The isolation level; the server's default when left out.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="RoutingException">There is no primary; says what was seen of each node.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such <see cref="SynchronousCommit"/>.</exception>
+    /// <param name="isolation">The isolation level. If omitted, the server's default.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No primary is available. The exception gives the state of each node.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The <see cref="SynchronousCommit"/> value is not defined.</exception>
     public ValueTask<TidemarkTransaction> BeginTransactionAsync(
         SynchronousCommit synchronousCommit, IsolationLevel isolation = IsolationLevel.Unspecified,
-            CancellationToken cancellationToken = default) =>
+        CancellationToken cancellationToken = default) =>
         TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="BeginTransactionAsync"/>
@@ -317,37 +334,40 @@ public sealed class TidemarkDataSource : DbDataSource
         Io.Result(TidemarkTransaction.BeginAsync(this, synchronousCommit, isolation, IoMode.Blocking, CancellationToken.None));
 
     /// <summary>
-    /// A command that is routed as a read each time it runs, verified in the same round trip where needed, and repeated on another node
-    /// when its
-    /// node fails before the first row. A statement that turns out to write is run on the primary instead.
+    /// Creates a command that is routed as a read each time it runs. If the node must be verified, that happens in the same round trip. If
+    /// the node fails before the first row, the command is retried on another node. A statement that turns out to write runs on the primary
+    /// instead.
     /// </summary>
     /// <param name="commandText">The SQL.</param>
-    /// <param name="consistency">What the read asks for; the surrounding scope's or the default level when left out.</param>
+    /// <param name="consistency">The consistency of the read. If omitted, that of the surrounding scope or the default level.</param>
     public DbCommand CreateReadCommand(string? commandText = null, Consistency? consistency = null) =>
         new TidemarkCommand(this, consistency, isWrite: false) { CommandText = commandText };
 
     /// <summary>
-    /// What a read asks for: its own word, else that of the innermost scope, else the default; never older than the cluster's bound.
+    /// Returns the consistency of a read: its own if given, otherwise that of the innermost scope, otherwise the default. The result is
+    /// always bounded by the cluster's <see cref="TidemarkOptions.MaxStaleness"/>.
     /// </summary>
-    /// <param name="consistency">The read's own word.</param>
+    /// <param name="consistency">The consistency of the read itself.</param>
     /// <param name="rule">
-    /// What the model asks for of the entities that the read names: it holds whatever else was said, where it asks for more.
+    /// The consistency that the model requires for the entities in the query. It applies in addition to the level of the read or scope.
     /// </param>
-    /// <param name="isRuled">The model has such a rule for each of them, so that the default says nothing.</param>
+    /// <param name="isRuled">
+    /// <see langword="true"/> if the model has such a rule for every entity in the query, so that the default does not apply.
+    /// </param>
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
-        var asked = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
+        var effective = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
             ?? (isRuled ? Consistency.Eventual : _options.Current.DefaultConsistency);
-        if (rule is { } further) asked = Consistency.MostDemanding(asked, Checked(further));
-        return _options.Current.MaxStaleness is { } most && !(asked.MaxStaleness <= most) ? asked.Within(most) : asked;
+        if (rule is { } further) effective = Consistency.MostDemanding(effective, Checked(further));
+        return _options.Current.MaxStaleness is { } most && !(effective.MaxStaleness <= most) ? effective.Within(most) : effective;
     }
 
     private Consistency Checked(Consistency consistency) =>
         consistency.MaxStaleness is { } bound && bound < _options.Current.ProbeInterval
             ? throw new ArgumentOutOfRangeException(
                 nameof(consistency), bound,
-                $"Staleness is measured by probes, one each {_options.Current.ProbeInterval} (ProbeInterval). Use at least that, or "
-                    + "probe more often.")
+                $"Staleness is measured by probes, one every {_options.Current.ProbeInterval} (ProbeInterval). "
+                    + "Request at least that, or shorten ProbeInterval.")
             : consistency;
 
     private void ReportLoss(LostWrite lost)
@@ -356,7 +376,7 @@ public sealed class TidemarkDataSource : DbDataSource
         {
             WriteLost?.Invoke(this, lost);
         }
-#pragma warning disable CA1031 // Whoever listens must not fail the read of a user who has lost enough already.
+#pragma warning disable CA1031 // Exceptions from event handlers must not fail the user's operation.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -366,12 +386,12 @@ public sealed class TidemarkDataSource : DbDataSource
         if (_options.Current.ThrowOnLostWrite) throw new LostWriteException(lost);
     }
 
-    /// <summary>Creating a connection must not fail for want of a primary; opening it then does.</summary>
+    /// <summary>Creating a connection must not fail if no primary is available. Opening it then fails.</summary>
     private int PrimaryOrFirst => Math.Max(Cluster.Monitor.Snapshot.PrimaryIndex, 0);
 
     internal string? CurrentNode => _ambient.Value?.OnNode;
 
-    /// <summary>A read of the surrounding session, at the level and on the node that the surrounding scopes ask for.</summary>
+    /// <summary>Begins a read in the surrounding session, with the consistency and node of the surrounding scopes.</summary>
     internal ReadRequest BeginRead(Consistency? consistency) => new(CurrentSession, Effective(consistency), CurrentNode);
 
     private ValueTask<T> OpenReadAsync<T>(Consistency? consistency, bool isReadOnly,
@@ -395,7 +415,7 @@ public sealed class TidemarkDataSource : DbDataSource
             io, cancellationToken);
     }
 
-    /// <summary>The primary. A session that has lost something is told before what it is answered there.</summary>
+    /// <summary>Decides for the primary. A lost write of the session is reported first.</summary>
     internal RouteDecision DecideWrite(ConsistencySession? session)
     {
         Watermarks.Validate(session);
@@ -403,7 +423,10 @@ public sealed class TidemarkDataSource : DbDataSource
         return decision.NodeIndex >= 0 ? decision : throw RoutingException.NoNode(decision, last: null);
     }
 
-    /// <summary>A connection that could not be opened, told as what it means: there is no primary. Null: it means something else.</summary>
+    /// <summary>
+    /// Converts a failure to open a connection into an exception for a missing primary. Returns <see langword="null"/> if the
+    /// failure has another meaning.
+    /// </summary>
     internal RoutingException? NoPrimary(int nodeIndex, Exception failure)
     {
         var kind = ReadFailures.Classify(failure, onReplica: false, isOpen: false);
@@ -416,13 +439,13 @@ public sealed class TidemarkDataSource : DbDataSource
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(node);
         if (!Cluster.Names.Contains(node, StringComparer.OrdinalIgnoreCase))
-            throw new ArgumentException($"There is no node named '{node}'. The nodes are {string.Join(", ", Cluster.Names)}.",
+            throw new ArgumentException($"No node is named '{node}'. The nodes are {string.Join(", ", Cluster.Names)}.",
                 nameof(node));
     }
 
     /// <summary>
-    /// A connection to the primary as it is known at this moment. Each opening finds the session that surrounds it, and is refused where
-    /// the node is not the primary any more.
+    /// Creates a connection to the current primary. Each time it is opened, it uses the session that surrounds the caller. Opening it fails
+    /// if the node has lost the primary role.
     /// </summary>
     protected override DbConnection CreateDbConnection() => Cluster.CreateWrite(PrimaryOrFirst, _findSession);
 
@@ -433,14 +456,14 @@ public sealed class TidemarkDataSource : DbDataSource
     protected override async ValueTask<DbConnection> OpenDbConnectionAsync(CancellationToken cancellationToken = default) =>
         await OpenWriteConnectionAsync(cancellationToken).ConfigureAwait(false);
 
-    /// <summary>A command that runs on the primary.</summary>
+    /// <summary>Creates a command that runs on the primary.</summary>
     protected override DbCommand CreateDbCommand(string? commandText = null) =>
         new TidemarkCommand(this, consistency: null, isWrite: true) { CommandText = commandText };
 
-    /// <summary>There is none: a batch has several statements, and a session counts the writes of a connection.</summary>
+    /// <summary>Not supported: a batch has several statements, and a session tracks writes by connection.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>
     protected override DbBatch CreateDbBatch() => throw new NotSupportedException(
-        "A data source with several nodes has no batches of its own. Open a connection with OpenWriteConnection or OpenReadConnection, "
+        "A TidemarkDataSource cannot create batches. Open a connection with OpenWriteConnection or OpenReadConnection, "
             + "and create the batch on it.");
 
     /// <inheritdoc/>
@@ -457,7 +480,7 @@ public sealed class TidemarkDataSource : DbDataSource
         await base.DisposeAsyncCore().ConfigureAwait(false);
     }
 
-    /// <summary>What the caller does belongs to a session that has begun elsewhere, until the returned scope is disposed of.</summary>
+    /// <summary>Makes an existing session the current session until the returned scope is disposed.</summary>
     internal IDisposable Enter(ConsistencySession session) => Enter((_ambient.Value ?? new Ambient()) with { Session = session });
 
     private Scope Enter(Ambient ambient)
@@ -467,7 +490,7 @@ public sealed class TidemarkDataSource : DbDataSource
         return new Scope(this, outer);
     }
 
-    /// <summary>What surrounds a call: the session, and what its reads ask for.</summary>
+    /// <summary>The ambient state of a call: the session, and the consistency and node of its reads.</summary>
     private sealed record Ambient(ConsistencySession? Session = null, Consistency? Consistency = null, string? OnNode = null);
 
     private sealed class Scope(TidemarkDataSource source, Ambient? outer) : IDisposable

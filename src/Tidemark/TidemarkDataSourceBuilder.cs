@@ -4,49 +4,50 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Builds a <see cref="TidemarkDataSource"/>: nodes and settings, and what every node's connections have in common.</summary>
+/// <summary>
+/// Builds a <see cref="TidemarkDataSource"/> from nodes, options and settings that apply to the connections of every node.
+/// </summary>
 public sealed class TidemarkDataSourceBuilder
 {
-    /// <summary>A builder without nodes.</summary>
+    /// <summary>Creates a builder without nodes.</summary>
     public TidemarkDataSourceBuilder()
         : this(new TidemarkOptions())
     {
     }
 
-    /// <summary>A builder on settings that exist, such as those read from configuration.</summary>
+    /// <summary>Creates a builder with existing options, such as those read from configuration.</summary>
     public TidemarkDataSourceBuilder(TidemarkOptions options) => Options = options;
 
-    /// <summary>The nodes and settings; checked by <see cref="Build"/>.</summary>
+    /// <summary>The nodes and options. <see cref="Build"/> validates them.</summary>
     public TidemarkOptions Options { get; }
 
-    /// <summary>Where the data source and Npgsql log. Nowhere by default.</summary>
+    /// <summary>The logger factory of the data source and of Npgsql. By default, nothing is logged.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 
-    /// <summary>The clock of probes and time-outs. The system's by default.</summary>
+    /// <summary>The clock for probes and time-outs. The system clock by default.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
     /// <summary>
-    /// Where <see cref="TidemarkDataSource.NoteWriteAsync"/> keeps its keys. In the memory of the process by default, where no other
-    /// process sees them;
-    /// <see cref="TableFreshnessStore"/> shares them. One store for each data source.
+    /// The store for the keys of <see cref="TidemarkDataSource.NoteWriteAsync"/>. By default keys are stored in memory, and other processes
+    /// cannot read them; <see cref="TableFreshnessStore"/> shares them. Each data source needs its own store.
     /// </summary>
     public FreshnessStore? FreshnessStore { get; set; }
 
     internal Action<NpgsqlDataSourceBuilder>? NodeCallback { get; private set; }
 
-    /// <summary>The seed of the balancers' chance; drawn from the clock by default.</summary>
+    /// <summary>The seed for the balancer's random numbers. Derived from the clock by default.</summary>
     internal long? Seed { get; set; }
 
-    /// <summary>Stands in for the probes, so that a test or simulation needs no server to have a cluster; the probes by default.</summary>
+    /// <summary>Replaces the probes, so that a test or simulation does not need servers. By default the nodes are probed.</summary>
     internal ProbeNode? ProbeNodes { get; set; }
 
-    /// <summary>Stands in for the question which of some server processes are gone.</summary>
+    /// <summary>Replaces the query that finds which of the given server processes no longer exist.</summary>
     internal Func<int, int[], Task<int[]>>? AskBackends { get; set; }
 
-    /// <summary>Stands in for the question which of some transactions have ended.</summary>
+    /// <summary>Replaces the query that finds which of the given transactions have ended.</summary>
     internal Func<int, string[], Task<string[]>>? AskTransactions { get; set; }
 
-    /// <summary>How those who wait for the monitor go on; on the pool by default.</summary>
+    /// <summary>How callers that wait for the monitor are resumed. On the thread pool by default.</summary>
     internal TaskCreationOptions Resumption { get; set; } = TaskCreationOptions.RunContinuationsAsynchronously;
 
     /// <summary>Adds a node.</summary>
@@ -58,9 +59,8 @@ public sealed class TidemarkDataSourceBuilder
     }
 
     /// <summary>
-    /// Configures the Npgsql data sources of every node alike: enum and plugin types, periodic passwords, TLS. Called once for each of a
-    /// node's
-    /// pools (reads, writes, monitor). Several callbacks run in the order they were given.
+    /// Configures the Npgsql data sources of every node: enum and plugin types, periodic passwords, TLS. Called once for each pool of a
+    /// node (reads, writes, monitor). Several callbacks run in the order in which they were added.
     /// </summary>
     public TidemarkDataSourceBuilder ConfigureNodes(Action<NpgsqlDataSourceBuilder> configure)
     {
@@ -69,8 +69,10 @@ public sealed class TidemarkDataSourceBuilder
         return this;
     }
 
-    /// <summary>Checks the settings and starts probing the nodes. Opens no connection for reads or writes yet.</summary>
-    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Settings are wrong; names all of them.</exception>
+    /// <summary>Validates the options and starts to probe the nodes. Does not open connections for reads or writes yet.</summary>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">
+    /// The options are not valid. The exception lists all errors.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The <see cref="FreshnessStore"/> belongs to another data source.</exception>
     public TidemarkDataSource Build()
     {

@@ -4,38 +4,34 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A read-only transaction, on a replica where one can serve it: with <see cref="IsolationLevel.RepeatableRead"/> everything read in it is
-/// of one snapshot.
-/// Owns its connection, which goes back to the pool when it is disposed of. Not safe for concurrent use.
+/// A read-only transaction, on a replica if one can serve it. With <see cref="IsolationLevel.RepeatableRead"/>, all its reads use one
+/// snapshot. It owns its connection and returns it to the pool when disposed. Not safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// The node was checked before the transaction began, and stays: nothing in it is moved or repeated. When the node goes down, or cancels a
-/// statement that
-/// stands in the way of its replay (SQLSTATE 40001), the exception is Npgsql's own; what was read is void, and the whole transaction is the
-/// caller's to
-/// repeat. What it has shown counts for the session once it is disposed of.
+/// The node is checked before the transaction begins. After that, nothing in the transaction is moved or retried. The node can go down, or
+/// cancel a statement that conflicts with its replay (SQLSTATE 40001). In both cases Npgsql's own exception is thrown, the data read so far
+/// is not valid, and the caller must retry the whole transaction. The session includes what the transaction has read once it is disposed.
 /// </remarks>
 public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
 {
-    // Npgsql sends BEGIN with the first statement, so both are one round trip, in which a dead connection is found before anything was
-    // read. A lone
-    // node's reads share the pool of its writes, so "read only" is said here. SET takes no snapshot: that is left to the caller's first
-    // statement.
+    // Npgsql sends BEGIN with the first statement, so both take one round trip, which detects a dead connection before anything is read. A
+    // single node uses one pool for reads and writes, so the transaction is made read-only here. SET takes no snapshot; the caller's first
+    // statement does.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
 
     private TidemarkReadOnlyTransaction(NpgsqlConnection connection, NpgsqlTransaction transaction, in RouteDecision decision) =>
         (Connection, Transaction, Decision) = (connection, transaction, decision);
 
-    /// <summary>The connection that the transaction is open on.</summary>
+    /// <summary>The connection on which the transaction is open.</summary>
     public NpgsqlConnection Connection { get; }
 
-    /// <summary>The transaction, for libraries that ask for it.</summary>
+    /// <summary>The underlying transaction, for libraries that need it.</summary>
     public NpgsqlTransaction Transaction { get; }
 
-    /// <summary>Which node it is on, and why.</summary>
+    /// <summary>The node on which the transaction runs, and why.</summary>
     public RouteDecision Decision { get; }
 
-    /// <summary>Ends the transaction and gives the connection back.</summary>
+    /// <summary>Ends the transaction and returns the connection to the pool.</summary>
     public ValueTask DisposeAsync() => Connection.DisposeAsync();
 
     /// <inheritdoc cref="DisposeAsync"/>
@@ -54,8 +50,8 @@ public sealed class TidemarkReadOnlyTransaction : IAsyncDisposable, IDisposable
     {
         if (isolation == IsolationLevel.Serializable)
             throw new ArgumentException(
-                "PostgreSQL has no serializable transactions on replicas (0A000). Ask for RepeatableRead, which is one snapshot, " +
-                "or begin a serializable transaction on the primary with OpenWriteConnection.",
+                "PostgreSQL does not support serializable transactions on replicas (0A000). Use RepeatableRead, which reads one " +
+                "snapshot, or begin a serializable transaction on the primary with OpenWriteConnection.",
                 nameof(isolation));
     }
 }

@@ -9,17 +9,17 @@ using Tidemark;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Registers a cluster with an application.</summary>
+/// <summary>Extension methods that register a cluster with an application.</summary>
 public static class TidemarkServiceCollectionExtensions
 {
     /// <summary>
-    /// Registers a <see cref="TidemarkDataSource"/> on settings from configuration: <c>Nodes</c> by name, each a connection string or an
-    /// object, or
-    /// <c>ConnectionString</c> for one string that names all hosts. Wrong settings stop the application at start-up, all at once.
+    /// Registers a <see cref="TidemarkDataSource"/> with settings from configuration. <c>Nodes</c> lists the nodes by name, each as a
+    /// connection string or an object. Alternatively, <c>ConnectionString</c> is one string that names all hosts. Invalid settings stop the
+    /// application at start-up, with all errors reported at once.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configuration">
-    /// The section, usually <c>Tidemark</c>; environment variables such as <c>Tidemark__Nodes__pg-1</c> are part of it.
+    /// The section, usually <c>Tidemark</c>. It includes environment variables such as <c>Tidemark__Nodes__pg-1</c>.
     /// </param>
     /// <param name="configureNodes">Applied to the Npgsql data sources of every node: types, plugins, passwords, TLS.</param>
     public static IServiceCollection AddTidemark(
@@ -30,9 +30,9 @@ public static class TidemarkServiceCollectionExtensions
             .AddSingleton<IOptionsChangeTokenSource<TidemarkOptions>>(new ConfigurationChanges(configuration));
     }
 
-    /// <summary>Registers a <see cref="TidemarkDataSource"/> on settings from code.</summary>
+    /// <summary>Registers a <see cref="TidemarkDataSource"/> with settings from code.</summary>
     /// <param name="services">The application's services.</param>
-    /// <param name="configure">Names the nodes and sets what else there is to set.</param>
+    /// <param name="configure">Adds the nodes and sets the options.</param>
     /// <param name="configureNodes">Applied to the Npgsql data sources of every node: types, plugins, passwords, TLS.</param>
     public static IServiceCollection AddTidemark(
         this IServiceCollection services, Action<TidemarkOptions> configure, Action<NpgsqlDataSourceBuilder>? configureNodes = null)
@@ -41,7 +41,7 @@ public static class TidemarkServiceCollectionExtensions
         return Add(services, configure, configureNodes);
     }
 
-    /// <summary>Registers a <see cref="TidemarkDataSource"/> on one connection string; several hosts in it are several nodes.</summary>
+    /// <summary>Registers a <see cref="TidemarkDataSource"/> with one connection string. Each host in the string becomes a node.</summary>
     public static IServiceCollection AddTidemark(this IServiceCollection services, string connectionString) =>
         Add(services, options => options.AddNodes(connectionString), configureNodes: null);
 
@@ -50,7 +50,7 @@ public static class TidemarkServiceCollectionExtensions
     {
         if (services.Any(s => s.ServiceType == typeof(TidemarkDataSource)))
             throw new InvalidOperationException(
-                "AddTidemark was called before on these services, and an application has one cluster. Name all nodes in one call.");
+                "AddTidemark has already been called on these services. An application has one cluster: add all nodes in one call.");
         services.AddOptions<TidemarkOptions>().Configure(configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TidemarkOptions>, TidemarkOptionsValidator>());
         services.AddSingleton<OptionsReload>();
@@ -79,7 +79,8 @@ public static class TidemarkServiceCollectionExtensions
     }
 
     /// <summary>
-    /// Builds the data source as the application starts: wrong settings stop it there, and the first request finds the nodes known.
+    /// Builds the data source when the application starts. Invalid settings then stop the application, and every node has been probed
+    /// before the first request.
     /// </summary>
     private sealed class StartUp(TidemarkDataSource source) : IHostedService
     {

@@ -4,13 +4,12 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A transaction on the primary with a <see cref="SynchronousCommit"/> of its own. Owns its connection, which goes back to the pool when
-/// the transaction
-/// ends, however it ends; disposing of it before rolls it back. Not safe for concurrent use. Never repeated by Tidemark.
+/// A transaction on the primary with its own <see cref="SynchronousCommit"/> level. It owns its connection and returns it to the pool when
+/// the transaction ends. Disposing an open transaction rolls it back. Not safe for concurrent use. Tidemark never retries it.
 /// </summary>
 public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
 {
-    // Where PostgreSQL's source waits for replicas: a name that is no message, so that no language hides it.
+    // The function in PostgreSQL's source that waits for replicas. Unlike the message text, it is not translated.
     internal const string WaitRoutine = "SyncRepWaitForLSN";
 
     private readonly TidemarkDataSource _source;
@@ -24,51 +23,51 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         _lease = WriteLease.Of(connection)!;
     }
 
-    /// <summary>The connection that the transaction is open on; closed once it has ended.</summary>
+    /// <summary>The connection on which the transaction is open. It is closed when the transaction ends.</summary>
     public NpgsqlConnection Connection { get; }
 
     /// <summary>
-    /// The transaction, for libraries that ask for it and for savepoints. End it through <see cref="CommitAsync(CancellationToken)"/>: ended here, its
-    /// position must be
-    /// asked for by the session's next read.
+    /// The underlying transaction, for savepoints and for libraries that need it. End it with
+    /// <see cref="CommitAsync(CancellationToken)"/>. If it is ended directly, the session's next read must query its position.
     /// </summary>
     public NpgsqlTransaction Transaction { get; }
 
-    /// <summary>What its commit waits for.</summary>
+    /// <summary>What the commit waits for.</summary>
     public SynchronousCommit SynchronousCommit { get; }
 
     /// <summary>
-    /// It is committed, but the wait for the synchronous replicas was cancelled (by the cancellation token, <c>statement_timeout</c>, the
-    /// command time-out or
-    /// <c>pg_cancel_backend</c>): they may lack it. Logged as <c>CommitWaitCancelled</c>. No exception, since it must not be repeated.
+    /// <see langword="true"/> if the transaction is committed, but the wait for the synchronous replicas was cancelled, so they may lack
+    /// it. The wait ends early because of the cancellation token, <c>statement_timeout</c>, the command time-out or
+    /// <c>pg_cancel_backend</c>. Logged as <c>CommitWaitCancelled</c>. It is not an exception, because the transaction must not be retried.
     /// </summary>
     public bool IsWaitCancelled { get; private set; }
 
     /// <summary>
-    /// Commits, and returns when what <see cref="SynchronousCommit"/> names has it. The session knows its position at once.
+    /// Commits, and returns after the wait that <see cref="SynchronousCommit"/> specifies. The session then has the position of the commit.
     /// </summary>
     /// <param name="cancellationToken">
-    /// Gives up the wait for the replicas: the transaction is committed all the same, and <see cref="IsWaitCancelled"/> says so. Cancelled
-    /// before
-    /// anything is sent, it throws, and the transaction is still open.
+    /// Cancels the wait for the replicas. The transaction is committed nevertheless, and <see cref="IsWaitCancelled"/> is set. If cancelled
+    /// before anything is sent, the method throws and the transaction stays open.
     /// </param>
     /// <exception cref="InvalidOperationException">
-    /// It has ended before; or a statement in it had failed, so that PostgreSQL rolled it back: nothing is committed.
+    /// The transaction has already ended. Or a statement in it had failed, so PostgreSQL rolled it back and nothing is committed.
     /// </exception>
-    /// <exception cref="NpgsqlException">The commit failed. When the connection broke, nobody knows whether it happened.</exception>
+    /// <exception cref="NpgsqlException">
+    /// The commit failed. If the connection broke, it is unknown whether the transaction was committed.
+    /// </exception>
     public ValueTask CommitAsync(CancellationToken cancellationToken = default) => CommitAsync(IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="CommitAsync(CancellationToken)"/>
     public void Commit() => Io.End(CommitAsync(IoMode.Blocking, CancellationToken.None));
 
-    /// <summary>Rolls back; the session stays where it was.</summary>
-    /// <exception cref="InvalidOperationException">It has ended before.</exception>
+    /// <summary>Rolls back. The session is unchanged.</summary>
+    /// <exception cref="InvalidOperationException">The transaction has already ended.</exception>
     public ValueTask RollbackAsync(CancellationToken cancellationToken = default) => RollbackAsync(IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="RollbackAsync(CancellationToken)"/>
     public void Rollback() => Io.End(RollbackAsync(IoMode.Blocking, CancellationToken.None));
 
-    /// <summary>Rolls back unless it was committed, and gives the connection back.</summary>
+    /// <summary>Rolls back the transaction unless it was committed, and returns the connection to the pool.</summary>
     public async ValueTask DisposeAsync()
     {
         BeginDispose();
@@ -103,9 +102,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         }
     }
 
-    // Npgsql sends BEGIN with the first statement, so all of it is one round trip. SET and SHOW take no snapshot: that is left to the
-    // caller's own first
-    // statement, before which a LOCK TABLE may stand.
+    // Npgsql sends BEGIN with the first statement, so this takes one round trip. SET and SHOW take no snapshot. The snapshot is taken by
+    // the caller's first statement, so that a LOCK TABLE can precede it.
     internal static NpgsqlBatch Batch(NpgsqlConnection connection, string setting)
     {
         var batch = new NpgsqlBatch(connection);
@@ -122,7 +120,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         SynchronousCommit.RemoteApply => "remote_apply",
         SynchronousCommit.Off => "off",
         _ => throw new ArgumentOutOfRangeException(nameof(synchronousCommit), synchronousCommit,
-            "There is no such level of synchronous commit."),
+            "The value is not a defined synchronous commit level."),
     };
 
     private async ValueTask CommitAsync(IoMode io, CancellationToken cancellationToken)
@@ -158,14 +156,14 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Nothing of the caller's was sent.</summary>
+    /// <summary>Rolls back the lease, because no statement of the caller was sent.</summary>
     private static void Abandon(NpgsqlConnection connection) => WriteLease.Of(connection)?.RolledBack();
 
     private void BeginEnd()
     {
-        if (_isOver) throw new InvalidOperationException("The transaction has ended: it was committed, rolled back or disposed of before.");
+        if (_isOver) throw new InvalidOperationException("The transaction has already been committed, rolled back or disposed.");
 
-        // Throws when the caller has ended it behind our back. COMMIT would then be a warning, and no commit.
+        // Throws if the caller has ended the transaction directly. PostgreSQL would answer COMMIT with a warning and commit nothing.
         _ = Transaction.IsolationLevel;
         _isOver = true;
     }
@@ -175,8 +173,8 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
         if (_isOver) return;
         _isOver = true;
 
-        // Closing rolls back what is still open. What the caller ended through Transaction may have been committed: its position stays
-        // pending.
+        // Closing rolls back an open transaction. One that the caller ended through Transaction may have been committed, so its position
+        // stays pending.
         if (IsOpen()) _lease.RolledBack();
     }
 
@@ -199,7 +197,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
     {
         if (!isCommitted)
             throw new InvalidOperationException(
-                "A statement of the transaction had failed before, so PostgreSQL rolled it back: nothing is committed.");
+                "A statement in the transaction had failed, so PostgreSQL rolled it back. Nothing was committed.");
         if (IsWaitCancelled) Log.CommitWaitCancelled(_source.Cluster.Logger, SettingOf(SynchronousCommit));
     }
 }

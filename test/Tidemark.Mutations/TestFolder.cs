@@ -54,7 +54,7 @@ internal sealed partial class TestFolder : IDisposable
         await errors;
         if (process.ExitCode == 0) return null;
 
-        // 128 + SIGINT, SIGKILL, SIGTERM: the process was ended from outside, so there is no result for the mutant.
+        // 128 + SIGINT, SIGKILL, SIGTERM: the process was ended from outside, so the mutant has no result.
         if (process.ExitCode is 130 or 137 or 143) throw new InvalidOperationException("The test process was ended by a signal.");
         return FailedTest().Match(await output) is { Success: true } failed ? failed.Groups["name"].Value : $"exit code {process.ExitCode}";
     }

@@ -1,2 +1,2 @@
-// Each class has servers and a store of its own; two cores would not carry several under load at once.
+// Each class starts its own servers and store. A machine with two cores cannot run several of them under load.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

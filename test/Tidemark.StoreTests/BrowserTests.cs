@@ -7,7 +7,8 @@ using static Microsoft.Playwright.Assertions;
 namespace Tidemark;
 
 /// <summary>
-/// The store's pages in a real browser, with replicas slower than any click, so that only the session can make them right.
+/// Tests of the store's pages in a real browser. The replicas lag more than the time between clicks, so only the session makes pages
+/// consistent.
 /// </summary>
 public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : IClassFixture<OpenStore>, IClassFixture<Chromium>,
     IAsyncLifetime
@@ -49,7 +50,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
     }
 
     [Fact(Timeout = 60_000)]
-    public async Task A_product_that_is_searched_and_wished_for_is_on_the_wishlist_at_once()
+    public async Task A_product_added_from_a_search_is_on_the_wishlist_immediately()
     {
         await SignInAsync("Grace Hopper");
         await DelayReplicasAsync();
@@ -77,7 +78,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
     }
 
     [Fact(Timeout = 60_000)]
-    public async Task A_message_that_is_opened_is_read_and_counted_so_at_once()
+    public async Task An_opened_message_is_shown_and_counted_as_read_immediately()
     {
         await SignInAsync("Ada Lovelace");
         await DelayReplicasAsync();
@@ -125,7 +126,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
             (await Queries("This page").Locator(".node").AllInnerTextsAsync()).ShouldAllBe(node => node == "pg-2" || node == "pg-3");
             (await Queries("This page").Locator(".reason").AllInnerTextsAsync()).ShouldAllBe(
                 reason => reason == "any replica may serve this read"
-                    || reason == "it has served the session's reads so far, and still has what they showed");
+                    || reason == "it has served the session's reads so far, and still has what they returned");
 
             await Queries("This page").First.Locator("summary").ClickAsync();
             await Expect(Queries("This page").First.Locator(".decision"))
@@ -145,7 +146,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
         await Expect(Header).ToContainTextAsync(name);
     }
 
-    // After that, no page shows a write from a replica.
+    // From here on, no replica shows a new write during the test.
     private async Task DelayReplicasAsync()
     {
         await store.Cluster.WaitForReplayAsync(Stop);
@@ -153,7 +154,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
     }
 
     /// <summary>
-    /// Waits for what the page after the redirect shows, and expects the count in its header to be right without a further wait.
+    /// Waits for the content of the page after the redirect, and expects the count in its header to be correct without a further wait.
     /// </summary>
     private static async Task SeeAtOnceAsync(ILocator sign, ILocator counter, int count)
     {
@@ -162,7 +163,7 @@ public sealed partial class BrowserTests(OpenStore store, Chromium chromium) : I
     }
 
     /// <summary>
-    /// Expects each query to be there with its node, its reason and its time, and the write before the redirect where there was one.
+    /// Expects each query with its node, reason and duration, and the write before the redirect if <paramref name="afterWrite"/>.
     /// </summary>
     private async Task ExpectStripAsync(bool afterWrite)
     {

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 namespace Tidemark;
 
 /// <summary>
-/// A Chromium or Chrome of this machine; where there is none, one is installed. A machine that has none and gets none fails the tests.
+/// The Chromium or Chrome of this machine. If none is found, installs one. If that fails, the tests fail.
 /// </summary>
 public sealed class Chromium : IAsyncLifetime
 {
@@ -18,7 +18,7 @@ public sealed class Chromium : IAsyncLifetime
         "/Applications/Chromium.app/Contents/MacOS/Chromium",
     ];
 
-    // Nothing but the store is to be asked for anything; and root has no sandbox.
+    // The browser must send requests only to the store. The sandbox does not work as root.
     private static readonly string[] Flags =
     [
         "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -45,7 +45,7 @@ public sealed class Chromium : IAsyncLifetime
     }
 
     /// <summary>
-    /// The first one that runs: distributions put a script of that name where the browser would be, which only says how to get it.
+    /// Returns the first browser that runs. Some distributions install a script of that name that only prints how to install the browser.
     /// </summary>
     private async Task<string?> FindAsync()
     {
@@ -64,9 +64,9 @@ public sealed class Chromium : IAsyncLifetime
             && await RunsAsync("apt-get", "install", "-y", "chromium");
         if (!hasApt) Microsoft.Playwright.Program.Main(["install", "chromium"]);
         return await FindAsync() ?? throw new InvalidOperationException(
-            "The tests in a browser need Chromium or Chrome, and found none in PATH nor in the usual places. Neither apt-get (as root) "
-                + "nor Playwright's " +
-            "installer could get one. Install one: apt-get install chromium, dnf install chromium or brew install --cask chromium.");
+            "The browser tests need Chromium or Chrome, which was not found in PATH or in the usual folders. Neither apt-get (as root) nor "
+            + "Playwright's installer could install it. Run one of: apt-get install chromium, dnf install chromium or brew install --cask "
+            + "chromium.");
     }
 
     private static async Task<bool> RunsAsync(string program, params string[] arguments)

@@ -3,9 +3,8 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// A visitor who is signed in, writes, and knows what the page after it must show: the wishlist and inbox are nobody else's to change, so
-/// the
-/// numbers in the header must be right to the last one.
+/// A signed-in visitor who writes and checks what the next page shows. No other visitor changes this wishlist and inbox, so the numbers in
+/// the header must be exact.
 /// </summary>
 internal sealed class Customer : IDisposable
 {
@@ -18,10 +17,10 @@ internal sealed class Customer : IDisposable
 
     private Customer(Uri store, bool refusesSession) => _visitor = Visitor.Of(store, refusesSession);
 
-    /// <summary>Pages that did not show what was written just before, each with what was missing.</summary>
+    /// <summary>Pages that did not show the preceding write, each with what was missing.</summary>
     public List<string> Stale { get; } = [];
 
-    /// <summary>Pages that were no pages.</summary>
+    /// <summary>Pages that were invalid or failed.</summary>
     public List<string> Faults { get; } = [];
 
     public Visitor Visitor => _visitor;
@@ -30,7 +29,7 @@ internal sealed class Customer : IDisposable
 
     private string Text => string.Create(CultureInfo.InvariantCulture, $"Note {_writes / 4} of {_notes}");
 
-    /// <summary>Comes with Tidemark's cookie, or without.</summary>
+    /// <summary>Signs a customer in, with or without Tidemark's cookie.</summary>
     public static async Task<Customer> ComeAsync(OpenStore store, int user, bool refusesSession = false)
     {
         var customer = new Customer(store.Process.Address, refusesSession);
@@ -42,8 +41,8 @@ internal sealed class Customer : IDisposable
     }
 
     /// <summary>
-    /// Writes, follows the redirect and looks at the page it leads to. In turn: wishes, wishes no more, writes to itself, opens the
-    /// message.
+    /// Writes, follows the redirect and checks the resulting page. The writes alternate: add a wish, remove it, send a message to itself,
+    /// open the message.
     /// </summary>
     public async Task WriteAndLookAsync()
     {
@@ -58,12 +57,13 @@ internal sealed class Customer : IDisposable
         if (page.FindFault() is { } fault) Faults.Add(fault);
         else if (!isShown) Stale.Add($"write {_writes} of user {_visitor.User}");
         else if (page.Wishes != _wishes || page.Unread != _unread)
-            Stale.Add($"write {_writes} of user {_visitor.User}: the header counts {page.Wishes} and {page.Unread}, not {_wishes} and {_unread}");
+            Stale.Add($"write {_writes} of user {_visitor.User}: the header counts {page.Wishes} and {page.Unread}, not {_wishes} and "
+                + $"{_unread}");
     }
 
     public void Dispose() => _visitor.Dispose();
 
-    // Every other time from the list of products, to which the redirect then leads back.
+    // Every second write is from the product list, and the redirect leads back to it.
     private async Task<(Page Page, bool IsShown)> WishAsync()
     {
         var backTo = _writes % 8 == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"/?p={(Product - 1) / 24 + 1}");
@@ -88,7 +88,7 @@ internal sealed class Customer : IDisposable
 
     private async Task<(Page Page, bool IsShown)> OpenAsync()
     {
-        // Without its session a customer may have to look for the message first.
+        // Without a session, the message may not be visible at first.
         (int Id, bool IsUnread)? message;
         do message = (await _visitor.GetAsync("/messages")).FindMessage(Text);
         while (message is null);

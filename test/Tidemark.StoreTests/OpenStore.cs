@@ -3,10 +3,12 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>A cluster of three with the store open on it. One for each test class that breaks nothing.</summary>
+/// <summary>A cluster of three nodes and a store that uses it. Test classes that do not break servers use one instance each.</summary>
 public sealed class OpenStore : IAsyncLifetime
 {
-    /// <summary>As many users as there are visitors at most, so that each has a wishlist and an inbox that nobody else changes.</summary>
+    /// <summary>
+    /// The number of users, equal to the maximum number of visitors, so that each wishlist and inbox has a single writer.
+    /// </summary>
     public const int Users = 8;
 
     public LocalCluster Cluster { get; private set; } = null!;
@@ -30,10 +32,10 @@ public sealed class OpenStore : IAsyncLifetime
         await Cluster.DisposeAsync();
     }
 
-    /// <summary>Ends the store by Ctrl-C, so that its servers have counted all it read.</summary>
+    /// <summary>Stops the store with SIGINT, so that the statistics of the servers include all its reads.</summary>
     public async Task CloseAsync() => (await Process.InterruptAsync()).ShouldBe(0, Process.Output);
 
-    /// <summary>Ends the store and starts it again.</summary>
+    /// <summary>Stops the store and starts it again.</summary>
     public async Task ReopenAsync()
     {
         await CloseAsync();
@@ -41,10 +43,10 @@ public sealed class OpenStore : IAsyncLifetime
         Process = await StoreProcess.OpenAsync(Cluster);
     }
 
-    /// <summary>A browser of its own in front of the store, with nobody signed in.</summary>
+    /// <summary>Returns a new visitor who is not signed in.</summary>
     internal Visitor Visit() => Visitor.Of(Process.Address);
 
-    /// <summary>A browser of its own in front of the store.</summary>
+    /// <summary>Returns a new visitor who is signed in.</summary>
     internal async Task<Visitor> SignInAsync(int user)
     {
         var visitor = Visit();
@@ -53,7 +55,7 @@ public sealed class OpenStore : IAsyncLifetime
     }
 
     /// <summary>
-    /// How often the product table was read, by the servers' own statistics, in the order of the nodes. Exact once the store has ended.
+    /// The number of reads of the product table on each node, from the statistics of the servers. Exact after the store has ended.
     /// </summary>
     public async Task<long[]> CountReadsAsync()
     {

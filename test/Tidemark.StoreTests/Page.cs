@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark;
 
-/// <summary>A page of the store as a browser got it.</summary>
+/// <summary>A page of the store as received by a browser.</summary>
 internal sealed partial record Page(Uri Address, HttpStatusCode Status, string Html)
 {
     private const int ProductsOnAPage = 24;
 
-    /// <summary>The text without markup's encoding.</summary>
+    /// <summary>The HTML with character references decoded.</summary>
     public string Text => WebUtility.HtmlDecode(Html);
 
-    /// <summary>What proves a POST to be the store's own form; null on a page without a form.</summary>
+    /// <summary>The antiforgery token of the page's form, or <c>null</c> on a page without a form.</summary>
     public string? Token => Find(TokenField());
 
     /// <summary>The number beside "Wishlist" in the header.</summary>
@@ -21,12 +21,14 @@ internal sealed partial record Page(Uri Address, HttpStatusCode Status, string H
     /// <summary>The number beside "Messages" in the header.</summary>
     public int Unread => Number(Find(UnreadCount()));
 
-    /// <summary>Whether the wishlist, or the heart of a product on the list of products, shows that it is wished for.</summary>
+    /// <summary>Whether the wishlist, or the heart button in the product list, shows the product as wished for.</summary>
     public bool ShowsWish(int product) => Html.Contains(Address.AbsolutePath == "/wishlist"
         ? $"""<button class="button quiet" name="product" value="{product}">"""
         : $"""<button class="wish is-wished" title="Remove from wishlist" name="product" value="{product}" """, StringComparison.Ordinal);
 
-    /// <summary>The message with this text in the inbox: its id, and whether it is unread. Null: it is not there.</summary>
+    /// <summary>
+    /// Returns the id of the message with this text and whether it is unread, or <c>null</c> if the inbox does not show it.
+    /// </summary>
     public (int Id, bool IsUnread)? FindMessage(string text)
     {
         foreach (Match message in MessageRow().Matches(Html))
@@ -38,11 +40,11 @@ internal sealed partial record Page(Uri Address, HttpStatusCode Status, string H
         return null;
     }
 
-    /// <summary>What is wrong with a page that should show what its address names; null: nothing.</summary>
+    /// <summary>Returns what is wrong with the page, or <c>null</c> if it shows what its address requires.</summary>
     public string? FindFault()
     {
         if (Status != HttpStatusCode.OK) return $"{Address}: {(int)Status} {Text}";
-        if (!Html.TrimEnd().EndsWith("</html>", StringComparison.Ordinal)) return $"{Address}: is cut off";
+        if (!Html.TrimEnd().EndsWith("</html>", StringComparison.Ordinal)) return $"{Address}: is truncated";
         if (!Html.Contains("aria-label=\"Queries of this page\"", StringComparison.Ordinal)) return $"{Address}: has no strip";
         if (Html.Contains("is-failed", StringComparison.Ordinal) && Html.Contains("No node can", StringComparison.Ordinal))
             return $"{Address}: a query failed";
@@ -50,7 +52,7 @@ internal sealed partial record Page(Uri Address, HttpStatusCode Status, string H
         {
             "/" => ProductRow().Count(Html) == ProductsOnAPage,
             "/wishlist" => Html.Contains("<h1>Your wishlist</h1>", StringComparison.Ordinal),
-            "/messages" => Html.Contains("<h1>Messages</h1>", StringComparison.Ordinal) 
+            "/messages" => Html.Contains("<h1>Messages</h1>", StringComparison.Ordinal)
                 && (MessageRow().Count(Html) > 0 || Html.Contains("No messages yet.", StringComparison.Ordinal)),
             _ => false,
         };

@@ -3,10 +3,10 @@ using System.Globalization;
 
 namespace Tidemark;
 
-/// <summary>Where the pages' reads run, by what the servers themselves have counted.</summary>
+/// <summary>Checks which nodes serve the reads of the pages, by the statistics of the servers.</summary>
 public sealed class PageReadTests(OpenStore store) : IClassFixture<OpenStore>
 {
-    // Half a minute on two cores.
+    // Takes half a minute on two cores.
     private const int Pages = 10_000;
 
     private static readonly string[] ForAll =
@@ -15,9 +15,9 @@ public sealed class PageReadTests(OpenStore store) : IClassFixture<OpenStore>
     private static readonly string[] ForUsers = ["/wishlist", "/messages"];
 
     [Fact(Timeout = 600_000)]
-    public async Task Ten_thousand_pages_read_from_the_replicas_and_from_both_alike()
+    public async Task Ten_thousand_pages_read_evenly_from_both_replicas()
     {
-        // The process that made the tables has read them on the primary.
+        // The process that created the tables has also read them on the primary.
         await store.ReopenAsync();
         var before = await store.CountReadsAsync();
 
@@ -33,15 +33,16 @@ public sealed class PageReadTests(OpenStore store) : IClassFixture<OpenStore>
         var share = (double)onReplicas / reads.Sum();
         var split = (double)reads[1] / onReplicas;
         TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{Pages} pages in {elapsed.TotalSeconds:0.0} s. Reads of the products: {string.Join(", ", reads)}; {share:0.00%} on replicas, {split:0.0%} of them on pg-2."));
+            $"{Pages} pages in {elapsed.TotalSeconds:0.0} s. Reads of the products: {string.Join(", ", reads)}; {share:0.00%} on replicas, "
+                + $"{split:0.0%} of them on pg-2."));
 
         onReplicas.ShouldBeGreaterThan(Pages);
         share.ShouldBeGreaterThanOrEqualTo(0.99);
         split.ShouldBeInRange(0.45, 0.55);
     }
 
-    /// <summary>Reads pages one after the other, as a guest or as a user.</summary>
-    /// <returns>What was wrong with them.</returns>
+    /// <summary>Reads pages sequentially, as a guest or as a user.</summary>
+    /// <returns>The faults of the pages.</returns>
     private async Task<List<string>> ReadAsync(int number, int pages)
     {
         var isUser = number % 2 == 0;

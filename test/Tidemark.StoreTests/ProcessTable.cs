@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Tidemark;
 
-/// <summary>The processes of this machine, as /proc shows them.</summary>
+/// <summary>The processes of this machine, read from /proc.</summary>
 internal static class ProcessTable
 {
-    /// <summary>Whether it runs. One that ended and that nobody has waited for has no command line.</summary>
+    /// <summary>Whether the process runs. A zombie process has an empty command line.</summary>
     public static bool IsAlive(int id) => Read(id, "cmdline").Length > 0;
 
-    /// <summary>Its children, their children and so on.</summary>
+    /// <summary>Returns the descendants of a process.</summary>
     public static IReadOnlyList<int> DescendantsOf(int parent)
     {
         var children = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
@@ -20,7 +20,7 @@ internal static class ProcessTable
         return found;
     }
 
-    // The second field behind a name in brackets that may hold anything.
+    // The second field after the name in parentheses, which can contain any character.
     private static int ParentOf(int id) =>
         Read(id, "stat") is { Length: > 0 } stat
             ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) : -1;

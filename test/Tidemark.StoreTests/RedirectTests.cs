@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tidemark;
 
-/// <summary>Write, redirect, read, with replicas that replay each commit 50 ms after it was made.</summary>
+/// <summary>Write, redirect and read, with replicas that replay each commit after a delay of 50 ms.</summary>
 public sealed class RedirectTests(OpenStore store) : IClassFixture<OpenStore>
 {
     private static readonly TimeSpan ReplayDelay = TimeSpan.FromMilliseconds(50);
@@ -10,16 +10,16 @@ public sealed class RedirectTests(OpenStore store) : IClassFixture<OpenStore>
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact(Timeout = 120_000)]
-    public async Task Every_page_after_a_redirect_shows_what_was_just_written()
+    public async Task Every_page_after_a_redirect_shows_the_preceding_write()
     {
         var (stale, faults) = await WriteAsync(writes: 1000, refusesSession: false);
         faults.ShouldBeEmpty();
         stale.ShouldBeEmpty();
     }
 
-    // What the test above would see if the session did nothing.
+    // Proves that the test above would fail without a session.
     [Fact(Timeout = 120_000)]
-    public async Task Without_the_cookie_pages_after_a_redirect_are_stale()
+    public async Task Without_the_cookie_some_pages_after_a_redirect_are_stale()
     {
         var (stale, faults) = await WriteAsync(writes: 200, refusesSession: true);
         faults.ShouldBeEmpty();

@@ -1,9 +1,9 @@
 namespace Tidemark;
 
-/// <summary>A store with a wrong configuration ends at its start and says all that is wrong.</summary>
+/// <summary>A store with an invalid configuration exits at its start and lists all errors.</summary>
 public sealed class StoreConfigurationTests
 {
-    private const string Password = "kept-to-ourselves";
+    private const string Password = "not-for-output";
 
     [Fact(Timeout = 60_000)]
     public async Task All_errors_are_listed_and_no_password_is_shown()
@@ -19,7 +19,7 @@ public sealed class StoreConfigurationTests
         store.Output.ShouldContain("Tidemark:Nodes:pg-1");
         store.Output.ShouldContain("Tidemark:Nodes:pg-2:ConnectionString sets Load Balance Hosts");
         store.Output.ShouldContain("Tidemark:Nodes:pg-3:ConnectionString names 2 hosts");
-        store.Output.ShouldContain("Tidemark:Nodes name several databases: shop, store");
+        store.Output.ShouldContain("Tidemark:Nodes use several databases: shop, store");
         store.Output.ShouldContain("Tidemark:ProbeInterval");
         store.Output.ShouldContain("Tidemark:Balance");
         store.Output.ShouldNotContain(Password);

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What is left when the store ends that brought its own servers: nothing.</summary>
+/// <summary>A store that started its own servers removes them when it ends.</summary>
 public sealed class StoreEndTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -11,7 +11,7 @@ public sealed class StoreEndTests
     [Theory(Timeout = 120_000)]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task After_Ctrl_C_there_is_no_server_and_no_directory(bool alsoAtTheServers)
+    public async Task Ctrl_C_removes_all_servers_and_directories(bool alsoAtTheServers)
     {
         await using var store = await StoreProcess.OpenAsync();
         using (var visitor = Visitor.Of(store.Address)) (await visitor.GetAsync("/")).FindFault().ShouldBeNull();
@@ -40,7 +40,7 @@ public sealed class StoreEndTests
         store.Output.ShouldNotContain("Exception");
     }
 
-    /// <summary>One of the store's servers, by what it says of itself.</summary>
+    /// <summary>A server of the store, with its process id and data directory as it reports them.</summary>
     private sealed record Server(string Data, int ProcessId)
     {
         public bool IsAlive => ProcessTable.IsAlive(ProcessId);

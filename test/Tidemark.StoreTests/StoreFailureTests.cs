@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Tidemark;
 
-/// <summary>What the store's users see of servers that are killed; each test breaks a cluster of its own.</summary>
+/// <summary>Effects of killed servers on the users of the store. Each test uses a separate cluster.</summary>
 public sealed class StoreFailureTests : IAsyncLifetime
 {
     private readonly OpenStore _store = new();
@@ -14,9 +14,9 @@ public sealed class StoreFailureTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
     [Fact(Timeout = 120_000)]
-    public async Task A_replica_that_is_killed_and_comes_back_costs_no_page_and_makes_none_stale()
+    public async Task Killing_and_restarting_a_replica_causes_no_failed_and_no_stale_page()
     {
-        // Slow enough that a page from a replica would miss what was written before it.
+        // The delay is long enough that a page read from a replica would miss the preceding write.
         foreach (var node in _store.Cluster.Replicas) await node.DelayReplayAsync(TimeSpan.FromMilliseconds(50), Stop);
         var replica = _store.Cluster["pg-2"];
         await using var traffic = await Traffic.StartAsync(_store);
@@ -33,13 +33,13 @@ public sealed class StoreFailureTests : IAsyncLifetime
         traffic.Faults.ShouldBeEmpty();
         traffic.Stale.ShouldBeEmpty();
 
-        // Its counters began anew with the start.
+        // The counters of the replica were reset by its restart.
         await _store.CloseAsync();
         (await _store.CountReadsAsync())[1].ShouldBeGreaterThan(0);
     }
 
     [Fact(Timeout = 120_000)]
-    public async Task With_the_primary_killed_pages_are_served_and_a_write_shows_what_was_seen()
+    public async Task Without_the_primary_pages_are_served_and_a_failed_write_lists_the_nodes()
     {
         using var user = await _store.SignInAsync(1);
         await _store.Cluster.Primary.KillAsync(Stop);

@@ -6,12 +6,12 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>The sample store as its users start it: a process, with its settings in the environment, on a free port of loopback.</summary>
+/// <summary>The sample store as a process, configured by environment variables, on a free loopback port.</summary>
 internal sealed partial class StoreProcess : IAsyncDisposable
 {
     private const int SigInt = 2;
 
-    // The last line the store writes when it is open.
+    // The last line that the store prints when it is ready.
     private const string IsOpen = "Ctrl-C stops everything.";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -31,19 +31,19 @@ internal sealed partial class StoreProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address on which the store listens.</summary>
     public Uri Address => new(Announced("store"));
 
-    /// <summary>All it wrote so far, on both streams.</summary>
+    /// <summary>The output so far, of both streams.</summary>
     public string Output => string.Join('\n', _output);
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>Starts the store on the nodes of a cluster and waits until it is open.</summary>
+    /// <summary>Starts the store on the nodes of a cluster and waits until it is ready.</summary>
     public static Task<StoreProcess> OpenAsync(LocalCluster cluster) =>
         OpenAsync([.. cluster.Nodes.Select(node => ($"Tidemark__Nodes__{node.Name}", node.ConnectionString))]);
 
-    /// <summary>Starts the store with these environment variables and waits until it is open.</summary>
+    /// <summary>Starts the store with these environment variables and waits until it is ready.</summary>
     public static async Task<StoreProcess> OpenAsync(params (string Name, string Value)[] settings)
     {
         var store = Start(settings);
@@ -51,17 +51,17 @@ internal sealed partial class StoreProcess : IAsyncDisposable
         if (await Task.WhenAny(store._open.Task, ended).WaitAsync(Patience, Stop) == store._open.Task) return store;
 
         await using (store) throw new InvalidOperationException(
-            $"The store ended with {store._process.ExitCode} before it was open:\n{store.Output}");
+            $"The store exited with code {store._process.ExitCode} before it was ready:\n{store.Output}");
     }
 
-    /// <summary>Starts the store and waits for nothing.</summary>
+    /// <summary>Starts the store without waiting.</summary>
     public static StoreProcess Start(params (string Name, string Value)[] settings)
     {
         var program = Path.ChangeExtension(Metadata("Store"), null);
-        // Whoever runs the tests in the background has SIGINT ignored, and children inherit that; a terminal's Ctrl-C would reach nobody.
+        // If the tests run in the background, SIGINT is ignored and child processes inherit that. Reset the signal to its default.
         var description = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", program])
         {
-            // Its settings and static files lie in the project.
+            // The settings and static files of the store are in its project folder.
             WorkingDirectory = Path.GetDirectoryName(Metadata("StoreProject")),
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -74,20 +74,20 @@ internal sealed partial class StoreProcess : IAsyncDisposable
         return new StoreProcess(Process.Start(description)!);
     }
 
-    /// <summary>What the store says of one of its parts when it opens, such as the address of <c>pg-2</c>.</summary>
+    /// <summary>Returns the start-up output of the store for one of its parts, such as the address of <c>pg-2</c>.</summary>
     public string Announced(string name) =>
         _output.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .First(words => words.Length > 1 && words[0] == name)[1];
 
-    /// <summary>Waits until it has written a line with this text.</summary>
+    /// <summary>Waits until the output contains the text.</summary>
     public async Task SaysAsync(string text)
     {
         using var limit = new CancellationTokenSource(Patience);
         while (!Output.Contains(text, StringComparison.Ordinal)) await Task.Delay(1, limit.Token);
     }
 
-    /// <summary>Presses Ctrl-C and waits for the end.</summary>
-    /// <param name="others">More processes that get the signal: a terminal sends it to all that were started from it.</param>
+    /// <summary>Sends SIGINT and waits for the process to exit.</summary>
+    /// <param name="others">Other processes that receive the signal, as from a terminal, which sends it to the whole process group.</param>
     /// <returns>The exit code.</returns>
     public Task<int> InterruptAsync(params IEnumerable<int> others)
     {
@@ -95,7 +95,7 @@ internal sealed partial class StoreProcess : IAsyncDisposable
         return EndAsync();
     }
 
-    /// <summary>Waits for the end.</summary>
+    /// <summary>Waits for the process to exit.</summary>
     /// <returns>The exit code.</returns>
     public async Task<int> EndAsync()
     {

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace Tidemark;
 
-/// <summary>Customers who look at pages without end, four at a time, and write with every fifth.</summary>
+/// <summary>Four concurrent customers who request pages continuously. Every fifth request is a write.</summary>
 internal sealed class Traffic : IAsyncDisposable
 {
     private static readonly string[] Paths = ["/", "/wishlist", "/?category=Garden", "/messages"];
@@ -18,16 +18,16 @@ internal sealed class Traffic : IAsyncDisposable
         _work = Task.WhenAll(customers.Select(customer => Task.Run(() => BrowseAsync(customer))));
     }
 
-    /// <summary>Pages that were no pages, and requests that failed.</summary>
+    /// <summary>Pages that were invalid, and requests that failed.</summary>
     public IEnumerable<string> Faults => _customers.SelectMany(customer => customer.Faults);
 
-    /// <summary>Pages that did not show what was written just before.</summary>
+    /// <summary>Pages that did not show the preceding write.</summary>
     public IEnumerable<string> Stale => _customers.SelectMany(customer => customer.Stale);
 
     public static async Task<Traffic> StartAsync(OpenStore store) =>
         new(await Task.WhenAll(Enumerable.Range(1, 4).Select(user => Customer.ComeAsync(store, user))));
 
-    /// <summary>Waits until this many more pages have come.</summary>
+    /// <summary>Waits for this many more pages.</summary>
     public async Task AtLeastAsync(int more)
     {
         while (_pages.Reader.TryRead(out _)) { }

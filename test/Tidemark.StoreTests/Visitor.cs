@@ -3,26 +3,26 @@ using System.Net;
 
 namespace Tidemark;
 
-/// <summary>A browser without a screen: cookies of its own, forms with their tokens, redirects followed at once.</summary>
-/// <param name="http">Leads to the store, and follows no redirects.</param>
-/// <param name="cookies">Those that it keeps.</param>
+/// <summary>A headless browser with its own cookies. It sends form tokens and follows redirects.</summary>
+/// <param name="http">A client for the store that does not follow redirects.</param>
+/// <param name="cookies">The cookies of the client.</param>
 internal sealed class Visitor(HttpClient http, CookieContainer cookies) : IDisposable
 {
     private string? _token;
 
-    /// <summary>The id of who is signed in.</summary>
+    /// <summary>The id of the signed-in user.</summary>
     public int User { get; private set; }
 
-    /// <summary>Throws Tidemark's cookie away as soon as it comes, as a browser does that refuses it.</summary>
+    /// <summary>If <c>true</c>, discards Tidemark's cookie, as a browser that rejects it.</summary>
     public bool RefusesSession { get; init; }
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>A visitor over the network.</summary>
+    /// <summary>Creates a visitor of the store at this address.</summary>
     public static Visitor Of(Uri store, bool refusesSession = false)
     {
         var cookies = new CookieContainer();
-#pragma warning disable CA2000 // The client disposes of its handler, and the visitor of its client.
+#pragma warning disable CA2000 // The client disposes its handler, and the visitor disposes its client.
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = cookies }) { BaseAddress = store };
 #pragma warning restore CA2000
         return new Visitor(http, cookies) { RefusesSession = refusesSession };
@@ -34,13 +34,13 @@ internal sealed class Visitor(HttpClient http, CookieContainer cookies) : IDispo
         return await SendAsync(request);
     }
 
-    /// <summary>Sends a form of the page seen last.</summary>
-    /// <returns>The page that the redirect leads to; where there is none, the answer itself.</returns>
+    /// <summary>Submits a form of the last page.</summary>
+    /// <returns>The page after the redirect, or the response itself if it is not a redirect.</returns>
     public async Task<Page> PostAsync(string path, params (string Name, string Value)[] fields)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(http.BaseAddress!, path));
         request.Content = new FormUrlEncodedContent(fields
-            .Append(("__RequestVerificationToken", _token ?? throw new InvalidOperationException("The page seen last has no form.")))
+            .Append(("__RequestVerificationToken", _token ?? throw new InvalidOperationException("The last page has no form.")))
             .Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
         return await SendAsync(request);
     }

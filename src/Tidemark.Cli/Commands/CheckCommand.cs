@@ -3,15 +3,17 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark check</c>: judges a history from a file.</summary>
+/// <summary><c>tidemark check</c>: checks a history from a file.</summary>
 internal sealed class CheckCommand : TidemarkCommand
 {
     private readonly Argument<string> _file = new("FILE") { Description = "The history, in the format of docs/histories.md." };
     private readonly Option<bool> _json = JsonOption();
-    private readonly Option<string?> _html = Choices.File("--html", "Write a page with charts, and a picture of each violation.");
+    private readonly Option<string?> _html = Choices.File("--html", "Write an HTML page with charts and a diagram of each violation.");
 
     public CheckCommand(Terminal terminal)
-        : base(terminal, "check", "Judge a history of what clients did and saw.", "tidemark check history.txt",
+        : base(
+            terminal, "check", "Check a recorded history of client operations for violations of the consistency guarantees.",
+            "tidemark check history.txt",
             "tidemark check history.txt --html report.html")
     {
         Add(_file);
@@ -29,7 +31,7 @@ internal sealed class CheckCommand : TidemarkCommand
         }
         catch (HistoryException e)
         {
-            return Task.FromResult(CommandLine.Complain($"{file} cannot be judged. {e.Message}", Terminal));
+            return Task.FromResult(CommandLine.Complain($"{file} cannot be checked. {e.Message}", Terminal));
         }
 
         var verdict = HistoryChecker.Check(history);

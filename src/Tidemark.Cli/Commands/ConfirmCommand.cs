@@ -5,20 +5,20 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark confirm</c>: replication as it stands, and a row written and read back everywhere.</summary>
+/// <summary><c>tidemark confirm</c>: the state of replication, and a row that is written and read back on each replica.</summary>
 internal sealed class ConfirmCommand : TargetCommand
 {
     private readonly Option<TimeSpan> _timeout =
-        Choices.Time("--timeout", "How long to wait for a replica to show the row.", TimeSpan.FromSeconds(10),
+        Choices.Time("--timeout", "Maximum time to wait for each replica to show the row.", TimeSpan.FromSeconds(10),
         least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
     private readonly Option<bool> _json = JsonOption();
 
     public ConfirmCommand(Terminal terminal, TargetEnvironment environment)
         : base(
             terminal, environment, "confirm",
-            "Confirm that replication works: pg_stat_replication, pg_replication_slots, each replica's receiver, and a row that is "
-                + "written on the primary, in a schema made for it and dropped, and read back on each replica. Exit code 1 when it does "
-                + "not.",
+            "Confirm that replication works. Shows pg_stat_replication, pg_replication_slots and each replica's WAL receiver. Writes a "
+                + "row on the primary, in a temporary schema, and reads it back on each replica. Exit code 1 if replication does not "
+                + "work on every node.",
             "tidemark confirm", "tidemark confirm --timeout 1min --json")
     {
         Add(_timeout);
@@ -46,42 +46,48 @@ internal sealed class ConfirmCommand : TargetCommand
     {
         await using var source = await target.OpenAsync(cancellationToken);
         var snapshot = source.Cluster.Monitor.Snapshot;
-        if (snapshot.Primary is not { } primary) throw target.HasNoPrimary(source, "to write a row on");
+        if (snapshot.Primary is not { } primary) throw target.HasNoPrimary(source, "to write the row on");
         return (target[primary.Name], [.. snapshot.Nodes.Where(node => node.Role == NodeRole.Replica).Select(node => target[node.Name])]);
     }
 
     private void Write(ConfirmRecord record, ClusterTarget target)
     {
-        Section($"Standbys of {record.Primary} (pg_stat_replication)", record.Senders, "None is connected.", new Table<SenderRecord>(
+        Section($"Standbys of {record.Primary} (pg_stat_replication)", record.Senders, "No standby is connected.", new Table<SenderRecord>(
             new("Name", sender => sender.ApplicationName, Tone: _ => Tone.Strong), new("Address", sender => sender.Client ?? "-"),
             new("State", sender => sender.State ?? "-", Tone: sender => sender.State == "streaming" ? Tone.Good : Tone.Bad),
             new("Synchronous", sender => sender.SyncState ?? "-"), new("Lag", sender => Words.Bytes(sender.LagBytes), IsNumber: true),
             new("Replay lag", sender => sender.ReplayLagMs is { } ms ? Words.Duration(ms) : "-", IsNumber: true)));
         Section($"Slots of {record.Primary} (pg_replication_slots)", record.Slots,
-            "There is none: a standby that is away too long must be made anew.", new Table<SlotRecord>(
+            "No slots. A standby that is down for too long must be rebuilt.", new Table<SlotRecord>(
             new("Slot", slot => slot.Name, Tone: _ => Tone.Strong), new("Type", slot => slot.Type),
                 new("Active", slot => slot.IsActive ? "yes" : "no", Tone: slot => slot.IsActive ? Tone.Good : Tone.Bad),
             new("WAL", slot => slot.WalStatus ?? "-"), new("Retains", slot => Words.Bytes(slot.RetainedBytes), IsNumber: true)));
-        Section("Receivers of the replicas (pg_stat_wal_receiver)", record.Receivers, "There is no replica.", new Table<ReceiverRecord>(
+        Section("Receivers of the replicas (pg_stat_wal_receiver)", record.Receivers,
+            "The cluster has no replicas.", new Table<ReceiverRecord>(
             new("Node", receiver => receiver.Node, Tone: _ => Tone.Strong),
                 new("State", receiver => receiver.Status ?? "none", Tone: receiver => receiver.Status == "streaming"
                 ? Tone.Good : Tone.Bad),
             new("From", receiver => receiver.From ?? "-"), new("Slot", receiver => receiver.Slot ?? "-"),
             new("Timeline", receiver => receiver.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "-", IsNumber: true)));
-        Section($"A row written on {record.Primary}", record.Rows, "Nobody could read it back.", new Table<RowRecord>(
+        Section($"A row written on {record.Primary}", record.Rows, "No replica could be queried.", new Table<RowRecord>(
             new("Read on", row => row.Node, Tone: _ => Tone.Strong),
             new("After", row => row.Milliseconds is { } ms ? Words.Duration(ms) : row.Problem ?? "-", Tone: row => row.Milliseconds is null
                 ? Tone.Bad : Tone.Good)));
-        foreach (var unseen in record.Unseen) Terminal.Line($"Not seen: {unseen}", Tone.Strong);
+        foreach (var unseen in record.Unseen) Terminal.Line($"Not available: {unseen}", Tone.Strong);
         var missing = target.Nodes.Select(node => node.Name).Except(record.Rows.Select(row => row.Node))
             .Where(name => name != record.Primary).ToList();
         if (record.Works)
             Terminal.Line(
-            $"Replication works: {record.Rows.Count} of {record.Rows.Count} {(record.Rows.Count == 1 ? "replica has" : "replicas have")} shown the row.", Tone.Good);
+            $"Replication works: {record.Rows.Count} of {record.Rows.Count} {(record.Rows.Count == 1 ? "replica has" : "replicas have")} "
+                + $"shown the row.", Tone.Good);
         else if (record.Rows.Count == 0 && missing.Count == 0)
-            Terminal.Line("There is no replica among the nodes, so there is nothing to confirm.", Tone.Bad);
+            Terminal.Line("There is nothing to confirm: the cluster has no replicas.", Tone.Bad);
         else Terminal.Line(
-            $"Replication does not work everywhere: {string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node).Concat(missing.Select(name => $"{name} (is no replica, or does not answer)")))}. 'tidemark doctor' looks for the cause.", Tone.Bad);
+            $"Replication does not work everywhere: "
+                + $"{string.Join(", ", record.Rows.Where(row => row.Milliseconds is null).Select(row => row.Node)
+                    .Concat(missing.Select(name => $"{name} (not a replica, or not "
+                        + $"reachable)")))}. Run 'tidemark doctor' to find the cause.",
+            Tone.Bad);
     }
 
     private void Section<T>(string title, IReadOnlyList<T> records, string empty, Table<T> table)

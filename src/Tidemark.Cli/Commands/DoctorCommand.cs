@@ -4,21 +4,23 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark doctor</c>: a check-up of a real cluster. Sorts out what was asked for; others do it.</summary>
+/// <summary>
+/// <c>tidemark doctor</c>: checks a cluster for problems. Handles only the command line; the checks are in <c>Doctor</c>.
+/// </summary>
 internal sealed class DoctorCommand : TargetCommand
 {
     private static readonly DoctorBounds Defaults = new();
 
     private readonly Option<TimeSpan> _maxStaleness = Choices.Time(
-        "--max-staleness", "How old what a replica shows may be; the settings' MaxStaleness where they have one,", Defaults.MaxStaleness,
+        "--max-staleness", "Maximum staleness of a replica. Default: MaxStaleness of the settings, or 30 s.", Defaults.MaxStaleness,
             least: TimeSpan.FromMilliseconds(1), most: TimeSpan.FromDays(30));
 
     private readonly Option<bool> _json = JsonOption();
 
     public DoctorCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "doctor", "Check up a cluster: what is wrong, what comes of it, and how to mend it. Changes nothing. "
-                + "Exit code 1 with an error or a warning, 2 when no node answers.",
+            terminal, environment, "doctor", "Check a cluster for problems, with the consequence and the fix of each. Changes nothing. "
+                + "Exit code 1 if there is an error or a warning, 2 if no node responds.",
             "tidemark doctor", "tidemark doctor --max-staleness 10s --json", "tidemark doctor --connection postgres://app@pg-1,pg-2/store")
     {
         Add(_maxStaleness);
@@ -30,7 +32,7 @@ internal sealed class DoctorCommand : TargetCommand
         var staleness = result.CommandResult.Has(_maxStaleness) ? result.GetValue(_maxStaleness) : target.Options.MaxStaleness
             ?? Defaults.MaxStaleness;
         var cluster = await Terminal.WithStagesAsync(
-            $"Asking {string.Join(", ", target.Nodes.Select(node => node.Name))}",
+            $"Examining {string.Join(", ", target.Nodes.Select(node => node.Name))}",
             _ => Examination.RunAsync([.. target.Nodes.Select(node => Node(node, target))], Defaults with { MaxStaleness = staleness },
                 TimeProvider.System, cancellationToken));
         if (Diagnosis.IsBlind(cluster))
@@ -46,7 +48,7 @@ internal sealed class DoctorCommand : TargetCommand
         return diagnosis.IsWell ? ExitCode.Success : ExitCode.Finding;
     }
 
-    // The pools of an application are known where its settings were read, or where the connection string says.
+    // The pool size of the application is known only from its settings or from the connection string.
     private static DoctorNode Node(TargetNode node, ClusterTarget target)
     {
         var configured = target.Options.Nodes[node.Name].MaxPoolSize;

@@ -4,12 +4,12 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark explain</c>: where a read would go now, and why not elsewhere.</summary>
+/// <summary><c>tidemark explain</c>: the node that a read would use now, and why the other nodes are rejected.</summary>
 internal sealed class ExplainCommand : TargetCommand
 {
     private readonly Option<Consistency?> _consistency = new("--consistency")
     {
-        Description = $"What the read asks for: {Consistency.Names}; the settings' default by default.",
+        Description = $"The consistency level: {Consistency.Names}. Default: DefaultConsistency of the settings.",
         HelpName = "LEVEL",
         CompletionSources =
             { _ => ((string[])["Strong", "Session", "ReadYourWrites", "MonotonicReads", "Eventual"])
@@ -17,31 +17,32 @@ internal sealed class ExplainCommand : TargetCommand
         CustomParser = argument =>
         {
             if (Consistency.TryParse(argument.Tokens[0].Value, provider: null, out var level)) return level;
-            argument.AddError($"--consistency knows no {Quoted.Word(argument.Tokens[0].Value)}. The levels are {Consistency.Names}.");
+            argument.AddError($"--consistency does not accept {Quoted.Word(argument.Tokens[0].Value)}. Valid levels: {Consistency.Names}.");
             return null;
         },
     };
 
     private readonly Option<CausalToken?> _after = new("--after")
     {
-        Description = "The token of a session that the read goes on after, as CausalToken.ToString() gives it.",
+        Description = "The token of a session that the read continues, as returned by CausalToken.ToString().",
         HelpName = "TOKEN",
         CustomParser = argument =>
         {
             if (CausalToken.TryParse(argument.Tokens[0].Value, provider: null, out var token)) return token;
-            argument.AddError("--after takes a token as CausalToken.ToString() gives it, and this is none, or not all of it.");
+            argument.AddError("--after requires a token as returned by CausalToken.ToString(). The given text is invalid or incomplete.");
             return null;
         },
     };
 
-    private readonly Option<string?> _node = new("--node") { Description = "The node that the read asks for by name.", HelpName = "NODE" };
-    private readonly Option<bool> _write = new("--write") { Description = "Explain a write." };
+    private readonly Option<string?> _node =
+        new("--node") { Description = "The name of a node that the read requires.", HelpName = "NODE" };
+    private readonly Option<bool> _write = new("--write") { Description = "Explain a write instead of a read." };
     private readonly Option<bool> _json = JsonOption();
 
     public ExplainCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "explain", "Show which node a read would go to now, why, and why not the others. Exit code 1 when "
-                + "there is none. A read that runs may do better: it can wait a moment for a replica.",
+            terminal, environment, "explain", "Show which node a read would use now, and why the other nodes are rejected. Exit code 1 if "
+                + "no node can serve it. An actual read can do better, because it can wait a short time for a replica.",
             "tidemark explain", "tidemark explain --consistency Strong", "tidemark explain --after TOKEN",
                 "tidemark explain --consistency \"BoundedStaleness(00:00:05)\"")
     {
@@ -49,7 +50,7 @@ internal sealed class ExplainCommand : TargetCommand
         Validators.Add(given =>
         {
             foreach (var option in new Option[] { _consistency, _after, _node }.Where(option => given.Has(_write) && given.Has(option)))
-                given.AddError($"--write and {option.Name} contradict each other: writes go to the primary.");
+                given.AddError($"--write and {option.Name} cannot be combined: writes always go to the primary.");
         });
     }
 
@@ -86,26 +87,26 @@ internal sealed class ExplainCommand : TargetCommand
         }
         catch (ArgumentException e)
         {
-            // A token of another cluster, or a bound below the probe interval.
+            // For example, the token is from another cluster, or the bound is below the probe interval.
             throw new CommandException(e.Message.Split(" (Parameter", StringSplitOptions.None)[0], e);
         }
     }
 
     private static string? Doubt(CausalToken token, TidemarkOptions options) =>
         token.ExpiresAt <= TimeProvider.System.GetUtcNow()
-            ? $"The token expired at {token.ExpiresAt.UtcDateTime:u}: its places are not believed, and the primary is asked." :
+            ? $"The token expired at {token.ExpiresAt.UtcDateTime:u}: its WAL positions are ignored, and the read goes to the primary." :
         options.TokenKey is null ? token.IsSigned
-            ? "The token is signed, and the settings have no TokenKey: the signature was not checked." : null
-        : !token.IsSigned ? "The token is not signed, and the settings have a TokenKey: it is not believed."
+            ? "The token is signed, but the settings have no TokenKey: the signature was not verified." : null
+        : !token.IsSigned ? "The token is not signed, but the settings have a TokenKey: the token is rejected."
         : !token.IsSignedBy(CausalToken.KeyOf(options.TokenKey)!)
-            ? "The token was signed with another TokenKey than that of the settings: it is not believed."
+            ? "The token was signed with a TokenKey other than that of the settings: the token is rejected."
         : null;
 
     private static string Describe(CausalToken token)
     {
         var positions =
-            new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } seen
-            ? $"seen up to {seen}" : null, token.IsUnknown ? "something unknown" : null };
+            new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } observed
+            ? $"observed up to {observed}" : null, token.IsUnknown ? "an unknown position" : null };
         return $"a token: {string.Join(", ", positions.Where(position => position is not null).DefaultIfEmpty("nothing"))}";
     }
 
@@ -128,7 +129,7 @@ internal sealed class ExplainCommand : TargetCommand
         if (decision.IsReplica)
             Terminal.Line(decision.Staleness is { } staleness
             ? $"  It shows everything committed longer than {Words.Duration(staleness.TotalMilliseconds)} ago."
-            : "  How stale it may be is not known yet.", Tone.Quiet);
+            : "  Its staleness is not known yet.", Tone.Quiet);
         if (decision.Rejected.Count > 0) Terminal.Line("and not to");
         foreach (var rejection in decision.Rejected) Terminal.Line($"  {rejection.Node}: {rejection.Detail}");
         foreach (var note in notes) Terminal.Line($"Note: {note}", Tone.Strong);

@@ -8,7 +8,7 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark shell</c>: psql on a node.</summary>
+/// <summary><c>tidemark shell</c>: runs psql on a node.</summary>
 internal sealed class ShellCommand : TargetCommand
 {
     private const string PrimaryByRole = "primary";
@@ -16,13 +16,14 @@ internal sealed class ShellCommand : TargetCommand
     private readonly TargetEnvironment _environment;
     private readonly Argument<string[]> _words = new("NODE")
     {
-        Description = "The node by its name, or 'primary' for whichever is, which is the default. What stands behind -- is for psql.",
+        Description = "The name of a node, or 'primary' (the default) for the current primary. Arguments after -- are passed to psql.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
     public ShellCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "shell", "Open psql on a node. The password is handed over out of sight. The exit code is psql's.",
+            terminal, environment, "shell", "Open psql on a node. The password is passed in the environment, not as an argument. Returns "
+                + "the exit code of psql.",
             "tidemark shell", "tidemark shell pg-2", "tidemark shell pg-2 -- -c \"SELECT pg_last_wal_replay_lsn()\"")
     {
         _environment = environment;
@@ -34,17 +35,17 @@ internal sealed class ShellCommand : TargetCommand
         var words = result.GetValue(_words) ?? [];
         var given = words.Length - result.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash)
             .Count(token => token.Type != TokenType.DoubleDash);
-        if (given > 1) throw new CommandException($"a shell is on one node, and these are {given}. What is for psql goes behind --.");
+        if (given > 1) throw new CommandException($"shell takes one node, but {given} were given. Put arguments for psql after --.");
         var name = given == 0 ? PrimaryByRole : words[0];
         var isRole = name.Equals(PrimaryByRole, StringComparison.OrdinalIgnoreCase) && !target.Options.Nodes.ContainsKey(name);
         var node = isRole ? await FindPrimaryAsync(target, cancellationToken) : target[name];
         var psql = _environment.FindProgram("psql")
-            ?? throw new CommandException("psql is not in PATH, nor where installers of PostgreSQL put it. Install it (Debian: "
-                + "postgresql-client; Homebrew: libpq).");
+            ?? throw new CommandException("psql was not found in PATH or in the usual installation folders of PostgreSQL. Install it "
+                + "(Debian: postgresql-client; Homebrew: libpq).");
         var start = new ProcessStartInfo(psql, words[given..]) { UseShellExecute = false };
         foreach (var (variable, value) in Variables(node.Settings)) start.Environment[variable] = value;
 
-        // Ctrl-C there ends a query, and neither psql nor us.
+        // In psql, Ctrl-C cancels a query. It must end neither psql nor this process.
         using var loan = Interrupts.Lend();
         using var process = Start(start);
         await process.WaitForExitAsync(CancellationToken.None);
@@ -70,7 +71,7 @@ internal sealed class ShellCommand : TargetCommand
             ? target[primary.Name] : throw target.HasNoPrimary(source, "for a shell");
     }
 
-    // By the environment, which only the user and root can see, and not by arguments, which all can.
+    // Passed in the environment, which only the user and root can read, since all users can read arguments.
     private static IEnumerable<(string Variable, string? Value)> Variables(NpgsqlConnectionStringBuilder settings)
     {
         yield return ("PGHOST", settings.Host);
@@ -90,7 +91,7 @@ internal sealed class ShellCommand : TargetCommand
             yield return ("PGCHANNELBINDING", settings.ChannelBinding.ToString().ToLowerInvariant());
         if (settings.ShouldSerialize("Require Auth") && settings.RequireAuth is { } auth) yield return ("PGREQUIREAUTH", auth);
 
-        // These would lead elsewhere, or refuse a replica.
+        // These variables would redirect the connection or reject a replica.
         foreach (var variable in (string[])["PGSERVICE", "PGHOSTADDR", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS"])
             yield return (variable, null);
     }

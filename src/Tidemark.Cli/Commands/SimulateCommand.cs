@@ -7,7 +7,7 @@ using Tidemark.Verification;
 namespace Tidemark.Cli.Commands;
 
 /// <summary>
-/// <c>tidemark simulate</c>: worlds of simulated servers with the real library in them. Sorts out what was asked for; others do it.
+/// <c>tidemark simulate</c>: runs the library against simulated servers. Handles only the command line; the runs are in <c>Simulate</c>.
 /// </summary>
 internal sealed class SimulateCommand : TidemarkCommand
 {
@@ -16,29 +16,32 @@ internal sealed class SimulateCommand : TidemarkCommand
     private const int DefaultSeedsOfFaults = 10_000;
 
     private readonly Option<int?> _seeds =
-        Choices.Number("--seeds", $"How many worlds: {DefaultSeeds} by default; {DefaultSeedsOfTable} for each cell with --profile all "
-        + $"or --policy all; at most {DefaultSeedsOfFaults} for each fault with --faults.", least: 1);
-    private readonly Option<int?> _from = Choices.Number("--from", "The first seed; 1 by default.", least: 0);
-    private readonly Option<int?> _seed = Choices.Number("--seed", "Replay one seed, and trace what happens.", least: 0);
+        Choices.Number("--seeds", $"Number of simulation runs. Default: {DefaultSeeds}; {DefaultSeedsOfTable} per cell with --profile all "
+        + $"or --policy all; up to {DefaultSeedsOfFaults} per fault with --faults.", least: 1);
+    private readonly Option<int?> _from = Choices.Number("--from", "The first seed. Default: 1.", least: 0);
+    private readonly Option<int?> _seed = Choices.Number("--seed", "Replay one seed and print a trace of its events.", least: 0);
     private readonly Option<ImmutableArray<LagProfile>> _profile =
-        Choices.OneOrAll("--profile", "How far behind replicas run", LagProfile.Mixed);
+        Choices.OneOrAll("--profile", "The lag of replicas", LagProfile.Mixed);
     private readonly Option<ImmutableArray<RoutingArm>> _policy =
-        Choices.OneOrAll("--policy", "Who decides where reads go: Tidemark, or one of the ways in use elsewhere", RoutingArm.Tidemark);
-    private readonly Option<PlantedFault> _fault = Choices.One<PlantedFault>("--fault", "A defect to plant; --faults lists them.");
-    private readonly Option<bool> _faults = new("--faults") { Description = "Plant every known defect, and count the seeds until each "
-        + "is caught." };
+        Choices.OneOrAll("--policy", "The policy that routes reads: Tidemark, or a common alternative for comparison", RoutingArm.Tidemark);
+    private readonly Option<PlantedFault> _fault =
+        Choices.One<PlantedFault>("--fault", "A fault to inject into the library. --faults lists the faults.");
+    private readonly Option<bool> _faults = new("--faults")
+    {
+        Description = "Inject each known fault in turn, and count the seeds until it is detected.",
+    };
     private readonly Option<bool> _json = JsonOption();
     private readonly Option<bool> _markdown = new("--markdown") { Description = "Print tables as Markdown." };
-    private readonly Option<string?> _html = Choices.File("--html", "With --seed: write a page with charts, and a picture of each "
-        + "violation.");
+    private readonly Option<string?> _html = Choices.File("--html", "With --seed: write an HTML page with charts and a diagram of "
+        + "each violation.");
     private readonly Option<string?> _export =
-        Choices.File("--export", "With --seed: write the history, for 'tidemark check' and other checkers.");
-    private readonly Option<int?> _parallel = Choices.Number("--parallel", "How many worlds run at a time; one for each processor by "
-        + "default.", least: 1, most: 1024);
+        Choices.File("--export", "With --seed: write the history to a file, for 'tidemark check' and other checkers.");
+    private readonly Option<int?> _parallel = Choices.Number("--parallel", "Number of concurrent simulation runs. Default: the number of "
+        + "processors.", least: 1, most: 1024);
 
     public SimulateCommand(Terminal terminal)
         : base(
-            terminal, "simulate", "Run the library in simulated worlds in which everything fails that can, and judge what clients saw.",
+            terminal, "simulate", "Run the library against simulated servers with random failures, and check what clients observed.",
             "tidemark simulate --seeds 10000", "tidemark simulate --seed 17 --html seed17.html", "tidemark simulate --faults --json",
             "tidemark simulate --profile all --policy all --markdown",
                 "tidemark simulate --seed 1 --fault GateAsSeenWatermark --html x.html")
@@ -77,17 +80,17 @@ internal sealed class SimulateCommand : TidemarkCommand
         void Together(Option one, string why, params Option[] others)
         {
             foreach (var other in others.Where(other => given.Has(one) && given.Has(other)))
-                given.AddError($"{one.Name} and {other.Name} contradict each other: {why}");
+                given.AddError($"{one.Name} and {other.Name} cannot be combined: {why}");
         }
 
         void Needs(Option one, Option other)
         {
-            if (given.Has(one) && !given.Has(other)) given.AddError($"{one.Name} tells of one world, and needs {other.Name}.");
+            if (given.Has(one) && !given.Has(other)) given.AddError($"{one.Name} applies to a single run and requires {other.Name}.");
         }
 
-        Together(_seed, "--seed replays one world.", _seeds, _from, _faults, _parallel, _markdown);
-        Together(_faults, "--faults plants each of them under Tidemark.", _fault, _policy);
-        Together(_json, "choose one form.", _markdown);
+        Together(_seed, "--seed replays a single run.", _seeds, _from, _faults, _parallel, _markdown);
+        Together(_faults, "--faults injects each fault into Tidemark.", _fault, _policy);
+        Together(_json, "choose one output format.", _markdown);
         Needs(_html, _seed);
         Needs(_export, _seed);
         if (!given.Has(_seed) && !given.Has(_faults)) RefuseSeedsBeyondTheLast(given);
@@ -99,7 +102,7 @@ internal sealed class SimulateCommand : TidemarkCommand
     {
         if (given.Has(_from) && given.GetValue(_from) is { } from && (long)from
             + (given.GetValue(_seeds) ?? DefaultSeeds) - 1 > int.MaxValue)
-            given.AddError($"--from {from} leaves too few seeds: the last one is {int.MaxValue}.");
+            given.AddError($"--from {from} leaves too few seeds: the last seed is {int.MaxValue}.");
     }
 
     private void RefuseAll<T>(CommandResult given, Option<ImmutableArray<T>> option)
@@ -107,6 +110,6 @@ internal sealed class SimulateCommand : TidemarkCommand
         if (!given.Has(option) || given.GetResult(option)!.Tokens is not [{ Value: var value }]
             || !value.Equals("all", StringComparison.OrdinalIgnoreCase)) return;
         foreach (var one in new Option[] { _seed, _faults }.Where(given.Has))
-            given.AddError($"{option.Name} all and {one.Name} contradict each other: {one.Name} takes one {option.Name[2..]}.");
+            given.AddError($"{option.Name} all and {one.Name} cannot be combined: {one.Name} requires a single {option.Name[2..]}.");
     }
 }

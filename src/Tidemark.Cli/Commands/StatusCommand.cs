@@ -4,28 +4,28 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark status</c>: how a cluster stands, once or as long as somebody looks.</summary>
+/// <summary><c>tidemark status</c>: the state of a cluster, once or until Ctrl-C.</summary>
 internal sealed class StatusCommand : TargetCommand
 {
     private const int WidthOfSparkline = 20;
 
-    private readonly Option<bool> _watch = new("--watch", "-w") { Description = "Go on until Ctrl-C, with what staleness was before." };
+    private readonly Option<bool> _watch = new("--watch", "-w") { Description = "Refresh until Ctrl-C, with the recent staleness." };
     private readonly Option<TimeSpan> _interval =
-        Choices.Time("--interval", "With --watch: the time between two looks.", TimeSpan.FromSeconds(1),
+        Choices.Time("--interval", "With --watch: the refresh interval.", TimeSpan.FromSeconds(1),
         least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromMinutes(1));
     private readonly Option<bool> _json = JsonOption();
 
     public StatusCommand(Terminal terminal, TargetEnvironment environment)
         : base(
-            terminal, environment, "status", "Show the nodes of a cluster: role, position, timeline, lag, how stale they can be at "
-                + "most, load, health. Exit code 1 when one does not serve or there is no primary.",
+            terminal, environment, "status", "Show the nodes of a cluster: role, position, timeline, lag, maximum staleness, "
+                + "load and health. Exit code 1 if a node does not serve or the primary is missing.",
             "tidemark status", "tidemark status --watch",
                 "tidemark status --connection \"Host=pg-1,pg-2;Database=store;Username=app\" --json")
     {
         foreach (var option in new Option[] { _watch, _interval, _json }) Add(option);
         Validators.Add(given =>
         {
-            if (given.Has(_interval) && !given.Has(_watch)) given.AddError("--interval needs --watch.");
+            if (given.Has(_interval) && !given.Has(_watch)) given.AddError("--interval requires --watch.");
         });
     }
 
@@ -34,7 +34,7 @@ internal sealed class StatusCommand : TargetCommand
         var interval = result.GetValue(_interval);
         var watches = result.GetValue(_watch);
 
-        // Looking costs a server a statement each time: no more of them than somebody sees.
+        // Each probe costs a server a statement, so the probe interval follows the refresh interval.
         if (watches && target.Options is { MaxStaleness: null, DefaultConsistency.MaxStaleness: null } options
             && options.ProbeInterval < interval) options.ProbeInterval = interval / 2;
         await using var reader = await StatusReader.OpenAsync(target, cancellationToken);
@@ -47,7 +47,7 @@ internal sealed class StatusCommand : TargetCommand
 
     private static ExitCode CodeOf(ClusterRecord cluster) => cluster.IsWell ? ExitCode.Success : ExitCode.Finding;
 
-    // Ctrl-C is how one stops watching, and no failure.
+    // Ctrl-C is the normal way to stop watching, so it is not a failure.
     private async Task<ExitCode> WatchAsync(StatusReader reader, ClusterRecord cluster, TimeSpan interval, bool asJson,
         CancellationToken cancellationToken)
     {

@@ -7,7 +7,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark verify</c>: a workload on a cluster, and the checker's verdict on what it was shown.</summary>
+/// <summary><c>tidemark verify</c>: runs a workload on a cluster and checks what its reads returned.</summary>
 internal sealed class VerifyCommand : TargetCommand
 {
     private const int DefaultSeconds = 30;
@@ -16,30 +16,31 @@ internal sealed class VerifyCommand : TargetCommand
     private const int MostReplicas = 14;
 
     private readonly Option<int?> _seconds =
-        Choices.Number("--seconds", $"How long sessions run; {DefaultSeconds} by default.", least: 1, most: 86_400);
+        Choices.Number("--seconds", $"Run time in seconds. Default: {DefaultSeconds}.", least: 1, most: 86_400);
     private readonly Option<int?> _sessions =
-        Choices.Number("--sessions", $"How many sessions at a time; {DefaultSessions} by default.", least: 1, most: 1000);
+        Choices.Number("--sessions", $"Number of concurrent sessions. Default: {DefaultSessions}.", least: 1, most: 1000);
     private readonly Option<VerifyPolicy> _policy =
         Choices.One<VerifyPolicy>("--policy",
-        $"Who decides where reads go: {string.Join(", ", Enum.GetNames<VerifyPolicy>())}. Tidemark by default; the others keep no "
-        + "promise, and the verdict says so.");
+        $"The policy that routes reads: {string.Join(", ", Enum.GetNames<VerifyPolicy>())}. Default: Tidemark. Random and RoundRobin "
+        + "violate the guarantees, and the verdict shows it.");
     private readonly Option<TimeSpan> _maxStaleness =
-        Choices.Time("--max-staleness", "The bound that half of the sessions ask for.", TimeSpan.FromSeconds(1),
+        Choices.Time("--max-staleness", "The staleness bound that half of the sessions request.", TimeSpan.FromSeconds(1),
         least: TimeSpan.FromMilliseconds(100), most: TimeSpan.FromHours(1));
-    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Without a cluster: the replicas of the local one that is "
-        + $"started; {DefaultReplicas} by default, or as many as --delay names.", least: 1, most: MostReplicas);
-    private readonly Option<int[]> _delay = Choices.Numbers("--delay", "Without a cluster: how many milliseconds each replica of the "
-        + "local one is behind, such as 5,50,200.", least: 0, most: 60_000);
+    private readonly Option<int?> _replicas = Choices.Number("--replicas", $"Number of replicas of the temporary local cluster. "
+        + $"Default: {DefaultReplicas}, or the number of values in --delay.", least: 1, most: MostReplicas);
+    private readonly Option<int[]> _delay = Choices.Numbers("--delay", "Replay delay in milliseconds of each replica of the temporary "
+        + "local cluster, such as 5,50,200.", least: 0, most: 60_000);
     private readonly Option<bool> _json = JsonOption();
-    private readonly Option<string?> _html = Choices.File("--html", "Write a page with charts, and a picture of each violation.");
-    private readonly Option<string?> _export = Choices.File("--export", "Write the history, for 'tidemark check' and other checkers.");
+    private readonly Option<string?> _html = Choices.File("--html", "Write an HTML page with charts and a diagram of each violation.");
+    private readonly Option<string?> _export = Choices.File("--export", "Write the history to a file, for 'tidemark check' and other "
+        + "checkers.");
 
     public VerifyCommand(Terminal terminal, TargetEnvironment environment)
         : base(
             terminal, environment, "verify",
-            "Prove the promises on a cluster: sessions write and read in a schema that is made for them and dropped, and a checker "
-                + "judges what they were shown by the order of commits. Without --connection, --cluster or --config on a local cluster "
-                + "of its own. Exit code 1 when a promise was broken.",
+            "Verify the consistency guarantees on a cluster. Sessions write and read in a temporary schema, and a checker compares "
+                + "what they observed with the order of commits. Without --connection, --cluster or --config, starts a temporary local "
+                + "cluster. Exit code 1 if a guarantee was violated.",
             "tidemark verify --replicas 3 --delay 5,50,200", "tidemark verify --cluster default --seconds 60",
                 "tidemark verify --replicas 3 --delay 5,50,200 --policy Random",
             "tidemark verify --connection \"Host=pg-1,pg-2;Database=store;Username=app\" --json")
@@ -50,25 +51,25 @@ internal sealed class VerifyCommand : TargetCommand
         {
             if (given.Has(_delay) && given.Has(_replicas) && given.GetValue(_delay) is { Length: > 1 } delays
                 && delays.Length != given.GetValue(_replicas))
-                given.AddError($"--replicas asks for {given.GetValue(_replicas)} replicas, and --delay names {delays.Length}.");
+                given.AddError($"--replicas is {given.GetValue(_replicas)}, but --delay has {delays.Length} values.");
             foreach (var file in new[] { _html, _export }.Where(given.Has))
                 if (Path.GetDirectoryName(Path.GetFullPath(given.GetValue(file)!)) is { } folder && !Directory.Exists(folder))
-                    given.AddError($"{file.Name} is to be in a folder that does not exist.");
+                    given.AddError($"{file.Name}: the folder of the file does not exist.");
             foreach (var option in new Option[] { _replicas, _delay }.Where(given.Has))
                 if (OptionOfTarget(given) is { } other)
-                    given.AddError($"{option.Name} and {other} contradict each other: {option.Name} is about a local cluster that is "
-                    + "started for this.");
+                    given.AddError($"{option.Name} and {other} cannot be combined: {option.Name} applies to the temporary local "
+                    + "cluster.");
         });
     }
 
-    // Where no option names a cluster, none that the surroundings name is written to.
+    // Writes only to a cluster that an option names, never to one from the environment.
     protected override async Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken)
     {
         if (OptionOfTarget(result.CommandResult) is not null) return await base.RunAsync(result, cancellationToken);
         await using var cluster = await StartAsync(result, cancellationToken);
         var builder = new TidemarkDataSourceBuilder();
         foreach (var node in cluster.Nodes) builder.AddNode(node.Name, node.ConnectionString);
-        return await RunAsync(new ClusterTarget("a local cluster of its own", builder), result, cancellationToken);
+        return await RunAsync(new ClusterTarget("a temporary local cluster", builder), result, cancellationToken);
     }
 
     protected override async Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken)
@@ -113,36 +114,41 @@ internal sealed class VerifyCommand : TargetCommand
         Facts.Write(
             Terminal, ("Policy", record.Policy),
                 ("Sessions",
-                $"{Words.Count(record.Sessions)} in {Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count(record.HandOvers)} handed over"),
-            ("Reads", $"{Words.Count(record.Reads)}, {Words.Percent(record.Offload)} on replicas ({string.Join(", ", record.ServedBy.Select(node => $"{node.Key} {Words.Count(node.Value)}"))})"),
+                $"{Words.Count(record.Sessions)} in {Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count(record.HandOvers)} "
+                    + $"handed over"),
+            ("Reads", $"{Words.Count(record.Reads)}, {Words.Percent(record.Offload)} on replicas "
+                + $"({string.Join(", ", record.ServedBy.Select(node => $"{node.Key} {Words.Count(node.Value)}"))})"),
             ("Read latency", $"p50 {Words.Duration(record.P50Ms)}, p99 {Words.Duration(record.P99Ms)}"),
                 ("Writes", Words.Count(record.Writes)),
             ("Staleness",
                 string.Join(", ",
                 record.Lag.Select(node =>
-                $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} mostly, {Words.Duration(node.Value.MaxMs)} at most")) is { Length: > 0 } lag ? lag : "-"),
+                $"{node.Key} ≤ {Words.Duration(node.Value.P50Ms)} (median), "
+                    + $"{Words.Duration(node.Value.MaxMs)} (maximum)")) is { Length: > 0 } lag ? lag : "-"),
             ("Failed", $"{Words.Count(record.FailedReads)} reads, {Words.Count(record.FailedWrites)} writes"),
                 ("Violations", Words.Count(record.Violations.Total)),
-            ("Lost without a word", Words.Count(record.LostWritesUnreported)), ("Written twice", Words.Count(record.DoubleWrites)));
+            ("Lost, unreported", Words.Count(record.LostWritesUnreported)), ("Committed twice", Words.Count(record.DoubleWrites)));
         Terminal.Line();
         foreach (var example in record.Examples) Terminal.Line($"- {example}", Tone.Quiet);
         if (record.Examples.Count > 0) Terminal.Line();
         if (record.LeftOut.Count > 0)
-            Terminal.Line($"Left out, since they served nothing: {string.Join(", ", record.LeftOut)}.", Tone.Strong);
-        if (record.Offload == 0) Terminal.Line("No replica answered a read, so nothing is proven of replicas.", Tone.Strong);
-        if (record.IsClean) Terminal.Line($"Clean: {record.Policy} broke no promise.", Tone.Good);
-        else Terminal.Line($"{record.Policy} broke promises: {Kinds(record)}.", Tone.Bad);
+            Terminal.Line($"Excluded, because they did not serve at the start: {string.Join(", ", record.LeftOut)}.", Tone.Strong);
+        if (record.Offload == 0) Terminal.Line("No replica served a read, so nothing was verified about replicas.", Tone.Strong);
+        if (record.IsClean) Terminal.Line($"Clean: {record.Policy} violated no guarantee.", Tone.Good);
+        else Terminal.Line($"{record.Policy} violated guarantees: {Kinds(record)}.", Tone.Bad);
     }
 
     private static string Kinds(VerifyRecord record)
     {
         var kinds = new[]
         {
-            ("own writes not read", record.Violations.ReadYourWrites), ("steps back in time", record.Violations.MonotonicReads),
-                ("effects without their causes", record.Violations.Prefix),
-            ("reads older than their bound", record.Violations.Staleness), ("writes out of order", record.Violations.MonotonicWrites),
-                ("writes before what they follow", record.Violations.WritesFollowReads),
-            ("failed writes shown", record.Violations.FailedWriteVisible), ("writes lost without a word", record.LostWritesUnreported),
+            ("own writes missing from reads", record.Violations.ReadYourWrites),
+                ("reads older than an earlier read", record.Violations.MonotonicReads),
+                ("effects visible without their causes", record.Violations.Prefix),
+            ("reads older than their staleness bound", record.Violations.Staleness),
+                ("writes out of order", record.Violations.MonotonicWrites),
+                ("writes ordered before the reads they follow", record.Violations.WritesFollowReads),
+            ("failed writes visible", record.Violations.FailedWriteVisible), ("lost writes not reported", record.LostWritesUnreported),
                 ("writes committed twice", record.DoubleWrites),
         };
         return string.Join(", ", kinds.Where(kind => kind.Item2 > 0)

@@ -4,7 +4,7 @@ using Tidemark.Cli.Targets;
 namespace Tidemark.Cli.Confirm;
 
 /// <summary>
-/// Reads the views by which PostgreSQL tells how its replication stands. What a role may not see is told, and is no failure.
+/// Reads the replication views of PostgreSQL. A view or column that the role cannot read is reported, and is not a failure.
 /// </summary>
 internal sealed class ReplicationReader(TimeSpan patience)
 {
@@ -23,7 +23,7 @@ internal sealed class ReplicationReader(TimeSpan patience)
 
     private readonly List<string> _unseen = [];
 
-    /// <summary>What could not be read, and why.</summary>
+    /// <summary>Views that could not be read, and why.</summary>
     public IReadOnlyList<string> Unseen => _unseen;
 
     public async Task<IReadOnlyList<SenderRecord>> SendersAsync(TargetNode primary, CancellationToken cancellationToken)
@@ -54,8 +54,8 @@ internal sealed class ReplicationReader(TimeSpan patience)
 
     private void Hidden(TargetNode node, string what)
     {
-        lock (_unseen) _unseen.Add($"{node.Name}: {what}, which {node.Settings.Username ?? "the role"} may not see. GRANT "
-            + "pg_read_all_stats shows it.");
+        lock (_unseen) _unseen.Add($"{node.Name}: {node.Settings.Username ?? "the role"} cannot read {what}. GRANT "
+            + "pg_read_all_stats to it.");
     }
 
     private async Task<IReadOnlyList<T>> ReadAsync<T>(TargetNode node, string question, Func<NpgsqlDataReader, T> record,

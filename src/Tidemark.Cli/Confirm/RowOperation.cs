@@ -5,10 +5,10 @@ using Tidemark.Cli.Targets;
 namespace Tidemark.Cli.Confirm;
 
 /// <summary>
-/// Writes a row on the primary, in a schema of its own, and reads it back on every replica with the time that took. Leaves nothing.
+/// Writes a row on the primary, in a temporary schema, and measures the time until each replica shows it. Drops the schema at the end.
 /// </summary>
-[SuppressMessage("Security", "CA2100", Justification = "The only part that varies is the schema's name, which is made here of letters "
-    + "and digits.")]
+[SuppressMessage("Security", "CA2100", Justification = "The only variable part is the name of the schema, which is generated here from "
+    + "letters and digits.")]
 internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
@@ -16,14 +16,14 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 
     private readonly string _schema = $"tidemark_confirm_{Guid.NewGuid().ToString("N")[..8]}";
 
-    /// <summary>What each replica did.</summary>
-    /// <exception cref="CommandException">The primary refused the row; says what the role would need.</exception>
+    /// <summary>Writes the row and returns the result of each replica.</summary>
+    /// <exception cref="CommandException">The primary refused the row; the message has the privilege that the role needs.</exception>
     public async Task<IReadOnlyList<RowRecord>> RunAsync(IReadOnlyList<TargetNode> replicas, CancellationToken cancellationToken)
     {
         await using var connection = new NpgsqlConnection(primary.Within(patience));
         await connection.OpenAsync(cancellationToken);
         await Publications.RefuseAllTablesAsync(connection, cancellationToken);
-        await MakeAsync(connection, cancellationToken);     // before the clock starts
+        await MakeAsync(connection, cancellationToken);     // outside the measured time
         try
         {
             var written = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,7 +43,7 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         }
     }
 
-    // Local, since a synchronous standby that is away would hold up what only asks how it stands.
+    // With a local commit, since a missing synchronous standby would block this diagnostic command.
     private async Task MakeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
@@ -58,7 +58,7 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         }
         catch
         {
-            // It may be there.
+            // The schema may have been created.
             await DropAsync();
             throw;
         }
@@ -69,12 +69,13 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         using var quoting = new NpgsqlCommandBuilder();
         var remedy = refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege
             && primary.Settings is { Database: { } database, Username: { } role }
-            ? $" The row needs a schema of its own: GRANT CREATE ON DATABASE {quoting.QuoteIdentifier(database)} TO {quoting.QuoteIdentifier(role)}."
+            ? $" The command creates a schema for the row: GRANT CREATE ON DATABASE {quoting.QuoteIdentifier(database)} TO "
+                + $"{quoting.QuoteIdentifier(role)}."
             : "";
-        return new CommandException($"{primary.Name} refused to take a row: {refusal.MessageText}.{remedy}", refusal);
+        return new CommandException($"{primary.Name} refused the row: {refusal.MessageText}.{remedy}", refusal);
     }
 
-    // On a connection of its own: the other may have broken, or be in the midst of something.
+    // On a separate connection, since the other may be broken or busy.
     private async Task DropAsync()
     {
         try
@@ -87,11 +88,12 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             throw new CommandException(
-                $"{primary.Name} does not let go of the row: {NodeProbe.Describe(e)}. What is left: DROP SCHEMA {_schema} CASCADE;", e);
+                $"{primary.Name}: the schema of the row could not be dropped: {NodeProbe.Describe(e)}. "
+                + $"Run: DROP SCHEMA {_schema} CASCADE;", e);
         }
     }
 
-    // A server that says nothing says nothing to the driver's requests to cancel either.
+    // An unresponsive server does not respond to the driver's cancel requests either.
     private async Task<RowRecord> ReadPromptlyAsync(TargetNode replica, Task<long> written, CancellationToken cancellationToken)
     {
         try
@@ -117,14 +119,14 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
                 return new RowRecord(replica.Name, Math.Round(TimeProvider.System.GetElapsedTime(await written).TotalMilliseconds, 2),
                     null);
 
-            // To the millisecond at first; who waits for long wants to know it to the percent.
+            // Polls every millisecond at first, then less often: a precision of one percent is enough for long waits.
             await Task.Delay(Pause + (TimeProvider.System.GetElapsedTime(started) / 100), TimeProvider.System, cancellationToken);
         }
         while (TimeProvider.System.GetElapsedTime(started) < patience);
         return new RowRecord(replica.Name, null, TooLate);
     }
 
-    private string TooLate => $"has not shown it within {Words.Duration(patience.TotalMilliseconds)}";
+    private string TooLate => $"row not visible within {Words.Duration(patience.TotalMilliseconds)}";
 
     private static async Task<bool> AskAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {

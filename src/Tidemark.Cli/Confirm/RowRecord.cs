@@ -1,7 +1,7 @@
 namespace Tidemark.Cli.Confirm;
 
-/// <summary>A row, read back.</summary>
+/// <summary>The result of reading the row on a replica.</summary>
 /// <param name="Node">The replica.</param>
-/// <param name="Milliseconds">From the commit to the first read that showed the row; null: none did.</param>
-/// <param name="Problem">Why none did.</param>
+/// <param name="Milliseconds">Milliseconds from the commit to the first read that showed the row; <c>null</c> if none did.</param>
+/// <param name="Problem">Why no read showed the row.</param>
 internal sealed record RowRecord(string Node, double? Milliseconds, string? Problem);

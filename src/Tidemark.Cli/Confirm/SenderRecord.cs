@@ -1,5 +1,5 @@
 namespace Tidemark.Cli.Confirm;
 
-/// <summary>A standby as the primary sees it.</summary>
+/// <summary>A standby as reported by the primary.</summary>
 internal sealed record SenderRecord(string ApplicationName, string? Client, string? State, string? SyncState, long? LagBytes,
     double? ReplayLagMs);

@@ -1,4 +1,4 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>A line of pg_hba.conf that lets in without a question.</summary>
+/// <summary>A line of pg_hba.conf that admits connections without authentication (<c>trust</c>).</summary>
 internal sealed record AccessRule(int Line, string Type, string Databases, string Roles, string Address);

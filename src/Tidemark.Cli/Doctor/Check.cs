@@ -3,14 +3,14 @@ using Tidemark.Cli.Doctor.Checks;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>One rule: what servers said, to what is wrong with it. Pure.</summary>
-/// <param name="Id">Its name, which never changes; also the section of docs/doctor.md.</param>
-/// <param name="Of">The nodes it looks at.</param>
-/// <param name="Needs">What it must have seen of each of them; where it has not, that is reported.</param>
+/// <summary>One rule: derives findings from what the servers reported. Pure.</summary>
+/// <param name="Id">Stable name of the check; also the section of docs/doctor.md.</param>
+/// <param name="Of">The nodes that the check applies to.</param>
+/// <param name="Needs">The sections that it needs of each node. If one is missing, the check is reported as not made.</param>
 /// <param name="Find">The rule.</param>
 internal sealed record Check(string Id, Of Of, ImmutableArray<Section> Needs, Func<ClusterFacts, IEnumerable<Finding>> Find)
 {
-    /// <summary>All there are.</summary>
+    /// <summary>All checks.</summary>
     public static ImmutableArray<Check> All { get; } =
     [
         .. ReachChecks.All, .. RoleChecks.All, .. StreamChecks.All, .. LagChecks.All, .. SlotChecks.All, .. SynchronousChecks.All,
@@ -18,7 +18,7 @@ internal sealed record Check(string Id, Of Of, ImmutableArray<Section> Needs, Fu
             .. ConnectionChecks.All, .. ObjectChecks.All, .. RightChecks.All,
     ];
 
-    /// <summary>One finding about all nodes that have something to show, or none.</summary>
+    /// <summary>Returns one finding about all nodes that have evidence, or none if no node has.</summary>
     public static IEnumerable<Finding> Where(IEnumerable<NodeFacts> nodes, Func<NodeFacts, string?> evidence, Severity severity,
         string consequence, params ImmutableArray<string> remedy)
     {
@@ -28,14 +28,14 @@ internal sealed record Check(string Id, Of Of, ImmutableArray<Section> Needs, Fu
                 [.. shown.Select(node => $"{node.Name}: {node.Evidence}")], consequence, remedy);
     }
 
-    /// <summary>The names of nodes, for a remedy that is not meant for all of a finding's.</summary>
+    /// <summary>The names of nodes, for a remedy that applies only to some nodes of a finding.</summary>
     public static string Names(IEnumerable<NodeFacts> nodes) => string.Join(", ", nodes.Select(node => node.Name));
 
-    /// <summary>The remedy of a setting that a reload brings into force.</summary>
+    /// <summary>The remedy for a setting that takes effect with a reload.</summary>
     public static ImmutableArray<string> Set(string setting, string value) =>
         [$"ALTER SYSTEM SET {setting} = {value};", "SELECT pg_reload_conf();"];
 
-    /// <summary>The remedy of a setting that only a restart brings into force.</summary>
+    /// <summary>The remedy for a setting that takes effect only with a restart.</summary>
     public static ImmutableArray<string> SetAndRestart(string setting, string value) =>
         [$"ALTER SYSTEM SET {setting} = {value};", "Restart the server."];
 }

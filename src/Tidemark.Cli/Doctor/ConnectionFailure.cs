@@ -3,69 +3,70 @@ using Npgsql;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>Why a node could not be asked, and what mends it. Quotes no connection string: one holds a password.</summary>
+/// <summary>Why a connection to a node failed, and how to fix it. Never quotes a connection string, since it may hold a password.</summary>
 internal sealed record ConnectionFailure(string Reason, string Remedy)
 {
     public static ConnectionFailure Of(Exception failure, NpgsqlConnectionStringBuilder target, TimeSpan timeout) => failure switch
     {
         PostgresException refused => Refused(refused, target),
         OperationCanceledException or TimeoutException or { InnerException: TimeoutException } => new(
-            $"{Position(target)} accepts connections or drops them silently, and said nothing within {timeout.TotalSeconds:0.#} s",
-            "Look whether the server is stopped or overloaded, whether a firewall drops the packets, and whether that port is "
-                + "PostgreSQL's."),
+            $"{Position(target)} did not respond within {timeout.TotalSeconds:0.#} s",
+            "Check whether the server is suspended or overloaded, whether a firewall drops the packets, and whether the port belongs to "
+                + "PostgreSQL."),
         _ when Socket(failure) is { } socket => Unreachable(socket, target),
         NpgsqlException { InnerException: EndOfStreamException or IOException } => Closed(target),
         NpgsqlException when failure.Message.StartsWith("No password has been provided", StringComparison.Ordinal) => new(
-            $"{Position(target)} wants a password of role {target.Username}, and none was given",
-                "Put it into the connection string, PGPASSWORD or a passfile."),
-        _ => new($"{Position(target)} did not answer as PostgreSQL does: {OneLine(failure.Message)}",
-            "Look whether that port is PostgreSQL's, and at what the connection string says of SSL and authentication."),
+            $"{Position(target)} requires a password for role {target.Username}, and none was given",
+                "Set the password in the connection string, PGPASSWORD or a passfile."),
+        _ => new($"{Position(target)} sent a response that is not PostgreSQL's: {OneLine(failure.Message)}",
+            "Check whether the port belongs to PostgreSQL, and the SSL and authentication settings in the connection string."),
     };
 
     private static ConnectionFailure Refused(PostgresException refused, NpgsqlConnectionStringBuilder target) => refused.SqlState switch
     {
         PostgresErrorCodes.InvalidPassword => new(
-            $"{Position(target)} refuses the password of role {target.Username}",
-                "Give the right one, or set it: \\password in psql, or ALTER ROLE … PASSWORD."),
+            $"{Position(target)} rejects the password of role {target.Username}",
+                "Give the correct password, or change it: \\password in psql, or ALTER ROLE … PASSWORD."),
         PostgresErrorCodes.InvalidAuthorizationSpecification => new(
-            $"{Position(target)} does not let role {target.Username} in: {OneLine(refused.MessageText)}",
-                "Create the role, or add a line for it to pg_hba.conf and SELECT pg_reload_conf()."),
+            $"{Position(target)} does not admit role {target.Username}: {OneLine(refused.MessageText)}",
+                "Create the role, or add a line for it to pg_hba.conf and run SELECT pg_reload_conf()."),
         PostgresErrorCodes.InvalidCatalogName => new(
             $"{Position(target)} has no database {target.Database ?? target.Username}",
-                "Name the application's database in the connection string. A replica has it once it has replayed CREATE DATABASE."),
-        // One code for three limits; the routine of the server that refused says which, in any language.
+                "Specify the application's database in the connection string. A replica has it once it has replayed CREATE DATABASE."),
+        // The three limits share one SQLSTATE. The name of the server routine distinguishes them in any language.
         PostgresErrorCodes.TooManyConnections when refused.Routine == "InitializeSessionUserId" => new(
-            $"{Position(target)} has no connection left for role {target.Username}: {OneLine(refused.MessageText)}",
-                "Make the pools smaller, or raise the role's limit: ALTER ROLE … CONNECTION LIMIT."),
+            $"{Position(target)} has no free connections for role {target.Username}: {OneLine(refused.MessageText)}",
+                "Reduce the pool sizes, or raise the limit of the role: ALTER ROLE … CONNECTION LIMIT."),
         PostgresErrorCodes.TooManyConnections when refused.Routine == "CheckMyDatabase" => new(
-            $"{Position(target)} has no connection left for database {target.Database}: {OneLine(refused.MessageText)}",
-                "Make the pools smaller, or raise the database's limit: ALTER DATABASE … CONNECTION LIMIT."),
+            $"{Position(target)} has no free connections for database {target.Database}: {OneLine(refused.MessageText)}",
+                "Reduce the pool sizes, or raise the limit of the database: ALTER DATABASE … CONNECTION LIMIT."),
         PostgresErrorCodes.TooManyConnections => new(
-            $"{Position(target)} has no connection left: {OneLine(refused.MessageText)}",
-                "Make the pools smaller, or raise max_connections, on the standbys first; SELECT * FROM pg_stat_activity shows who "
-                + "holds them."),
+            $"{Position(target)} has no free connections: {OneLine(refused.MessageText)}",
+                "Reduce the pool sizes, or raise max_connections, on the standbys first. SELECT * FROM pg_stat_activity lists the "
+                + "open connections."),
         PostgresErrorCodes.CannotConnectNow => new(
             $"{Position(target)} is not ready: {OneLine($"{refused.MessageText} {refused.Detail}")}",
-                "Wait for it to start; a standby answers only with hot_standby = on, and once it is consistent."),
-        _ => new($"{Position(target)} refuses the connection: {refused.SqlState}: {OneLine(refused.MessageText)}",
-            "Look into the server's log."),
+                "Wait for it to start. A standby accepts connections only with hot_standby = on, and once it is consistent."),
+        _ => new($"{Position(target)} rejected the connection: {refused.SqlState}: {OneLine(refused.MessageText)}",
+            "Check the server log."),
     };
 
     private static ConnectionFailure Unreachable(SocketException failure, NpgsqlConnectionStringBuilder target) =>
         failure.SocketErrorCode switch
     {
         SocketError.ConnectionRefused => new(
-            $"nothing listens at {Position(target)}",
-                "Start the server, or correct host and port; listen_addresses decides where it listens."),
+            $"connection refused: no server listens on {Position(target)}",
+                "Start the server, or correct the host and port. listen_addresses decides on which addresses it listens."),
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => new(
-            $"the name {target.Host} is not known", "Correct the host in the connection string, or the name service."),
+            $"the host name {target.Host} cannot be resolved", "Correct the host in the connection string, or fix the DNS."),
         SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => Closed(target),
-        _ => new($"{Position(target)} cannot be reached: {OneLine(failure.Message)}", "Look at the network between here and there."),
+        _ => new($"{Position(target)} cannot be reached: {OneLine(failure.Message)}",
+            "Check the network between this machine and the server."),
     };
 
     private static ConnectionFailure Closed(NpgsqlConnectionStringBuilder target) => new(
-        $"{Position(target)} closed the connection before it had answered as PostgreSQL does",
-            "Look whether that port is PostgreSQL's, and into the server's log.");
+        $"{Position(target)} closed the connection before sending a PostgreSQL response",
+            "Check whether the port belongs to PostgreSQL, and check the server log.");
 
     private static string Position(NpgsqlConnectionStringBuilder target) => $"{target.Host}:{target.Port}";
 

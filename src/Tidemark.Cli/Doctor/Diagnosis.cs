@@ -3,29 +3,29 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>What came of a check-up: the records that people read and <c>--json</c> prints.</summary>
-/// <param name="Nodes">The nodes, as they were given.</param>
-/// <param name="Findings">The worst first, then by id.</param>
+/// <summary>The result of <c>tidemark doctor</c>: the records that the text report shows and <c>--json</c> prints.</summary>
+/// <param name="Nodes">The nodes, in the order in which they were given.</param>
+/// <param name="Findings">The findings, the most severe first, then by id.</param>
 /// <param name="NotChecked">What could not be checked, and why.</param>
 /// <param name="Checks">How many checks ran.</param>
 internal sealed record Diagnosis(ImmutableArray<ExaminedNode> Nodes, ImmutableArray<Finding> Findings,
     ImmutableArray<NotChecked> NotChecked, int Checks)
 {
-    /// <summary>Where the cluster was found.</summary>
+    /// <summary>Where the cluster was configured.</summary>
     [JsonPropertyOrder(-1)]
     public string Source { get; init; } = "";
 
-    /// <summary>The identity of the cluster, for the setting <c>SystemIdentifier</c>; null while no node says.</summary>
+    /// <summary>The identity of the cluster, for the setting <c>SystemIdentifier</c>; <c>null</c> if no node reported it.</summary>
     public string? SystemIdentifier { get; init; }
 
-    /// <summary>Whether there is nothing that should be mended.</summary>
+    /// <summary>Whether no finding is an error or a warning.</summary>
     [JsonIgnore]
     public bool IsWell => Findings.All(finding => finding.Severity == Severity.Notice);
 
-    /// <summary>Whether no node answered at all.</summary>
+    /// <summary>Whether no node responded.</summary>
     public static bool IsBlind(ClusterFacts cluster) => !cluster.Reached.Any();
 
-    /// <summary>Makes all checks. Pure.</summary>
+    /// <summary>Runs all checks. Pure.</summary>
     public static Diagnosis Of(ClusterFacts cluster) => new(
         [.. cluster.Nodes.Select(node =>
             new ExaminedNode(node.Name, node.IsReplica switch { true => "replica", false => "primary", null => null }, node.Server?.Version,

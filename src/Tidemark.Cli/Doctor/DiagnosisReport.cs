@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>A diagnosis for people: a summary, the findings by severity, what could not be checked.</summary>
+/// <summary>Prints a diagnosis as text: a summary, the findings by severity, and what could not be checked.</summary>
 internal sealed class DiagnosisReport(Terminal terminal)
 {
     private const int Indent = 2;
@@ -9,7 +9,7 @@ internal sealed class DiagnosisReport(Terminal terminal)
     {
         terminal.Line(Summary(diagnosis), Tone.Strong);
         if (diagnosis.SystemIdentifier is { } identifier)
-            terminal.Line($"Identity, to keep nodes of other clusters out: \"SystemIdentifier\": {identifier}");
+            terminal.Line($"To reject nodes of other clusters, set \"SystemIdentifier\": {identifier}");
         foreach (var findings in diagnosis.Findings.GroupBy(finding => finding.Severity))
         {
             terminal.Line();
@@ -19,9 +19,10 @@ internal sealed class DiagnosisReport(Terminal terminal)
 
         if (diagnosis.NotChecked.Length > 0) WriteNotChecked(diagnosis);
         terminal.Line();
-        var incomplete = diagnosis.NotChecked.Length == 0 ? "" : " Not everything could be checked.";
-        if (diagnosis.Findings.Length == 0) terminal.Line($"Nothing found by {diagnosis.Checks} checks.{incomplete}", Tone.Good);
-        else terminal.Line($"{Counts(diagnosis)} by {diagnosis.Checks} checks.{incomplete} Each id is a section of docs/doctor.md.");
+        var incomplete = diagnosis.NotChecked.Length == 0 ? "" : " Some checks could not be made.";
+        if (diagnosis.Findings.Length == 0) terminal.Line($"No findings in {diagnosis.Checks} checks.{incomplete}", Tone.Good);
+        else terminal.Line($"{Counts(diagnosis)} in {diagnosis.Checks} checks.{incomplete} Each finding id is a section of "
+            + $"docs/doctor.md.");
     }
 
     private static string Summary(Diagnosis diagnosis)
@@ -29,7 +30,9 @@ internal sealed class DiagnosisReport(Terminal terminal)
         var nodes =
             string.Join(", ",
             diagnosis.Nodes.Select(node => $"{node.Name} {(node.IsReachable ? $"({node.Role ?? "role unknown"})" : "(unreachable)")}"));
-        return $"{diagnosis.Nodes.Length} {(diagnosis.Nodes.Length == 1 ? "node" : "nodes")}{(diagnosis.Source.Length == 0 ? "" : $" from {diagnosis.Source}")}: {nodes}. {(diagnosis.Findings.Length == 0 ? "Nothing found" : Counts(diagnosis))}.";
+        return $"{diagnosis.Nodes.Length} "
+            + $"{(diagnosis.Nodes.Length == 1 ? "node" : "nodes")}{(diagnosis.Source.Length == 0 ? "" : $" from {diagnosis.Source}")}: "
+            + $"{nodes}. {(diagnosis.Findings.Length == 0 ? "No findings" : Counts(diagnosis))}.";
     }
 
     private static string Counts(Diagnosis diagnosis) => string.Join(", ", diagnosis.Findings.GroupBy(finding => finding.Severity)
@@ -52,7 +55,7 @@ internal sealed class DiagnosisReport(Terminal terminal)
         terminal.Line();
         terminal.Line("Not checked", Tone.Strong);
         foreach (var same in diagnosis.NotChecked.GroupBy(one => (one.Node, one.Because)))
-            Paragraph($"{same.Key.Node}: {string.Join(", ", same.Select(one => one.Check))}, because {same.Key.Because}");
+            Paragraph($"{same.Key.Node}: {string.Join(", ", same.Select(one => one.Check))} ({same.Key.Because})");
     }
 
     private void Paragraph(string text, Tone tone = Tone.Plain) => terminal.Line(text, tone, Indent);

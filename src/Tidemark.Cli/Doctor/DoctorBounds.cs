@@ -1,20 +1,20 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>Where a figure becomes a finding, and how long servers have to answer.</summary>
+/// <summary>Thresholds above which a value becomes a finding, and time-outs for the servers.</summary>
 internal sealed record DoctorBounds
 {
-    /// <summary>How old what a replica shows may be.</summary>
+    /// <summary>Maximum staleness of a replica. Default: 30 s.</summary>
     public TimeSpan MaxStaleness { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a transaction may lie idle, or prepared.</summary>
+    /// <summary>Maximum time that a transaction may be idle or prepared. Default: 5 min.</summary>
     public TimeSpan MaxIdleTransaction { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a node has for all its answers.</summary>
+    /// <summary>Time-out for all queries to one node. Default: 5 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a question waits for somebody's lock on the catalog.</summary>
+    /// <summary>How long a query waits for a lock on the catalog. Default: 1 s.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a replica that is a little behind has to catch up before it counts as behind.</summary>
+    /// <summary>How long a lagging replica may take to catch up before it counts as lagging. Default: 1 s.</summary>
     public TimeSpan CatchUp { get; init; } = TimeSpan.FromSeconds(1);
 }

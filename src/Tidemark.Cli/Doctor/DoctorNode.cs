@@ -2,8 +2,8 @@ using Npgsql;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>A node as it was given.</summary>
-/// <param name="Name">How findings call it.</param>
-/// <param name="Settings">How it is reached.</param>
-/// <param name="PoolSize">Connections at most in each of its two pools; null where no configuration says.</param>
+/// <summary>A node as configured.</summary>
+/// <param name="Name">The name that findings use.</param>
+/// <param name="Settings">How to connect to it.</param>
+/// <param name="PoolSize">Maximum number of connections in each of its two pools; <c>null</c> if not configured.</param>
 internal sealed record DoctorNode(string Name, NpgsqlConnectionStringBuilder Settings, int? PoolSize = null);

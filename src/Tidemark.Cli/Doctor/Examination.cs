@@ -1,13 +1,13 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>Asks all nodes at the same time. None of them can take longer than its time-out.</summary>
+/// <summary>Examines all nodes in parallel. No node can take longer than its time-out.</summary>
 internal static class Examination
 {
-    /// <summary>Everything that the nodes say.</summary>
+    /// <summary>Returns everything that the nodes report.</summary>
     /// <param name="nodes">The nodes.</param>
-    /// <param name="bounds">How long they have.</param>
-    /// <param name="time">The time waited by.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="bounds">The time-outs.</param>
+    /// <param name="time">The clock for time-outs and waits.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task<ClusterFacts> RunAsync(IReadOnlyList<DoctorNode> nodes, DoctorBounds bounds, TimeProvider time,
         CancellationToken cancellationToken)
     {
@@ -20,7 +20,7 @@ internal static class Examination
             await Task.WhenAll(examinations.Select(examination => examination.AskAllAsync(deadline.Token)));
             cancellationToken.ThrowIfCancellationRequested();
 
-            // A replica of a busy primary is always a little behind; only one that stays behind is worth a word.
+            // A replica of a busy primary always lags a little. Only one that does not catch up is reported.
             var facts = Facts(examinations, bounds);
             if (facts.Primary?.Position is { Position: { } position })
             {

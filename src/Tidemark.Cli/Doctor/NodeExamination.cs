@@ -7,8 +7,8 @@ using Npgsql;
 namespace Tidemark.Cli.Doctor;
 
 /// <summary>
-/// Asks one node all questions, on one connection. A question that is refused, or not answered in time, leaves its section unseen; it never
-/// fails the rest.
+/// Runs all queries on one node, on one connection. If a query is refused or times out, its section is missing; the other queries still
+/// run.
 /// </summary>
 internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IAsyncDisposable
 {
@@ -24,21 +24,21 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     private bool _isAbandoned;
     private List<NamedServer>? _behind;
 
-    /// <summary>What is known of the node by now.</summary>
+    /// <summary>What the node has reported so far.</summary>
     public NodeFacts Facts { get; private set; } = new() { Name = node.Name };
 
-    /// <summary>Connects, and asks everything.</summary>
-    /// <param name="deadline">When the node's time is up.</param>
+    /// <summary>Connects and runs all queries.</summary>
+    /// <param name="deadline">Cancelled when the time-out of the node expires.</param>
     public async Task AskAllAsync(CancellationToken deadline)
     {
         try
         {
-            // Loading the types of a database takes a round trip, and only text is read.
+            // Loading the types of a database takes a round trip and is not needed, since only text is read.
             _source = new NpgsqlDataSourceBuilder(ForAsking().ConnectionString)
                 .ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
             _connection = await PromptlyAsync(_source.OpenConnectionAsync(deadline).AsTask(), deadline);
         }
-#pragma warning disable CA1031 // Whatever stands in the way is an answer about the node.
+#pragma warning disable CA1031 // Every failure to connect is a result of the examination.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -54,7 +54,9 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         Note();
     }
 
-    /// <summary>Asks again how far the node is, until it is there or the time is up. Never less than once.</summary>
+    /// <summary>
+    /// Queries the WAL position at least once, until the node has reached <paramref name="position"/> or the limit expires.
+    /// </summary>
     public async Task CatchUpAsync(long position, TimeProvider time, CancellationToken limit)
     {
         do
@@ -66,7 +68,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         while (!_isAbandoned && Facts.Position?.Position < position && await NotYetAsync(time, limit));
     }
 
-    // A balancer, or a name with several addresses, sends the next connections elsewhere.
+    // A load balancer, or a name with several addresses, sends further connections to other servers.
     private async Task LookBehindAsync(CancellationToken deadline)
     {
         _behind = [];
@@ -89,19 +91,19 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException or TimeoutException or IOException
             or InvalidOperationException)
         {
-            // A server with no connection left says nothing about others.
+            // A server without free connections does not prove that there are other servers.
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        // What still waits for a server that says nothing ends with the process.
+        // A task that still waits for an unresponsive server ends with the process.
         if (_isAbandoned) return;
         if (_connection is not null) await _connection.DisposeAsync();
         if (_source is not null) await _source.DisposeAsync();
     }
 
-    // The driver cancels by asking the server, and waits for it; one that is gone says nothing to that either.
+    // The driver sends a cancel request and waits for the response, which never comes if the server is unresponsive.
     private async Task<T> PromptlyAsync<T>(Task<T> work, CancellationToken deadline)
     {
         try
@@ -125,7 +127,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     {
         if (question.NeedsStatistics && _answers["server"] is { } server && !server["sees_statistics"]!.GetValue<bool>())
         {
-            _unseen[question.Section] = $"role {server["role"]} has not the rights of pg_read_all_stats";
+            _unseen[question.Section] = $"role {server["role"]} does not have the privileges of pg_read_all_stats";
             return;
         }
 
@@ -143,9 +145,8 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         }
     }
 
-    // A transaction of its own, so that nothing stays set on a connection that a pooler hands to others, and names mean what they mean in
-    // pg_catalog.
-    // Its level is said because a standby refuses serializable, which may be the default.
+    // In a separate transaction, so that no setting remains on a connection that a pooler gives to other clients, and so that names resolve
+    // in pg_catalog. The isolation level is explicit because a standby rejects serializable, which may be the default.
     private async Task<string> AnswerAsync(string sql, CancellationToken deadline)
     {
         await using var batch = new NpgsqlBatch(_connection)
@@ -154,7 +155,9 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
             {
                 new NpgsqlBatchCommand("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
                 new NpgsqlBatchCommand(
-                    $"SELECT set_config('search_path', 'pg_catalog', true), set_config('lock_timeout', '{bounds.LockTimeout.TotalMilliseconds:F0}', true), set_config('statement_timeout', '{bounds.Timeout.TotalMilliseconds:F0}', true)"),
+                    $"SELECT set_config('search_path', 'pg_catalog', true), set_config('lock_timeout', "
+                        + $"'{bounds.LockTimeout.TotalMilliseconds:F0}', true), set_config('statement_timeout', "
+                        + $"'{bounds.Timeout.TotalMilliseconds:F0}', true)"),
                 new NpgsqlBatchCommand(sql),
                 new NpgsqlBatchCommand("COMMIT"),
             },
@@ -178,7 +181,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
     {
         PostgresException refused => $"{refused.SqlState}: {refused.MessageText}",
         OperationCanceledException or TimeoutException or { InnerException: TimeoutException } =>
-            $"no answer within {bounds.Timeout.TotalSeconds:0.#} s",
+            $"no response within {bounds.Timeout.TotalSeconds:0.#} s",
         _ => "the connection was lost",
     };
 

@@ -4,27 +4,31 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>What one node said, all within a moment. What it did not say is null, and <see cref="Unseen"/> tells why.</summary>
+/// <summary>
+/// What one node reported, all within a short time. A missing section is <c>null</c>, and <see cref="Unseen"/> has the reason.
+/// </summary>
 internal sealed record NodeFacts
 {
     public string Name { get; init; } = "";
 
-    /// <summary>Where the machine that asks reaches the node, as <c>host=… port=…</c>; null where nobody said.</summary>
+    /// <summary>The address of the node as used from this machine, as <c>host=… port=…</c>; <c>null</c> if unknown.</summary>
     public string? Address { get; init; }
 
-    /// <summary>Whether the node is on the machine that asks.</summary>
+    /// <summary>Whether the node runs on this machine.</summary>
     public bool IsLoopback { get; init; }
 
-    /// <summary>Why there was no connection; null where there was one.</summary>
+    /// <summary>Why the connection failed; <c>null</c> if it succeeded.</summary>
     public ConnectionFailure? Failure { get; init; }
 
-    /// <summary>Why a section was not seen.</summary>
+    /// <summary>Why a section is missing.</summary>
     public IReadOnlyDictionary<Section, string> Unseen { get; init; } = ImmutableDictionary<Section, string>.Empty;
 
-    /// <summary>Connections at most in each of the two pools that an application has of this node; null where nobody said.</summary>
+    /// <summary>
+    /// Maximum number of connections in each of the two pools of an application for this node; <c>null</c> if not configured.
+    /// </summary>
     public int? PoolSize { get; init; }
 
-    /// <summary>The servers that further connections to the same address led to; null where none was opened.</summary>
+    /// <summary>The servers that further connections to the same address reached; <c>null</c> if none was opened.</summary>
     [JsonIgnore]
     public IReadOnlyList<NamedServer>? Behind { get; init; }
 
@@ -57,20 +61,20 @@ internal sealed record NodeFacts
 
     public IReadOnlyList<string>? UnloggedTables { get; init; }
 
-    /// <summary>Whether it replays; null while that was not seen.</summary>
+    /// <summary>Whether it is in recovery; <c>null</c> if unknown.</summary>
     public bool? IsReplica => Server?.IsInRecovery;
 
-    /// <summary>A setting as the server has it, in its unit; null when it was not seen.</summary>
+    /// <summary>The value of a setting, in its unit; <c>null</c> if unknown.</summary>
     public string? Value(string setting) => Settings?.GetValueOrDefault(setting)?.Value;
 
-    /// <summary>A setting that is a number, in its unit.</summary>
+    /// <summary>The value of a numeric setting, in its unit.</summary>
     public long? Number(string setting) =>
         long.TryParse(Value(setting), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    /// <summary>Whether a setting has a value.</summary>
+    /// <summary>Whether a setting has the given value.</summary>
     public bool Has(string setting, string value) => Value(setting) == value;
 
-    /// <summary>Connections that an ordinary role can have.</summary>
+    /// <summary>Number of connections available to ordinary roles.</summary>
     public long? OrdinaryConnections =>
         Number("max_connections") - Number("superuser_reserved_connections") - (Number("reserved_connections") ?? 0);
 }

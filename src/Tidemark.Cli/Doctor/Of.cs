@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>The nodes that a check looks at.</summary>
+/// <summary>The nodes that a check applies to.</summary>
 internal enum Of
 {
     All,

@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>What can be seen of a node: one question each.</summary>
+/// <summary>A part of what a node reports; there is one query for each.</summary>
 internal enum Section
 {
     Server,

@@ -1,14 +1,14 @@
 namespace Tidemark.Cli.Doctor;
 
-/// <summary>How much a finding matters.</summary>
+/// <summary>The severity of a finding.</summary>
 internal enum Severity
 {
-    /// <summary>Something is broken, or a promise does not hold.</summary>
+    /// <summary>A function is broken, or a guarantee does not hold.</summary>
     Error,
 
-    /// <summary>It works today; the next incident makes it worse.</summary>
+    /// <summary>Everything works, but the next incident will be worse.</summary>
     Warning,
 
-    /// <summary>Worth knowing; may well be meant so.</summary>
+    /// <summary>For information. It may be intended.</summary>
     Notice,
 }

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>A kept cluster as it stands, for both people and JSON.</summary>
+/// <summary>The state of a local cluster, as printed and as JSON.</summary>
 internal sealed record LocalClusterRecord(
     string Name, int PostgresVersion, string Database, bool SynchronousReplicas, string Folder, string ConnectionString,
         IReadOnlyList<LocalNodeRecord> Nodes, IReadOnlyList<string> Findings)

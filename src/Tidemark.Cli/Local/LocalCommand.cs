@@ -10,7 +10,7 @@ internal abstract class LocalCommand : TidemarkCommand
 {
     private readonly Option<string> _name = new("--name")
     {
-        Description = $"The cluster; {LocalHints.DefaultName} by default.",
+        Description = $"The name of the cluster. Default: {LocalHints.DefaultName}.",
         HelpName = "NAME",
         DefaultValueFactory = _ => LocalHints.DefaultName,
         CompletionSources = { _ => KeptCluster.FindNames().Select(name => new CompletionItem(name)) },
@@ -23,7 +23,7 @@ internal abstract class LocalCommand : TidemarkCommand
         Validators.Add(given =>
         {
             if (given.GetValue(_name) is { } cluster && !KeptCluster.IsName(cluster))
-                given.AddError($"--name {Quoted.Word(cluster)} cannot be the name of a folder: {KeptCluster.NameRule}.");
+                given.AddError($"--name {Quoted.Word(cluster)} is not a valid cluster name: {KeptCluster.NameRule}.");
         });
     }
 
@@ -42,7 +42,8 @@ internal abstract class LocalCommand : TidemarkCommand
         catch (NpgsqlException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(
-                $"a server of the cluster did not do it: {e.Message}\n'{LocalHints.Command(result.GetRequiredValue(_name), "status")}' tells how it stands.", e);
+                $"a server of the cluster failed: {e.Message}\n"
+                + $"Run '{LocalHints.Command(result.GetRequiredValue(_name), "status")}' to see its state.", e);
         }
     }
 

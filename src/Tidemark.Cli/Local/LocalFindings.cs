@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>Says what is not in order in a local cluster, and the command that mends it. Pure.</summary>
+/// <summary>Finds the problems of a local cluster, each with the command that fixes it. Pure.</summary>
 internal static class LocalFindings
 {
     public static IReadOnlyList<string> Of(string cluster, bool hasSynchronousReplicas, IReadOnlyList<LocalNodeStatus> nodes)
@@ -13,7 +13,8 @@ internal static class LocalFindings
             .Select(node => node.Name).ToList();
         if (hasSynchronousReplicas && primary.Answers && missing.Count > 0)
             findings.Add(
-                $"Commits on {primary.Name} wait until {string.Join(" and ", missing)} {(missing.Count == 1 ? "streams" : "stream")} again: the cluster has synchronous replicas.");
+                $"Commits on {primary.Name} wait until {string.Join(" and ", missing)} {(missing.Count == 1 ? "streams" : "stream")} "
+                    + $"again: the cluster has synchronous replicas.");
         return findings;
     }
 
@@ -24,18 +25,19 @@ internal static class LocalFindings
         {
             { IsRunning: false } when node == primary => $"{node.Name}, the primary, is down: {Do("start")}, or promote a replica.",
             { IsRunning: false, IsHalfReplaced: true } =>
-                $"{node.Name} is down, and its data is half replaced, by a rejoin that did not finish: {Do("rejoin")}",
+                $"{node.Name} is down, and its data is incomplete because a rejoin did not finish: {Do("rejoin")}",
             { IsRunning: false, Role: LocalNodeRole.OldPrimary } =>
                 $"{node.Name} is down, and was the primary before {primary.Name}: {Do("rejoin")}",
             { IsRunning: false } when node.Follows == primary.Name => $"{node.Name} is down: {Do("start")}",
             { IsRunning: false } => $"{node.Name} is down, and was left behind with {node.Follows}: {Do("rejoin")}",
             { Answers: false, Refusal: { } refusal } =>
-                $"{node.Name} runs as process {node.ProcessId} and answers only: {refusal}. Look again in a moment: {LocalHints.Command(cluster, "status")}",
-            { Answers: false } => $"{node.Name} runs as process {node.ProcessId} and does not answer: {Do("kill")}",
+                $"{node.Name} runs as process {node.ProcessId} but rejects connections: {refusal}. Check again in a moment: "
+                    + $"{LocalHints.Command(cluster, "status")}",
+            { Answers: false } => $"{node.Name} runs as process {node.ProcessId} but does not respond: {Do("kill")}",
             { Role: LocalNodeRole.OldPrimary } =>
-                $"{node.Name} takes writes that no other node will have, for {primary.Name} is the primary: {Do("rejoin")}",
+                $"{node.Name} accepts writes that will be lost, because {primary.Name} is the primary: {Do("rejoin")}",
             { Role: LocalNodeRole.Replica } when node.Follows != primary.Name =>
-                $"{node.Name} follows {node.Follows}, and {primary.Name} is the primary: {Do("rejoin")}",
+                $"{node.Name} follows {node.Follows}, but {primary.Name} is the primary: {Do("rejoin")}",
             { Role: LocalNodeRole.Replica, IsStreaming: false } when primary.Answers =>
                 $"{node.Name} does not stream from {primary.Name}: {Do("rejoin")}",
             _ => null,

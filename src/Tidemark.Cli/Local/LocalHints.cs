@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Local;
 
-/// <summary>Commands as a person would type them.</summary>
+/// <summary>Formats commands for the user to type.</summary>
 internal static class LocalHints
 {
     public const string DefaultName = "default";

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>A line of the list of clusters.</summary>
+/// <summary>A cluster in the list of local clusters.</summary>
 internal sealed record LocalListRecord(string Name, int? PostgresVersion, string? Database, int? Nodes, int? Running, string? Problem)
 {
     public static async Task<LocalListRecord> ReadAsync(string name, CancellationToken cancellationToken)

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>One node of it.</summary>
+/// <summary>A node of a local cluster.</summary>
 internal sealed record LocalNodeRecord(
     string Name, LocalNodeRole Role, bool Running, bool Answers, string? Refusal, int Port, int? ProcessId, string? Follows, bool Streaming,
         int? Timeline, string? Position, long? LagBytes, bool Paused,

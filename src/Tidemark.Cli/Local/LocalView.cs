@@ -2,14 +2,14 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>Shows local clusters to a person.</summary>
+/// <summary>Prints local clusters as text.</summary>
 internal static class LocalView
 {
     private static readonly Table<LocalNodeRecord> Nodes = new(
         new("Node", node => node.Name),
         new("Role", node => RoleOf(node.Role), Tone: node => node.Role == LocalNodeRole.Primary ? Tone.Strong : Tone.Plain),
         new("Process", node => node.ProcessId is { } id ? node.Answers ? $"{id}" : node.Refusal is null
-            ? $"{id}, silent" : $"{id}, refuses" : "down", Tone: node => node.Answers ? Tone.Good : Tone.Bad),
+            ? $"{id}, no response" : $"{id}, rejecting" : "down", Tone: node => node.Answers ? Tone.Good : Tone.Bad),
         new("Port", node => $"{node.Port}", IsNumber: true),
         new("Follows", node => node.Follows is null ? "-" : node.Streaming ? node.Follows : $"{node.Follows}, not streaming"),
         new("Timeline", node => node.Timeline is { } timeline ? $"{timeline}" : "-", IsNumber: true),
@@ -29,23 +29,24 @@ internal static class LocalView
     public static void Write(Terminal terminal, LocalClusterRecord cluster)
     {
         terminal.Line(
-            $"{cluster.Name}: PostgreSQL {cluster.PostgresVersion}, database {cluster.Database}{(cluster.SynchronousReplicas ? ", synchronous replicas" : "")}", Tone.Strong);
+            $"{cluster.Name}: PostgreSQL {cluster.PostgresVersion}, database "
+                + $"{cluster.Database}{(cluster.SynchronousReplicas ? ", synchronous replicas" : "")}", Tone.Strong);
         Nodes.Write(terminal, cluster.Nodes);
         if (cluster.Findings.Count > 0) terminal.Line();
         foreach (var finding in cluster.Findings) terminal.Line(finding, Tone.Bad);
         terminal.Line();
-        terminal.Line("All nodes, for Npgsql:", Tone.Quiet);
-        terminal.Out.WriteLine(cluster.ConnectionString);       // as one line, also where that is too long: it is copied
+        terminal.Line("Connection string for Npgsql (all nodes):", Tone.Quiet);
+        terminal.Out.WriteLine(cluster.ConnectionString);       // never wrapped, since the user copies it
     }
 
     public static void Write(Terminal terminal, IReadOnlyList<LocalListRecord> clusters) => Clusters.Write(terminal, clusters);
 
-    /// <summary>What one may do next.</summary>
+    /// <summary>Prints suggested next steps.</summary>
     public static void WriteNextSteps(Terminal terminal, LocalClusterRecord cluster)
     {
         var replica = cluster.Nodes.FirstOrDefault(node => node.Role == LocalNodeRole.Replica)?.Name;
         if (cluster.Nodes.FirstOrDefault(node => node.Role == LocalNodeRole.Primary) is not { } primary)
-            return;     // what is wrong has been said
+            return;     // the problems were already printed
         terminal.Line();
         terminal.Line("With psql, on the primary:", Tone.Quiet);
         terminal.Out.WriteLine($"psql -h 127.0.0.1 -p {primary.Port} -U postgres {Shell(cluster.Database)}");
@@ -55,15 +56,15 @@ internal static class LocalView
         void Step(string rest, string what) => steps.Add((LocalHints.Command(cluster.Name, rest), what));
         if (replica is not null)
         {
-            Step($"pause {replica}", "a replica falls behind");
-            Step($"resume {replica}", "and catches up");
-            Step($"kill {primary.Name}", "the primary dies");
-            Step($"promote {replica}", "a replica takes over");
-            Step($"rejoin {primary.Name}", "the old primary becomes a replica");
+            Step($"pause {replica}", "make a replica lag");
+            Step($"resume {replica}", "let it catch up");
+            Step($"kill {primary.Name}", "crash the primary");
+            Step($"promote {replica}", "fail over to a replica");
+            Step($"rejoin {primary.Name}", "make the old primary a replica");
         }
 
-        Step("status", "how it stands");
-        Step("down", "ends it and deletes everything");
+        Step("status", "show the state of the cluster");
+        Step("down", "stop it and delete its data");
         Facts.Write(terminal, [.. steps]);
     }
 
@@ -80,6 +81,7 @@ internal static class LocalView
 
     private static string ReplayOf(LocalNodeRecord node) =>
         string.Join(", ",
-        new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms late" : "" }.Where(part => part.Length > 0)
+        new[] { node.Paused ? "paused" : "", node.DelayMs > 0 ? $"{Words.Count(node.DelayMs)} ms delay" : "" }
+        .Where(part => part.Length > 0)
         .DefaultIfEmpty("-"));
 }

@@ -4,10 +4,10 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Local;
 
-/// <summary>A command that does something to one node of a local cluster, and then looks at what has become of it.</summary>
+/// <summary>A command that acts on one node of a local cluster, and then checks the resulting state.</summary>
 internal abstract class NodeCommand : LocalCommand
 {
-    // A replica that can stream does so well before this.
+    // A healthy replica streams well before this time.
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(5);
 
     private readonly Argument<string> _node;
@@ -17,7 +17,7 @@ internal abstract class NodeCommand : LocalCommand
     {
         _node = new Argument<string>("NODE")
         {
-            Description = "Such as pg-2.",
+            Description = "The name of the node, such as pg-2.",
             Arity = needsNode ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
             CompletionSources = { Complete },
         };
@@ -42,11 +42,11 @@ internal abstract class NodeCommand : LocalCommand
         }
         catch (Exception e) when (e is LocalClusterException or KeyNotFoundException)
         {
-            return [];      // a key pressed in a shell is no place for an error
+            return [];      // completion must not print an error
         }
     }
 
-    /// <summary>A cluster that nobody else can change meanwhile.</summary>
+    /// <summary>A cluster that is locked against changes by other commands.</summary>
     protected sealed record OpenedCluster(string Name, LocalCluster Cluster, Terminal Terminal)
     {
         public Task<LocalClusterRecord> ReadAsync(CancellationToken cancellationToken) =>
@@ -54,19 +54,20 @@ internal abstract class NodeCommand : LocalCommand
 
         public string Command(string rest) => LocalHints.Command(Name, rest);
 
-        /// <summary>A node that runs.</summary>
+        /// <summary>Returns a running node.</summary>
         public LocalNode Running(string node) => Cluster[node] is { IsRunning: true } running
             ? running
-            : throw new CommandException($"{node} is down. This starts it: {Command($"start {node}")}");
+            : throw new CommandException($"{node} is down. Start it with: {Command($"start {node}")}");
 
-        /// <summary>A replica, running or not.</summary>
+        /// <summary>Returns a replica, running or not.</summary>
         public LocalNode Replica(string node, string butPrimary) => Cluster[node] is { Follows: not null } replica
             ? replica
             : throw new CommandException(
-                $"{node} is no replica: {butPrimary}. The replicas are {string.Join(", ", Cluster.Replicas.Select(each => each.Name).DefaultIfEmpty("(none)"))}.");
+                $"{node} is not a replica: {butPrimary}. Replicas: "
+                    + $"{string.Join(", ", Cluster.Replicas.Select(each => each.Name).DefaultIfEmpty("(none)"))}.");
 
         /// <summary>
-        /// Looks until nothing is wrong with the nodes in question, for as long as something may be about to right itself.
+        /// Polls until the given nodes respond and their replicas stream, or the settling time is over. Returns the last state.
         /// </summary>
         public async Task<LocalClusterRecord> SettleAsync(Func<LocalNodeRecord, bool> concerns, CancellationToken cancellationToken)
         {
@@ -81,14 +82,14 @@ internal abstract class NodeCommand : LocalCommand
             }
         }
 
-        /// <summary>Says what a node is now.</summary>
+        /// <summary>Prints the current state of a node.</summary>
         public void Tell(LocalNodeRecord node)
         {
             var what = node switch
             {
                 { Running: false } => "is down",
                 { Role: LocalNodeRole.Replica } =>
-                    $"is a replica of {node.Follows}, {(node.Streaming ? "and streams" : "and does not stream")}",
+                    $"is a replica of {node.Follows} and {(node.Streaming ? "is streaming" : "is not streaming")}",
                 { Role: LocalNodeRole.Primary } => "is the primary",
                 _ => "is an old primary",
             };

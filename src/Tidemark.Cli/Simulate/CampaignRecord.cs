@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>What campaigns found: the sums are those of one policy, Tidemark where it is among them.</summary>
+/// <summary>The results of campaigns. The sums are those of one policy: Tidemark if it was run.</summary>
 internal sealed record CampaignRecord
 {
     public required RoutingArm Policy { get; init; }

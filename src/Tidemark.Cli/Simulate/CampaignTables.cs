@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>Policies by profiles: as records on a terminal, as a grid in a document.</summary>
+/// <summary>Tables of policies by profiles: a list of records for a terminal, a grid for a document.</summary>
 internal static class CampaignTables
 {
     public static Table<CellRecord> Cells { get; } = new(
@@ -19,7 +19,8 @@ internal static class CampaignTables
         var profiles = record.Cells.Select(cell => cell.Profile).Distinct().ToList();
         var cells = record.Cells.ToDictionary(cell => (cell.Policy, cell.Profile));
         string Cell(RoutingArm policy, LagProfile profile) => cells.TryGetValue((policy, profile), out var cell)
-            ? $"{Words.Percent(cell.OffloadEfficiency)} · {Words.Percent(cell.ShareOnReplicas)} · {Words.Rate(cell.ViolationsPer10000Reads)}"
+            ? $"{Words.Percent(cell.OffloadEfficiency)} · {Words.Percent(cell.ShareOnReplicas)} · "
+                + $"{Words.Rate(cell.ViolationsPer10000Reads)}"
             : "-";
 
         terminal.Out.WriteLine("Offload efficiency · share of all reads on replicas · violations per 10,000 reads");

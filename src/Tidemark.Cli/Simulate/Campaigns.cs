@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>Runs a campaign for each profile and policy asked for, prints what they found, and says whether that is a finding.</summary>
+/// <summary>Runs a campaign for each requested profile and policy, prints the results, and returns the exit code.</summary>
 internal sealed class Campaigns(Terminal terminal, Form form)
 {
     private const int MaxFailingSeedsPrinted = 10;
@@ -11,7 +11,7 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         CancellationToken cancellationToken)
     {
         var cells = policies.SelectMany(policy => profiles.Select(profile => options with { Profile = profile, Arm = policy })).ToList();
-        var results = terminal.WithProgress("simulating", tell => RunAll(cells, tell, cancellationToken));
+        var results = terminal.WithProgress("Simulating", report => RunAll(cells, report, cancellationToken));
         var record = CampaignRecord.Of(results);
         switch (form)
         {
@@ -20,29 +20,30 @@ internal sealed class Campaigns(Terminal terminal, Form form)
             default: Write(record, options.Seeds * cells.Count(cell => cell.Arm == record.Policy), isTable: cells.Count > 1); break;
         }
 
-        if (record.IsCancelled) terminal.Error.WriteLine("tidemark: stopped; the figures are those of the worlds that had been run.");
+        if (record.IsCancelled) terminal.Error.WriteLine("tidemark: interrupted. The results cover only the completed runs.");
         return Evaluate(record);
     }
 
-    private static List<SimulationCampaignResult> RunAll(List<SimulationCampaignOptions> cells, Action<double, string> tell,
+    private static List<SimulationCampaignResult> RunAll(List<SimulationCampaignOptions> cells, Action<double, string> report,
         CancellationToken cancellationToken)
     {
         List<SimulationCampaignResult> results = [];
         foreach (var cell in cells)
         {
-            // The first says at least that it was stopped.
+            // The first campaign always runs, so that its result records the cancellation.
             if (results.Count > 0 && cancellationToken.IsCancellationRequested) break;
             var done = results.Count;
             var progress =
                 new Progress(now =>
-                tell((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count, $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} failing"));
+                report((done + ((double)now.Seeds / now.OfSeeds)) / cells.Count,
+                    $"{cell.Arm}, {cell.Profile}, {now.FailingSeeds} failing"));
             results.Add(SimulationCampaign.Run(cell with { Progress = progress }, cancellationToken));
         }
 
         return results;
     }
 
-    // Other policies break promises by nature, and a planted fault that is caught is what was hoped for.
+    // Other policies are expected to violate guarantees, and an injected fault is expected to be detected.
     private static ExitCode Evaluate(CampaignRecord record) => record switch
     {
         { FailingSeeds: var seeds } when seeds.Any(seed => seed.Finding is SimulationFinding.AnotherRun or SimulationFinding.Error) =>
@@ -70,13 +71,15 @@ internal sealed class Campaigns(Terminal terminal, Form form)
             ("Operations", Words.Count(record.Operations)),
             ("Reads", Words.Count(record.Reads)),
             ("Violations", record.Violations == 0
-                ? "0" : $"{Words.Count(record.Violations)} ({string.Join(", ", record.ViolationsByKind.Select(kind => $"{kind.Key} {Words.Count(kind.Value)}"))})"),
+                ? "0" : $"{Words.Count(record.Violations)} "
+                    + $"({string.Join(", ", record.ViolationsByKind.Select(kind => $"{kind.Key} {Words.Count(kind.Value)}"))})"),
             ("Broken invariants", Words.Count(record.BrokenInvariants)),
             ("Lost in failovers", $"{Words.Count(record.LostWrites)} writes"),
-            ("Lost without a word", Words.Count(record.LostWritesUnreported)),
+            ("Lost, unreported", Words.Count(record.LostWritesUnreported)),
             ("Offload efficiency", string.Join(", ", record.OffloadEfficiency.Select(of => $"{of.Key} {Words.Percent(of.Value)}"))),
             ("Determinism", $"{Words.Count(record.DeterminismChecked)} seeds run twice"),
-            ("Time", $"{Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count((long)record.OperationsPerSecondAndCore)} operations per second and core"));
+            ("Time", $"{Words.Seconds(TimeSpan.FromSeconds(record.Seconds))}, {Words.Count((long)record.OperationsPerSecondAndCore)} "
+                + $"operations per second and core"));
         terminal.Line();
         WriteFindings(record);
     }
@@ -86,7 +89,8 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         if (record.FailingSeedCount == 0)
         {
             terminal.Line(record.Fault == PlantedFault.None
-                ? "Clean: no promise and no invariant was broken." : $"Nothing caught {record.Fault}.", record.Fault == PlantedFault.None
+                ? "Clean: no guarantee and no invariant was violated." : $"{record.Fault} was not detected.",
+                record.Fault == PlantedFault.None
                 ? Tone.Good : Tone.Bad);
             return;
         }
@@ -96,7 +100,7 @@ internal sealed class Campaigns(Terminal terminal, Form form)
         if (record.FailingSeedCount > MaxFailingSeedsPrinted)
             terminal.Line($"… and {Words.Count(record.FailingSeedCount - MaxFailingSeedsPrinted)} more seeds.", Tone.Quiet);
         terminal.Line();
-        terminal.Line($"{Words.Count(record.FailingSeedCount)} of {Words.Count(record.Seeds)} seeds found something. To see the first:",
+        terminal.Line($"{Words.Count(record.FailingSeedCount)} of {Words.Count(record.Seeds)} seeds failed. To replay the first:",
             record.Fault == PlantedFault.None ? Tone.Bad : Tone.Plain);
         var first = record.FailingSeeds[0];
         var fault = record.Fault == PlantedFault.None ? "" : $" --fault {record.Fault}";

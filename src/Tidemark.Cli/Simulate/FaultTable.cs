@@ -4,25 +4,26 @@ using Tidemark.Verification;
 namespace Tidemark.Cli.Simulate;
 
 /// <summary>
-/// Plants every fault in turn, and counts the seeds until something catches it: a checker that cannot fail proves nothing.
+/// Injects each fault in turn, and counts the seeds until it is detected. This proves that the checker can fail.
 /// </summary>
 internal sealed class FaultTable(Terminal terminal, Form form)
 {
     private static readonly Table<FaultRecord> Faults = new(
         new("No.", fault => fault.Number.ToString(CultureInfo.InvariantCulture), IsNumber: true),
         new("Fault", fault => fault.Name),
-        new("Seeds until caught", fault => fault.Caught ? Words.Count(fault.Seeds) : $"not in {Words.Count(fault.Seeds)}", IsNumber: true),
-        new("Caught by", fault => fault.Caught ? Shortened(fault.By!) : fault.Stopped ? "stopped" : "-"));
+        new("Seeds until detected", fault => fault.Caught ? Words.Count(fault.Seeds) : $"not in "
+            + $"{Words.Count(fault.Seeds)}", IsNumber: true),
+        new("Detected by", fault => fault.Caught ? Shortened(fault.By!) : fault.Stopped ? "stopped" : "-"));
 
     public ExitCode Run(SimulationCampaignOptions options, CancellationToken cancellationToken)
     {
         var faults = Enum.GetValues<PlantedFault>().Where(fault => fault != PlantedFault.None).ToList();
-        var hunts = terminal.WithProgress("hunting faults", tell =>
+        var hunts = terminal.WithProgress("Injecting faults", report =>
         {
             List<FaultRecord> found = [];
             foreach (var fault in faults.TakeWhile(_ => !cancellationToken.IsCancellationRequested))
             {
-                tell((double)found.Count / faults.Count, $"{fault}");
+                report((double)found.Count / faults.Count, $"{fault}");
                 found.Add(FaultRecord.Of(SimulationCampaign.Hunt(fault, options, cancellationToken)));
             }
 
@@ -42,11 +43,11 @@ internal sealed class FaultTable(Terminal terminal, Form form)
         {
             Faults.Write(terminal, hunts);
             terminal.Line();
-            if (missed.Count > 0) terminal.Line($"Not caught: {string.Join(", ", missed.Select(hunt => hunt.Name))}.", Tone.Bad);
-            else if (!isStopped) terminal.Line($"All {hunts.Count} faults were caught.", Tone.Good);
+            if (missed.Count > 0) terminal.Line($"Not detected: {string.Join(", ", missed.Select(hunt => hunt.Name))}.", Tone.Bad);
+            else if (!isStopped) terminal.Line($"All {hunts.Count} faults were detected.", Tone.Good);
         }
 
-        if (isStopped) terminal.Error.WriteLine("tidemark: stopped; the faults that follow were not planted.");
+        if (isStopped) terminal.Error.WriteLine("tidemark: interrupted. The remaining faults were not injected.");
     }
 
     private static string Shortened(string text)

@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>How records are printed.</summary>
+/// <summary>The output format.</summary>
 internal enum Form
 {
     Text,

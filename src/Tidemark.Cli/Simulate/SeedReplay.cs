@@ -3,7 +3,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Simulate;
 
-/// <summary>Runs one world again, tells what happens in it, and writes what was asked for: a page, the history.</summary>
+/// <summary>Replays one simulation run, prints its events, and writes the requested files: an HTML page, the history.</summary>
 internal sealed class SeedReplay(Terminal terminal, Form form, string? html, string? export)
 {
     public async Task<ExitCode> RunAsync(SimulationOptions world, CancellationToken cancellationToken)
@@ -12,14 +12,14 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
         SimulationRun run;
         try
         {
-            // A thread of its own: a world runs on one, and the context of whoever called is none of its business.
+            // A run needs a dedicated thread, without the synchronization context of the caller.
             run = await Task.Factory.StartNew(
                 () => SimulatedCluster.Run(world with { Trace = events }), cancellationToken, TaskCreationOptions.LongRunning,
                     TaskScheduler.Default).WaitAsync(cancellationToken);
         }
         catch (HistoryException e)
         {
-            CommandLine.Complain($"what happened contradicts itself. {e.Message}", terminal);
+            CommandLine.Complain($"the history contradicts itself. {e.Message}", terminal);
             return world.Fault == PlantedFault.None ? ExitCode.Finding : ExitCode.Success;
         }
 
@@ -37,14 +37,14 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
         terminal.Line();
         foreach (var (name, value) in FactsOf(run)) Facts.Write(terminal, name, value, nameWidth: 19);
         VerdictRecord.Of(run.Verdict).Write(terminal);
-        foreach (var broken in run.BrokenInvariants) terminal.Line($"An invariant broke: {broken}", Tone.Bad);
+        foreach (var broken in run.BrokenInvariants) terminal.Line($"Invariant violated: {broken}", Tone.Bad);
         foreach (var file in new[] { export, html }.OfType<string>()) terminal.Line($"Written: {file}", Tone.Quiet);
     }
 
     private static HistoryPageOptions Describe(SimulationRun run, ImmutableArray<HistoryPageEvent> events) => new()
     {
         Title = $"Seed {run.Options.Seed}{(run.Options.Fault == PlantedFault.None ? "" : $" with {run.Options.Fault}")}",
-        Facts = [.. FactsOf(run), .. run.BrokenInvariants.Select(broken => KeyValuePair.Create("Broken invariant", broken))],
+        Facts = [.. FactsOf(run), .. run.BrokenInvariants.Select(broken => KeyValuePair.Create("Violated invariant", broken))],
         Events = events,
     };
 
@@ -53,7 +53,7 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
         yield return new("World", run.Shape);
         yield return new("Profile, policy", $"{run.Options.Profile}, {run.Options.Arm}");
         yield return new("Reads by node", string.Join(", ", run.ReadsByNode.Select(node => $"{node.Key} {Words.Count(node.Value)}")));
-        yield return new("On replicas", $"{Words.Count(run.OnReplicas)} of {Words.Count(run.CouldBeOnReplicas)} that could be");
+        yield return new("On replicas", $"{Words.Count(run.OnReplicas)} of {Words.Count(run.CouldBeOnReplicas)} possible");
         yield return new("Failed", $"{Words.Count(run.FailedReads)} reads, {Words.Count(run.FailedWrites)} writes");
         yield return new("Fingerprint", run.TraceHash);
     }

@@ -5,15 +5,17 @@ using Tidemark.Cli.Targets;
 namespace Tidemark.Cli.Status;
 
 /// <summary>
-/// Asks one node what no probe asks: how busy it is, and whether somebody holds up its replay. Keeps a connection of its own.
+/// Queries one node for information that a probe does not read: its load, and whether its replay is paused or delayed. Uses a separate
+/// connection, which stays open.
 /// </summary>
 internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
 {
     private const int TimeoutSeconds = 2;
 
-    // Others' states are hidden from a role without pg_read_all_stats; how many connections there are is not.
+    // A role without pg_read_all_stats cannot read the state of other sessions, but can read the number of connections.
     private const string Question = """
-        SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'usage') THEN (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())::int END,
+        SELECT CASE WHEN pg_has_role('pg_read_all_stats', 'usage') THEN (SELECT count(*) FROM pg_stat_activity
+                    WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())::int END,
                (SELECT sum(numbackends) FROM pg_stat_database)::int,
                current_setting('max_connections')::int,
                CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() <> 'not paused' END,
@@ -24,8 +26,8 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
     private NpgsqlConnection? _connection;
 
     /// <summary>
-    /// What it says now; nothing where it does not answer. With what keeps reads out that a probe does not meet: the server is there, the
-    /// database is not.
+    /// Returns the current load and notes, or <c>null</c> and no notes if the node does not respond. The obstacle is a reason why reads
+    /// fail that a probe does not detect: the server responds, but does not have the database.
     /// </summary>
     public async Task<(LoadRecord? Load, IReadOnlyList<string> Notes, string? Obstacle)> ReadAsync(CancellationToken cancellationToken)
     {
@@ -47,10 +49,10 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
-            // The monitor tells why; the next question opens a new connection.
+            // The monitor reports the reason. The next call opens a new connection.
             await DisposeAsync();
             return (null, [], e is PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName }
-                ? $"it has no database {node.Settings.Database ?? node.Settings.Username}" : null);
+                ? $"no database {node.Settings.Database ?? node.Settings.Username}" : null);
         }
     }
 
@@ -68,6 +70,6 @@ internal sealed class NodeLoad(TargetNode node) : IAsyncDisposable
         if (!answer.IsDBNull(3) && answer.GetBoolean(3)) yield return "replay is paused";
         if (!answer.IsDBNull(4) && answer.GetInt32(4) is > 0 and var delay)
             yield return string.Create(CultureInfo.InvariantCulture, $"replay is delayed by {delay} ms");
-        if (!answer.IsDBNull(5) && !answer.GetBoolean(5)) yield return "receives nothing";
+        if (!answer.IsDBNull(5) && !answer.GetBoolean(5)) yield return "receives no WAL";
     }
 }

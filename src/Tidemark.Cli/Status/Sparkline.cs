@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Status;
 
-/// <summary>The latest figures as a row of bars, the highest of them as high as a line. Figures that are not known are gaps.</summary>
+/// <summary>The latest values as a row of bars, scaled to the highest value. Unknown values are gaps.</summary>
 internal sealed class Sparkline(int width)
 {
     private const string Bars = "▁▂▃▄▅▆▇█";

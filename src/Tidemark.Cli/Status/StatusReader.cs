@@ -2,7 +2,7 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark.Cli.Status;
 
-/// <summary>Follows a cluster as an application does, and tells how it stands.</summary>
+/// <summary>Monitors a cluster as an application does, and returns its state.</summary>
 internal sealed class StatusReader : IAsyncDisposable
 {
     private readonly ClusterTarget _target;
@@ -12,8 +12,8 @@ internal sealed class StatusReader : IAsyncDisposable
     private StatusReader(ClusterTarget target, TidemarkDataSource source) =>
         (_target, _source, _loads) = (target, source, [.. target.Nodes.Select(node => new NodeLoad(node))]);
 
-    /// <summary>Opens it.</summary>
-    /// <exception cref="CommandException">No node answers; says why for each.</exception>
+    /// <summary>Opens the cluster and waits for the first probes.</summary>
+    /// <exception cref="CommandException">No node responds; the message has the reason for each.</exception>
     public static async Task<StatusReader> OpenAsync(ClusterTarget target, CancellationToken cancellationToken)
     {
         var source = await target.OpenAsync(cancellationToken);
@@ -21,7 +21,7 @@ internal sealed class StatusReader : IAsyncDisposable
         await using (source) throw target.IsSilent(source);
     }
 
-    /// <summary>How it stands now.</summary>
+    /// <summary>Returns the current state.</summary>
     public async Task<ClusterRecord> ReadAsync(CancellationToken cancellationToken)
     {
         var loads = await Task.WhenAll(_loads.Select(load => load.ReadAsync(cancellationToken)));

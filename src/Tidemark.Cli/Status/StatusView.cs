@@ -1,6 +1,6 @@
 namespace Tidemark.Cli.Status;
 
-/// <summary>Draws a cluster as text.</summary>
+/// <summary>Prints the state of a cluster as text.</summary>
 internal static class StatusView
 {
     private static readonly Column<NodeRecord>[] Columns =
@@ -12,7 +12,8 @@ internal static class StatusView
         new("Lag", node => Words.Bytes(node.LagBytes), IsNumber: true),
         new("Staleness", node => node.StalenessMs is { } ms ? $"≤ {Words.Duration(ms)}" : "-", IsNumber: true),
         new("Load", node => node.Load is { } load
-            ? $"{load.Active?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"} active, {Words.Count(load.Connections)}/{Words.Count(load.MaxConnections)}" : "-"),
+            ? $"{load.Active?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"} active, "
+                + $"{Words.Count(load.Connections)}/{Words.Count(load.MaxConnections)}" : "-"),
         new("Health", node => node.Health, Tone: node => node.HealthTone),
     ];
 
@@ -22,11 +23,11 @@ internal static class StatusView
         new Table<NodeRecord>(Columns).Write(terminal, cluster.Nodes);
     }
 
-    /// <summary>The same with how staleness went.</summary>
+    /// <summary>Prints the state with the recent history of the staleness.</summary>
     public static void Write(Terminal terminal, ClusterRecord cluster, IReadOnlyDictionary<string, Sparkline> staleness)
     {
         Head(terminal, cluster);
-        var history = new Column<NodeRecord>("Staleness before", node => staleness.GetValueOrDefault(node.Name)?.ToString() ?? "");
+        var history = new Column<NodeRecord>("Recent staleness", node => staleness.GetValueOrDefault(node.Name)?.ToString() ?? "");
         new Table<NodeRecord>([.. Columns[..^1], history, Columns[^1]]).Write(terminal, cluster.Nodes);
     }
 
@@ -36,7 +37,7 @@ internal static class StatusView
         var nodes = cluster.Nodes.Count;
         var text = cluster.Primary is { } primary
             ? $"{primary} is the primary, {serving} of {nodes} {(nodes == 1 ? "node" : "nodes")} can serve"
-            : "There is no primary: writes are refused";
+            : "No primary: writes fail";
         terminal.Line($"{text} (cluster from {cluster.Source}).", cluster.IsWell ? Tone.Plain : Tone.Bad);
         terminal.Line();
     }

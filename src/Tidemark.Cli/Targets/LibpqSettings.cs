@@ -5,10 +5,9 @@ using Npgsql;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>
-/// Connection settings in the words of libpq (<c>host</c>, <c>dbname</c>, <c>sslmode</c>), from a text such as <c>host=pg-1
-/// dbname=store</c>, the environment
-/// (<c>PGHOST</c>) or a service file, and the same in the words of Npgsql. The driver itself knows only the user, password and certificates
-/// of the environment.
+/// Connection settings with the keywords of libpq (<c>host</c>, <c>dbname</c>, <c>sslmode</c>), and their conversion to Npgsql. They come
+/// from a text such as <c>host=pg-1 dbname=store</c>, the environment (<c>PGHOST</c>) or a service file. Npgsql itself reads only the user,
+/// password and certificates from the environment.
 /// </summary>
 internal sealed class LibpqSettings
 {
@@ -22,10 +21,10 @@ internal sealed class LibpqSettings
 
     private readonly Dictionary<string, string> _values = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The name of the service that holds the rest; <see langword="null"/>: none is named.</summary>
+    /// <summary>The name of the service with the remaining settings, or <see langword="null"/> if none is given.</summary>
     public string? Service => _values.GetValueOrDefault("service");
 
-    /// <summary>Whether it says where the server is.</summary>
+    /// <summary>Whether a host is given.</summary>
     public bool NamesHost => _values.ContainsKey("host");
 
     public static LibpqSettings FromEnvironment(IReadOnlyDictionary<string, string> variables)
@@ -36,8 +35,8 @@ internal sealed class LibpqSettings
         return settings;
     }
 
-    /// <summary>Reads pairs such as <c>host=pg-1 password='it''s'</c>; a backslash takes the next character as it is.</summary>
-    /// <exception cref="FormatException">It is none, without its values: one of them is a password.</exception>
+    /// <summary>Reads pairs such as <c>host=pg-1 password='it''s'</c>; a backslash escapes the next character.</summary>
+    /// <exception cref="FormatException">The text is invalid. The message does not contain values, since one may be a password.</exception>
     public static LibpqSettings Parse(string text)
     {
         var settings = new LibpqSettings();
@@ -57,18 +56,18 @@ internal sealed class LibpqSettings
 
     public void Set(string keyword, string value) => _values[keyword] = value;
 
-    /// <summary>Takes from others what these do not say.</summary>
+    /// <summary>Adds the settings of <paramref name="others"/> that are not set here.</summary>
     public void Complete(LibpqSettings others)
     {
         foreach (var (keyword, value) in others._values) _values.TryAdd(keyword, value);
     }
 
-    /// <summary>The same in the words of Npgsql, for each host.</summary>
-    /// <exception cref="FormatException">A keyword is unknown, or its value cannot be read; says which, without the value.</exception>
+    /// <summary>Converts the settings to Npgsql, one result per host.</summary>
+    /// <exception cref="FormatException">A keyword is unknown or its value is invalid. The message does not contain the value.</exception>
     public IReadOnlyList<NpgsqlConnectionStringBuilder> ToNpgsql()
     {
-        // It would decide where the connection goes, and Npgsql has no word for it.
-        if (_values.ContainsKey("hostaddr")) throw new FormatException("it has 'hostaddr': give the address as 'host'");
+        // It decides where the connection goes, and Npgsql has no equivalent.
+        if (_values.ContainsKey("hostaddr")) throw new FormatException("'hostaddr' is not supported: give the address as 'host'");
         var settings = new NpgsqlConnectionStringBuilder();
         foreach (var (keyword, value) in _values)
         {
@@ -80,18 +79,18 @@ internal sealed class LibpqSettings
             catch (Exception e) when (e is ArgumentException or FormatException or KeyNotFoundException or OverflowException
                 or InvalidCastException)
             {
-                throw new FormatException($"its value for '{keyword}' cannot be read");
+                throw new FormatException($"the value of '{keyword}' is invalid");
             }
         }
 
-        var hosts = _values.GetValueOrDefault("host")?.Split(',') ?? throw new FormatException("it names no host");
+        var hosts = _values.GetValueOrDefault("host")?.Split(',') ?? throw new FormatException("it has no host");
         var ports = _values.GetValueOrDefault("port")?.Split(',') ?? [""];
         if (ports.Length != 1 && ports.Length != hosts.Length)
-            throw new FormatException($"it names {hosts.Length} hosts and {ports.Length} ports");
+            throw new FormatException($"it has {hosts.Length} hosts but {ports.Length} ports");
         return [.. hosts.Select((host, i) => ForHost(settings, host.Trim(), ports[ports.Length == 1 ? 0 : i]))];
     }
 
-    // The folder of a socket, too, has a port: it is part of the socket's name.
+    // A socket folder also has a port, which is part of the name of the socket file.
     private static NpgsqlConnectionStringBuilder ForHost(NpgsqlConnectionStringBuilder settings, string host, string port)
     {
         if (host.Length == 0) throw new FormatException("its list of hosts has an empty entry");
@@ -103,7 +102,7 @@ internal sealed class LibpqSettings
         return one;
     }
 
-    // What Npgsql has no word for is left out where it changes nothing about where the connection goes or how safe it is.
+    // Keywords without an equivalent in Npgsql are ignored if they affect neither the target nor the security of the connection.
     private static string? NameOf(string keyword) => keyword.ToUpperInvariant() switch
     {
         "DBNAME" => "Database",
@@ -125,7 +124,7 @@ internal sealed class LibpqSettings
         "FALLBACK_APPLICATION_NAME" or "KEEPALIVES" or "KEEPALIVES_IDLE" or "KEEPALIVES_INTERVAL" or "KEEPALIVES_COUNT"
             or "TCP_USER_TIMEOUT"
             or "TARGET_SESSION_ATTRS" or "LOAD_BALANCE_HOSTS" or "SSLCOMPRESSION" => null,
-        _ => throw new FormatException("one of its keywords is none of libpq's that Tidemark knows"),
+        _ => throw new FormatException("it has a keyword that is not a libpq keyword supported by Tidemark"),
     };
 
     private static string ReadValue(StringReader rest)

@@ -1,19 +1,19 @@
 namespace Tidemark.Cli.Targets;
 
 /// <summary>
-/// Services as libpq knows them: names of groups of settings in <c>~/.pg_service.conf</c> (or where <c>PGSERVICEFILE</c> says), then in
+/// Reads libpq services: named groups of settings in <c>~/.pg_service.conf</c> (or the file in <c>PGSERVICEFILE</c>), then in
 /// <c>pg_service.conf</c> of the folder <c>PGSYSCONFDIR</c>.
 /// </summary>
 internal static class ServiceFile
 {
-    /// <summary>What a service says.</summary>
-    /// <exception cref="CommandException">No file has the service; lists the files that were read.</exception>
+    /// <summary>Returns the settings of a service.</summary>
+    /// <exception cref="CommandException">No file has the service; the message lists the files.</exception>
     public static LibpqSettings Find(string service, TargetEnvironment environment)
     {
         var files = Files(environment).ToList();
         foreach (var file in files.Where(File.Exists))
             if (Read(file, service) is { } settings) return settings;
-        throw new CommandException($"there is no service {Quoted.Word(service)} in {string.Join(" or ", files)}.");
+        throw new CommandException($"service {Quoted.Word(service)} was not found in {string.Join(" or ", files)}.");
     }
 
     private static IEnumerable<string> Files(TargetEnvironment environment)
@@ -36,7 +36,7 @@ internal static class ServiceFile
             else if (found is not null)
             {
                 var equals = line.IndexOf('=', StringComparison.Ordinal);
-                if (equals <= 0) throw new CommandException($"line {number + 1} of {file} is no 'keyword=value'.");
+                if (equals <= 0) throw new CommandException($"line {number + 1} of {file} is not 'keyword=value'.");
                 found.Set(line[..equals].Trim(), line[(equals + 1)..].Trim());
             }
         }

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace Tidemark.Cli.Targets;
 
-/// <summary>A command about a cluster, which <see cref="TargetOptions"/> finds.</summary>
+/// <summary>A command that applies to a cluster, which <see cref="TargetOptions"/> finds.</summary>
 internal abstract class TargetCommand : TidemarkCommand
 {
     private readonly TargetOptions _options;
@@ -19,11 +19,11 @@ internal abstract class TargetCommand : TidemarkCommand
         RunAsync(_options.Find(result), result, cancellationToken);
 
     /// <summary>Runs the command.</summary>
-    /// <param name="target">The cluster it is about.</param>
-    /// <param name="result">What was asked for; it has passed the validators.</param>
-    /// <param name="cancellationToken">Ctrl-C.</param>
+    /// <param name="target">The cluster.</param>
+    /// <param name="result">The parsed command line, which has passed the validators.</param>
+    /// <param name="cancellationToken">Cancelled by Ctrl-C.</param>
     protected abstract Task<ExitCode> RunAsync(ClusterTarget target, ParseResult result, CancellationToken cancellationToken);
 
-    /// <summary>The option that names the cluster; null: none was given.</summary>
+    /// <summary>Returns the name of the option that selects the cluster, or <c>null</c> if none was given.</summary>
     protected string? OptionOfTarget(CommandResult given) => _options.Given(given);
 }

@@ -3,7 +3,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Targets;
 
-/// <summary>What surrounds a command and may say which cluster it is about.</summary>
+/// <summary>The environment of a command, which may determine its cluster.</summary>
 internal sealed record TargetEnvironment
 {
     /// <summary>Environment variables.</summary>
@@ -12,13 +12,13 @@ internal sealed record TargetEnvironment
     /// <summary>The current folder.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>The user's folder.</summary>
+    /// <summary>The home folder of the user.</summary>
     public required string Home { get; init; }
 
-    /// <summary>The names of the local clusters that are kept.</summary>
+    /// <summary>Returns the names of the local clusters.</summary>
     public Func<IReadOnlyList<string>> KeptClusters { get; init; } = KeptCluster.FindNames;
 
-    /// <summary>Where a program of PostgreSQL's is; null: nowhere.</summary>
+    /// <summary>Returns the path of a PostgreSQL program, or <c>null</c> if it was not found.</summary>
     public Func<string, string?> FindProgram { get; init; } = program => PostgresBinaries.FindProgram(SearchEnvironment.Current(), program);
 
     public static TargetEnvironment OfThisProcess() => new()
@@ -29,6 +29,6 @@ internal sealed record TargetEnvironment
         Home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
     };
 
-    /// <summary>The value of a variable; an empty one counts as none.</summary>
+    /// <summary>Returns the value of a variable, or <c>null</c> if it is not set or empty.</summary>
     public string? Variable(string name) => Variables.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 }

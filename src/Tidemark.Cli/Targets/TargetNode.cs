@@ -3,23 +3,25 @@ using Npgsql;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>One node of a <see cref="ClusterTarget"/>.</summary>
-/// <param name="name">Its name.</param>
-/// <param name="settings">How to reach it.</param>
+/// <param name="name">The name of the node.</param>
+/// <param name="settings">The connection settings.</param>
 internal sealed class TargetNode(string name, NpgsqlConnectionStringBuilder settings)
 {
-    // Npgsql takes no more.
+    // The maximum that Npgsql accepts.
     private const int MaxTimeoutSeconds = 1024;
 
-    /// <summary>Its name.</summary>
+    /// <summary>The name of the node.</summary>
     public string Name { get; } = name;
 
-    /// <summary>How to reach it. Holds a password, perhaps.</summary>
+    /// <summary>The connection settings, which may contain a password.</summary>
     public NpgsqlConnectionStringBuilder Settings { get; } = settings;
 
-    /// <summary>Where it is, without a secret.</summary>
+    /// <summary>Host and port, without secrets.</summary>
     public string Address => $"{Settings.Host}:{Settings.Port}";
 
-    /// <summary>How to reach it for one question, which ends in about this time though the server says nothing.</summary>
+    /// <summary>
+    /// Returns a connection string for one query that times out after about <paramref name="patience"/> if the server does not respond.
+    /// </summary>
     public string Within(TimeSpan patience)
     {
         var seconds = Math.Max(1, (int)Math.Ceiling(patience.TotalSeconds));

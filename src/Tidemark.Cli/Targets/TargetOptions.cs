@@ -10,9 +10,8 @@ using Command = System.CommandLine.Command;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>
-/// Which cluster a command is about, the same for all commands: what was given on the command line, else the application's configuration,
-/// else libpq's
-/// environment, else the local cluster that runs. The first that says anything is taken alone.
+/// Selects the cluster of a command, in the same way for all commands: from the command line, else from the configuration of the
+/// application, else from libpq's environment, else the local cluster. Only the first source that is present is used.
 /// </summary>
 internal sealed partial class TargetOptions(TargetEnvironment environment)
 {
@@ -21,46 +20,47 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
 
     private readonly Option<string[]> _connections = new("--connection")
     {
-        Description = "How to reach nodes: 'Host=pg-1,pg-2;Database=store', postgres://user@pg-1,pg-2/store, or libpq's 'host=pg-1 "
-            + "dbname=store'. May be given several times.",
+        Description = "Connection string of one or more nodes: 'Host=pg-1,pg-2;Database=store', postgres://user@pg-1,pg-2/store, or "
+            + "libpq's 'host=pg-1 dbname=store'. Can be repeated.",
         HelpName = "TEXT",
     };
 
     private readonly Option<string?> _cluster = new("--cluster")
     {
-        Description = "A local cluster that 'tidemark cluster up' has started.",
+        Description = "The name of a local cluster started by 'tidemark cluster up'.",
         HelpName = "NAME",
         CompletionSources = { _ => environment.KeptClusters().Select(name => new System.CommandLine.Completions.CompletionItem(name)) },
     };
 
     private readonly Option<string?> _config =
-        new("--config") { Description = "The application's settings; appsettings.json in this folder by default.", HelpName = "FILE" };
+        new("--config") { Description = "The settings file of the application. Default: appsettings.json in the current "
+            + "folder.", HelpName = "FILE" };
 
     private readonly Option<string> _section = new("--section")
     {
-        Description = "The section of the settings that is about the cluster.",
+        Description = "The section of the settings file that configures the cluster.",
         HelpName = "NAME",
         DefaultValueFactory = _ => DefaultSection,
     };
 
-    /// <summary>What to say where none is found.</summary>
+    /// <summary>The help text if no cluster is found.</summary>
     public static string Ways { get; } =
-        "--connection TEXT names its nodes, --cluster NAME a local cluster; without them, the section Tidemark of appsettings.json or "
-            + "of the environment (Tidemark__Nodes__pg-1), "
-        + "PGHOST or PGSERVICE, or the local cluster that is up. 'tidemark cluster up' starts one.";
+        "Use --connection TEXT to give its nodes, or --cluster NAME for a local cluster. Otherwise the cluster comes from the section "
+            + "Tidemark of appsettings.json or of the environment (Tidemark__Nodes__pg-1), from PGHOST or PGSERVICE, or is the running "
+            + "local cluster. 'tidemark cluster up' starts one.";
 
-    /// <summary>Gives a command the options.</summary>
+    /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { _connections, _cluster, _config, _section }) command.Add(option);
         command.Validators.Add(RefuseContradictions);
     }
 
-    /// <summary>The option that names the cluster; null: none was given.</summary>
+    /// <summary>Returns the name of the option that selects the cluster, or <c>null</c> if none was given.</summary>
     public string? Given(CommandResult given) => new Option[] { _connections, _cluster, _config }.FirstOrDefault(given.Has)?.Name;
 
-    /// <summary>Finds the cluster. Asks no server.</summary>
-    /// <exception cref="CommandException">There is none, or what names it cannot be read; says what stood where.</exception>
+    /// <summary>Finds the cluster, without connecting to a server.</summary>
+    /// <exception cref="CommandException">No cluster was found, or its source is invalid; the message names the source.</exception>
     public ClusterTarget Find(ParseResult result)
     {
         if (result.GetValue(_connections) is { Length: > 0 } texts) return FromTexts(texts);
@@ -68,7 +68,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         var section = result.GetRequiredValue(_section);
         if (result.GetValue(_config) is { } file)
             return FromConfiguration(file, section)
-            ?? throw new CommandException($"{Quoted.Plain(file)} has no section {Quoted.Plain(section)}; --section names another.");
+            ?? throw new CommandException($"{Quoted.Plain(file)} has no section {Quoted.Plain(section)}; select another with --section.");
         if (FromConfiguration(null, section) is { } configured) return configured;
         if (environment.Variable("PGSERVICE") is { } service)
             return From($"the service {service}", builder => builder.Options.AddNodes(Completed(new LibpqSettings())));
@@ -78,18 +78,18 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         {
             [var only] => FromKept(only),
             var several when several.Contains(DefaultCluster) => FromKept(DefaultCluster),
-            [] => throw new CommandException($"which cluster? {Ways}"),
-            var several => throw new CommandException($"which cluster? The local clusters are {string.Join(", ", several)}: --cluster "
-                + "names one."),
+            [] => throw new CommandException($"no cluster is selected. {Ways}"),
+            var several => throw new CommandException($"no cluster is selected. Select one of the local clusters with "
+                + $"--cluster: {string.Join(", ", several)}."),
         };
     }
 
     private void RefuseContradictions(CommandResult given)
     {
         var several = new Option[] { _connections, _cluster, _config }.Where(given.Has).Select(option => option.Name).ToList();
-        if (several.Count > 1) given.AddError($"{string.Join(" and ", several)} contradict each other: each names the cluster.");
+        if (several.Count > 1) given.AddError($"{string.Join(" and ", several)} cannot be combined: each selects the cluster.");
         if (given.Has(_section) && !given.Has(_config) && several.Count > 0)
-            given.AddError($"--section and {several[0]} contradict each other: {several[0]} reads no settings.");
+            given.AddError($"--section and {several[0]} cannot be combined: {several[0]} does not read a settings file.");
     }
 
     private ClusterTarget FromTexts(string[] texts) =>
@@ -100,7 +100,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         if (IsLibpq().IsMatch(text)) return Completed(LibpqSettings.Parse(text));
         var nodes = ConnectionText.Parse(text);
 
-        // The port of a host that names none itself; behind a host it stays.
+        // PGPORT applies to hosts without a port of their own.
         if (!text.Contains("://", StringComparison.Ordinal) && new NpgsqlConnectionStringBuilder(text) is var given
             && !given.ShouldSerialize("Port") && environment.Variable("PGPORT") is { } port)
             nodes = ConnectionText.Parse($"{text};Port={port}");
@@ -108,20 +108,20 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         return nodes;
     }
 
-    // In libpq's order: what was given, then the service, then the environment.
+    // In the order of libpq: the given settings, then the service, then the environment.
     private IReadOnlyList<NpgsqlConnectionStringBuilder> Completed(LibpqSettings settings)
     {
         if ((settings.Service ?? environment.Variable("PGSERVICE")) is { } service)
             settings.Complete(ServiceFile.Find(service, environment));
         if (!settings.NamesHost && environment.Variable("PGHOSTADDR") is not null)
-            throw new FormatException("PGHOSTADDR is set: give the address as PGHOST");
+            throw new FormatException("PGHOSTADDR is not supported: give the address as PGHOST");
         settings.Complete(LibpqSettings.FromEnvironment(environment.Variables));
         return settings.ToNpgsql();
     }
 
     private static ClusterTarget FromKept(string name)
     {
-        if (!KeptCluster.IsName(name)) throw new CommandException($"{Quoted.Word(name)} cannot be the name of a local cluster.");
+        if (!KeptCluster.IsName(name)) throw new CommandException($"{Quoted.Word(name)} is not a valid name of a local cluster.");
         try
         {
             var kept = KeptCluster.Read(name);
@@ -139,7 +139,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
     private ClusterTarget? FromConfiguration(string? file, string section)
     {
         var path = Path.Combine(environment.Directory, file ?? "appsettings.json");
-        if (file is not null && !File.Exists(path)) throw new CommandException($"there is no file {Quoted.Plain(file)}.");
+        if (file is not null && !File.Exists(path)) throw new CommandException($"file {Quoted.Plain(file)} does not exist.");
         var stage = environment.Variable("DOTNET_ENVIRONMENT") ?? environment.Variable("ASPNETCORE_ENVIRONMENT") ?? "Production";
         var sources = new ConfigurationBuilder().AddJsonFile(path, optional: true)
             .AddJsonFile(Path.ChangeExtension(path, $".{stage}.json"), optional: true);
@@ -156,7 +156,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         }
         catch (InvalidDataException e)
         {
-            throw new CommandException($"{Path.GetFileName(path)} is no JSON: {e.InnerException?.Message}", e);
+            throw new CommandException($"{Path.GetFileName(path)} is not valid JSON: {e.InnerException?.Message}", e);
         }
     }
 
@@ -171,7 +171,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         }
         catch (FormatException e)
         {
-            throw new CommandException($"{source} cannot be read: {e.Message}.", e);
+            throw new CommandException($"{source} is invalid: {e.Message}.", e);
         }
         catch (ArgumentException e)
         {
@@ -183,7 +183,7 @@ internal sealed partial class TargetOptions(TargetEnvironment environment)
         }
     }
 
-    // A second keyword behind white space, before any semicolon; a service alone is libpq's too.
+    // Matches a second keyword after white space, before any semicolon. A service alone is also libpq syntax.
     [GeneratedRegex(@"^\s*service\s*=|^\s*[a-z_]+\s*=\s*('(?:[^'\\]|\\.)*'|[^\s;']*)\s+[a-z_]+\s*=|^\s*[a-z_]+\s*=\s*'",
         RegexOptions.IgnoreCase)]
     private static partial Regex IsLibpq();

@@ -1,4 +1,4 @@
 namespace Tidemark.Cli.Verify;
 
-/// <summary>What a verification is to do.</summary>
+/// <summary>The parameters of a verification.</summary>
 internal sealed record VerificationOptions(TimeSpan Duration, int Sessions, VerifyPolicy Policy, TimeSpan MaxStaleness);

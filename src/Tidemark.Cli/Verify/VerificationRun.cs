@@ -5,20 +5,20 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Verify;
 
-/// <summary>Runs the checker's workload on a cluster, in a schema that is made for it and dropped.</summary>
+/// <summary>Runs the checker's workload on a cluster, in a temporary schema.</summary>
 internal static class VerificationRun
 {
     private const int Keys = 16;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Runs the workload.</summary>
     /// <param name="target">The cluster.</param>
-    /// <param name="options">What to do.</param>
-    /// <param name="progress">Is told where it stands.</param>
-    /// <param name="cancellationToken">Stops; the schema is dropped all the same.</param>
+    /// <param name="options">The parameters.</param>
+    /// <param name="progress">Receives the progress.</param>
+    /// <param name="cancellationToken">Stops the workload. The schema is dropped in any case.</param>
     /// <exception cref="CommandException">
-    /// The cluster has no primary, no replica for the policy, or refuses the schema; or nothing could be judged.
+    /// The cluster has no primary, has no replica for the policy, or refuses the schema; or the history cannot be evaluated.
     /// </exception>
     public static async Task<(VerifyRecord Record, HistoryReport Report)> RunAsync(
         ClusterTarget target, VerificationOptions options, Action<HistoryWorkloadProgress> progress, CancellationToken cancellationToken)
@@ -65,8 +65,9 @@ internal static class VerificationRun
         catch (HistoryException e)
         {
             throw new CommandException(recorder.DoubleWrites > 0
-                ? $"{recorder.DoubleWrites} writes were committed more than once; nothing else can be judged. {e.Message}"
-                : $"the cluster cannot be judged. {e.Message}", e);
+                ? $"{recorder.DoubleWrites} writes were committed more than once, so the rest of the history cannot be evaluated. "
+                    + $"{e.Message}"
+                : $"the history cannot be evaluated. {e.Message}", e);
         }
         finally
         {
@@ -74,12 +75,12 @@ internal static class VerificationRun
             await looking;
         }
 
-        // Reads of rows that nobody changed show nothing, and are no proof.
+        // Reads of rows that never change prove nothing.
         var acknowledged = report.Writes - report.FailedWrites - report.UnknownWrites;
         if (acknowledged == 0 || report.Reads == 0)
             throw new CommandException(
-                $"nothing could be judged: {Words.Count(acknowledged)} writes were acknowledged and {Words.Count(report.Reads)} reads "
-                + $"answered.{string.Concat(report.Failures.Take(1).Select(failure => $" {failure}"))}");
+                $"nothing could be verified: {Words.Count(acknowledged)} writes were acknowledged and {Words.Count(report.Reads)} reads "
+                + $"succeeded.{string.Concat(report.Failures.Take(1).Select(failure => $" {failure}"))}");
         return (VerifyRecord.Of(report, gauge.Figures(), recorder.DoubleWrites), report);
     }
 
@@ -104,7 +105,7 @@ internal static class VerificationRun
         catch (PostgresException e)
         {
             var remedy = e.SqlState == PostgresErrorCodes.InsufficientPrivilege
-                ? " The workload needs a schema of its own: GRANT CREATE ON DATABASE to the role." : "";
+                ? " The workload creates a schema. Run GRANT CREATE ON DATABASE for the role." : "";
             throw new CommandException($"the primary refused the workload's tables: {e.MessageText}.{remedy}", e);
         }
         catch (InvalidOperationException e)
@@ -113,8 +114,8 @@ internal static class VerificationRun
         }
     }
 
-    // The recorder does so too, but says nothing where it cannot.
-    [SuppressMessage("Security", "CA2100", Justification = "The name was made here.")]
+    // The recorder also drops the schema, but does not report a failure.
+    [SuppressMessage("Security", "CA2100", Justification = "The name is generated here.")]
     private static async Task DropAsync(TargetNode primary, string schema)
     {
         try
@@ -126,8 +127,8 @@ internal static class VerificationRun
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
-            throw new CommandException($"{primary.Name} cannot be asked to drop what was made for this: {NodeProbe.Describe(e)}. What "
-                + $"may be left: DROP SCHEMA {schema} CASCADE;", e);
+            throw new CommandException($"{primary.Name}: the schema of this run could not be dropped: {NodeProbe.Describe(e)}. If it "
+                + $"still exists, run: DROP SCHEMA {schema} CASCADE;", e);
         }
     }
 
@@ -136,16 +137,16 @@ internal static class VerificationRun
     {
         VerifyPolicy.Tidemark => WorkloadRouter.Tidemark(source),
         VerifyPolicy.Primary => WorkloadRouter.PrimaryOnly(primary.Settings.ConnectionString),
-        _ when replicas.Length == 0 => throw new CommandException($"--policy {policy} reads from replicas, and the cluster has none "
-            + "that serves."),
+        _ when replicas.Length == 0 => throw new CommandException($"--policy {policy} reads from replicas, and the cluster has no "
+            + "replica that serves."),
         VerifyPolicy.Random =>
             WorkloadRouter.RandomReplica(primary.Settings.ConnectionString, replicas.Select(node => node.Settings.ConnectionString)),
         _ => WorkloadRouter.RoundRobin(primary.Settings.ConnectionString, replicas.Select(node => node.Settings.ConnectionString)),
     };
 
-    // Progress<T> would tell on the pool, and perhaps after the end.
-    private sealed class Reported(Action<HistoryWorkloadProgress> tell) : IProgress<HistoryWorkloadProgress>
+    // Progress<T> would report on the thread pool, perhaps after the end.
+    private sealed class Reported(Action<HistoryWorkloadProgress> report) : IProgress<HistoryWorkloadProgress>
     {
-        public void Report(HistoryWorkloadProgress value) => tell(value);
+        public void Report(HistoryWorkloadProgress value) => report(value);
     }
 }

@@ -1,11 +1,11 @@
 namespace Tidemark.Cli.Verify;
 
-/// <summary>Who decides where reads go.</summary>
+/// <summary>The policy that routes reads.</summary>
 internal enum VerifyPolicy
 {
     Tidemark,
 
-    /// <summary>A replica drawn by chance for each read.</summary>
+    /// <summary>A random replica for each read.</summary>
     Random,
 
     /// <summary>The replicas in turn.</summary>

@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark.Cli.Verify;
 
-/// <summary>Broken promises of each kind.</summary>
+/// <summary>Violated guarantees by kind.</summary>
 internal sealed record ViolationsRecord(long ReadYourWrites, long MonotonicReads, long Prefix, long Staleness, long MonotonicWrites,
     long WritesFollowReads, long FailedWriteVisible)
 {

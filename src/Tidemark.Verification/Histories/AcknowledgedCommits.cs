@@ -1,15 +1,16 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// How far acknowledged commits reached at any time: to the farthest rank of the latest timeline that had any. That alone tells whether a
-/// read is stale. A read on an
-/// earlier timeline is; one on a later timeline misses nothing that its history kept.
+/// The extent of acknowledged commits at any time: the highest rank on the latest timeline that had an acknowledged commit. This alone
+/// decides whether a read is stale. A read on an earlier timeline is stale. A read on a later timeline misses nothing that its history
+/// kept.
 /// </summary>
 internal sealed class AcknowledgedCommits
 {
     private readonly List<(long Time, int Timeline, Mark Mark)> _steps = [];
 
-    // Where the last search ended: the next one is for about the same time, and a search across millions would miss every cache.
+    // Where the last search ended. The next search is for about the same time; a binary search across millions of steps would miss every
+    // CPU cache.
     private int _last;
 
     /// <param name="history">The history.</param>
@@ -28,7 +29,7 @@ internal sealed class AcknowledgedCommits
         }
     }
 
-    /// <summary>What was acknowledged before a time; rank 0 for nothing.</summary>
+    /// <summary>Returns what was acknowledged before a time, with rank 0 if nothing was.</summary>
     public (int Timeline, Mark Mark) Before(long time)
     {
         var (low, high) = (_last, _last);

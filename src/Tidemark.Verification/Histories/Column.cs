@@ -1,8 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A list of structs that grows by blocks: it never copies what it holds, so ten million operations need no second ten million
-/// while they are recorded. One writer.
+/// A list of structs that grows by blocks. It never copies existing items, so recording ten million operations does not need memory for
+/// twenty million. Supports one writer.
 /// </summary>
 internal sealed class Column<T> where T : struct
 {

@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>A committed version of a key, and its place in the tree of the WAL.</summary>
+/// <summary>A committed version of a key, and its position in the WAL tree.</summary>
 internal struct CommittedVersion
 {
     public long Rank;
@@ -9,6 +9,6 @@ internal struct CommittedVersion
     public int Version;
     public int Timeline;
 
-    /// <summary>The operation that wrote it.</summary>
+    /// <summary>The operation that wrote the version.</summary>
     public int Writer;
 }

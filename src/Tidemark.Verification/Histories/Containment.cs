@@ -1,17 +1,17 @@
 namespace Tidemark.Verification;
 
-/// <summary>How what an operation shows stands to a horizon, from good to bad.</summary>
+/// <summary>How the state that an operation shows relates to a watermark, from best to worst.</summary>
 internal enum Containment
 {
-    /// <summary>It contains the horizon.</summary>
+    /// <summary>The state contains the watermark.</summary>
     Contains,
 
-    /// <summary>A primary does not show yet what is not acknowledged yet either, though a replica did.</summary>
+    /// <summary>A primary does not show a commit that is not acknowledged yet, although a replica already showed it.</summary>
     NotYetVisible,
 
-    /// <summary>History went on without something of the horizon.</summary>
+    /// <summary>History continued without part of the watermark.</summary>
     WentOnWithout,
 
-    /// <summary>It misses something of the horizon that its history has, or should have.</summary>
+    /// <summary>The state misses part of the watermark that its history contains, or should contain.</summary>
     Misses,
 }

@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What clients did and saw, and in which order the WAL has it: complete, free of contradictions, immutable. <see cref="HistoryBuilder"/>
-/// makes it,
-/// <see cref="HistoryChecker"/> judges it.
+/// The operations of clients and the WAL order of their commits. A history is complete, free of contradictions and immutable.
+/// <see cref="HistoryBuilder"/> creates it, and <see cref="HistoryChecker"/> checks it.
 /// </summary>
 public sealed class History
 {
@@ -12,13 +11,13 @@ public sealed class History
     internal History(HistoryColumns columns, WalTree tree, VersionTable versions, Dictionary<int, long> settled) =>
         (Columns, Tree, Versions, _settled) = (columns, tree, versions, settled);
 
-    /// <summary>How many operations there are; they are numbered from 0 in the order they were added.</summary>
+    /// <summary>Number of operations. Operations are numbered from 0 in the order in which they were added.</summary>
     public int OperationCount => Columns.Operations.Count;
 
-    /// <summary>How many clients there are.</summary>
+    /// <summary>Number of clients.</summary>
     public int ClientCount => Columns.Clients.Count;
 
-    /// <summary>The numbers of its timelines. History is on the last one in the end.</summary>
+    /// <summary>The numbers of the timelines in the history. The history ends on the last one.</summary>
     public IReadOnlyList<uint> Timelines => [.. Enumerable.Range(WalTree.Root, Tree.Count - WalTree.Root).Select(Tree.Number)];
 
     internal HistoryColumns Columns { get; }
@@ -27,20 +26,26 @@ public sealed class History
 
     internal VersionTable Versions { get; }
 
-    /// <summary>When the client of a committed version knew that it is committed; never, for one whose outcome it was not told.</summary>
+    /// <summary>
+    /// Returns the time at which a committed version was acknowledged to its client, or <see cref="long.MaxValue"/> if the outcome was
+    /// unknown to the client.
+    /// </summary>
     internal long AcknowledgedAt(int version)
     {
         ref readonly var write = ref Columns.Operations[Versions[version].Writer];
         return write.Outcome == HistoryOutcome.Acknowledged ? write.End : long.MaxValue;
     }
 
-    /// <summary>The writes whose server processes are known to be gone, and since when.</summary>
+    /// <summary>The writes whose server processes are known to have ended, with the time from which that is known.</summary>
     internal IReadOnlyDictionary<int, long> Settled => _settled;
 
-    /// <summary>When the server process of a write was known to be gone; never, where that was not recorded.</summary>
+    /// <summary>
+    /// Returns the time from which the server process of a write is known to have ended, or <see cref="long.MaxValue"/> if it was not
+    /// recorded.
+    /// </summary>
     internal long SettledAt(int write) => _settled.Count > 0 && _settled.TryGetValue(write, out var time) ? time : long.MaxValue;
 
-    /// <summary>The committed version that a write made; <see cref="VersionTable.None"/> for none.</summary>
+    /// <summary>Returns the committed version that a write produced, or <see cref="VersionTable.None"/> if none exists.</summary>
     internal int CommittedBy(in Operation write) => Versions.Find(write.Key, write.Version, write.Value);
 
     internal string ClientName(int client) => Columns.Clients[client] ?? $"client {client}";

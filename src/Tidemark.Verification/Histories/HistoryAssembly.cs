@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Puts what was recorded together, and refuses what contradicts itself.</summary>
+/// <summary>Assembles the records into a history, and rejects records that contradict each other.</summary>
 internal sealed class HistoryAssembly
 {
     private readonly HistoryColumns _columns;
@@ -16,7 +16,7 @@ internal sealed class HistoryAssembly
         _versions = VersionTableOf();
     }
 
-    /// <exception cref="HistoryException">Records contradict one another.</exception>
+    /// <exception cref="HistoryException">Records contradict each other.</exception>
     public static History Assemble(HistoryColumns columns)
     {
         var assembly = new HistoryAssembly(columns);
@@ -68,7 +68,7 @@ internal sealed class HistoryAssembly
             var writer = _writes.Find(value);
             if (writer < 0) throw Refuse(i, $"no operation wrote value {value}.");
             if (time < _columns.Operations[writer].Start)
-                throw Refuse(i, $"at {time} operation #{writer}, which wrote value {value}, had not started.");
+                throw Refuse(i, $"operation #{writer}, which wrote value {value}, had not started at {time}.");
             if (!settled.TryGetValue(writer, out var earliest) || time < earliest) settled[writer] = time;
         }
 
@@ -93,19 +93,19 @@ internal sealed class HistoryAssembly
         var timeline = _tree.IndexOf(commit.Timeline);
         if (commit.Rank <= _tree.Begin(timeline))
             throw new HistoryException(id,
-                $"rank {commit.Rank} lies before timeline {commit.Timeline}, which began at {_tree.Begin(timeline)}.");
+                $"rank {commit.Rank} is not after rank {_tree.Begin(timeline)}, at which timeline {commit.Timeline} began.");
         var writer = _writes.Find(commit.Value);
-        if (writer < 0) throw new HistoryException(id, $"nobody wrote value {commit.Value}.");
+        if (writer < 0) throw new HistoryException(id, $"no operation wrote value {commit.Value}.");
         ref var write = ref _columns.Operations[writer];
         if (write.Key != commit.Key)
-            throw new HistoryException(id, $"value {commit.Value} was written to key {KeyName(write.Key)} by operation #{writer}, not "
+            throw new HistoryException(id, $"operation #{writer} wrote value {commit.Value} to key {KeyName(write.Key)}, not "
                 + $"to key {KeyName(commit.Key)}.");
 
-        // Where the client was not told the version, the WAL tells it.
+        // If the client did not receive the version, take it from the WAL.
         if (write.Version == 0) write.Version = commit.Version;
         if (write.Version != commit.Version)
             throw new HistoryException(id,
-                $"operation #{writer} was told version {write.Version} of key {KeyName(write.Key)}, not {commit.Version}, or is "
+                $"operation #{writer} returned version {write.Version} of key {KeyName(write.Key)}, not {commit.Version}, or is "
                 + "committed twice.");
         return new CommittedVersion
         {
@@ -113,7 +113,8 @@ internal sealed class HistoryAssembly
         };
     }
 
-    // In the history of each version stands the one before it, once, at a smaller rank, and no second of its own number.
+    // The history of each version must contain the previous version exactly once, at a smaller rank, and no second version with the same
+    // number.
     private void RequireHistory(CommittedVersion[] versions, int index, int start, int record)
     {
         var version = versions[index];
@@ -130,7 +131,8 @@ internal sealed class HistoryAssembly
 
         if (!hasPrevious)
             throw Refuse(
-                $"version {version.Version} of key {KeyName(version.Key)} is committed, and version {version.Version - 1} is not before "
+                $"version {version.Version} of key {KeyName(version.Key)} is committed, "
+                + $"but version {version.Version - 1} is not committed before "
                 + "it.");
         HistoryException Refuse(string reason) => new(new RecordId(RecordKind.Commit, record), reason);
     }
@@ -143,16 +145,16 @@ internal sealed class HistoryAssembly
             var row = _columns.Rows[operation.FirstRow + i];
             if (row.Version == 0 || _versions.Find(row.Key, row.Version, row.Value) != VersionTable.None) continue;
             var writer = _writes.Find(row.Value);
-            // A failed write that a read shows is not a contradiction but the violation itself.
+            // A failed write that a read shows is a violation and not a contradiction.
             if (writer >= 0 && _columns.Operations[writer].Key == row.Key && _columns.Operations[writer].Outcome == HistoryOutcome.Failed)
                 continue;
             throw new HistoryException(new RecordId(RecordKind.Operation, read),
                 $"it shows value {row.Value} as version {row.Version} of key {KeyName(row.Key)}, " + (writer switch
             {
-                < 0 => "which nobody wrote.",
+                < 0 => "which no operation wrote.",
                 _ when _columns.Operations[writer].Key != row.Key =>
                     $"which operation #{writer} wrote to key {KeyName(_columns.Operations[writer].Key)}.",
-                _ => $"and no commit record has that: operation #{writer} wrote it.",
+                _ => $"which operation #{writer} wrote without a commit record.",
             }));
         }
     }

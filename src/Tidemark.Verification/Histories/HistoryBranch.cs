@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The part of a history that belongs to one timeline and to what it came from, for checkers that know nothing of forks: all that was
-/// committed there, and the reads that
-/// were answered from there for certain.
+/// The part of a history that belongs to one timeline and its ancestors, for checkers that do not support forks. It contains all commits of
+/// that branch, and the reads that were certainly answered from it.
 /// </summary>
 internal sealed class HistoryBranch
 {
@@ -20,28 +19,29 @@ internal sealed class HistoryBranch
             throw new ArgumentOutOfRangeException(nameof(timeline), $"The history has no timeline {timeline}.");
     }
 
-    /// <summary>Whether an operation belongs to it.</summary>
+    /// <summary>Returns whether an operation belongs to the branch.</summary>
     public bool Contains(int operation)
     {
         ref readonly var one = ref _history.Columns.Operations[operation];
         if (!one.IsWrite) return ContainsRead(one);
 
-        // A write that no WAL has cannot be ordered. One that failed is there, so that a read which shows it is found.
+        // A write that is not in any WAL cannot be ordered. A failed write is included, so that a read which shows it is detected.
         return _history.CommittedBy(one) is not VersionTable.None and var version ? IsHere(version) : one.Outcome == HistoryOutcome.Failed;
     }
 
     /// <summary>
-    /// The version of a key that a committed write replaced; <see cref="VersionTable.None"/> for the row as it was in the beginning.
+    /// Returns the version of a key that a committed write replaced, or <see cref="VersionTable.None"/> if the write replaced the initial
+    /// row.
     /// </summary>
     public int Before(in Operation write) => write.Version <= 1 ? VersionTable.None : Version(write.Key, write.Version - 1);
 
-    /// <summary>A version of a key as it is on this branch; <see cref="VersionTable.None"/> when there is none.</summary>
+    /// <summary>Returns a version of a key on this branch, or <see cref="VersionTable.None"/> if none exists.</summary>
     public int Version(int key, int version) => _history.Versions.Next(key, version - 1, _timeline);
 
     private bool IsHere(int version) =>
         _history.Versions[version].Rank <= _history.Tree.Reach(_history.Versions[version].Timeline, _timeline);
 
-    // A read that may have been answered from a later timeline elsewhere in the tree would look as if it missed what only this one has.
+    // A read that may have been answered from a later timeline elsewhere in the tree would appear to miss what only this branch contains.
     private bool ContainsRead(in Operation read)
     {
         for (var i = 0; i < read.RowCount; i++)

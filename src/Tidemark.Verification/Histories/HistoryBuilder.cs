@@ -3,18 +3,19 @@ using Tidemark.Testing;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Records what clients did and saw, and in which order the WAL has it, for <see cref="HistoryChecker"/>. Records may come in any order.
+/// Records the operations of clients and the WAL order of their commits for <see cref="HistoryChecker"/>. Records may be added in any
+/// order.
 /// </summary>
 /// <remarks>
-/// <para>Times are ticks of one monotonic clock. One thing is before another only if its tick is smaller: an operation that begins in the
-/// tick in which another ends counts as running beside it, and is bound by nothing that the other showed. A simulator in which
-/// time stands still should therefore stamp with finer ticks, a counter in their last digits.</para>
-/// <para>What one record shows to be wrong by itself is refused when it is added, what several show together by <see cref="Build"/>.
-/// Not safe for several threads at once.</para>
+/// <para>Times are ticks of one monotonic clock. An event precedes another only if its tick is smaller. An operation that begins in the
+/// tick in which another ends counts as concurrent with it, and need not contain what the other one showed. A simulator whose clock does
+/// not advance between events should therefore use finer ticks, with a counter in their last digits.</para>
+/// <para>A record that is wrong by itself is rejected when it is added. Contradictions between records are rejected by <see cref="Build"/>.
+/// Instances are not thread-safe.</para>
 /// </remarks>
 public sealed class HistoryBuilder
 {
-    /// <summary>The most keys that one read can show.</summary>
+    /// <summary>Maximum number of keys that one read can show.</summary>
     public const int MaxKeysPerRead = 16;
 
     internal const long NoBound = -1;
@@ -24,9 +25,9 @@ public sealed class HistoryBuilder
     private readonly Dictionary<long, int> _keyNumbers = [];
     private bool _isBuilt;
 
-    /// <summary>An empty history.</summary>
+    /// <summary>Creates an empty history.</summary>
     /// <param name="ticksPerSecond">
-    /// Ticks of all times in a second: those of <see cref="TimeSpan"/> unless told, as in <see cref="VirtualTime"/>.
+    /// Number of ticks per second for all times. Default: that of <see cref="TimeSpan"/>, which <see cref="VirtualTime"/> uses.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="ticksPerSecond"/> is not positive.</exception>
     public HistoryBuilder(long ticksPerSecond = TimeSpan.TicksPerSecond)
@@ -35,8 +36,8 @@ public sealed class HistoryBuilder
         _columns = new HistoryColumns(ticksPerSecond);
     }
 
-    /// <summary>Adds a node and returns its number, from 0.</summary>
-    /// <param name="name">Its name, which sentences about violations quote.</param>
+    /// <summary>Adds a node and returns its number, counted from 0.</summary>
+    /// <param name="name">Name of the node. Violation texts contain it.</param>
     public int AddNode(string name)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
@@ -46,9 +47,10 @@ public sealed class HistoryBuilder
     }
 
     /// <summary>
-    /// Adds a client and returns its number, from 0. A client is one session; it may have several operations at once, as browsers do.
+    /// Adds a client and returns its number, counted from 0. A client is one session. It may run several operations at once, as browsers
+    /// do.
     /// </summary>
-    /// <param name="name">Its name; null for "client 7".</param>
+    /// <param name="name">Name of the client, or <see langword="null"/> for a name such as "client 7".</param>
     public int AddClient(string? name = null)
     {
         if (name is not null) RequireOneLine(name);
@@ -57,18 +59,18 @@ public sealed class HistoryBuilder
     }
 
     /// <summary>Adds a write of one row and returns the number of the operation.</summary>
-    /// <param name="client">The client, as <see cref="AddClient"/> returned it.</param>
-    /// <param name="start">When it was sent, or before.</param>
-    /// <param name="end">When its outcome was known, or after.</param>
-    /// <param name="key">The row.</param>
-    /// <param name="version">How many writes of the key there are with this one; 0 when that is not known.</param>
-    /// <param name="value">What tells this write from every other one of the history.</param>
-    /// <param name="outcome">What the client was told.</param>
+    /// <param name="client">The client, as returned by <see cref="AddClient"/>.</param>
+    /// <param name="start">Time at which the write was sent, or earlier.</param>
+    /// <param name="end">Time at which its outcome was received, or later.</param>
+    /// <param name="key">Key of the row.</param>
+    /// <param name="version">Number of writes of the key, including this one, or 0 if it is unknown.</param>
+    /// <param name="value">A value that is unique among the writes of the history.</param>
+    /// <param name="outcome">The outcome that the client received.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public int Write(int client, long start, long end, long key, long version, long value, HistoryOutcome outcome)
     {
         var id = Next(client, start, end);
-        if (!Enum.IsDefined(outcome)) throw new HistoryException(id, $"{outcome} is no outcome of a write.");
+        if (!Enum.IsDefined(outcome)) throw new HistoryException(id, $"{outcome} is not a valid outcome of a write.");
         return _columns.Operations.Add(new Operation
         {
             Start = start, End = end, Client = client, Kind = OperationKind.Write, Outcome = outcome,
@@ -76,15 +78,15 @@ public sealed class HistoryBuilder
         });
     }
 
-    /// <summary>Adds a read, one statement that was answered, and returns the number of the operation.</summary>
-    /// <param name="client">The client, as <see cref="AddClient"/> returned it.</param>
-    /// <param name="start">When it was sent, or before.</param>
-    /// <param name="end">When it was answered, or after.</param>
-    /// <param name="node">The node that answered, as <see cref="AddNode"/> returned it.</param>
-    /// <param name="onPrimary">Whether the node was a primary, on which commits need not become visible in WAL order.</param>
-    /// <param name="rows">What it showed: 1 to <see cref="MaxKeysPerRead"/> different keys.</param>
-    /// <param name="guarantees">What the read asked for.</param>
-    /// <param name="maxStaleness">The bound of staleness it asked for; null for none.</param>
+    /// <summary>Adds a read of one statement that returned a result, and returns the number of the operation.</summary>
+    /// <param name="client">The client, as returned by <see cref="AddClient"/>.</param>
+    /// <param name="start">Time at which the read was sent, or earlier.</param>
+    /// <param name="end">Time at which its result was received, or later.</param>
+    /// <param name="node">The node that served the read, as returned by <see cref="AddNode"/>.</param>
+    /// <param name="onPrimary">Whether the node was a primary, where commits need not become visible in WAL order.</param>
+    /// <param name="rows">The rows that the read showed: 1 to <see cref="MaxKeysPerRead"/> different keys.</param>
+    /// <param name="guarantees">The guarantees that the read required.</param>
+    /// <param name="maxStaleness">Maximum staleness that the read required, or <see langword="null"/> if there was no bound.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public int Read(
         int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees,
@@ -92,17 +94,18 @@ public sealed class HistoryBuilder
         Read(client, start, end, node, onPrimary, rows, guarantees, maxStaleness is { } bound
             ? (bound < TimeSpan.Zero ? NegativeBound : _columns.Ticks(bound)) : NoBound);
 
-    /// <summary>The same, with the bound of staleness in ticks.</summary>
+    /// <summary>Adds a read whose staleness bound is given in ticks.</summary>
     internal int Read(
         int client, long start, long end, int node, bool onPrimary, ReadOnlySpan<Observation> rows, ReadGuarantees guarantees,
             long maxStalenessTicks)
     {
         var id = Next(client, start, end);
-        if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"there is no node {node}.");
+        if ((uint)node >= (uint)_columns.Nodes.Count) throw new HistoryException(id, $"node {node} does not exist.");
         if (rows.Length is 0 or > MaxKeysPerRead)
             throw new HistoryException(id, $"a read shows 1 to {MaxKeysPerRead} rows, not {rows.Length}.");
-        if ((guarantees & ~ReadGuarantees.Session) != 0) throw new HistoryException(id, $"{guarantees} are no guarantees of a read.");
-        if (maxStalenessTicks < NoBound) throw new HistoryException(id, "a bound of staleness is not negative.");
+        if ((guarantees & ~ReadGuarantees.Session) != 0)
+            throw new HistoryException(id, $"{guarantees} is not a valid set of read guarantees.");
+        if (maxStalenessTicks < NoBound) throw new HistoryException(id, "a staleness bound cannot be negative.");
         for (var i = 0; i < rows.Length; i++)
         {
             for (var j = 0; j < i; j++)
@@ -124,62 +127,71 @@ public sealed class HistoryBuilder
         });
     }
 
-    /// <summary>What one client had received when it handed its session over binds the other one from then on.</summary>
-    /// <param name="from">The client that gives, for example the process that captured a token.</param>
-    /// <param name="to">The client that takes.</param>
+    /// <summary>
+    /// Records that one client handed its session to another. What the first client had received by then binds the second one from the
+    /// import on.
+    /// </summary>
+    /// <param name="from">The client that exports its session, for example the process that captured a token.</param>
+    /// <param name="to">The client that imports the session.</param>
     /// <param name="exportedAt">
-    /// When it was given. What the giving client had received by then counts, never what a token contained.
+    /// Time of the export. What the exporting client had received by then counts, regardless of the contents of a token.
     /// </param>
-    /// <param name="importedAt">When it was taken.</param>
+    /// <param name="importedAt">Time of the import.</param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void HandOver(int from, int to, long exportedAt, long importedAt)
     {
         var id = new RecordId(RecordKind.HandOver, _columns.HandOvers.Count);
         RequireClient(id, from);
         RequireClient(id, to);
-        if (importedAt < exportedAt) throw new HistoryException(id, $"it is taken at {importedAt}, before it is given at {exportedAt}.");
+        if (importedAt < exportedAt)
+            throw new HistoryException(id, $"it is imported at {importedAt}, before it is exported at {exportedAt}.");
         _columns.HandOvers.Add(new HandOverRecord(from, to, exportedAt, importedAt));
     }
 
-    /// <summary>A commit and its place in the WAL.</summary>
-    /// <param name="key">The row.</param>
-    /// <param name="version">The version it made, from 1.</param>
-    /// <param name="value">The value of its write.</param>
-    /// <param name="timeline">The branch of the WAL that has it: PostgreSQL's number, or any that grows with each fork.</param>
+    /// <summary>Records a commit and its position in the WAL.</summary>
+    /// <param name="key">Key of the row.</param>
+    /// <param name="version">The version that the commit produced, counted from 1.</param>
+    /// <param name="value">Value of the write.</param>
+    /// <param name="timeline">
+    /// The timeline that contains the commit: PostgreSQL's number, or any number that increases with each fork.
+    /// </param>
     /// <param name="rank">
-    /// Its place in WAL order: positions or counted, from 1, growing along the timeline and beyond the fork it began at.
+    /// Rank in WAL order, from 1: a WAL position or a counter. It increases along the timeline and is greater than the rank of the fork at
+    /// which the timeline began.
     /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void Commit(long key, long version, long value, uint timeline, long rank)
     {
         var id = new RecordId(RecordKind.Commit, _columns.Commits.Count);
         if (timeline == 0) throw new HistoryException(id, "timelines are counted from 1.");
-        if (rank < 1) throw new HistoryException(id, $"ranks are counted from 1, and this is {rank}.");
+        if (rank < 1) throw new HistoryException(id, $"ranks are counted from 1, but this is {rank}.");
         _columns.Commits.Add(new CommitRecord(Number(key), Version(id, version, least: 1), value, timeline, rank));
     }
 
-    /// <summary>A timeline was left for another, at a promotion or a crash that lost what was not flushed.</summary>
+    /// <summary>Records a fork: a promotion, or a crash that lost WAL which was not flushed.</summary>
     /// <param name="parent">The timeline that was left.</param>
-    /// <param name="child">The timeline that history went on with; a larger number than the parent's.</param>
-    /// <param name="atRank">The last rank of the parent that the child contains; 0 for none.</param>
+    /// <param name="child">The timeline on which history continued. Its number is larger than the parent's.</param>
+    /// <param name="atRank">The last rank of the parent that the child contains, or 0 if none exists.</param>
     /// <param name="notBefore">
-    /// The latest time at which the child surely did not exist yet. A report of a loss before then is about something else, and does not
-    /// count for this fork.
-    /// Unless told, every report counts.
+    /// The latest time at which the child certainly did not exist yet. A loss report before that time concerns another fork and does not
+    /// count for this one. By default, every report counts.
     /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void Fork(uint parent, uint child, long atRank, long notBefore = long.MinValue)
     {
         var id = new RecordId(RecordKind.Fork, _columns.Forks.Count);
         if (parent == 0) throw new HistoryException(id, "timelines are counted from 1.");
-        if (child <= parent) throw new HistoryException(id, $"timeline {child} cannot come out of {parent}: a child's number is larger.");
-        if (atRank < 0) throw new HistoryException(id, $"ranks are counted from 1, and this is {atRank}.");
+        if (child <= parent)
+            throw new HistoryException(id, $"timeline {child} cannot branch off timeline {parent}: the number of a child must be larger.");
+        if (atRank < 0) throw new HistoryException(id, $"ranks are counted from 1, but this is {atRank}.");
         _columns.Forks.Add(new ForkRecord(parent, child, atRank, notBefore));
     }
 
-    /// <summary>The session was told that it lost, or may have lost, something.</summary>
-    /// <param name="client">The client, as <see cref="AddClient"/> returned it.</param>
-    /// <param name="time">When it was told: for an answer that told, no later than the end of its operation.</param>
+    /// <summary>Records that a loss, or a possible loss, was reported to the session.</summary>
+    /// <param name="client">The client, as returned by <see cref="AddClient"/>.</param>
+    /// <param name="time">
+    /// Time of the report. If an operation reported the loss, this must not be later than the end of that operation.
+    /// </param>
     /// <exception cref="HistoryException">The record is wrong by itself.</exception>
     public void LossReported(int client, long time)
     {
@@ -188,16 +200,15 @@ public sealed class HistoryBuilder
     }
 
     /// <summary>
-    /// The server process that ran a write is known to be gone, so that the write is committed or never will be. A committed write of
-    /// unknown outcome binds its own
-    /// session from then on, as if it had been acknowledged: reads that start later and ask for <see cref="ReadGuarantees.ReadYourWrites"/>
-    /// must contain it.
+    /// Records that the server process of a write is known to have ended, so that the write is either committed or never will be. From then
+    /// on, a committed write of unknown outcome binds its own session as if it had been acknowledged. Later reads that require
+    /// <see cref="ReadGuarantees.ReadYourWrites"/> must contain it.
     /// </summary>
-    /// <param name="value">The value of the write, which may be added later. For writes of known outcome it changes nothing.</param>
-    /// <param name="time">Since when that is known. The earliest counts where there are several.</param>
+    /// <param name="value">Value of the write, which may be added later. The record has no effect on writes of known outcome.</param>
+    /// <param name="time">Time from which the end of the process is known. If there are several records, the earliest one counts.</param>
     public void Settle(long value, long time)
     {
-        if (_isBuilt) throw new InvalidOperationException("This history was built already.");
+        if (_isBuilt) throw new InvalidOperationException("This history has already been built.");
         _columns.Settlements.Add(new SettleRecord(value, time));
     }
 
@@ -205,37 +216,37 @@ public sealed class HistoryBuilder
     /// <exception cref="HistoryException">Records contradict one another; the message names one of them and the reason.</exception>
     public History Build()
     {
-        if (_isBuilt) throw new InvalidOperationException("This history was built already.");
+        if (_isBuilt) throw new InvalidOperationException("This history has already been built.");
         _isBuilt = true;
         return HistoryAssembly.Assemble(_columns);
     }
 
     private RecordId Next(int client, long start, long end)
     {
-        if (_isBuilt) throw new InvalidOperationException("This history was built already.");
+        if (_isBuilt) throw new InvalidOperationException("This history has already been built.");
         var id = new RecordId(RecordKind.Operation, _columns.Operations.Count);
         RequireClient(id, client);
-        if (start == long.MaxValue) throw new HistoryException(id, "it starts at the end of time.");
+        if (start == long.MaxValue) throw new HistoryException(id, "its start time is the largest possible one.");
         if (end < start) throw new HistoryException(id, $"it ends at {end}, before it starts at {start}.");
         return id;
     }
 
     private void RequireClient(RecordId id, int client)
     {
-        if ((uint)client >= (uint)_columns.Clients.Count) throw new HistoryException(id, $"there is no client {client}.");
+        if ((uint)client >= (uint)_columns.Clients.Count) throw new HistoryException(id, $"client {client} does not exist.");
     }
 
-    // A history is written one line to a record.
+    // A history file contains one record per line.
     private static void RequireOneLine(string name)
     {
         if (name.Any(char.IsControl) || name.Length != name.Trim().Length || name.Length == 0)
-            throw new ArgumentException($"A name is one line that neither begins nor ends with a space, and this is \"{name}\".",
+            throw new ArgumentException($"A name must be one line that neither begins nor ends with a space, but this is \"{name}\".",
                 nameof(name));
     }
 
     private static int Version(RecordId id, long version, int least) => version >= least && version < int.MaxValue
         ? (int)version
-        : throw new HistoryException(id, $"versions are counted from {least} to {int.MaxValue - 1}, and this is {version}.");
+        : throw new HistoryException(id, $"versions are counted from {least} to {int.MaxValue - 1}, but this is {version}.");
 
     private int Number(long key)
     {

@@ -1,21 +1,20 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Judges whether a history keeps every promise that its reads asked for: read-your-writes, monotonic reads, monotonic writes,
-/// writes-follow-reads (Terry 1994), a prefix of the WAL in every read, bounds of staleness, and a word for every session that lost
+/// Checks whether a history keeps every guarantee that its reads required. The guarantees are read-your-writes, monotonic reads, monotonic
+/// writes, writes-follow-reads (Terry 1994), a prefix of the WAL in every read, staleness bounds, and a report for every session that lost
 /// something in a failover.
 /// </summary>
 /// <remarks>
-/// One pass, linear in the number of operations but for sorting them by time. Given the ranks of the commits, the verdict on reads on
-/// replicas is
-/// exact: there is no violation if and only if some choice of one prefix of the WAL for each read explains what it showed and what it asked
-/// for.
+/// The checker makes one pass, which is linear in the number of operations except for sorting them by time. Given the ranks of the commits,
+/// the verdict on reads on replicas is exact. A history has no violations if and only if one can choose a WAL prefix for each read that
+/// explains both what it showed and what it required.
 /// </remarks>
 public static class HistoryChecker
 {
-    /// <summary>Judges a history.</summary>
+    /// <summary>Checks a history.</summary>
     /// <param name="history">The history.</param>
-    /// <returns>What was found, each violation with the operations it concerns.</returns>
+    /// <returns>The verdict, with the operations that each violation concerns.</returns>
     public static HistoryVerdict Check(History history)
     {
         ArgumentNullException.ThrowIfNull(history);

@@ -1,16 +1,16 @@
 namespace Tidemark.Verification;
 
-/// <summary>What was recorded, in columns, before and after it was found free of contradictions.</summary>
+/// <summary>The records in columns, both before and after they are checked for contradictions.</summary>
 internal sealed class HistoryColumns(long ticksPerSecond)
 {
     public long TicksPerSecond { get; } = ticksPerSecond;
 
     public List<string> Nodes { get; } = [];
 
-    /// <summary>Names of clients; null for one that goes by its number.</summary>
+    /// <summary>Names of clients, or <see langword="null"/> for a client that is identified by its number.</summary>
     public List<string?> Clients { get; } = [];
 
-    /// <summary>The keys by their numbers.</summary>
+    /// <summary>The keys by number.</summary>
     public List<long> Keys { get; } = [];
 
     public Column<Operation> Operations { get; } = new();
@@ -27,7 +27,9 @@ internal sealed class HistoryColumns(long ticksPerSecond)
 
     public List<SettleRecord> Settlements { get; } = [];
 
-    /// <summary>A span of time in ticks of the history, rounded up: a bound is never judged tighter than it was asked for.</summary>
+    /// <summary>
+    /// Converts a time span to ticks of the history and rounds up, so that a staleness bound is never checked more strictly than required.
+    /// </summary>
     public long Ticks(TimeSpan span) => (long)Int128.Min(
         long.MaxValue, (((Int128)span.Ticks * TicksPerSecond) + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);
 }

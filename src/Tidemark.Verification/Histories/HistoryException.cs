@@ -1,21 +1,21 @@
 namespace Tidemark.Verification;
 
-/// <summary>A history that is cut off or contradicts itself, so that no verdict on it would mean anything.</summary>
+/// <summary>Thrown for a history that is truncated or contradicts itself, so that a verdict would have no meaning.</summary>
 public sealed class HistoryException : Exception
 {
-    /// <summary>An error without a message.</summary>
+    /// <summary>Creates an exception without a message.</summary>
     public HistoryException()
     {
     }
 
-    /// <summary>An error with its message.</summary>
-    /// <param name="message">Which record, and what it contradicts.</param>
+    /// <summary>Creates an exception with a message.</summary>
+    /// <param name="message">The record, and what it contradicts.</param>
     public HistoryException(string message) : base(message)
     {
     }
 
-    /// <summary>An error with its message and its cause.</summary>
-    /// <param name="message">Which record, and what it contradicts.</param>
+    /// <summary>Creates an exception with a message and a cause.</summary>
+    /// <param name="message">The record, and what it contradicts.</param>
     /// <param name="innerException">The cause.</param>
     public HistoryException(string message, Exception? innerException) : base(message, innerException)
     {
@@ -27,7 +27,7 @@ public sealed class HistoryException : Exception
         innerException) =>
         Line = line;
 
-    /// <summary>The line of the file, counted from 1; 0 for a history that came from no file.</summary>
+    /// <summary>Line number in the file, counted from 1, or 0 if the history was not read from a file.</summary>
     public long Line { get; }
 
     internal RecordId Record { get; }

@@ -1,14 +1,15 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Histories as text, one record to a line, so that a verdict can be had again elsewhere. <c>docs/histories.md</c> describes the format.
+/// Reads and writes histories as text, one record per line, so that a verdict can be reproduced elsewhere. <c>docs/histories.md</c>
+/// describes the format.
 /// </summary>
 public static class HistoryFile
 {
     /// <summary>Reads a history.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">Path of the file.</param>
     /// <exception cref="HistoryException">
-    /// The file is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.
+    /// The file is truncated, malformed or contradicts itself. <see cref="HistoryException.Line"/> is the line.
     /// </exception>
     public static History Read(string path)
     {
@@ -17,9 +18,9 @@ public static class HistoryFile
     }
 
     /// <summary>Reads a history.</summary>
-    /// <param name="reader">Where from, to its end.</param>
+    /// <param name="reader">The source, which is read to its end.</param>
     /// <exception cref="HistoryException">
-    /// The text is cut off, malformed or contradicts itself; <see cref="HistoryException.Line"/> says where.
+    /// The text is truncated, malformed or contradicts itself. <see cref="HistoryException.Line"/> is the line.
     /// </exception>
     public static History Read(TextReader reader)
     {
@@ -29,7 +30,7 @@ public static class HistoryFile
 
     /// <summary>Writes a history.</summary>
     /// <param name="history">The history.</param>
-    /// <param name="path">The file, which is replaced.</param>
+    /// <param name="path">Path of the file. An existing file is replaced.</param>
     public static void Write(History history, string path)
     {
         using var writer = File.CreateText(path);
@@ -38,7 +39,7 @@ public static class HistoryFile
 
     /// <summary>Writes a history.</summary>
     /// <param name="history">The history.</param>
-    /// <param name="writer">Where to.</param>
+    /// <param name="writer">The target.</param>
     public static void Write(History history, TextWriter writer)
     {
         ArgumentNullException.ThrowIfNull(history);

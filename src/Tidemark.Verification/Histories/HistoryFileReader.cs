@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Reads a history line by line, and tells on which line it contradicts itself.</summary>
+/// <summary>Reads a history line by line, and reports the line of a contradiction.</summary>
 internal sealed class HistoryFileReader(TextReader reader)
 {
     public const string Head = "tidemark-history 1";
@@ -11,14 +11,14 @@ internal sealed class HistoryFileReader(TextReader reader)
 
     private static readonly string[] Roles = ["replica", "primary"];
 
-    // On which line each record of a kind stands, for contradictions that only the whole history shows.
+    // The line of each record by kind, for contradictions that only the whole history shows.
     private readonly Column<int>[] _lines = [.. Enum.GetValues<RecordKind>().Select(_ => new Column<int>())];
     private HistoryBuilder _builder = new();
     private int _line;
     private long _records;
     private bool _isComplete;
 
-    /// <exception cref="HistoryException">The text is cut off, malformed or contradicts itself.</exception>
+    /// <exception cref="HistoryException">The text is truncated, malformed or contradicts itself.</exception>
     public History Read()
     {
         try
@@ -41,7 +41,7 @@ internal sealed class HistoryFileReader(TextReader reader)
             throw new HistoryException(_line, e.Message, e);
         }
 
-        throw new HistoryException(_line, "it is the last one, and says not \"end\": the history is cut off.");
+        throw new HistoryException(_line, "the last line is not \"end\": the history is truncated.");
     }
 
     private void Record(string line)
@@ -49,7 +49,7 @@ internal sealed class HistoryFileReader(TextReader reader)
         if (_line == 1)
         {
             if (!line.StartsWith(Head + " ", StringComparison.Ordinal))
-                throw new FormatException($"a history begins with \"{Head}\" and the ticks in a second.");
+                throw new FormatException($"a history must begin with \"{Head}\" and the number of ticks per second.");
             _builder = new HistoryBuilder(new HistoryLine(line.AsSpan(Head.Length + 1)).LastNumber());
             return;
         }
@@ -57,10 +57,10 @@ internal sealed class HistoryFileReader(TextReader reader)
         var fields = new HistoryLine(line);
         var keyword = fields.Word();
         if (keyword.IsEmpty || keyword[0] == '#') return;
-        if (_isComplete) throw new FormatException("nothing follows \"end\".");
+        if (_isComplete) throw new FormatException("no line may follow \"end\".");
         switch (keyword)
         {
-            case "node": _builder.AddNode(fields.Rest() ?? throw new FormatException("a node has a name.")); break;
+            case "node": _builder.AddNode(fields.Rest() ?? throw new FormatException("the node name is missing.")); break;
             case "client": _builder.AddClient(fields.Rest()); break;
             case "write": Write(ref fields); break;
             case "read": ReadRows(ref fields); break;
@@ -70,7 +70,7 @@ internal sealed class HistoryFileReader(TextReader reader)
             case "loss": Loss(ref fields); break;
             case "settled": Settled(ref fields); break;
             case "end": End(ref fields); return;
-            default: throw new FormatException($"\"{keyword}\" is no record of a history.");
+            default: throw new FormatException($"\"{keyword}\" is not a record type of a history.");
         }
 
         _records++;
@@ -130,7 +130,7 @@ internal sealed class HistoryFileReader(TextReader reader)
     private void End(ref HistoryLine fields)
     {
         var expected = fields.LastNumber();
-        if (expected != _records) throw new FormatException($"the history should have {expected} records, and has {_records}.");
+        if (expected != _records) throw new FormatException($"the history should have {expected} records, but has {_records}.");
         _isComplete = true;
     }
 }

@@ -14,7 +14,11 @@ internal sealed class HistoryFileWriter(HistoryColumns columns, TextWriter write
         foreach (var node in columns.Nodes) Line($"node {node}");
         foreach (var client in columns.Clients) Line($"client{(client is null ? "" : $" {client}")}");
         foreach (var fork in columns.Forks)
-            Line($"fork {fork.Parent} {fork.Child} {fork.AtRank}{(fork.NotBefore == long.MinValue ? "" : Invariant($" {fork.NotBefore}"))}");
+        {
+            var notBefore = fork.NotBefore == long.MinValue ? "" : Invariant($" {fork.NotBefore}");
+            Line($"fork {fork.Parent} {fork.Child} {fork.AtRank}{notBefore}");
+        }
+
         for (var i = 0; i < columns.Operations.Count; i++) Operation(columns.Operations[i]);
         foreach (var handOver in columns.HandOvers)
             Line($"hand-over {handOver.From} {handOver.To} {handOver.ExportedAt} {handOver.ImportedAt}");
@@ -35,7 +39,8 @@ internal sealed class HistoryFileWriter(HistoryColumns columns, TextWriter write
         if (operation.IsWrite)
         {
             var outcome = HistoryFileReader.Outcomes[(int)operation.Outcome];
-            Line($"write {operation.Client} {operation.Start} {operation.End} {columns.Keys[operation.Key]} {operation.Version} {operation.Value} {outcome}");
+            var (client, key, version) = (operation.Client, columns.Keys[operation.Key], operation.Version);
+            Line($"write {client} {operation.Start} {operation.End} {key} {version} {operation.Value} {outcome}");
             return;
         }
 

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace Tidemark.Verification;
 
-/// <summary>The fields of one line, taken from left to right.</summary>
+/// <summary>The fields of one line, read from left to right.</summary>
 internal ref struct HistoryLine(ReadOnlySpan<char> text)
 {
     private ReadOnlySpan<char> _rest = text.Trim();
 
     public readonly bool IsAtEnd => _rest.IsEmpty;
 
-    /// <summary>The next field; empty at the end.</summary>
+    /// <summary>Returns the next field, or an empty span at the end of the line.</summary>
     public ReadOnlySpan<char> Word()
     {
         var end = _rest.IndexOf(' ');
@@ -18,7 +18,7 @@ internal ref struct HistoryLine(ReadOnlySpan<char> text)
         return word;
     }
 
-    /// <summary>All that is left; null for nothing.</summary>
+    /// <summary>Returns the rest of the line, or <see langword="null"/> if nothing is left.</summary>
     public readonly string? Rest() => _rest.IsEmpty ? null : _rest.ToString();
 
     public long Number() => Parse(Word());
@@ -39,27 +39,29 @@ internal ref struct HistoryLine(ReadOnlySpan<char> text)
             if (word.SequenceEqual(words[i])) return i;
         }
 
-        throw new FormatException($"one of {string.Join(", ", words)} should stand where \"{word}\" does.");
+        throw new FormatException($"\"{word}\" is not one of {string.Join(", ", words)}.");
     }
 
     public int LastOneOf(string[] words) => Last(OneOf(words));
 
-    /// <summary>The next field as KEY:VERSION:VALUE.</summary>
+    /// <summary>Reads the next field as KEY:VERSION:VALUE.</summary>
     public bool TryRow(out Observation row)
     {
         row = default;
         var word = Word();
         if (word.IsEmpty) return false;
         var (first, last) = (word.IndexOf(':'), word.LastIndexOf(':'));
-        if (first == last) throw new FormatException($"a row is KEY:VERSION:VALUE, and not \"{word}\".");
+        if (first == last) throw new FormatException($"a row has the form KEY:VERSION:VALUE, but this is \"{word}\".");
         row = new Observation(Parse(word[..first]), Parse(word[(first + 1)..last]), Parse(word[(last + 1)..]));
         return true;
     }
 
-    private readonly T Last<T>(T field) => IsAtEnd ? field : throw new FormatException($"nothing should follow where \"{_rest}\" does.");
+    private readonly T Last<T>(T field) => IsAtEnd
+        ? field
+        : throw new FormatException($"unexpected text at the end of the line: \"{_rest}\".");
 
     private static long Parse(ReadOnlySpan<char> word) =>
         long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
         ? number
-        : throw new FormatException(word.IsEmpty ? "the line is cut off: a number is missing." : $"\"{word}\" is no number.");
+        : throw new FormatException(word.IsEmpty ? "the line is truncated: a number is missing." : $"\"{word}\" is not a number.");
 }

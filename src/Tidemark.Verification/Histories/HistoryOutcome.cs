@@ -1,17 +1,17 @@
 namespace Tidemark.Verification;
 
-/// <summary>What the client of a write was told.</summary>
+/// <summary>The outcome that the client of a write received.</summary>
 public enum HistoryOutcome
 {
-    /// <summary>That it is committed.</summary>
+    /// <summary>The write is committed.</summary>
     Acknowledged,
 
-    /// <summary>That it failed. No read may ever show it.</summary>
+    /// <summary>The write failed. No read may ever show it.</summary>
     Failed,
 
     /// <summary>
-    /// Nothing: the connection broke. It counts as committed when the WAL has it. It binds its session once its server process is gone
-    /// (<see cref="HistoryBuilder.Settle"/>).
+    /// No outcome was received, because the connection broke. The write counts as committed if the WAL contains it. It binds its session
+    /// once its server process has ended (<see cref="HistoryBuilder.Settle"/>).
     /// </summary>
     Unknown,
 }

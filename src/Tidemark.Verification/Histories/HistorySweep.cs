@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Goes through a history in the order of time. An operation is judged when it starts, against what had ended before, and binds its session
-/// when
-/// it ends. Within one tick everything starts before anything ends.
+/// Processes a history in time order. An operation is evaluated when it starts, against everything that had ended before, and binds its
+/// session when it ends. Within one tick, everything starts before anything ends.
 /// </summary>
 internal sealed class HistorySweep
 {
@@ -46,7 +45,7 @@ internal sealed class HistorySweep
             var settleAt = settlement < settlements.Length ? settlements[settlement].Time : long.MaxValue;
             var now = long.Min(long.Min(long.Min(startAt, exportAt), long.Min(reportAt, endAt)), long.Min(importAt, settleAt));
 
-            // What ends at the end of time binds nobody.
+            // An operation that ends at the largest possible time binds no session.
             if (now == long.MaxValue) return _verdicts.Close();
             if (startAt == now) _evaluate.Evaluate(_byStart[start++]);
             else if (exportAt == now) _sessions.Export(exports[export], handOvers[exports[export++]].From);

@@ -2,64 +2,65 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Verification;
 
-/// <summary>What <see cref="HistoryChecker"/> found.</summary>
+/// <summary>The result of <see cref="HistoryChecker"/>.</summary>
 public sealed class HistoryVerdict
 {
-    /// <summary>How many violations are told in full; the counts go on.</summary>
+    /// <summary>Maximum number of violations that are listed with their text. Violations beyond it are only counted.</summary>
     public const int MaxViolationsListed = 100;
 
     private readonly long[] _counts;
 
     internal HistoryVerdict(long[] counts) => _counts = counts;
 
-    /// <summary>Whether no promise was broken. Visibility order on the primary and reported losses leave a history clean.</summary>
+    /// <summary>Whether no guarantee was violated. Visibility order on the primary and reported losses are not violations.</summary>
     public bool IsClean => ViolationCount == 0;
 
-    /// <summary>Violations of all kinds.</summary>
+    /// <summary>Number of violations of all kinds.</summary>
     public long ViolationCount => _counts.Sum();
 
-    /// <summary>Reads that missed what their session wrote.</summary>
+    /// <summary>Number of reads that missed a write of their session.</summary>
     public long ReadYourWrites => Count(ViolationKind.ReadYourWrites);
 
-    /// <summary>Reads that missed what their session had seen.</summary>
+    /// <summary>Number of reads that missed what their session had observed.</summary>
     public long MonotonicReads => Count(ViolationKind.MonotonicReads);
 
-    /// <summary>Reads that showed no prefix of history.</summary>
+    /// <summary>Number of reads whose rows are not a prefix of history.</summary>
     public long Prefix => Count(ViolationKind.Prefix);
 
-    /// <summary>Reads staler than the bound they asked for.</summary>
+    /// <summary>Number of reads that were staler than their required bound.</summary>
     public long Staleness => Count(ViolationKind.Staleness);
 
-    /// <summary>Writes that stand before what their session had written or seen.</summary>
+    /// <summary>Number of writes that precede, in the WAL, what their session had written or observed.</summary>
     public long WriteOrder => Count(ViolationKind.MonotonicWrites) + Count(ViolationKind.WritesFollowReads);
 
     /// <summary>
-    /// Sessions that were answered without a word after history went on without something of theirs, counted once for each loss.
+    /// Number of losses that were not reported: history continued without a write or an observation of a session, and the session was
+    /// served without a report. Each loss of each session counts once.
     /// </summary>
     public long SilentLoss => Count(ViolationKind.SilentLoss);
 
-    /// <summary>Writes that were reported failed and yet are there.</summary>
+    /// <summary>Number of writes that were reported as failed but are committed or visible.</summary>
     public long FailedWriteVisible => Count(ViolationKind.FailedWriteVisible);
 
     /// <summary>
-    /// Reads on a primary that missed a commit which replicas could already show, because it was not acknowledged yet. PostgreSQL makes
-    /// commits visible on the primary after their WAL record; this is no violation, and is counted apart.
+    /// Number of reads on a primary that missed a commit which was not acknowledged yet, although replicas could already show it.
+    /// PostgreSQL makes commits visible on the primary after writing their WAL record. This is not a violation and is counted separately.
     /// </summary>
     public long VisibilityOrder { get; init; }
 
-    /// <summary>Acknowledged writes that the final timeline does not contain, by the number of the operation.</summary>
+    /// <summary>Operation numbers of acknowledged writes that the final timeline does not contain.</summary>
     public ImmutableArray<int> LostWrites { get; init; } = [];
 
-    /// <summary>Operations that were judged.</summary>
+    /// <summary>Number of operations that were checked.</summary>
     public long Operations { get; init; }
 
-    /// <summary>Reads that were judged.</summary>
+    /// <summary>Number of reads that were checked.</summary>
     public long Reads { get; init; }
 
     /// <summary>The first violations, at most <see cref="MaxViolationsListed"/>.</summary>
     public ImmutableArray<Violation> Violations { get; init; } = [];
 
-    /// <summary>How many violations of one kind there are.</summary>
+    /// <summary>Returns the number of violations of one kind.</summary>
     /// <param name="kind">The kind.</param>
     public long Count(ViolationKind kind) => _counts[(int)kind];
 }

@@ -1,4 +1,4 @@
 namespace Tidemark.Verification;
 
-/// <summary>The farthest rank on one timeline, and the operation that it comes from.</summary>
+/// <summary>The highest rank on one timeline, and the operation that it comes from.</summary>
 internal record struct Mark(long Rank, int Operation);

@@ -1,7 +1,7 @@
 namespace Tidemark.Verification;
 
 /// <summary>One row as a read showed it.</summary>
-/// <param name="Key">The key of the row.</param>
-/// <param name="Version">How many writes of the key it contains; 0 is the row as it was in the beginning.</param>
-/// <param name="Value">The value of the write that made this version. Of version 0 it is not looked at.</param>
+/// <param name="Key">Key of the row.</param>
+/// <param name="Version">Number of writes of the key that the row contains. 0 is the initial row.</param>
+/// <param name="Value">Value of the write that produced this version. It is ignored for version 0.</param>
 public readonly record struct Observation(long Key, long Version, long Value);

@@ -1,8 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One operation in 48 bytes. Of a write: the key, the version it was told, its value. Of a read: the node, and which observations are its
-/// own.
+/// One operation in 48 bytes. For a write: the key, the version that the client received, and the value. For a read: the node, and which
+/// observations belong to it.
 /// </summary>
 internal struct Operation
 {
@@ -11,13 +11,13 @@ internal struct Operation
     public int Client;
     public OperationKind Kind;
 
-    // Of a write.
+    // For a write.
     public byte OutcomeByte;
     public int Key;
     public int Version;
     public long Value;
 
-    // Of a read; the fields of a write stand for something else there, so that ten million operations stay small.
+    // For a read. It reuses the fields of a write for other values, so that ten million operations stay small.
     public byte GuaranteesByte;
     public byte RowCount;
 
@@ -27,7 +27,7 @@ internal struct Operation
 
     public int FirstRow { readonly get => Version; set => Version = value; }
 
-    /// <summary>The bound of staleness in ticks; negative for none.</summary>
+    /// <summary>The staleness bound in ticks, or a negative number if none exists.</summary>
     public long MaxStaleness { readonly get => Value; set => Value = value; }
 
     public HistoryOutcome Outcome { readonly get => (HistoryOutcome)OutcomeByte; set => OutcomeByte = (byte)value; }

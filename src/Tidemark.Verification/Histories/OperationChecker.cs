@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Tidemark.Verification;
 
-/// <summary>Judges one operation after the other, and says what each binds its session to.</summary>
+/// <summary>Checks one operation after the other, and determines what each one binds its session to.</summary>
 internal sealed class OperationChecker
 {
     private readonly History _history;
@@ -13,10 +13,10 @@ internal sealed class OperationChecker
     private readonly VisibleCommits _visible;
     private readonly Watermark _fresh = new();
 
-    // For each read what it showed last, until it ends.
+    // For each read, the latest commit that it showed, until the read ends.
     private readonly int[] _shown;
 
-    // What reads had to contain though they do not show it, until they end; only where that can make a difference.
+    // What reads had to contain although they do not show it, until they end. Kept only where it can make a difference.
     private readonly Dictionary<int, (int Timeline, Mark Mark)> _promised = [];
     private readonly bool _carriesWritten;
     private int[] _next = new int[HistoryBuilder.MaxKeysPerRead];
@@ -29,13 +29,13 @@ internal sealed class OperationChecker
         _shown = new int[history.OperationCount];
         for (var i = 0; i < history.OperationCount && !_carriesWritten; i++)
         {
-            // A read that asks for its session's writes as well finds them among those.
+            // If a read also requires the writes of its session, they are part of that requirement.
             ref readonly var operation = ref history.Columns.Operations[i];
             _carriesWritten = !operation.IsWrite && operation.Guarantees == ReadGuarantees.MonotonicReads;
         }
     }
 
-    /// <summary>Judges an operation by what its session was bound to when it started.</summary>
+    /// <summary>Checks an operation against what its session was bound to when the operation started.</summary>
     public void Evaluate(int index)
     {
         ref readonly var operation = ref _history.Columns.Operations[index];
@@ -62,10 +62,12 @@ internal sealed class OperationChecker
     }
 
     /// <summary>
-    /// The server process of a write is gone. If the write is of unknown outcome and committed, its session must see it from now on.
+    /// Handles the end of the server process of a write. If the write is of unknown outcome and committed, its session must observe it from
+    /// now on.
     /// </summary>
     /// <remarks>
-    /// One that a failover lost was never acknowledged, so that the session need not be told of it, and is bound to nothing.
+    /// If a failover lost the write, it was never acknowledged. The loss need not be reported to the session, and the session is bound to
+    /// nothing.
     /// </remarks>
     public void Settle(int index)
     {
@@ -97,7 +99,7 @@ internal sealed class OperationChecker
         if (!isBeforeOwn && !isBeforeSeen) EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
     }
 
-    // That history went on without something is told at the next read; here only the order counts.
+    // Only the order counts here. That history continued without something is reported at the next read.
     private bool EvaluateOrder(ViolationKind kind, int index, int version, Watermark watermark)
     {
         ref readonly var committed = ref _history.Versions[version];
@@ -122,20 +124,18 @@ internal sealed class OperationChecker
         if (evaluation.Worst != Containment.Contains) _verdicts.Add(index, read, best, evaluation, _sessions, _fresh, _visible);
         if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
 
-        // What was not shown binds only where there is no doubt which history the read was answered from. A history that went on without a
-        // write of the session cannot be
-        // it, unless the session was told.
+        // What was not shown binds the session only if it is certain which history the read was answered from. A history that continued
+        // without a write of the session cannot be the one, unless the loss was reported to the session.
         var mayHaveLost = isAmbiguous && (evaluation.Worst > Containment.NotYetVisible || _sessions.IsReported(read));
         if (!mayHaveLost && _carriesWritten && read.Asks(ReadGuarantees.ReadYourWrites) && evaluation.Written != Containment.Misses)
             Promise(index, best.Timeline, _sessions.Written(read.Client));
         if (!isAmbiguous && read.MaxStaleness >= 0 && evaluation.Fresh != Containment.Misses) Promise(index, best.Timeline, _fresh);
     }
 
-    // Where several timelines explain what was shown, the one that explains it best counts. They are what is left of a tree when branches
-    // are cut off: each of them came
-    // out of the earliest, by others of them. So two need to be looked at, however many there are. The latest, since what an earlier
-    // timeline misses is missed and not lost.
-    // And the first that can contain what is asked for: if any timeline that fits contains all of it, that one does.
+    // If several timelines explain what was shown, the one that explains it best counts. These timelines are what is left of a tree after
+    // cutting off branches: each of them descends from the earliest one through others of them. So only two must be examined, however many
+    // there are. One is the latest, since what an earlier timeline misses is missed and not lost. The other is the first that can contain
+    // what is required: if any timeline that fits contains all of it, that one does.
     private bool TryExplain(int index, in Operation read, out ReadFit best, out ReadEvaluation evaluation, out bool isAmbiguous)
     {
         isAmbiguous = false;
@@ -183,7 +183,7 @@ internal sealed class OperationChecker
 
     private static int LatestOf(Watermark watermark) => watermark.Count > 0 ? watermark[watermark.Count - 1].Timeline : WalTree.Nowhere;
 
-    // The latest that a horizon has of the history of the read: the state of the read contains it.
+    // The latest part of a watermark in the history of the read. The state of the read contains it.
     private void Promise(int index, int timeline, Watermark watermark)
     {
         for (var i = watermark.Count - 1; i >= 0; i--)

@@ -1,10 +1,10 @@
 namespace Tidemark.Verification;
 
-/// <summary>How a read, explained by one timeline, stands to each promise it asked for.</summary>
-/// <param name="Written">To what its session wrote.</param>
-/// <param name="Seen">To what its session's reads showed, and had to contain.</param>
-/// <param name="Fresh">To what was acknowledged longer ago than its bound.</param>
-/// <param name="Prefix">To what it shows itself; always contained on a replica that it fits.</param>
+/// <summary>How a read, as explained by one timeline, relates to each guarantee that it required.</summary>
+/// <param name="Written">Relation to what its session wrote.</param>
+/// <param name="Seen">Relation to what the reads of its session showed, and had to contain.</param>
+/// <param name="Fresh">Relation to what was acknowledged longer ago than its staleness bound.</param>
+/// <param name="Prefix">Relation to what the read itself shows. Always contained on a replica that it fits.</param>
 internal readonly record struct ReadEvaluation(Containment Written, Containment Seen, Containment Fresh, Containment Prefix)
 {
     public bool HasLost => Written == Containment.WentOnWithout || Seen == Containment.WentOnWithout;
@@ -21,11 +21,11 @@ internal readonly record struct ReadEvaluation(Containment Written, Containment 
         var seen = read.Asks(ReadGuarantees.MonotonicReads)
             ? fit.Against(sessions.Seen(read.Client), visible, read.Start) : Containment.Contains;
 
-        // What earlier reads had to contain is asked for last: a write that is missed by itself is not missed a second time through them.
+        // What earlier reads had to contain is checked last: a missed write must not be reported a second time through those reads.
         if (read.Asks(ReadGuarantees.MonotonicReads) && written != Containment.Misses && seen != Containment.Misses)
             seen = (Containment)int.Max((int)seen, (int)fit.Against(sessions.Carried(read.Client), visible, read.Start));
 
-        // What history went on without makes nothing stale; only what is missed does.
+        // A commit that history continued without does not make a read stale. Only a commit that is missed does.
         var freshness = read.MaxStaleness >= 0 ? fit.Against(fresh, visible, read.Start) : Containment.Contains;
         return new ReadEvaluation(written, seen, freshness, fit.AgainstItself(visible, read.Start));
     }

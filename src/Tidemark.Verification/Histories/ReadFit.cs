@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Where a read may have been: the states on one timeline that show its rows as it did. Of a replica a stretch of ranks, since its state is
-/// a prefix of
-/// the WAL; of a primary only the rows themselves, since commits become visible there in an order of their own.
+/// The states on one timeline that show the rows of a read as it did. On a replica this is a range of ranks, since its state is a prefix of
+/// the WAL. On a primary only the rows themselves count, since commits become visible there in a different order.
 /// </summary>
 internal readonly struct ReadFit
 {
@@ -20,25 +19,25 @@ internal readonly struct ReadFit
 
     public int Timeline { get; }
 
-    /// <summary>Whether the node that answered was a replica.</summary>
+    /// <summary>Whether the node that served the read was a replica.</summary>
     public bool IsPrefix { get; }
 
-    /// <summary>The last committed version that it shows; <see cref="VersionTable.None"/> for none.</summary>
+    /// <summary>The last committed version that the read shows, or <see cref="VersionTable.None"/> if none exists.</summary>
     public int Shown { get; }
 
-    /// <summary>The last rank that its state can contain; unbounded on a primary.</summary>
+    /// <summary>The last rank that the state of the read can contain. It is unbounded on a primary.</summary>
     public long High { get; }
 
-    /// <summary>The versions that follow those it shows, on the timeline.</summary>
+    /// <summary>The versions that follow the shown ones on the timeline.</summary>
     public ReadOnlySpan<int> Next => _next.AsSpan(0, _rowCount);
 
     /// <summary>Fits a read to a timeline.</summary>
     /// <param name="history">The history.</param>
     /// <param name="read">The read.</param>
     /// <param name="timeline">The timeline.</param>
-    /// <param name="next">Room for one number for each row.</param>
-    /// <param name="fit">Where it fits, or how far it came.</param>
-    /// <returns>Whether there is a state on the timeline that shows these rows.</returns>
+    /// <param name="next">A buffer for one number per row.</param>
+    /// <param name="fit">The states that fit, or how far the search came.</param>
+    /// <returns>Whether a state on the timeline shows these rows.</returns>
     public static bool TryFit(History history, in Operation read, int timeline, int[] next, out ReadFit fit)
     {
         var (tree, versions) = (history.Tree, history.Versions);
@@ -48,7 +47,7 @@ internal readonly struct ReadFit
             ref readonly var row = ref history.Columns.Rows[read.FirstRow + i];
             (var index, next[i]) = versions.Locate(row, timeline);
 
-            // A failed write that was shown has no place. It is told apart, and says nothing about the other rows.
+            // A failed write that was shown has no position. It is reported separately, and carries no information about the other rows.
             if (index == VersionTable.None && row.Version > 0) next[i] = VersionTable.None;
             if (index != VersionTable.None)
             {
@@ -60,7 +59,7 @@ internal readonly struct ReadFit
 
             if (next[i] == VersionTable.None) continue;
             ref readonly var follower = ref versions[next[i]];
-            // What the timeline began with is in every state on it.
+            // Every state on a timeline contains what the timeline began with.
             var isInherited = follower.Timeline != timeline;
             fits &= !isInherited;
             high = long.Min(high, isInherited ? -1 : follower.Rank - 1);
@@ -70,10 +69,10 @@ internal readonly struct ReadFit
         return fits && low <= fit.High;
     }
 
-    /// <summary>How the read stands to a horizon that it has to contain.</summary>
-    /// <param name="watermark">The horizon.</param>
+    /// <summary>Compares the read with a watermark that it has to contain.</summary>
+    /// <param name="watermark">The watermark.</param>
     /// <param name="visible">What was visible on primaries.</param>
-    /// <param name="start">When the read started.</param>
+    /// <param name="start">Time at which the read started.</param>
     public Containment Against(Watermark watermark, VisibleCommits visible, long start)
     {
         var survival = Compare(_history.Tree, watermark, Timeline, High);
@@ -90,8 +89,8 @@ internal readonly struct ReadFit
     }
 
     /// <summary>
-    /// How a read on a primary stands to itself: a commit before one that it shows, and certainly visible when it started, cannot be
-    /// missing.
+    /// Compares a read on a primary with itself. A commit that precedes a shown one, and was certainly visible when the read started,
+    /// cannot be missing.
     /// </summary>
     public Containment AgainstItself(VisibleCommits visible, long start)
     {
@@ -107,7 +106,7 @@ internal readonly struct ReadFit
         return survival;
     }
 
-    /// <summary>How a state at a rank of a timeline stands to a horizon.</summary>
+    /// <summary>Compares the state at a rank of a timeline with a watermark.</summary>
     public static Containment Compare(WalTree tree, Watermark watermark, int timeline, long rank)
     {
         var survival = Containment.Contains;
@@ -122,7 +121,9 @@ internal readonly struct ReadFit
         return survival;
     }
 
-    /// <summary>The mark of a horizon that a state does not contain; the latest one where the state contains them all.</summary>
+    /// <summary>
+    /// Returns the mark of a watermark that a state does not contain, or the latest mark if the state contains all of them.
+    /// </summary>
     public static (int Timeline, Mark Mark) Missed(Watermark watermark, int timeline, long rank)
     {
         for (var i = watermark.Count - 1; i >= 0 && watermark[i].Timeline >= timeline; i--)
@@ -134,7 +135,7 @@ internal readonly struct ReadFit
     }
 
     /// <summary>
-    /// The latest timeline that a read fits, of which it is known that it fits the one on which what it shows last was committed.
+    /// Returns the latest timeline that a read fits, given that it fits the timeline on which the last commit that it shows was made.
     /// </summary>
     public static int LatestTimeline(History history, in Operation read, int earliest)
     {
@@ -146,7 +147,7 @@ internal readonly struct ReadFit
             if (shown != VersionTable.None && history.Versions[shown].Timeline == earliest)
                 rank = long.Max(rank, history.Versions[shown].Rank);
 
-            // A failed write that was shown says nothing about what followed it.
+            // A failed write that was shown carries no information about what followed it.
             if (shown == VersionTable.None && row.Version > 0) continue;
             foreach (var follower in history.Versions.All(row.Key, row.Version + 1))
                 without.Add((history.Versions[follower].Timeline, history.Versions[follower].Rank));

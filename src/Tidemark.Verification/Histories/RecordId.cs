@@ -1,6 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>Which record of a history: its kind, and its number among those of its kind in the order they were added, from 0.</summary>
+/// <summary>
+/// Identifies a record of a history by its kind and its number, counted from 0, among the records of that kind in the order in which they
+/// were added.
+/// </summary>
 internal readonly record struct RecordId(RecordKind Kind, int Index)
 {
     public override string ToString() => Kind switch
@@ -9,7 +12,7 @@ internal readonly record struct RecordId(RecordKind Kind, int Index)
         RecordKind.HandOver => $"Hand-over {Index}",
         RecordKind.Commit => $"Commit record {Index}",
         RecordKind.Fork => $"Fork {Index}",
-        RecordKind.Loss => $"Report of a loss {Index}",
+        RecordKind.Loss => $"Loss report {Index}",
         RecordKind.Settlement => $"Settlement {Index}",
         _ => "The history",
     };

@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Sessions as other checkers know them: in each, one operation after the other. A client that had several operations at once becomes
-/// several sessions, and a
-/// write of unknown outcome has one of its own.
+/// Sessions as other checkers define them: a sequence of operations, one after the other. A client with several concurrent operations
+/// becomes several sessions. A write of unknown outcome gets a session of its own.
 /// </summary>
 internal sealed class SessionLanes
 {

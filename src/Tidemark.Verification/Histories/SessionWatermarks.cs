@@ -1,8 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What each session's operations that have ended bind it to: what it wrote, what its reads showed, and what its reads had to contain
-/// without showing it (because of its writes, or of a bound of staleness), which later monotonic reads must not miss either.
+/// What each session is bound to by its operations that have ended: what it wrote, what its reads showed, and what its reads had to contain
+/// without showing it. The last part comes from its writes or from a staleness bound. Later monotonic reads must not miss it either.
 /// </summary>
 internal sealed class SessionWatermarks
 {
@@ -36,8 +36,10 @@ internal sealed class SessionWatermarks
 
     public Watermark Carried(int client) => _watermarks[(PerSession * client) + 2];
 
-    /// <summary>Raises one of a session's horizons by what an operation showed or did.</summary>
-    /// <remarks>Of what had begun when the session was told of a loss, only what history had gone on with by then binds it still.</remarks>
+    /// <summary>Raises one of a session's watermarks by what an operation showed or did.</summary>
+    /// <remarks>
+    /// For operations that had begun when a loss was reported to the session, only what history had kept by then still binds the session.
+    /// </remarks>
     public void Raise(Watermark watermark, in Operation operation, int timeline, Mark mark)
     {
         var reportedAt = _reportedAt[operation.Client];
@@ -47,9 +49,12 @@ internal sealed class SessionWatermarks
         watermark.Raise(_tree, timeline, mark);
     }
 
-    /// <summary>The session was told that it lost something: it starts again where the history of that moment parted from it.</summary>
+    /// <summary>
+    /// Records that a loss was reported to the session. The session restarts at the point where the history of that moment forked off.
+    /// </summary>
     /// <remarks>
-    /// A later failover may go on with an older timeline. What that loses besides is another loss, and the session is told again.
+    /// A later failover may continue on an older timeline. What is lost by that is another loss, which must be reported to the session
+    /// again.
     /// </remarks>
     public void Tell(LossRecord loss)
     {
@@ -60,15 +65,16 @@ internal sealed class SessionWatermarks
     }
 
     /// <summary>
-    /// A read was answered from a history that went on without something of its session, which starts again there. Returns what the session
-    /// was not told of by the time of the answer; <see langword="null"/>: it was told of everything.
+    /// Handles a read that was answered from a history which continued without something of its session. The session restarts from that
+    /// history. Returns what had not been reported to the session by the time of the answer, or <see langword="null"/> if everything was
+    /// reported.
     /// </summary>
     public (int Timeline, Mark Mark)? GoOn(Operation read, int current)
     {
         (int Timeline, Mark Mark)? untold = null;
         for (var i = 0; i < PerSession; i++)
         {
-            // What the read did not ask about need not be told with it.
+            // A loss that concerns only guarantees which the read did not require need not be reported with it.
             if (!read.Asks(i == 0 ? ReadGuarantees.ReadYourWrites : ReadGuarantees.MonotonicReads)) continue;
             _watermarks[(PerSession * read.Client) + i].Restart(_tree, current, lost =>
             {
@@ -90,12 +96,12 @@ internal sealed class SessionWatermarks
         for (var i = 0; i < PerSession; i++) _watermarks[(PerSession * to) + i].Raise(_tree, given[i]);
     }
 
-    /// <summary>Whether the session was told of a loss while a read was under way.</summary>
+    /// <summary>Returns whether a loss was reported to the session while a read was in progress.</summary>
     public bool IsReported(in Operation read) => IsReported(read, long.MinValue);
 
     private bool IsLost(int timeline, long rank, int current) => rank > 0 && timeline <= current && rank > _tree.Reach(timeline, current);
 
-    // Whether a report came while the read was under way, and not before history parted.
+    // Returns whether a report arrived while the read was in progress, and not before the fork.
     private bool IsReported(in Operation read, long partedNotBefore)
     {
         if (!_reports.TryGetValue(read.Client, out var times)) return false;

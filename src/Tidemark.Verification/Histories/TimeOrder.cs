@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>Puts records in the order of time.</summary>
+/// <summary>Sorts records by time.</summary>
 internal static class TimeOrder
 {
-    /// <summary>The numbers of records, ordered by a time of theirs.</summary>
+    /// <summary>Returns the numbers of the records, sorted by one of their times.</summary>
     public static int[] Of(int count, Func<int, long> time)
     {
         var (order, times) = (new int[count], new long[count]);
@@ -14,7 +14,7 @@ internal static class TimeOrder
             isOrdered &= i == 0 || times[i - 1] <= times[i];
         }
 
-        // Recorders append as operations end, so that one of the two orders is often there already.
+        // Recorders append operations as they end, so one of the two orders is often already sorted.
         if (!isOrdered) Array.Sort(times, order);
         return order;
     }

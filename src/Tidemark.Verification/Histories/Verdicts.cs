@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Verification;
 
-/// <summary>Collects what is found: counts of everything, and sentences about the first violations.</summary>
+/// <summary>Collects the findings: counts of all violations, and texts of the first ones.</summary>
 internal sealed class Verdicts(History history)
 {
     private readonly long[] _counts = new long[Enum.GetValues<ViolationKind>().Length];
@@ -19,10 +19,10 @@ internal sealed class Verdicts(History history)
         Operations = history.OperationCount, Reads = _reads,
     };
 
-    /// <summary>A write that was acknowledged is not in the final history.</summary>
+    /// <summary>Records that an acknowledged write is not in the final history.</summary>
     public void Lose(int write) => _lost.Add(write);
 
-    /// <summary>Counts a read, and what it shows of failed writes that were never committed.</summary>
+    /// <summary>Counts a read, and the rows that it shows of failed writes which were never committed.</summary>
     public void Look(int index, in Operation read)
     {
         _reads++;
@@ -60,7 +60,7 @@ internal sealed class Verdicts(History history)
             List(ViolationKind.SilentLoss, index, lost.Mark.Operation, _text.SilentLoss(index, timeline, lost));
     }
 
-    /// <summary>What a read, explained as well as it can be, still misses.</summary>
+    /// <summary>Records what a read still misses under the explanation that fits it best.</summary>
     public void Add(int index, in Operation read, ReadFit fit, in ReadEvaluation evaluation, SessionWatermarks sessions, Watermark fresh,
         VisibleCommits visible)
     {
@@ -80,7 +80,7 @@ internal sealed class Verdicts(History history)
         List(kind, index, missed.Mark.Operation, _text.Missed(kind, index, read, fit, missed));
     }
 
-    // Whether there is still room to tell it.
+    // Returns whether there is room to list the violation.
     private bool Counts(ViolationKind kind)
     {
         _counts[(int)kind]++;

@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>All committed versions, ordered by key, version and timeline. Immutable.</summary>
+/// <summary>All committed versions, sorted by key, version and timeline. Immutable.</summary>
 internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts, WalTree tree)
 {
-    /// <summary>The index of no version: the row as it was in the beginning, or a version that was never committed.</summary>
+    /// <summary>The index that stands for no version: the initial row, or a version that was never committed.</summary>
     public const int None = -1;
 
     private readonly bool _hasForks = tree.Count > 2;
@@ -12,7 +12,7 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
 
     public ref readonly CommittedVersion this[int index] => ref versions[index];
 
-    /// <summary>The index of a committed version; <see cref="None"/> when nothing was committed as it.</summary>
+    /// <summary>Returns the index of a committed version, or <see cref="None"/> if no such commit exists.</summary>
     public int Find(int key, int version, long value)
     {
         if (version == 0) return None;
@@ -24,7 +24,7 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         return None;
     }
 
-    /// <summary>The next version of a key in the history of a timeline; <see cref="None"/> when there is none.</summary>
+    /// <summary>Returns the next version of a key in the history of a timeline, or <see cref="None"/> if none exists.</summary>
     public int Next(int key, int version, int timeline)
     {
         for (var i = First(key, version + 1); i < keyStarts[key + 1] && versions[i].Version == version + 1; i++)
@@ -35,25 +35,25 @@ internal sealed class VersionTable(CommittedVersion[] versions, int[] keyStarts,
         return None;
     }
 
-    /// <summary>The entries of one version of a key, on whichever timelines.</summary>
+    /// <summary>Returns the entries of one version of a key on all timelines.</summary>
     public IEnumerable<int> All(int key, int version)
     {
         for (var i = First(key, version); i < keyStarts[key + 1] && versions[i].Version == version; i++) yield return i;
     }
 
-    /// <summary>Both at once: the version that a row shows, and the next one in the history of a timeline.</summary>
+    /// <summary>Returns both the version that a row shows and the next one in the history of a timeline.</summary>
     public (int Shown, int Next) Locate(in ShownRow row, int timeline)
     {
         if (_hasForks) return (Find(row.Key, row.Version, row.Value), Next(row.Key, row.Version, timeline));
 
-        // One look at memory instead of three: this is where the checker spends its time.
+        // One memory access instead of three: the checker spends most of its time here.
         var shown = keyStarts[row.Key] + row.Version - 1L;
         var end = keyStarts[row.Key + 1];
         return (row.Version > 0 && shown < end && versions[shown].Value == row.Value ? (int)shown : None, shown + 1 < end ? (int)shown
             + 1 : None);
     }
 
-    /// <summary>Where entries of a version begin, if there are any.</summary>
+    /// <summary>Returns the index at which the entries of a version begin, if there are any.</summary>
     public int First(int key, int version)
     {
         // Without forks versions are dense, which the assembly has checked.

@@ -1,10 +1,10 @@
 namespace Tidemark.Verification;
 
-/// <summary>One broken promise.</summary>
-/// <param name="Kind">Which promise.</param>
-/// <param name="Operation">The operation that broke it, numbered in the order operations were added.</param>
-/// <param name="Because">The operation whose effect it misses or contradicts; null where there is none to name.</param>
-/// <param name="Text">What was required and what was shown, in one sentence.</param>
+/// <summary>A violated guarantee.</summary>
+/// <param name="Kind">The guarantee that was violated.</param>
+/// <param name="Operation">Number of the operation that violated it, in the order in which operations were added.</param>
+/// <param name="Because">The operation whose effect it misses or contradicts, or <see langword="null"/> if none exists.</param>
+/// <param name="Text">One sentence that states what was required and what was shown.</param>
 public sealed record Violation(ViolationKind Kind, int Operation, int? Because, string Text)
 {
     /// <inheritdoc/>

@@ -1,29 +1,33 @@
 namespace Tidemark.Verification;
 
-/// <summary>Which promise was broken.</summary>
+/// <summary>The guarantee that was violated.</summary>
 public enum ViolationKind
 {
-    /// <summary>A read shows what no prefix of the WAL shows: a row of a commit, and not that of an earlier one.</summary>
+    /// <summary>
+    /// A read shows a state that is not a prefix of the WAL: it contains a row of a commit but misses a row of an earlier commit.
+    /// </summary>
     Prefix,
 
-    /// <summary>A read misses what its session wrote before it.</summary>
+    /// <summary>A read misses an earlier write of its session.</summary>
     ReadYourWrites,
 
-    /// <summary>A read misses what its session's reads showed before it.</summary>
+    /// <summary>A read misses what earlier reads of its session showed.</summary>
     MonotonicReads,
 
-    /// <summary>A write stands in the WAL before an earlier one of its session.</summary>
+    /// <summary>A write precedes an earlier write of its session in the WAL.</summary>
     MonotonicWrites,
 
-    /// <summary>A write stands in the WAL before what its session had read.</summary>
+    /// <summary>A write precedes, in the WAL, what its session had read.</summary>
     WritesFollowReads,
 
-    /// <summary>A read misses what was acknowledged longer ago than the bound it asked for.</summary>
+    /// <summary>A read misses a commit that was acknowledged longer ago than its staleness bound.</summary>
     Staleness,
 
-    /// <summary>A write that was reported failed is committed, or was shown.</summary>
+    /// <summary>A write that was reported as failed is committed, or was shown.</summary>
     FailedWriteVisible,
 
-    /// <summary>History went on without what a session wrote or saw, and the session was answered without a word about it.</summary>
+    /// <summary>
+    /// History continued without something that a session wrote or observed, and the session was served without a report of the loss.
+    /// </summary>
     SilentLoss,
 }

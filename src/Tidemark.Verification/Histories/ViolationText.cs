@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>The words for violations: one sentence each, with what was required and what was shown.</summary>
+/// <summary>Produces one sentence for each violation: what was required and what was shown.</summary>
 internal sealed class ViolationText(History history)
 {
     public string Missed(ViolationKind kind, int index, in Operation read, ReadFit fit, (int Timeline, Mark Mark) missed)
@@ -8,8 +8,8 @@ internal sealed class ViolationText(History history)
         var required = kind switch
         {
             ViolationKind.ReadYourWrites => "its session had written",
-            ViolationKind.Staleness => $"with its bound of staleness of {Seconds(read.MaxStaleness)} s it had to contain",
-            _ => "its session had seen",
+            ViolationKind.Staleness => $"its staleness bound of {Seconds(read.MaxStaleness)} s requires",
+            _ => "its session had observed",
         };
         return $"{Name(index)} {Shows(read, fit)}; {required} {Position(missed)}, by operation #{missed.Mark.Operation}.";
     }
@@ -22,27 +22,30 @@ internal sealed class ViolationText(History history)
             var row = history.Columns.Rows[read.FirstRow + i];
             var (shown, next) =
                 (history.Versions.Find(row.Key, row.Version, row.Value), history.Versions.Next(row.Key, row.Version, history.Tree.Final));
-            rows.Add($"{Row(row)}{(shown == VersionTable.None ? "" : $" from {Position(shown)}")}{(next == VersionTable.None ? "" : $" and not the next from {Position(next)}")}");
+            var from = shown == VersionTable.None ? "" : $" from {Position(shown)}";
+            var without = next == VersionTable.None ? "" : $" but not the next version from {Position(next)}";
+            rows.Add($"{Row(row)}{from}{without}");
         }
 
-        return $"{Name(index)} shows what no state of the WAL shows together: {string.Join(", ", rows)}.";
+        return $"{Name(index)} shows rows that no state of the WAL contains together: {string.Join(", ", rows)}.";
     }
 
     public string OutOfOrder(ViolationKind kind, int write, in CommittedVersion committed, (int Timeline, Mark Mark) missed) =>
-        $"{Name(write)} stands at {Position((committed.Timeline, new Mark(committed.Rank, write)))}, before {Position(missed)}, which "
+        $"{Name(write)} is at {Position((committed.Timeline, new Mark(committed.Rank, write)))}, before {Position(missed)}, which "
             + "its session had "
-        + $"{(kind == ViolationKind.MonotonicWrites ? "written" : "seen")} by operation #{missed.Mark.Operation}.";
+        + $"{(kind == ViolationKind.MonotonicWrites ? "written" : "observed")} by operation #{missed.Mark.Operation}.";
 
-    public string FailedWriteShown(int index, ShownRow row) => $"{Name(index)} shows {Row(row)}, whose write was reported failed.";
+    public string FailedWriteShown(int index, ShownRow row) => $"{Name(index)} shows {Row(row)}, whose write was reported as failed.";
 
     public string FailedWriteCommitted(int write) =>
-        $"{Name(write)} was reported failed and is committed at {Position(history.CommittedBy(history.Columns.Operations[write]))}.";
+        $"{Name(write)} was reported as failed but is committed at "
+        + $"{Position(history.CommittedBy(history.Columns.Operations[write]))}.";
 
     public string SilentLoss(int index, int timeline, (int Timeline, Mark Mark) lost) =>
-        $"{Name(index)} was answered from the history of timeline {history.Tree.Number(timeline)}, which went on without {Position(lost)}, which its session had "
-        + $"written or seen, and the session was not told. {Name(lost.Mark.Operation)} wrote or showed it.";
+        $"{Name(index)} was served from timeline {history.Tree.Number(timeline)}, whose history does not contain {Position(lost)}. "
+        + $"{Name(lost.Mark.Operation)} wrote or showed it, and the loss was not reported to the session.";
 
-    // Which rows keep the state of a read from containing more.
+    // Lists the rows that keep the state of a read from containing more.
     private string Shows(in Operation read, ReadFit fit)
     {
         List<string> rows = [];
@@ -51,7 +54,7 @@ internal sealed class ViolationText(History history)
             if (fit.Next[i] == VersionTable.None) continue;
             ref readonly var next = ref history.Versions[fit.Next[i]];
             if (fit.IsPrefix && next.Rank - 1 != fit.High) continue;
-            rows.Add($"{Row(history.Columns.Rows[read.FirstRow + i])} and not the next, from {Position(fit.Next[i])}");
+            rows.Add($"{Row(history.Columns.Rows[read.FirstRow + i])} but not the next version, from {Position(fit.Next[i])}");
         }
 
         return rows.Count > 0 ? $"shows {string.Join(", ", rows)}" : $"shows a state of timeline {history.Tree.Number(fit.Timeline)}";
@@ -70,7 +73,7 @@ internal sealed class ViolationText(History history)
     private string Position(int version) => Position((history.Versions[version].Timeline, new Mark(history.Versions[version].Rank, 0)));
 
     private string Position((int Timeline, Mark Mark) position) => position.Timeline == WalTree.Nowhere
-        ? "a commit that no WAL has"
+        ? "a commit that is not in any WAL"
         : history.Tree.Count == 2
             ? $"rank {position.Mark.Rank}" : $"rank {position.Mark.Rank} of timeline {history.Tree.Number(position.Timeline)}";
 

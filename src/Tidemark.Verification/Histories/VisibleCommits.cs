@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// From when each commit was certainly visible on the primary that made it. An acknowledged commit is; so is one whose server process is
-/// gone. A row lock is held until its
-/// transaction is visible as ended, so that a later version of the same row on the same timeline proves it of all earlier ones. Immutable.
+/// The time from which each commit was certainly visible on the primary that made it. An acknowledged commit is visible, and so is one
+/// whose server process has ended. A row lock is held until the end of its transaction is visible. Therefore a later version of the same
+/// row on the same timeline proves that all earlier ones are visible. Immutable.
 /// </summary>
 internal sealed class VisibleCommits
 {
@@ -14,7 +14,7 @@ internal sealed class VisibleCommits
         var versions = history.Versions;
         _since = new long[HasPrimaryRead(history.Columns.Operations) ? versions.Count : 0];
 
-        // From the last version of each key to the first: the earliest proof on each timeline so far.
+        // From the last version of each key to the first: the earliest proof so far on each timeline.
         var earliest = new (int Key, long Time)[history.Tree.Count];
         Array.Fill(earliest, (-1, 0));
         for (var i = _since.Length - 1; i >= 0; i--)
@@ -28,7 +28,7 @@ internal sealed class VisibleCommits
         }
     }
 
-    /// <summary>Whether a version was certainly visible when something started.</summary>
+    /// <summary>Returns whether a version was certainly visible at a start time.</summary>
     public bool IsVisible(int version, long start) => _since[version] < start;
 
     private static bool HasPrimaryRead(Column<Operation> operations)

@@ -1,15 +1,15 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The timelines of a history and where each was left for the next. Timelines go by an index in the order of their numbers, so that a
-/// later one has a larger index; index 0 stands for nowhere, where acknowledged commits lie that no WAL has. Immutable.
+/// The timelines of a history and the points at which they fork. A timeline is identified by an index in the order of timeline numbers, so
+/// that a later timeline has a larger index. Index 0 is "nowhere": it holds acknowledged commits that are not in any WAL. Immutable.
 /// </summary>
 internal sealed class WalTree
 {
-    /// <summary>The index of what no WAL has.</summary>
+    /// <summary>The index for commits that are not in any WAL.</summary>
     public const int Nowhere = 0;
 
-    /// <summary>The index of the timeline that all others came out of.</summary>
+    /// <summary>The index of the timeline from which all others descend.</summary>
     public const int Root = 1;
 
     private readonly uint[] _numbers;
@@ -25,7 +25,8 @@ internal sealed class WalTree
         (_numbers, _parents, _begins, _notBefore) = (numbers, parents, begins, notBefore);
         (_depths, _jumps) = (new int[Count], new int[Count]);
 
-        // Jump pointers (Myers 1983): one ancestor more for each timeline, and every ancestor is reached in a logarithmic number of steps.
+        // Jump pointers (Myers 1983): one additional ancestor for each timeline makes every ancestor reachable in a logarithmic number of
+        // steps.
         for (var i = 1; i < Count; i++)
         {
             var parent = parents[i];
@@ -37,14 +38,15 @@ internal sealed class WalTree
         _order = new WalTreeOrder(parents, begins);
     }
 
-    /// <summary>How many timelines there are, with nowhere.</summary>
+    /// <summary>Number of timelines, including "nowhere".</summary>
     public int Count => _numbers.Length;
 
-    /// <summary>The timeline that history is on in the end.</summary>
+    /// <summary>The timeline on which history ends.</summary>
     public int Final => Count - 1;
 
     /// <summary>
-    /// How far along timeline <paramref name="on"/> the history of timeline <paramref name="of"/> goes; -1 where that is none of it.
+    /// Returns the last rank of timeline <paramref name="on"/> that the history of timeline <paramref name="of"/> contains, or -1 if it
+    /// contains none of it.
     /// </summary>
     public long Reach(int on, int of)
     {
@@ -54,13 +56,13 @@ internal sealed class WalTree
         return child != Nowhere && _parents[child] == on ? _begins[child] : -1;
     }
 
-    /// <summary>The rank at which a timeline began.</summary>
+    /// <summary>Returns the rank at which a timeline began.</summary>
     public long Begin(int timeline) => _begins[timeline];
 
-    /// <summary>The number of a timeline, as it was recorded.</summary>
+    /// <summary>Returns the recorded number of a timeline.</summary>
     public uint Number(int timeline) => _numbers[timeline];
 
-    /// <summary>The last timeline that two have in common; nowhere for what no WAL has.</summary>
+    /// <summary>Returns the last timeline that two timelines have in common, or "nowhere" for commits that are not in any WAL.</summary>
     public int Common(int one, int other)
     {
         if (_depths[one] > _depths[other]) one = Ancestor(one, _depths[other]);
@@ -70,14 +72,14 @@ internal sealed class WalTree
         return one;
     }
 
-    /// <summary>When the history of one timeline parted from another's, at the earliest.</summary>
+    /// <summary>Returns the earliest time at which the history of one timeline can have forked from another's.</summary>
     public long PartedNotBefore(int lost, int current)
     {
         var common = Common(lost, current);
         return _notBefore[common == current ? current : Ancestor(current, _depths[common] + 1)];
     }
 
-    /// <summary>The timeline that history was on at a moment: the latest that may have parted from the others by then.</summary>
+    /// <summary>Returns the timeline that was current at a time: the latest one that may have forked off by then.</summary>
     public int CurrentAt(long time)
     {
         for (var timeline = Final; timeline > Root; timeline--)
@@ -86,29 +88,28 @@ internal sealed class WalTree
     }
 
     /// <summary>
-    /// The latest timeline whose history goes along <paramref name="on"/> to a rank, and that does not contain any of some other places;
-    /// <paramref name="on"/>
-    /// itself counts.
+    /// Returns the latest timeline whose history contains <paramref name="on"/> up to a rank and does not contain any of some other
+    /// positions. <paramref name="on"/> itself is a candidate.
     /// </summary>
     /// <param name="on">The timeline.</param>
-    /// <param name="rank">How far along it the history goes at least.</param>
-    /// <param name="without">Places, each a timeline and a rank. The list is used up.</param>
+    /// <param name="rank">The minimum rank of that timeline which the history contains.</param>
+    /// <param name="without">Positions, each a timeline and a rank. The method modifies the list.</param>
     public int Latest(int on, long rank, List<(int Timeline, long Rank)> without) => _order.Latest(on, rank, without);
 
-    // The ancestor of a timeline at a depth; the timeline itself where it is not deeper.
+    // The ancestor of a timeline at a depth, or the timeline itself if it is not deeper.
     private int Ancestor(int timeline, int depth)
     {
         while (_depths[timeline] > depth) timeline = _depths[_jumps[timeline]] >= depth ? _jumps[timeline] : _parents[timeline];
         return timeline;
     }
 
-    /// <summary>The index of a timeline by its number; -1 when there is none.</summary>
+    /// <summary>Returns the index of a timeline by its number, or -1 if none exists.</summary>
     public int IndexOf(uint number) => Array.BinarySearch(_numbers, number) is >= 0 and var index ? index : -1;
 
-    /// <summary>Grows the tree from its forks.</summary>
+    /// <summary>Builds the tree from its forks.</summary>
     /// <param name="forks">The forks.</param>
-    /// <param name="ranked">The timelines that commits lie on, each with the record of a commit there.</param>
-    /// <exception cref="HistoryException">They make no tree.</exception>
+    /// <param name="ranked">The timelines that contain commits, each with the record of one of its commits.</param>
+    /// <exception cref="HistoryException">The forks do not form a tree.</exception>
     public static WalTree Grow(List<ForkRecord> forks, Dictionary<uint, RecordId> ranked)
     {
         SortedSet<uint> numbers = [.. ranked.Keys, .. forks.Select(fork => fork.Parent), .. forks.Select(fork => fork.Child)];
@@ -123,7 +124,7 @@ internal sealed class WalTree
             var id = new RecordId(RecordKind.Fork, i);
             var child = Array.BinarySearch(ordered, forks[i].Child);
             if (parents[child] != 0)
-                throw new HistoryException(id, $"timeline {forks[i].Child} came out of {ordered[parents[child]]} already.");
+                throw new HistoryException(id, $"timeline {forks[i].Child} already branches off timeline {ordered[parents[child]]}.");
             parents[child] = Array.BinarySearch(ordered, forks[i].Parent);
             begins[child] = forks[i].AtRank;
             notBefore[child] = forks[i].NotBefore;
@@ -142,7 +143,7 @@ internal sealed class WalTree
             var began = begins[Array.BinarySearch(ordered, forks[i].Parent)];
             if (forks[i].AtRank < began)
                 throw new HistoryException(new RecordId(RecordKind.Fork, i),
-                    $"timeline {forks[i].Parent} began at {began} and cannot be left at {forks[i].AtRank}.");
+                    $"timeline {forks[i].Parent} begins at rank {began} and cannot be left at rank {forks[i].AtRank}.");
         }
 
         return new WalTree(ordered, parents, begins, notBefore);

@@ -1,23 +1,22 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The timelines of a tree in an order in which what contains a commit is one stretch: each timeline is followed by its children, the one
-/// that left it first
-/// coming first, and each child by its own. Immutable.
+/// The timelines of a tree in an order in which all timelines that contain a given commit are contiguous. Each timeline is followed by its
+/// children, sorted by the rank at which they left it, and each child by its own children. Immutable.
 /// </summary>
 internal sealed class WalTreeOrder
 {
     private readonly long[] _begins;
 
-    // Of each timeline: where it stands in the order, and where those that come out of it end.
+    // For each timeline: its index in the order, and the end of the range of its descendants.
     private readonly int[] _positions;
     private readonly int[] _ends;
 
-    // The children of timeline i, by the rank at which they left it: _children[_childStarts[i].._childStarts[i + 1]].
+    // The children of timeline i, sorted by the rank at which they left it: _children[_childStarts[i].._childStarts[i + 1]].
     private readonly int[] _children;
     private readonly int[] _childStarts;
 
-    // The largest timeline of each stretch whose length is a power of two, as a tree in an array: the order itself begins at its middle.
+    // The largest timeline of each range whose length is a power of two, as a tree in an array. The order itself begins at the middle.
     private readonly int[] _latest;
 
     public WalTreeOrder(int[] parents, long[] begins)
@@ -37,7 +36,7 @@ internal sealed class WalTreeOrder
         Array.Sort(keys);
         for (var i = 0; i < keys.Length; i++) _children[i] = keys[i].Index;
 
-        // A child has a larger index than its parent, so that sizes add up from the end, and places from the beginning.
+        // A child has a larger index than its parent. Therefore sizes are summed from the end, and indexes are assigned from the beginning.
         var sizes = new int[count];
         for (var i = count - 1; i >= 0; i--)
         {
@@ -78,7 +77,7 @@ internal sealed class WalTreeOrder
         return from < end ? int.Max(latest, LatestIn(from, end)) : latest;
     }
 
-    // The stretch of those that came out of a timeline at a rank or beyond it.
+    // The range of timelines that branch off a timeline at or after a rank.
     private (int From, int End) Containing(int timeline, long rank)
     {
         var (low, high) = (_childStarts[timeline], _childStarts[timeline + 1]);

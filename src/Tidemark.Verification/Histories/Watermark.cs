@@ -1,20 +1,19 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What reads of a session must contain: the farthest mark on each timeline that is not contained in another mark's history already. One
-/// mark is the rule. There are
-/// several after a failover, until it is settled which of them history went on without. So its size does not depend on how many timelines
-/// there are.
+/// What reads of a session must contain: the highest mark on each timeline, unless the history of another mark already contains it. There
+/// is usually one mark. There are several after a failover, until it is settled which of them history continued without. The size therefore
+/// does not depend on the number of timelines.
 /// </summary>
 internal sealed class Watermark
 {
-    // By timeline, the latest last.
+    // Sorted by timeline, the latest last.
     private (int Timeline, Mark Mark)[] _marks = [];
 
-    /// <summary>How many marks there are.</summary>
+    /// <summary>Number of marks.</summary>
     public int Count { get; private set; }
 
-    /// <summary>A mark, counted from the one on the earliest timeline.</summary>
+    /// <summary>Returns a mark, counted from the one on the earliest timeline.</summary>
     public (int Timeline, Mark Mark) this[int index] => _marks[index];
 
     public void Raise(WalTree tree, int timeline, Mark mark)
@@ -30,7 +29,7 @@ internal sealed class Watermark
                 at = i;
             }
 
-            // What the history of the new mark contains needs no mark of its own.
+            // A mark that the history of the new mark contains is removed.
             if (other > timeline || marked.Rank > (other == timeline ? mark.Rank : tree.Reach(other, timeline))) continue;
             Array.Copy(_marks, i + 1, _marks, i, --Count - i);
             if (other < timeline) at--;
@@ -46,7 +45,7 @@ internal sealed class Watermark
         for (var i = 0; i < other.Count; i++) Raise(tree, other[i].Timeline, other[i].Mark);
     }
 
-    /// <summary>Forgets everything, and is raised to one mark.</summary>
+    /// <summary>Replaces all marks by one mark.</summary>
     public void Set(WalTree tree, (int Timeline, Mark Mark) mark)
     {
         Count = 0;
@@ -55,9 +54,7 @@ internal sealed class Watermark
 
     public Watermark Copy() => new() { _marks = [.. _marks.AsSpan(0, Count)], Count = Count };
 
-    /// <summary>
-    /// Those of its marks of which something is true go back to where they were left behind by the history of a timeline.
-    /// </summary>
+    /// <summary>Moves each mark that satisfies a condition back to the point where the history of the current timeline left it.</summary>
     public void Restart(WalTree tree, int current, Predicate<(int Timeline, Mark Mark)> isLost)
     {
         List<(int Timeline, Mark Mark)>? lost = null;
@@ -76,7 +73,7 @@ internal sealed class Watermark
         }
     }
 
-    /// <summary>What the history of a timeline kept of a mark; rank 0 for nothing.</summary>
+    /// <summary>Returns what the history of a timeline kept of a mark, with rank 0 if it kept nothing.</summary>
     public static (int Timeline, Mark Mark) Kept(WalTree tree, (int Timeline, Mark Mark) lost, int current)
     {
         var common = tree.Common(lost.Timeline, current);
@@ -85,7 +82,7 @@ internal sealed class Watermark
         return (common, lost.Mark with { Rank = rank });
     }
 
-    /// <summary>Whether the history of what is marked contains a place.</summary>
+    /// <summary>Returns whether the history of the marks contains a position.</summary>
     public bool Covers(WalTree tree, int timeline, long rank)
     {
         for (var i = Count - 1; i >= 0 && _marks[i].Timeline >= timeline; i--)

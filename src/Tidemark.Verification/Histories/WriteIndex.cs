@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Finds the write of a value. Open addressing over one array of numbers, since there may be millions.</summary>
+/// <summary>Finds the write of a value. Uses open addressing in one array of numbers, since there may be millions of writes.</summary>
 internal sealed class WriteIndex
 {
     private readonly Column<Operation> _operations;
@@ -23,7 +23,7 @@ internal sealed class WriteIndex
         }
     }
 
-    /// <summary>The operation that wrote a value; -1 when nobody did.</summary>
+    /// <summary>Returns the operation that wrote a value, or -1 if none exists.</summary>
     public int Find(long value) => _slots[Slot(value)] - 1;
 
     private void Add(int operation)
@@ -31,15 +31,15 @@ internal sealed class WriteIndex
         ref var slot = ref _slots[Slot(_operations[operation].Value)];
         if (slot != 0)
             throw new HistoryException(new RecordId(RecordKind.Operation, operation),
-                $"it writes value {_operations[operation].Value}, as operation #{slot - 1} does.");
+                $"it writes value {_operations[operation].Value}, which operation #{slot - 1} also writes.");
         slot = operation + 1;
     }
 
-    // The slot of the value, or the free one where it belongs.
+    // The slot of the value, or the free slot where it belongs.
     private int Slot(long value)
     {
         var mask = _slots.Length - 1;
-        // Fibonacci hashing spreads values that were counted up.
+        // Fibonacci hashing distributes consecutive values.
         var slot = (int)(((ulong)value * 0x9E3779B97F4A7C15) >> 32) & mask;
         while (_slots[slot] != 0 && _operations[_slots[slot] - 1].Value != value) slot = (slot + 1) & mask;
         return slot;

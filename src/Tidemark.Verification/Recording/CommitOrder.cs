@@ -3,8 +3,8 @@ using Tidemark.Testing;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Learns from a cluster's WAL in which order a recorder's writes were committed, and where history forked. One for each recorder, which
-/// disposes of it.
+/// Determines, from a cluster's WAL, the order in which a recorder's writes were committed and where history forked. Each recorder has one
+/// and disposes of it.
 /// </summary>
 public abstract class CommitOrder : IAsyncDisposable
 {
@@ -13,7 +13,8 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// The way that works for a local cluster: its files where <c>pg_waldump</c> is installed with the servers, else a slot.
+    /// Creates the commit order that suits a local cluster: from its WAL files if <c>pg_waldump</c> is installed with the servers,
+    /// otherwise from a slot.
     /// </summary>
     /// <param name="cluster">The cluster.</param>
     public static CommitOrder Of(LocalCluster cluster)
@@ -23,9 +24,9 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From the WAL files of every node, by <c>pg_waldump</c>; those of dead ones too, so that what a failover lost is known. A physical
-    /// slot on the primary keeps
-    /// the files until the recorder is disposed of; those of a promoted node stay as long as <c>wal_keep_size</c> says.
+    /// Creates a commit order that reads the WAL files of every node with <c>pg_waldump</c>. The files of stopped nodes are included, so
+    /// that the writes that a failover lost are recorded. A physical slot on the primary keeps the files until the recorder is disposed of.
+    /// The files of a promoted node are kept according to <c>wal_keep_size</c>.
     /// </summary>
     /// <param name="cluster">The cluster.</param>
     public static CommitOrder FromFiles(LocalCluster cluster)
@@ -35,11 +36,11 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From a logical slot on the primary, decoded by <c>pgoutput</c>, for servers whose files are out of reach. Needs <c>wal_level =
-    /// logical</c>, a role with
-    /// <c>REPLICATION</c> that may create a publication in the database, and a primary that stays the primary: a slot ends with a failover.
+    /// Creates a commit order that reads a logical slot on the primary, decoded by <c>pgoutput</c>. Use it for servers whose files are not
+    /// accessible. It needs <c>wal_level = logical</c> and a role with <c>REPLICATION</c> that may create a publication in the database.
+    /// The primary must not change: a slot does not survive a failover.
     /// </summary>
-    /// <param name="connectionString">How to reach the primary.</param>
+    /// <param name="connectionString">Connection string of the primary.</param>
     public static CommitOrder FromSlot(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -47,11 +48,10 @@ public abstract class CommitOrder : IAsyncDisposable
     }
 
     /// <summary>
-    /// From a table that writes note themselves in, one after the other: on any cluster, with no right but to make tables. Writes take
-    /// turns to commit, so that
-    /// there are fewer of them, and the primary must stay the primary.
+    /// Creates a commit order that reads a table to which each write adds a row. It works on any cluster and only needs the right to create
+    /// tables. Writes commit one at a time, so there are fewer of them. The primary must not change.
     /// </summary>
-    /// <param name="connectionString">How to reach the primary.</param>
+    /// <param name="connectionString">Connection string of the primary.</param>
     public static CommitOrder FromTable(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -61,13 +61,13 @@ public abstract class CommitOrder : IAsyncDisposable
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>Writes are to note themselves in <see cref="RegisterTable.Log"/>.</summary>
+    /// <summary>Whether writes must record themselves in <see cref="RegisterTable.Log"/>.</summary>
     internal virtual bool NeedsLog => false;
 
-    /// <summary>From here on no commit is missed.</summary>
+    /// <summary>Starts following the WAL. No later commit is missed.</summary>
     internal abstract Task BeginAsync(RegisterTable table, CancellationToken cancellationToken);
 
-    /// <summary>Everything committed since, once the writes that are still under way have ended.</summary>
-    /// <exception cref="HistoryException">The WAL is not all there.</exception>
+    /// <summary>Returns all commits since the start, once the writes that are still in progress have ended.</summary>
+    /// <exception cref="HistoryException">The WAL is incomplete.</exception>
     internal abstract Task<RankedWal> ReadAsync(CancellationToken cancellationToken);
 }

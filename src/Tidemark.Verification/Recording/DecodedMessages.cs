@@ -3,9 +3,11 @@ using System.Text;
 
 namespace Tidemark.Verification;
 
-/// <summary>Reads what <c>pgoutput</c> sends of transactions and messages: which noted writes were committed, and where. Pure.</summary>
-/// <remarks>The formats are those of PostgreSQL's documentation, "Logical Replication Message Formats", protocol version 1.</remarks>
-/// <param name="prefix">The prefix of the messages that note writes.</param>
+/// <summary>
+/// Reads the transactions and messages that <c>pgoutput</c> sends: which recorded writes were committed, and where. Pure.
+/// </summary>
+/// <remarks>The formats are described in PostgreSQL's documentation, "Logical Replication Message Formats", protocol version 1.</remarks>
+/// <param name="prefix">The prefix of the messages that record writes.</param>
 /// <param name="timeline">The timeline that is decoded.</param>
 internal sealed class DecodedMessages(string prefix, uint timeline)
 {
@@ -13,7 +15,7 @@ internal sealed class DecodedMessages(string prefix, uint timeline)
 
     public List<RankedWrite> Commits { get; } = [];
 
-    /// <summary>Whether the end was noted.</summary>
+    /// <summary>Whether the end marker was read.</summary>
     public bool HasEnd { get; private set; }
 
     public void Add(ReadOnlySpan<byte> message)
@@ -24,13 +26,13 @@ internal sealed class DecodedMessages(string prefix, uint timeline)
                 _open.Clear();
                 break;
             case 'M' when (message[1] & 1) != 0:
-                // Kind, flags, position of the message, prefix with a zero behind it, length, content.
+                // Kind, flags, position of the message, zero-terminated prefix, length, content.
                 var rest = message[10..];
                 var end = rest.IndexOf((byte)0);
                 if (Encoding.UTF8.GetString(rest[..end]) == prefix) _open.Add(Encoding.UTF8.GetString(rest[(end + 5)..]));
                 break;
             case 'C':
-                // Kind, flags, where the commit record begins.
+                // Kind, flags, position at which the commit record begins.
                 Close(BinaryPrimitives.ReadUInt64BigEndian(message[2..]));
                 break;
         }

@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a history itself tells of how it went: who answered, how long it took. Pure.</summary>
+/// <summary>Figures derived from a history: which nodes served reads, and how long operations took. Pure.</summary>
 internal sealed class HistoryFigures
 {
     private readonly double _ticksPerMillisecond;

@@ -3,18 +3,16 @@ using Tidemark.Testing;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Records what clients do with a real cluster and what it shows them, for <see cref="HistoryChecker"/>. It owns a table for the purpose,
-/// and drops it when
-/// it is disposed of. Safe for concurrent use.
+/// Records the operations of clients on a real cluster and their results for <see cref="HistoryChecker"/>. It creates a table for this
+/// purpose and drops it when it is disposed of. Instances are thread-safe.
 /// </summary>
 /// <remarks>
-/// Anything can stand between a client and the cluster: a <see cref="TidemarkDataSource"/>, EF Core, plain Npgsql. What counts is what a
-/// client was told, the node
-/// that answered, by its own word, and the order of commits in the WAL.
+/// The access path is arbitrary: a <see cref="TidemarkDataSource"/>, EF Core, or plain Npgsql. The history records the result that a client
+/// received, the node that reported to have served it, and the order of commits in the WAL.
 /// </remarks>
 public sealed class HistoryRecorder : IAsyncDisposable
 {
-    // A replica that is delayed by minutes is no replica to read from.
+    // A replica that is delayed by minutes is not suitable for reads.
     private static readonly TimeSpan PatienceForTable = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
@@ -36,27 +34,28 @@ public sealed class HistoryRecorder : IAsyncDisposable
     }
 
     /// <summary>
-    /// The table: <c>k int</c>, the key; <c>ver bigint</c>, which a write raises by one; <c>val bigint</c>, which it sets to its own value.
+    /// Name of the table. Its columns are <c>k int</c>, the key; <c>ver bigint</c>, which a write increments; and <c>val bigint</c>, which
+    /// a write sets to its own value.
     /// </summary>
     public string TableName => Table.Name;
 
-    /// <summary>How many rows there are; their keys count from 0.</summary>
+    /// <summary>Number of rows. Their keys are counted from 0.</summary>
     public int Keys { get; }
 
     /// <summary>
-    /// Writes that were committed more than once, as <see cref="CompleteAsync"/> has found, which refuses a history with any.
+    /// Number of writes that were committed more than once. <see cref="CompleteAsync"/> sets it, and rejects a history with such writes.
     /// </summary>
     public int DoubleWrites { get; private set; }
 
-    /// <summary>The SQL with which a node gives its own address, for reads of one's own.</summary>
+    /// <summary>The SQL expression by which a node reports its own address. Use it in reads that do not use the recorder's SQL.</summary>
     public static string ServerSql => RegisterTable.ServerSql;
 
     internal RegisterTable Table { get; }
 
-    /// <summary>Makes the table on a local cluster and begins to follow its WAL.</summary>
-    /// <param name="cluster">The cluster; its primary and replicas run.</param>
-    /// <param name="keys">How many rows to make, from 1. The fewer, the more sessions meet.</param>
-    /// <param name="cancellationToken">Ends the start.</param>
+    /// <summary>Creates the table on a local cluster and starts following its WAL.</summary>
+    /// <param name="cluster">The cluster. Its primary and replicas must be running.</param>
+    /// <param name="keys">Number of rows to create, at least 1. With fewer rows, more sessions access the same row.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static Task<HistoryRecorder> StartAsync(LocalCluster cluster, int keys = 16, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(cluster);
@@ -64,21 +63,24 @@ public sealed class HistoryRecorder : IAsyncDisposable
             CommitOrder.Of(cluster), keys, cancellationToken: cancellationToken);
     }
 
-    /// <summary>Makes the table on any cluster and begins to follow its WAL.</summary>
+    /// <summary>Creates the table on any cluster and starts following its WAL.</summary>
     /// <param name="nodes">
-    /// How to reach each node, by its name. One of them is the primary, all answer, and its replicas are among them.
+    /// Connection string of each node, by node name. Exactly one node is the primary, the others are its replicas, and all must be
+    /// reachable.
     /// </param>
-    /// <param name="order">Where the order of commits comes from. The recorder disposes of it.</param>
-    /// <param name="keys">How many rows to make, from 1. The fewer, the more sessions meet.</param>
-    /// <param name="time">The clock of the history. Default <see cref="TimeProvider.System"/>.</param>
+    /// <param name="order">The source of the commit order. The recorder disposes of it.</param>
+    /// <param name="keys">Number of rows to create, at least 1. With fewer rows, more sessions access the same row.</param>
+    /// <param name="time">The clock of the history. Default: <see cref="TimeProvider.System"/>.</param>
     /// <param name="schema">
-    /// A schema that does not exist: it is made, holds everything, and is dropped at the end. Default null: tables go where the role's
-    /// tables go.
+    /// A schema that does not exist yet. It is created, contains all objects, and is dropped at the end. If <see langword="null"/> (the
+    /// default), tables are created in the role's default schema.
     /// </param>
-    /// <param name="cancellationToken">Ends the start, which waits until every node shows the table.</param>
-    /// <exception cref="ArgumentException">The schema is not a name of small letters, digits and underscores.</exception>
+    /// <param name="cancellationToken">Cancels the operation, which waits until every node shows the table.</param>
+    /// <exception cref="ArgumentException">
+    /// The schema name contains characters other than lower-case letters, digits and underscores.
+    /// </exception>
     /// <exception cref="InvalidOperationException">
-    /// None or several of the nodes are primaries, or one does not show the table within 30 s.
+    /// None or several of the nodes are primaries, or a node does not show the table within 30 s.
     /// </exception>
     public static async Task<HistoryRecorder> StartAsync(
         IReadOnlyDictionary<string, string> nodes, CommitOrder order, int keys = 16, TimeProvider? time = null, string? schema = null,
@@ -90,7 +92,8 @@ public sealed class HistoryRecorder : IAsyncDisposable
         if (schema is not null
             && (schema.Length is 0 or > 40 || !schema.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_')
             || char.IsAsciiDigit(schema[0])))
-            throw new ArgumentException("A schema is named by up to 40 small letters, digits and underscores, the first no digit.",
+            throw new ArgumentException("The schema name must consist of 1 to 40 lower-case letters, digits and underscores, "
+                + "and not begin with a digit.",
                 nameof(schema));
         var recorder = new HistoryRecorder(nodes, order, keys, time ?? TimeProvider.System, schema);
         try
@@ -105,16 +108,18 @@ public sealed class HistoryRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds a client: one session, whose operations bind one another.</summary>
-    /// <param name="name">Its name, which sentences about violations quote; null for "client 7".</param>
+    /// <summary>Adds a client: one session, whose operations bind each other.</summary>
+    /// <param name="name">
+    /// Name of the client, which violation texts contain, or <see langword="null"/> for a name such as "client 7".
+    /// </param>
     public RecordedClient AddClient(string? name = null)
     {
         lock (_lock) return new RecordedClient(this, _builder.AddClient(name));
     }
 
     /// <summary>
-    /// Records the losses that a data source reports (<see cref="TidemarkDataSource.WriteLost"/>) for the client in whose flow each is
-    /// reported.
+    /// Records the losses that a data source reports (<see cref="TidemarkDataSource.WriteLost"/>). Each loss is recorded for the client in
+    /// whose execution context it is reported.
     /// </summary>
     /// <param name="source">The data source.</param>
     public void Watch(TidemarkDataSource source)
@@ -125,17 +130,17 @@ public sealed class HistoryRecorder : IAsyncDisposable
     }
 
     /// <summary>
-    /// Notes that the next timeline does not exist yet. Called before each promotion, it makes the verdict sharper: a loss that is reported
-    /// earlier is then
-    /// about something else.
+    /// Records that the next timeline does not exist yet. Calling it before each promotion makes the verdict more precise: an earlier loss
+    /// report then concerns another fork.
     /// </summary>
     public void BeforePromotion() => _beforeForks.Add(Now());
 
     /// <summary>
-    /// Waits until the writes that are under way have ended, learns the order of commits, and returns the history. Records no more.
+    /// Waits until the writes in progress have ended, reads the order of commits, and returns the history. The recorder records nothing
+    /// afterwards.
     /// </summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="HistoryException">The WAL is not all there, or contradicts what was recorded.</exception>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="HistoryException">The WAL is incomplete, or contradicts what was recorded.</exception>
     public async Task<History> CompleteAsync(CancellationToken cancellationToken = default)
     {
         var wal = await _order.ReadAsync(cancellationToken).ConfigureAwait(false);
@@ -146,7 +151,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
             foreach (var ((key, version, value), timeline, position) in wal.Commits) _builder.Commit(key, version, value, timeline,
                 (long)position);
 
-            // The last record that begins before the fork is the last that the child has.
+            // The last record that begins before the fork is the last one that the child contains.
             foreach (var (index, fork) in wal.Forks.Index())
                 _builder.Fork(fork.Parent, fork.Child, (long)(ulong)fork.AtLeast - 1, index < _beforeForks.Count
                     ? _beforeForks[index] : long.MinValue);
@@ -154,7 +159,9 @@ public sealed class HistoryRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Drops the table, on the node that is the primary now, and whatever kept the WAL. What cannot be reached is left.</summary>
+    /// <summary>
+    /// Drops the table on the current primary, and the slot that kept the WAL. Objects on unreachable servers are left in place.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         foreach (var source in _watched) source.WriteLost -= ReportLoss;
@@ -166,7 +173,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
                 if ((await RegisterTable.ServerOfAsync(node, CancellationToken.None).ConfigureAwait(false)).IsPrimary)
                     await Table.DropAsync(node, CancellationToken.None).ConfigureAwait(false);
             }
-#pragma warning disable CA1031 // A node that is down, or was never the primary, keeps what it has; nothing else depends on it.
+#pragma warning disable CA1031 // A node that is down, or was never the primary, keeps its objects. Nothing else depends on them.
             catch (Exception)
 #pragma warning restore CA1031
             {
@@ -180,14 +187,14 @@ public sealed class HistoryRecorder : IAsyncDisposable
 
     internal long NextValue() => Interlocked.Increment(ref _lastValue);
 
-    /// <summary>Losses that are reported within the caller's flow are this client's.</summary>
+    /// <summary>Assigns losses that are reported within the caller's execution context to a client.</summary>
     internal void Enter(RecordedClient client) => _current.Value = client;
 
     internal void Record(Action<HistoryBuilder> record)
     {
         lock (_lock)
         {
-            // An answer that comes after the end would contradict a WAL that was read before it.
+            // A result that arrives after the end would contradict the WAL, which was read before it.
             if (!_isComplete) record(_builder);
         }
     }
@@ -211,14 +218,16 @@ public sealed class HistoryRecorder : IAsyncDisposable
         {
             var (server, isPrimary) = await RegisterTable.ServerOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
             if (!_nodes.TryAdd(server, _nodes.Count))
-                throw new InvalidOperationException($"Two of the nodes are the server that calls itself {server}; {name} is one of them.");
+                throw new InvalidOperationException(
+                    $"Two of the nodes are the same server, which reports the address {server}. One of them is {name}.");
             _builder.AddNode(name);
             if (isPrimary) primaries.Add((name, connectionString));
         }
 
         if (primaries.Count != 1)
             throw new InvalidOperationException(
-                $"A history is recorded on a cluster with one primary, and this has {(primaries.Count == 0 ? "none" : string.Join(" and ", primaries.Select(p => p.Name)))}.");
+                "Recording a history requires a cluster with exactly one primary, but this cluster has "
+                + $"{(primaries.Count == 0 ? "none" : string.Join(" and ", primaries.Select(p => p.Name)))}.");
         await _order.BeginAsync(Table, cancellationToken).ConfigureAwait(false);
         await Table.CreateAsync(primaries[0].ConnectionString, Keys, _order.NeedsLog, cancellationToken).ConfigureAwait(false);
         var start = _time.GetTimestamp();
@@ -228,7 +237,7 @@ public sealed class HistoryRecorder : IAsyncDisposable
             {
                 if (_time.GetElapsedTime(start) > PatienceForTable)
                     throw new InvalidOperationException(
-                    $"{name} has not shown the table within {PatienceForTable.TotalSeconds} s: its replay is paused, cut off or far "
+                    $"{name} has not shown the table within {PatienceForTable.TotalSeconds} s: its replay is paused, disconnected or far "
                     + "behind.");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), _time, cancellationToken).ConfigureAwait(false);
             }

@@ -4,87 +4,93 @@ using System.Text.Json.Serialization;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What a <see cref="HistoryWorkload"/> did and what <see cref="HistoryChecker"/> says of it. Serializes to JSON as it is.
+/// The result of a <see cref="HistoryWorkload"/>: its operations and the verdict of <see cref="HistoryChecker"/>. It can be serialized to
+/// JSON without further settings.
 /// </summary>
 public sealed record HistoryReport
 {
-    /// <summary>What stood between the sessions and the cluster.</summary>
+    /// <summary>Name of the router through which the sessions accessed the cluster.</summary>
     public required string Router { get; init; }
 
-    /// <summary>What reads asked for.</summary>
+    /// <summary>The consistency levels that reads required.</summary>
     public required IReadOnlyList<string> Levels { get; init; }
 
-    /// <summary>How long the sessions ran.</summary>
+    /// <summary>Run time of the sessions, in seconds.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>Whether no promise was broken.</summary>
+    /// <summary>Whether no guarantee was violated.</summary>
     public required bool IsClean { get; init; }
 
-    /// <summary>How many violations there are of each kind; kinds without any are left out.</summary>
+    /// <summary>Number of violations by kind. Kinds without violations are omitted.</summary>
     public required IReadOnlyDictionary<string, long> Violations { get; init; }
 
-    /// <summary>The first violations in words.</summary>
+    /// <summary>Texts of the first violations.</summary>
     public required IReadOnlyList<string> Examples { get; init; }
 
-    /// <summary>Sessions, one after another or at once.</summary>
+    /// <summary>Number of sessions, both consecutive and concurrent.</summary>
     public required int Sessions { get; init; }
 
-    /// <summary>Sessions that went on where another had left off.</summary>
+    /// <summary>Number of sessions that continued another session.</summary>
     public required int HandOvers { get; init; }
 
-    /// <summary>Reads that were answered, by the node that answered.</summary>
+    /// <summary>Number of successful reads by the node that served them.</summary>
     public required IReadOnlyDictionary<string, long> ReadsByNode { get; init; }
 
-    /// <summary>Reads that were answered.</summary>
+    /// <summary>Number of successful reads.</summary>
     public required long Reads { get; init; }
 
-    /// <summary>The share of them that a replica answered; 0 to 1.</summary>
+    /// <summary>The share of successful reads that a replica served, from 0 to 1.</summary>
     public required double ReadsOnReplicas { get; init; }
 
-    /// <summary>Writes that were sent, whatever became of them.</summary>
+    /// <summary>Number of writes that were sent, regardless of their outcome.</summary>
     public required long Writes { get; init; }
 
-    /// <summary>Reads that were not answered.</summary>
+    /// <summary>Number of reads that failed.</summary>
     public required long FailedReads { get; init; }
 
-    /// <summary>Writes that were refused, as all are while there is no primary.</summary>
+    /// <summary>Number of writes that were rejected, as all writes are while no primary exists.</summary>
     public required long FailedWrites { get; init; }
 
-    /// <summary>Writes of which nobody said whether they are committed.</summary>
+    /// <summary>Number of writes whose outcome is unknown to the client.</summary>
     public required long UnknownWrites { get; init; }
 
-    /// <summary>The first failures of reads, in words.</summary>
+    /// <summary>Messages of the first failed reads.</summary>
     public required IReadOnlyList<string> Failures { get; init; }
 
-    /// <summary>Acknowledged writes that the final history does not contain.</summary>
+    /// <summary>Number of acknowledged writes that the final history does not contain.</summary>
     public required int LostWrites { get; init; }
 
-    /// <summary>Losses that sessions were told of.</summary>
+    /// <summary>Number of losses that were reported to sessions.</summary>
     public required int LossesReported { get; init; }
 
     /// <summary>
-    /// Reads on the primary that missed what a replica could already show, which is PostgreSQL's order of visibility and no violation.
+    /// Number of reads on the primary that missed a commit which a replica could already show. This follows from PostgreSQL's visibility
+    /// order and is not a violation.
     /// </summary>
     public required long VisibilityOrder { get; init; }
 
-    /// <summary>From sending a read to having its answer.</summary>
+    /// <summary>Time from sending a read to receiving its result.</summary>
     public required HistoryLatency ReadLatency { get; init; }
 
-    /// <summary>From sending a write to its acknowledgement.</summary>
+    /// <summary>Time from sending a write to receiving its acknowledgement.</summary>
     public required HistoryLatency WriteLatency { get; init; }
 
-    /// <summary>The history, to be kept with <see cref="HistoryFile"/> or exported.</summary>
+    /// <summary>The history, which can be saved with <see cref="HistoryFile"/> or exported.</summary>
     [JsonIgnore]
     public History History { get; internal init; } = null!;
 
-    /// <summary>The verdict on it.</summary>
+    /// <summary>The verdict on the history.</summary>
     [JsonIgnore]
     public HistoryVerdict Verdict { get; internal init; } = null!;
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Router}: {Reads + Writes} operations in {Seconds:0.0} s, {Sessions} sessions, {HandOvers} handed over; {ReadsOnReplicas:P1} of {Reads} reads on replicas ({string.Join(", ", ReadsByNode.Select(n => $"{n.Key} {n.Value}"))}); "
-        + $"reads p50 {ReadLatency.P50Milliseconds:0.00} ms, p99 {ReadLatency.P99Milliseconds:0.00} ms; writes p50 {WriteLatency.P50Milliseconds:0.00} ms, p99 {WriteLatency.P99Milliseconds:0.00} ms; "
-        + $"{FailedReads} reads failed, {FailedWrites} writes refused, {UnknownWrites} unknown, {LostWrites} lost, {LossesReported} losses reported; "
+        $"{Router}: {Reads + Writes} operations in {Seconds:0.0} s, {Sessions} sessions, {HandOvers} handed over; "
+        + $"{ReadsOnReplicas:P1} of {Reads} reads on replicas "
+        + $"({string.Join(", ", ReadsByNode.Select(n => $"{n.Key} {n.Value}"))}); "
+        + $"reads p50 {ReadLatency.P50Milliseconds:0.00} ms, p99 {ReadLatency.P99Milliseconds:0.00} ms; "
+        + $"writes p50 {WriteLatency.P50Milliseconds:0.00} ms, p99 {WriteLatency.P99Milliseconds:0.00} ms; "
+        + $"{FailedReads} reads failed, {FailedWrites} writes rejected, {UnknownWrites} unknown, {LostWrites} lost, "
+        + $"{LossesReported} losses reported; "
         + $"violations: {(IsClean ? "none" : string.Join(", ", Violations.Select(v => $"{v.Key} {v.Value}")))}");
 }

@@ -4,9 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Sessions that write and read the rows of a <see cref="HistoryRecorder"/> through a router, and hand over to one another, while whatever
-/// may happens to the
-/// cluster; and the checker's verdict on what they were shown.
+/// Runs sessions that write and read the rows of a <see cref="HistoryRecorder"/> through a router and hand over to each other, while faults
+/// may be injected into the cluster. Checks the recorded history at the end.
 /// </summary>
 public sealed class HistoryWorkload
 {
@@ -29,13 +28,15 @@ public sealed class HistoryWorkload
     private HistoryWorkload(HistoryRecorder recorder, WorkloadRouter router, HistoryWorkloadOptions options, TimeProvider time) =>
         (_recorder, _router, _options, _time, _start) = (recorder, router, options, time, time.GetTimestamp());
 
-    /// <summary>Runs sessions for as long as the options say, then judges what was recorded. The recorder is complete afterwards.</summary>
+    /// <summary>
+    /// Runs sessions for the duration that the options specify, then checks the recorded history. The recorder is complete afterwards.
+    /// </summary>
     /// <param name="recorder">A recorder that has recorded nothing yet.</param>
-    /// <param name="router">What stands between the sessions and the cluster.</param>
-    /// <param name="options">What the sessions do.</param>
-    /// <param name="cancellationToken">Ends the sessions after the operation they are at, and throws.</param>
-    /// <exception cref="ArgumentException">The options are wrong; the message lists everything that is.</exception>
-    /// <exception cref="HistoryException">The WAL is not all there, or contradicts what was recorded.</exception>
+    /// <param name="router">The router through which the sessions access the cluster.</param>
+    /// <param name="options">The options of the sessions.</param>
+    /// <param name="cancellationToken">Cancels the run. Each session completes its current operation first.</param>
+    /// <exception cref="ArgumentException">The options are invalid. The message lists all errors.</exception>
+    /// <exception cref="HistoryException">The WAL is incomplete, or contradicts what was recorded.</exception>
     public static async Task<HistoryReport> RunAsync(
         HistoryRecorder recorder, WorkloadRouter router, HistoryWorkloadOptions options, CancellationToken cancellationToken = default)
     {
@@ -68,7 +69,7 @@ public sealed class HistoryWorkload
         }
     }
 
-    // One session after the other.
+    // Runs one session after the other.
     private async Task WorkAsync(int lane, CancellationToken cancellationToken)
     {
         var chance = new Chance(_options.Seed + (lane * 1_000_003L));
@@ -103,7 +104,7 @@ public sealed class HistoryWorkload
         Interlocked.Add(ref _losses, client.Losses);
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "The client has recorded what it was told; whatever it was, the session goes on.")]
+    [SuppressMessage("Design", "CA1031", Justification = "The client has recorded the outcome. The session continues after any failure.")]
     private async Task WriteAsync(RecordedClient client, int key)
     {
         try
@@ -117,7 +118,7 @@ public sealed class HistoryWorkload
         }
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "A failed read is counted and quoted, and the session goes on.")]
+    [SuppressMessage("Design", "CA1031", Justification = "A failed read is counted and listed, and the session continues.")]
     private async Task ReadAsync(RecordedClient client, int[] keys, Consistency level)
     {
         try
@@ -149,7 +150,7 @@ public sealed class HistoryWorkload
 
     private Task PauseAsync() => Task.Delay(_options.PauseAfterFailure, _time, CancellationToken.None);
 
-    // Half of the reads look at what the session wrote last.
+    // Half of the reads include the row that the session wrote last.
     private int[] Keys(Chance chance, int last)
     {
         var count = 1 + Draw(chance, _options.KeysPerRead);

@@ -1,7 +1,7 @@
 namespace Tidemark.Verification;
 
-/// <summary>Where a workload stands.</summary>
-/// <param name="Elapsed">Since it began.</param>
-/// <param name="Operations">Operations that ended, well or not.</param>
-/// <param name="FailedReads">Reads that were not answered.</param>
+/// <summary>The progress of a workload.</summary>
+/// <param name="Elapsed">Time since the workload began.</param>
+/// <param name="Operations">Number of operations that have ended, successfully or not.</param>
+/// <param name="FailedReads">Number of reads that failed.</param>
 public sealed record HistoryWorkloadProgress(TimeSpan Elapsed, long Operations, long FailedReads);

@@ -1,4 +1,4 @@
 namespace Tidemark.Verification;
 
-/// <summary>A row that a transaction wrote, and where the transaction's commit record begins.</summary>
+/// <summary>A row that a transaction wrote, and the position at which the transaction's commit record begins.</summary>
 internal readonly record struct RankedWrite(NotedWrite Write, uint Timeline, ulong Position);

@@ -5,9 +5,8 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A client of a <see cref="HistoryRecorder"/>: sends what it is told to send and records what comes back. Each call is stamped before it
-/// is sent and after its
-/// answer was received. A client may have several operations at once.
+/// A client of a <see cref="HistoryRecorder"/>. It sends operations and records their results. Each call is timestamped before it is sent
+/// and after its result was received. A client may run several operations at once.
 /// </summary>
 public sealed class RecordedClient
 {
@@ -17,14 +16,16 @@ public sealed class RecordedClient
 
     internal RecordedClient(HistoryRecorder recorder, int number) => (_recorder, _number) = (recorder, number);
 
-    /// <summary>How many losses were reported to it.</summary>
+    /// <summary>Number of losses that were reported to the client.</summary>
     public int Losses => Volatile.Read(ref _losses);
 
-    /// <summary>Writes a row by a command, such as <c>source.CreateCommand()</c>; its text and parameters are set here.</summary>
-    /// <param name="key">The row.</param>
-    /// <param name="command">A command that runs on the primary, without text.</param>
-    /// <param name="cancellationToken">Gives up; whether the write is committed is then unknown.</param>
-    /// <returns>The version that it made.</returns>
+    /// <summary>
+    /// Writes a row with a command, such as <c>source.CreateCommand()</c>. The method sets the text and parameters of the command.
+    /// </summary>
+    /// <param name="key">Key of the row.</param>
+    /// <param name="command">A command without text that runs on the primary.</param>
+    /// <param name="cancellationToken">Cancels the operation. It is then unknown whether the write is committed.</param>
+    /// <returns>The version that the write produced.</returns>
     public Task<long> WriteAsync(int key, DbCommand command, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -32,16 +33,15 @@ public sealed class RecordedClient
     }
 
     /// <summary>
-    /// Writes a row by whatever means: the row's <c>ver</c> is raised by one and its <c>val</c> becomes the value given. What is thrown is
-    /// recorded, as failed where
-    /// the server said so and else as unknown, and thrown on.
+    /// Writes a row with a delegate, which must increment <c>ver</c> and set <c>val</c> to the given value. If the delegate throws, the
+    /// write is recorded as failed if the server reported a failure, and otherwise as unknown. The exception is rethrown.
     /// </summary>
-    /// <param name="key">The row.</param>
+    /// <param name="key">Key of the row.</param>
     /// <param name="write">
-    /// Writes the value; returns the version that it made, 0 if it was not told. Completes when the commit is acknowledged.
+    /// Writes the value and returns the version that the write produced, or 0 if it is unknown. Completes when the commit is acknowledged.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The version that it made.</returns>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <returns>The version that the write produced.</returns>
     public async Task<long> WriteAsync(int key, Func<long, CancellationToken, Task<long>> write,
         CancellationToken cancellationToken = default)
     {
@@ -68,11 +68,13 @@ public sealed class RecordedClient
         }
     }
 
-    /// <summary>Reads rows by a command, such as <c>source.CreateReadCommand()</c>; its text and parameters are set here.</summary>
-    /// <param name="keys">The rows, 1 to <see cref="HistoryBuilder.MaxKeysPerRead"/>.</param>
+    /// <summary>
+    /// Reads rows with a command, such as <c>source.CreateReadCommand()</c>. The method sets the text and parameters of the command.
+    /// </summary>
+    /// <param name="keys">Keys of the rows, 1 to <see cref="HistoryBuilder.MaxKeysPerRead"/>.</param>
     /// <param name="command">A command without text.</param>
-    /// <param name="consistency">What the read has to keep, whatever the command asks for.</param>
-    /// <param name="cancellationToken">Gives up; a read without an answer is not recorded.</param>
+    /// <param name="consistency">The level against which the read is checked, independent of the level that the command requires.</param>
+    /// <param name="cancellationToken">Cancels the operation. A read without a result is not recorded.</param>
     public Task<RecordedAnswer> ReadAsync(int[] keys, DbCommand command, Consistency consistency,
         CancellationToken cancellationToken = default)
     {
@@ -80,12 +82,12 @@ public sealed class RecordedClient
         return ReadAsync(stop => RecordedSql.ReadAsync(_recorder.Table, command, keys, stop), consistency, cancellationToken);
     }
 
-    /// <summary>Reads rows by whatever means, in one statement.</summary>
-    /// <param name="read">Reads them, and returns when all of the answer is there.</param>
+    /// <summary>Reads rows with a delegate, in one statement.</summary>
+    /// <param name="read">Reads the rows. Completes when the entire result has been received.</param>
     /// <param name="consistency">
-    /// What the read has to keep. <see cref="Consistency.Strong"/> counts as <see cref="Consistency.Session"/>.
+    /// The level against which the read is checked. <see cref="Consistency.Strong"/> counts as <see cref="Consistency.Session"/>.
     /// </param>
-    /// <param name="cancellationToken">Gives up; a read without an answer is not recorded.</param>
+    /// <param name="cancellationToken">Cancels the operation. A read without a result is not recorded.</param>
     public async Task<RecordedAnswer> ReadAsync(Func<CancellationToken, Task<RecordedAnswer>> read, Consistency consistency,
         CancellationToken cancellationToken = default)
     {
@@ -97,9 +99,11 @@ public sealed class RecordedClient
         return answer;
     }
 
-    /// <summary>The session goes on elsewhere: what this client has received binds whoever takes this.</summary>
-    /// <param name="capture">Captures the session's token, such as <c>source.CaptureTokenAsync</c>; null where nothing is carried.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Hands the session over. What this client has received binds the client that takes the session.</summary>
+    /// <param name="capture">
+    /// Captures the session's token, such as <c>source.CaptureTokenAsync</c>, or <see langword="null"/> if no token is transferred.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async Task<RecordedHandOver> GiveAsync(Func<CancellationToken, ValueTask<CausalToken>>? capture,
         CancellationToken cancellationToken = default)
     {
@@ -107,12 +111,12 @@ public sealed class RecordedClient
         var (given, losses) = (_recorder.Now(), Losses);
         var token = capture is null ? null : (await capture(cancellationToken).ConfigureAwait(false)).ToString();
 
-        // A loss that the capture itself reported is known to the giver, so what was lost is not handed over.
+        // A loss that the capture itself reported has been reported to the giving client, so what was lost is not handed over.
         return new RecordedHandOver(this, losses == Losses ? given : _recorder.Now(), token);
     }
 
-    /// <summary>This client goes on where another left off. Call it when its session has the token, before its first operation.</summary>
-    /// <param name="handOver">What was given.</param>
+    /// <summary>Continues another client's session. Call it when the session has the token, before its first operation.</summary>
+    /// <param name="handOver">What the other client handed over.</param>
     public void Take(RecordedHandOver handOver)
     {
         ArgumentNullException.ThrowIfNull(handOver);
@@ -121,7 +125,7 @@ public sealed class RecordedClient
     }
 
     /// <summary>
-    /// The session was told that it lost something. Losses that a watched data source reports are recorded by themselves.
+    /// Records that a loss was reported to the session. Losses that a watched data source reports are recorded automatically.
     /// </summary>
     public void ReportLoss()
     {
@@ -131,12 +135,12 @@ public sealed class RecordedClient
     }
 
     /// <summary>
-    /// What the client of a write knows after an exception: that it failed, where the server or the router refused it; else nothing.
+    /// The outcome of a write that follows from an exception: failed if the server or the router rejected the write, otherwise unknown.
     /// </summary>
-    [SuppressMessage("Style", "IDE0072", Justification = "All other exceptions tell nothing.")]
+    [SuppressMessage("Style", "IDE0072", Justification = "With all other exceptions the outcome is unknown.")]
     internal static HistoryOutcome OutcomeOf(Exception failure) => failure switch
     {
-        // Class 57 ends sessions, possibly between a commit and its answer; class 08 is the connection's.
+        // Class 57 ends sessions, possibly between a commit and its response. Class 08 is a connection failure.
         PostgresException { SqlState: { } state } =>
             state.StartsWith("57", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal)
             ? HistoryOutcome.Unknown : HistoryOutcome.Failed,

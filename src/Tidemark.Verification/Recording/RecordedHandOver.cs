@@ -1,7 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a client gives another so that its session can go on there.</summary>
-/// <param name="From">Who gave it.</param>
-/// <param name="GivenAt">When. What the client had received by then binds whoever takes it.</param>
-/// <param name="Token">The session's token as text; null where nothing was carried, as by a router that knows of none.</param>
+/// <summary>What a client hands over so that another one can continue its session.</summary>
+/// <param name="From">The client that handed over its session.</param>
+/// <param name="GivenAt">Time of the hand-over. What the client had received by then binds the client that takes it.</param>
+/// <param name="Token">
+/// The session's token as text, or <see langword="null"/> if none was transferred, as with a router that does not support tokens.
+/// </param>
 public sealed record RecordedHandOver(RecordedClient From, long GivenAt, string? Token);

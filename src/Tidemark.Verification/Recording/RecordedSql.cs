@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace Tidemark.Verification;
 
-/// <summary>Sends a recorder's two statements by any command.</summary>
+/// <summary>Sends a recorder's two statements with any command.</summary>
 internal static class RecordedSql
 {
     public static async Task<long> WriteAsync(RegisterTable table, DbCommand command, int key, long value,
@@ -12,7 +12,7 @@ internal static class RecordedSql
         Add(command, "val", value);
         Add(command, "k", key);
         var version = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-        return version as long? ?? throw new InvalidOperationException($"There is no row {key} in {table.Name}.");
+        return version as long? ?? throw new InvalidOperationException($"{table.Name} has no row {key}.");
     }
 
     public static async Task<RecordedAnswer> ReadAsync(RegisterTable table, DbCommand command, int[] keys,
@@ -34,7 +34,7 @@ internal static class RecordedSql
             return rows.Count == keys.Length
                 ? new RecordedAnswer(server, !inRecovery, rows)
                 : throw new InvalidOperationException(
-                    $"{rows.Count} of the rows {string.Join(", ", keys)} are in {table.Name} on {server}.");
+                    $"{table.Name} on {server} contains only {rows.Count} of the rows {string.Join(", ", keys)}.");
         }
     }
 

@@ -3,18 +3,18 @@ using Npgsql;
 
 namespace Tidemark.Verification;
 
-/// <summary>The order of commits from a logical slot that exists for as long as the recorder does.</summary>
+/// <summary>The order of commits from a logical slot that exists until the recorder is disposed of.</summary>
 internal sealed class SlotOrder(string connectionString) : CommitOrder
 {
     private RegisterTable _table = new();
     private uint _timeline;
     private bool _hasBegun;
 
-    // The publication names no table: of messages every one arrives.
+    // The publication contains no table. All messages are sent nevertheless.
     private string Name => _table.Note + "_order";
 
-    [SuppressMessage("Design", "CA1031", Justification = "When the server is gone, so is the slot, or it cannot be dropped; the error "
-        + "that matters came before.")]
+    [SuppressMessage("Design", "CA1031", Justification = "If the server is gone, the slot is gone or cannot be dropped. The relevant "
+        + "error was raised earlier.")]
     public override async ValueTask DisposeAsync()
     {
         if (!_hasBegun) return;
@@ -36,7 +36,8 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
             .ConfigureAwait(false);
         if (level != "logical")
             throw new InvalidOperationException(
-                $"The order of commits is read from a logical slot, which needs wal_level = logical on the primary, and it is {level}. Set it and restart the primary.");
+                "Reading the order of commits from a logical slot requires wal_level = logical on the primary, "
+                + $"but it is {level}. Set it and restart the primary.");
         _hasBegun = true;
         await RunAsync($"CREATE PUBLICATION {Name}", cancellationToken).ConfigureAwait(false);
         await RunAsync($"SELECT pg_create_logical_replication_slot('{Name}', 'pgoutput')", cancellationToken).ConfigureAwait(false);
@@ -48,8 +49,8 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
         var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
         if (timeline != _timeline)
-            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a logical slot does not "
-                + "tell what was lost. Read the WAL's files instead.");
+            throw new HistoryException($"History continued from timeline {_timeline} to {timeline} meanwhile. A logical slot does not "
+                + "show what was lost. Read the WAL files instead.");
 
         var decoded = new DecodedMessages(_table.Note, timeline);
         var connection = new NpgsqlConnection(connectionString + ";Pooling=false;Application Name=tidemark-history");
@@ -57,7 +58,8 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             using var command = new NpgsqlCommand(
-                $"SELECT data FROM pg_logical_slot_get_binary_changes('{Name}', NULL, NULL, 'proto_version', '1', 'publication_names', '{Name}', 'messages', 'true')", connection);
+                $"SELECT data FROM pg_logical_slot_get_binary_changes('{Name}', NULL, NULL, 'proto_version', '1', "
+                + $"'publication_names', '{Name}', 'messages', 'true')", connection);
             command.CommandTimeout = 0;
             var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
@@ -68,7 +70,7 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
         }
 
         return decoded.HasEnd ? new RankedWal(decoded.Commits, []) : throw new HistoryException("The slot ends before the recorded end: "
-            + "somebody else has read from it.");
+            + "another client has read from it.");
     }
 
     private Task RunAsync(string sql, CancellationToken cancellationToken) =>

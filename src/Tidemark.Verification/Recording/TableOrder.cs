@@ -4,9 +4,9 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The order of commits from a table that each write adds a row to. The number in it comes from one row that all writes update last, so
-/// that the next can take
-/// its number only once the one before has committed: the order of numbers is that of commits in the WAL.
+/// The order of commits from a table to which each write adds a row. The number of the row comes from one counter row that all writes
+/// update last. A write can therefore take its number only after the previous write has committed, and the order of numbers is the order of
+/// commits in the WAL.
 /// </summary>
 internal sealed class TableOrder(string connectionString) : CommitOrder
 {
@@ -30,17 +30,17 @@ internal sealed class TableOrder(string connectionString) : CommitOrder
             await _table.EndAsync(connectionString, cancellationToken).ConfigureAwait(false);
             var (timeline, _) = await RegisterTable.PositionOfAsync(connectionString, cancellationToken).ConfigureAwait(false);
             if (timeline == _timeline) return new RankedWal(await ReadLogAsync(timeline, cancellationToken).ConfigureAwait(false), []);
-            throw new HistoryException($"History went on from timeline {_timeline} to {timeline} meanwhile: a table does not tell what "
+            throw new HistoryException($"History continued from timeline {_timeline} to {timeline} meanwhile. A table does not show what "
                 + "was lost.");
         }
         catch (NpgsqlException e)
         {
             throw new HistoryException(
-                $"The primary did not stay the primary, and a table does not tell what was lost: {NodeProbe.Describe(e)}.");
+                $"The primary has changed, and a table does not show what was lost: {NodeProbe.Describe(e)}.");
         }
     }
 
-    [SuppressMessage("Security", "CA2100", Justification = "The name in the statement is the table's own.")]
+    [SuppressMessage("Security", "CA2100", Justification = "The recorder generates the name in the statement.")]
     private async Task<List<RankedWrite>> ReadLogAsync(uint timeline, CancellationToken cancellationToken)
     {
         var commits = new List<RankedWrite>();

@@ -5,7 +5,7 @@ using NpgsqlTypes;
 
 namespace Tidemark.Verification;
 
-/// <summary>Runs <c>pg_waldump</c> over the files of one timeline in one folder.</summary>
+/// <summary>Runs <c>pg_waldump</c> over the files of one timeline in one directory.</summary>
 internal static class WalDump
 {
     private const string Program = "pg_waldump";
@@ -13,9 +13,10 @@ internal static class WalDump
     public static bool IsIn(PostgresBinaries binaries) => Find(binaries) is not null;
 
     /// <summary>
-    /// Adds what is there from a position on. The WAL of a running or crashed server just ends somewhere, so what it says then is no error.
+    /// Adds the records from a position on. The WAL of a running or crashed server ends at an arbitrary point, so the error that
+    /// <c>pg_waldump</c> reports there is ignored.
     /// </summary>
-    /// <returns>What <c>pg_waldump</c> said last, such as why it went no further.</returns>
+    /// <returns>The last error of <c>pg_waldump</c>, such as the reason why it stopped.</returns>
     public static async Task<string> ReadAsync(
         PostgresBinaries binaries, string folder, uint timeline, NpgsqlLogSequenceNumber start, WalDumpText into,
             CancellationToken cancellationToken)
@@ -24,8 +25,8 @@ internal static class WalDump
         [
             Find(binaries)
                 ?? throw new HistoryException(
-                $"There is no {Program} beside the servers' programs in {binaries.Folder}. It comes with PostgreSQL's server package; "
-                + "without it, read the order of commits from a slot."),
+                $"{Program} is missing from the server programs in {binaries.Folder}. It is part of PostgreSQL's server package. "
+                + "Without it, read the order of commits from a slot."),
             "--path", folder, "--timeline", timeline.ToString(CultureInfo.InvariantCulture), "--start", start.ToString(),
             "--rmgr", "Transaction", "--rmgr", "LogicalMessage",
         ];
@@ -46,7 +47,7 @@ internal static class WalDump
         }
     }
 
-    // Some of the programs may be linked to from elsewhere, such as /usr/local/bin, and this one be left out.
+    // Some programs may be linked from another directory, such as /usr/local/bin, but not this one.
     private static string? Find(PostgresBinaries binaries)
     {
         var server = Path.Combine(binaries.Folder, "postgres");

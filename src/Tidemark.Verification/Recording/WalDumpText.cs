@@ -6,22 +6,22 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Reads what <c>pg_waldump</c> prints of transactions and messages, line by line: which noted writes were committed, and where. Pure.
+/// Reads the transactions and messages that <c>pg_waldump</c> prints, line by line: which recorded writes were committed, and where. Pure.
 /// </summary>
-/// <param name="prefix">The prefix of the messages that note writes.</param>
-/// <param name="timeline">The timeline that the lines are of.</param>
+/// <param name="prefix">The prefix of the messages that record writes.</param>
+/// <param name="timeline">The timeline of the lines.</param>
 internal sealed class WalDumpText(string prefix, uint timeline)
 {
     private const string Payload = " bytes): ";
 
     private readonly string _message = $"MESSAGE transactional, prefix \"{prefix}\"; payload (";
 
-    // By the transaction or subtransaction that wrote them; a commit names its subtransactions.
+    // By the transaction or subtransaction that wrote them. A commit record names its subtransactions.
     private readonly Dictionary<uint, List<string>> _open = [];
 
     public List<RankedWrite> Commits { get; } = [];
 
-    /// <summary>Whether the end was noted.</summary>
+    /// <summary>Whether the end marker was read.</summary>
     public bool HasEnd { get; private set; }
 
     public void Add(string line)

@@ -6,9 +6,8 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The order of commits from the files of a local cluster. Each timeline is read on every node that has files of it, since only the node
-/// that was its primary
-/// has all of it; forks are known from the nodes' history files.
+/// The order of commits from the WAL files of a local cluster. Each timeline is read on every node that has files of it, since only the
+/// node that was its primary has all of it. Forks are read from the nodes' history files.
 /// </summary>
 internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
 {
@@ -21,8 +20,8 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
 
     private string Slot => _table.Note + "_keep";
 
-    [SuppressMessage("Design", "CA1031", Justification = "A server that has just gone needs no slot dropped; the next one must still be "
-        + "asked.")]
+    [SuppressMessage("Design", "CA1031", Justification = "The slot of a server that is gone need not be dropped. "
+        + "The next server must still be queried.")]
     public override async ValueTask DisposeAsync()
     {
         if (!_hasSlot || !_first.IsRunning) return;
@@ -64,15 +63,18 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         foreach (var node in mustEndOn is null ? cluster.Nodes.Where(node => HasFilesOf(node, timeline)) : [mustEndOn])
         {
             var text = new WalDumpText(_table.Note, timeline);
-            said.Add($"{node.Name}: {await WalDump.ReadAsync(cluster.Launcher.Binaries, WalOf(node), timeline, start, text, cancellationToken).ConfigureAwait(false)}");
+            var end = await WalDump.ReadAsync(cluster.Launcher.Binaries, WalOf(node), timeline, start, text, cancellationToken)
+                .ConfigureAwait(false);
+            said.Add($"{node.Name}: {end}");
             foreach (var commit in text.Commits) into[(timeline, commit.Position, commit.Write.Key)] = commit;
             if (text.HasEnd) return;
         }
 
         if (mustEndOn is not null || said.Count == 0)
             throw new HistoryException(
-                $"The WAL of timeline {timeline} from {start} on is not all there: {string.Join("; ", said.DefaultIfEmpty("no node has any of it"))}. "
-                + "wal_keep_size decides how long it stays.");
+                $"The WAL of timeline {timeline} from {start} on is incomplete: "
+                + $"{string.Join("; ", said.DefaultIfEmpty("no node has any of it"))}. "
+                + "wal_keep_size decides how long it is kept.");
     }
 
     private async Task<(LocalNode Node, uint Timeline)> LastPrimaryAsync(CancellationToken cancellationToken)
@@ -86,10 +88,10 @@ internal sealed class WalFilesOrder(LocalCluster cluster) : CommitOrder
         }
 
         return last.Node is null
-            ? throw new HistoryException("No primary runs, so nobody can say where history ends.") : (last.Node, last.Timeline);
+            ? throw new HistoryException("No primary is running, so the end of history is unknown.") : (last.Node, last.Timeline);
     }
 
-    // Each history file tells the whole way to its timeline; together they are a tree.
+    // Each history file describes the whole path to its timeline. Together they form a tree.
     private List<Fork> Forks()
     {
         var files = cluster.Nodes.SelectMany(node => Directory.EnumerateFiles(WalOf(node), "*.history"))

@@ -4,16 +4,17 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What stands between the sessions of a <see cref="HistoryWorkload"/> and the cluster: Tidemark, or what an application without it has.
+/// The router through which the sessions of a <see cref="HistoryWorkload"/> access the cluster: Tidemark, or what an application without it
+/// would use.
 /// </summary>
 public abstract class WorkloadRouter : IAsyncDisposable
 {
     private protected WorkloadRouter(string name) => Name = name;
 
-    /// <summary>What reports call it.</summary>
+    /// <summary>Name of the router in reports.</summary>
     public string Name { get; }
 
-    /// <summary>A data source, which stays the caller's.</summary>
+    /// <summary>Uses a data source, which the caller keeps and disposes of.</summary>
     /// <param name="source">The data source.</param>
     public static WorkloadRouter Tidemark(TidemarkDataSource source)
     {
@@ -21,30 +22,32 @@ public abstract class WorkloadRouter : IAsyncDisposable
         return new TidemarkRouter(source);
     }
 
-    /// <summary>Plain Npgsql: writes go to the primary, each read to a replica drawn by chance, whatever it asks for.</summary>
-    /// <param name="primary">How to reach the primary.</param>
-    /// <param name="replicas">How to reach each replica, at least one.</param>
-    /// <param name="seed">The seed of the chance.</param>
+    /// <summary>
+    /// Uses plain Npgsql. Writes go to the primary, and each read to a random replica, regardless of its consistency level.
+    /// </summary>
+    /// <param name="primary">Connection string of the primary.</param>
+    /// <param name="replicas">Connection strings of the replicas, at least one.</param>
+    /// <param name="seed">Seed of the random choice.</param>
     public static WorkloadRouter RandomReplica(string primary, IEnumerable<string> replicas, long seed = 1)
     {
         var chance = new Chance(seed);
         return new NaiveRouter("random replica", primary, replicas, count => (int)(chance.Next() * count));
     }
 
-    /// <summary>Plain Npgsql: writes go to the primary, reads to the replicas in turn.</summary>
-    /// <param name="primary">How to reach the primary.</param>
-    /// <param name="replicas">How to reach each replica, at least one.</param>
+    /// <summary>Uses plain Npgsql. Writes go to the primary, and reads to the replicas in turn.</summary>
+    /// <param name="primary">Connection string of the primary.</param>
+    /// <param name="replicas">Connection strings of the replicas, at least one.</param>
     public static WorkloadRouter RoundRobin(string primary, IEnumerable<string> replicas)
     {
         var turn = -1;
         return new NaiveRouter("round robin", primary, replicas, count => (int)((uint)Interlocked.Increment(ref turn) % (uint)count));
     }
 
-    /// <summary>Plain Npgsql: everything goes to the primary.</summary>
-    /// <param name="primary">How to reach the primary.</param>
+    /// <summary>Uses plain Npgsql. All operations go to the primary.</summary>
+    /// <param name="primary">Connection string of the primary.</param>
     public static WorkloadRouter PrimaryOnly(string primary) => new NaiveRouter("primary only", primary, [primary], _ => 0);
 
-    /// <summary>Closes what the router opened itself.</summary>
+    /// <summary>Closes the connections that the router itself opened.</summary>
     public abstract ValueTask DisposeAsync();
 
     internal virtual void Begin(HistoryRecorder recorder)
@@ -55,10 +58,10 @@ public abstract class WorkloadRouter : IAsyncDisposable
 
     internal abstract DbCommand CreateRead(Consistency consistency);
 
-    /// <summary>Begins a session around the caller, after another one's if there is a token.</summary>
+    /// <summary>Begins a session in the caller's execution context. If there is a token, continues the session that it came from.</summary>
     internal virtual IDisposable? BeginSession(string? token) => null;
 
-    /// <summary>How the caller's session is captured; null where there is nothing to capture.</summary>
+    /// <summary>Captures the caller's session, or <see langword="null"/> if the router has no tokens.</summary>
     internal virtual Func<CancellationToken, ValueTask<CausalToken>>? Capture => null;
 
     private sealed class TidemarkRouter(TidemarkDataSource source) : WorkloadRouter("Tidemark")
@@ -88,7 +91,7 @@ public abstract class WorkloadRouter : IAsyncDisposable
             _primary = NpgsqlDataSource.Create(primary);
             _readers = [.. readers.Select(NpgsqlDataSource.Create)];
             _choose = choose;
-            if (_readers.Length == 0) throw new ArgumentException("A router needs a node to read from.", nameof(readers));
+            if (_readers.Length == 0) throw new ArgumentException("A router needs at least one node to read from.", nameof(readers));
         }
 
         public override async ValueTask DisposeAsync()

@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// An axis on which every moment of interest has a place of its own: a thousandfold gap is drawn a few times as wide, so that operations of
-/// microseconds
-/// are seen beside pauses of seconds.
+/// A time axis on which every moment of interest has a distinct position. A gap that is a thousand times as long is drawn only a few times
+/// as wide. Operations of microseconds thus remain visible beside pauses of seconds.
 /// </summary>
 internal sealed class CompressedTime
 {
@@ -26,7 +25,7 @@ internal sealed class CompressedTime
         for (var i = 0; i < _positions.Length; i++) _positions[i] = left + (_positions[i] / width * (right - left));
     }
 
-    /// <summary>Where a time is drawn: that of the last moment of interest no later than it.</summary>
+    /// <summary>Returns the x coordinate of a time: that of the last moment of interest no later than it.</summary>
     public double X(long time)
     {
         var index = Array.BinarySearch(_times, time);

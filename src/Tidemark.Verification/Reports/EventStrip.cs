@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>What happened to servers, and where violations are, along the axis of time; and the same as a list.</summary>
+/// <summary>Events on servers and violations along the time axis, and the events as a list.</summary>
 internal sealed class EventStrip(History history, HistoryVerdict verdict, HistoryPageOptions options, ReportClock clock, ReportAxis axis,
     HtmlText html)
 {
@@ -10,11 +10,12 @@ internal sealed class EventStrip(History history, HistoryVerdict verdict, Histor
     {
         if (options.Events.IsEmpty && verdict.Violations.IsEmpty) return;
         html.Line($"<h3>Events{(verdict.Violations.IsEmpty ? "" : " and violations")}</h3>");
-        axis.Open(Height, "What happened to servers, and violations");
+        axis.Open(Height, "Events on servers, and violations");
         foreach (var reported in options.Events)
         {
             var x = axis.X(clock.Seconds(reported.At));
-            html.Add($"<circle class=\"event\" cx=\"{x}\" cy=\"32\" r=\"4\"><title>{ReportClock.Text(clock.Seconds(reported.At))}: {reported.Text}</title></circle>");
+            html.Add($"<circle class=\"event\" cx=\"{x}\" cy=\"32\" r=\"4\">"
+                + $"<title>{ReportClock.Text(clock.Seconds(reported.At))}: {reported.Text}</title></circle>");
         }
 
         foreach (var violation in verdict.Violations)

@@ -1,20 +1,19 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A history and its verdict as one page of HTML that needs nothing else, no network and no script: where reads went, how far behind
-/// replicas were seen to
-/// be, and for each violation a picture of the operations that make it.
+/// Writes a history and its verdict as one self-contained HTML page, without network access or scripts. The page shows where reads went,
+/// the observed lag of replicas, and for each violation a picture of the operations that are involved.
 /// </summary>
 public static class HistoryPage
 {
-    /// <summary>How many violations get a picture; the others get their sentence.</summary>
+    /// <summary>Maximum number of violations that are drawn. The others are described by their text only.</summary>
     public const int MaxPictures = ReportPage.MaxPictures;
 
     /// <summary>Writes the page.</summary>
-    /// <param name="history">What happened.</param>
-    /// <param name="verdict">What the checker says to it.</param>
-    /// <param name="path">The file, which is replaced.</param>
-    /// <param name="options">What else the page tells; nothing by default.</param>
+    /// <param name="history">The history.</param>
+    /// <param name="verdict">The verdict of the checker on it.</param>
+    /// <param name="path">Path of the file. An existing file is replaced.</param>
+    /// <param name="options">Additional contents of the page. Default: none.</param>
     public static void Write(History history, HistoryVerdict verdict, string path, HistoryPageOptions? options = null)
     {
         using var writer = File.CreateText(path);
@@ -22,10 +21,10 @@ public static class HistoryPage
     }
 
     /// <summary>Writes the page.</summary>
-    /// <param name="history">What happened.</param>
-    /// <param name="verdict">What the checker says to it.</param>
-    /// <param name="writer">Where to.</param>
-    /// <param name="options">What else the page tells; nothing by default.</param>
+    /// <param name="history">The history.</param>
+    /// <param name="verdict">The verdict of the checker on it.</param>
+    /// <param name="writer">The target.</param>
+    /// <param name="options">Additional contents of the page. Default: none.</param>
     public static void Write(History history, HistoryVerdict verdict, TextWriter writer, HistoryPageOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(history);

@@ -5,20 +5,20 @@ using System.Text;
 
 namespace Tidemark.Verification;
 
-/// <summary>Writes HTML. Every text put into a hole is encoded, so that no name of a node or client can become markup.</summary>
+/// <summary>Writes HTML. All text in interpolation holes is encoded, so that the name of a node or client cannot become markup.</summary>
 internal sealed class HtmlText(TextWriter writer)
 {
     public void Add(Pieces html) => writer.Write(html.Text);
 
     public void Line(Pieces html) => writer.Write(html.Text.Append('\n'));
 
-    /// <summary>What is markup already.</summary>
+    /// <summary>Writes text that is already markup.</summary>
     public void Raw(string markup) => writer.Write(markup);
 
-    /// <summary>A name as it fits beside a lane.</summary>
+    /// <summary>Shortens a name so that it fits beside a lane.</summary>
     public static string Short(string name) => name.Length <= 12 ? name : $"{name[..11]}…";
 
-    /// <summary>Markup with holes.</summary>
+    /// <summary>Markup with interpolation holes.</summary>
     [InterpolatedStringHandler]
     public readonly ref struct Pieces
     {
@@ -32,7 +32,7 @@ internal sealed class HtmlText(TextWriter writer)
 
         public void AppendFormatted(long number) => Text.Append(CultureInfo.InvariantCulture, $"{number}");
 
-        /// <summary>A length in a picture: a tenth of a pixel is enough.</summary>
+        /// <summary>Appends a length in a picture. A tenth of a pixel is precise enough.</summary>
         public void AppendFormatted(double length) => Text.Append(CultureInfo.InvariantCulture, $"{length:0.#}");
     }
 }

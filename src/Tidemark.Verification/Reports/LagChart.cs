@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>How far behind each replica was seen to be, one row for each node, on a logarithmic scale that all rows share.</summary>
+/// <summary>The observed lag of each replica, one row per node, on a common logarithmic scale.</summary>
 internal sealed class LagChart(History history, ReportClock clock, ReportAxis axis, HtmlText html)
 {
     private const double RowHeight = 56;
@@ -12,10 +12,10 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
         var nodes = samples.Select(sample => sample.Node).Distinct().Order().ToArray();
         if (nodes.Length == 0) return;
         var most = Math.Pow(10, Math.Ceiling(Math.Log10(Math.Max(0.1, samples.Max(sample => sample.Seconds)))));
-        html.Line($"<h3>Lag, as reads saw it</h3>");
-        html.Line($"<p class=\"note\">The age of the oldest acknowledged commit that a read on the replica did not show: it was at "
-            + $"least so far behind. Bar: the worst read of its slice of time. Line: the median.</p>");
-        axis.Open(RowHeight * nodes.Length, "How far behind each replica was seen to be");
+        html.Line($"<h3>Lag observed by reads</h3>");
+        html.Line($"<p class=\"note\">Age of the oldest acknowledged commit that a read on the replica did not show. The replica lagged by "
+            + $"at least this time. Bar: the worst read of the interval. Line: the median.</p>");
+        axis.Open(RowHeight * nodes.Length, "Observed lag of each replica");
         for (var row = 0; row < nodes.Length; row++) WriteRow(nodes[row], RowHeight * (row + 1), most,
             samples.Where(sample => sample.Node == nodes[row]));
         axis.Close(RowHeight * nodes.Length);
@@ -27,11 +27,13 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
             seconds <= LeastSeconds ? 0 : Math.Log(seconds / LeastSeconds) / Math.Log(most / LeastSeconds) * (RowHeight - 12);
 
         html.Add($"<line class=\"rule\" x1=\"{ReportAxis.Left}\" y1=\"{bottom}\" x2=\"{ReportAxis.Right}\" y2=\"{bottom}\"/>");
-        html.Add($"<text class=\"name end\" x=\"{ReportAxis.Left - 8}\" y=\"{bottom - 14}\">{HtmlText.Short(history.Columns.Nodes[node])}</text>");
+        var name = HtmlText.Short(history.Columns.Nodes[node]);
+        html.Add($"<text class=\"name end\" x=\"{ReportAxis.Left - 8}\" y=\"{bottom - 14}\">{name}</text>");
         for (var scale = most; scale > 5 * LeastSeconds; scale /= 100)
         {
-            html.Add($"<line class=\"lane\" x1=\"{ReportAxis.Left}\" y1=\"{bottom - Height(scale)}\" x2=\"{ReportAxis.Right}\" y2=\"{bottom - Height(scale)}\"/>");
-            html.Add($"<text class=\"axis\" x=\"{ReportAxis.Right + 4}\" y=\"{bottom - Height(scale) + 4}\">{ReportClock.Span(scale)}</text>");
+            var y = bottom - Height(scale);
+            html.Add($"<line class=\"lane\" x1=\"{ReportAxis.Left}\" y1=\"{y}\" x2=\"{ReportAxis.Right}\" y2=\"{y}\"/>");
+            html.Add($"<text class=\"axis\" x=\"{ReportAxis.Right + 4}\" y=\"{y + 4}\">{ReportClock.Span(scale)}</text>");
         }
 
         foreach (var bucket in samples.GroupBy(sample => axis.Bucket(sample.At)))
@@ -39,10 +41,13 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
             var lags = bucket.Select(sample => sample.Seconds).Order().ToArray();
             var (worst, median) = (Height(lags[^1]), Height(lags[lags.Length / 2]));
             var x = ReportAxis.BucketX(bucket.Key);
-            html.Add($"<rect class=\"n{node % 8} soft\" x=\"{x}\" y=\"{bottom - Math.Max(worst, 1)}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"{Math.Max(worst, 1)}\"><title>worst {ReportClock.Span(lags[^1])}, median {ReportClock.Span(lags[lags.Length / 2])}, {(long)lags.Length} reads</title></rect>");
+            html.Add($"<rect class=\"n{node % 8} soft\" x=\"{x}\" y=\"{bottom - Math.Max(worst, 1)}\" "
+                + $"width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"{Math.Max(worst, 1)}\"><title>worst {ReportClock.Span(lags[^1])}, "
+                + $"median {ReportClock.Span(lags[lags.Length / 2])}, {(long)lags.Length} reads</title></rect>");
             if (median > 0)
                 html.Add(
-                $"<rect class=\"n{node % 8}\" x=\"{x}\" y=\"{bottom - median - 1}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"2\"/>");
+                $"<rect class=\"n{node % 8}\" x=\"{x}\" y=\"{bottom - median - 1}\" "
+                    + $"width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"2\"/>");
         }
 
         html.Line($"");

@@ -1,12 +1,12 @@
 namespace Tidemark.Verification;
 
-/// <summary>Reads over time, stacked by the node that answered, pale where it answered as the primary.</summary>
+/// <summary>Reads over time, stacked by the node that served them, in a pale colour while the node was the primary.</summary>
 internal sealed class ReadsChart(History history, ReportClock clock, ReportAxis axis, HtmlText html)
 {
     private const double Height = 130;
     private const double Headroom = 14;
 
-    // Every node has two layers: as a replica, and as the primary.
+    // Each node has two layers: as a replica, and as the primary.
     private readonly int _layers = history.Columns.Nodes.Count * 2;
 
     public void Write()
@@ -14,7 +14,7 @@ internal sealed class ReadsChart(History history, ReportClock clock, ReportAxis 
         var counts = Count();
         var highest = Math.Max(1, counts.Max(bucket => bucket.Sum()));
         html.Line($"<h3>Reads by node</h3>");
-        axis.Open(Height, "Reads over time, stacked by the node that answered");
+        axis.Open(Height, "Reads over time, stacked by the node that served them");
         for (var bucket = 0; bucket < counts.Length; bucket++)
         {
             var top = Height;
@@ -24,7 +24,8 @@ internal sealed class ReadsChart(History history, ReportClock clock, ReportAxis 
                 var height = counts[bucket][layer] * (Height - Headroom) / highest;
                 top -= height;
                 var role = layer % 2 == 0 ? "" : " as-primary";
-                html.Add($"<rect class=\"n{layer / 2 % 8}{role}\" x=\"{ReportAxis.BucketX(bucket)}\" y=\"{top}\" width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"{height}\"/>");
+                html.Add($"<rect class=\"n{layer / 2 % 8}{role}\" x=\"{ReportAxis.BucketX(bucket)}\" y=\"{top}\" "
+                    + $"width=\"{ReportAxis.BucketWidth - 0.8}\" height=\"{height}\"/>");
             }
         }
 

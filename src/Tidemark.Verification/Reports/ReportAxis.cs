@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tidemark.Verification;
 
-/// <summary>The axis of time that all charts of a page share, and the frame around each.</summary>
+/// <summary>The time axis that all charts of a page share, and the frame around each chart.</summary>
 internal sealed class ReportAxis(History history, ReportClock clock, HtmlText html)
 {
     public const int Buckets = 120;
@@ -19,10 +19,10 @@ internal sealed class ReportAxis(History history, ReportClock clock, HtmlText ht
 
     public double X(double seconds) => Left + (Math.Clamp(seconds / clock.End, 0, 1) * Buckets * BucketWidth);
 
-    /// <summary>How many there are in a second, of so many in one bucket.</summary>
+    /// <summary>Converts a count in one bucket to a rate per second.</summary>
     public string PerSecond(int inBucket) => string.Create(CultureInfo.InvariantCulture, $"{inBucket / (clock.End / Buckets):0}/s");
 
-    /// <summary>Opens a picture of so much height, with a line where history forks.</summary>
+    /// <summary>Opens a picture of a given height, with a line at each fork.</summary>
     public void Open(double height, string label)
     {
         html.Line($"<div class=\"wide\"><svg viewBox=\"0 0 {Width} {height + AxisHeight}\" role=\"img\" aria-label=\"{label}\">");
@@ -31,11 +31,11 @@ internal sealed class ReportAxis(History history, ReportClock clock, HtmlText ht
             if (fork.NotBefore == long.MinValue) continue;
             var x = X(clock.Seconds(fork.NotBefore));
             html.Add($"<line class=\"fork\" x1=\"{x}\" y1=\"0\" x2=\"{x}\" y2=\"{height}\"><title>{clock.Text(fork.NotBefore)}: history "
-                + $"goes on without what branch {(long)fork.Parent} has beyond this</title></line>");
+                + $"continues without what timeline {(long)fork.Parent} contains after this</title></line>");
         }
     }
 
-    /// <summary>Closes a picture with the times below it.</summary>
+    /// <summary>Closes a picture and writes the times below it.</summary>
     public void Close(double height)
     {
         html.Add($"<line class=\"rule\" x1=\"{Left}\" y1=\"{height}\" x2=\"{Right}\" y2=\"{height}\"/>");
@@ -49,7 +49,7 @@ internal sealed class ReportAxis(History history, ReportClock clock, HtmlText ht
         html.Line($"</svg></div>");
     }
 
-    // 1, 2 or 5 and zeros.
+    // 1, 2 or 5, times a power of ten.
     private double Step()
     {
         var power = Math.Pow(10, Math.Floor(Math.Log10(clock.End / MostTicks)));

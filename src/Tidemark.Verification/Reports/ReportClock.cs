@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The time of a history in seconds. Counts from the clock's zero where the history begins near it, otherwise from its first operation.
+/// The times of a history in seconds, counted from the clock's zero if the history begins near it, otherwise from the first operation.
 /// </summary>
 internal sealed class ReportClock
 {
@@ -22,7 +22,7 @@ internal sealed class ReportClock
         End = Math.Max(Seconds(last), 0.001);
     }
 
-    /// <summary>When the last operation ended.</summary>
+    /// <summary>Time at which the last operation ended.</summary>
     public double End { get; }
 
     public double Seconds(long time) => (double)(time - _origin) / _ticksPerSecond;
@@ -33,7 +33,7 @@ internal sealed class ReportClock
 
     public static string Text(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0000} s");
 
-    /// <summary>A span of time, in the unit that fits it.</summary>
+    /// <summary>Formats a time span in a suitable unit.</summary>
     public static string Span(double seconds) => seconds switch
     {
         < 0.001 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:0} µs"),

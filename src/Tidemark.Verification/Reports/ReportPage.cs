@@ -28,13 +28,14 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
     {
         if (verdict.IsClean)
         {
-            html.Line($"<p class=\"verdict good\"><b>Clean.</b> No promise was broken.</p>");
+            html.Line($"<p class=\"verdict good\"><b>Clean.</b> No guarantee was violated.</p>");
             return;
         }
 
         var kinds = Enum.GetValues<ViolationKind>().Where(kind => verdict.Count(kind) > 0)
             .Select(kind => $"{kind} {Number(verdict.Count(kind))}");
-        html.Line($"<p class=\"verdict broken\"><b>{Number(verdict.ViolationCount)} {(verdict.ViolationCount == 1 ? "violation" : "violations")}.</b> {string.Join(", ", kinds)}</p>");
+        var noun = verdict.ViolationCount == 1 ? "violation" : "violations";
+        html.Line($"<p class=\"verdict broken\"><b>{Number(verdict.ViolationCount)} {noun}.</b> {string.Join(", ", kinds)}</p>");
     }
 
     private void WriteFacts()
@@ -58,7 +59,7 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
     private void WriteOverview()
     {
         if (history.OperationCount == 0) return;
-        html.Line($"<h2>The whole time</h2>");
+        html.Line($"<h2>Overview</h2>");
         html.Add($"<p class=\"legend\">");
         for (var node =
             0; node < history.Columns.Nodes.Count; node++) html.Add(
@@ -91,13 +92,13 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
 
     private static string Words(ViolationKind kind) => kind switch
     {
-        ViolationKind.Prefix => "A read that shows no state of the WAL",
+        ViolationKind.Prefix => "A read that is not a prefix of the WAL",
         ViolationKind.ReadYourWrites => "Read your writes",
         ViolationKind.MonotonicReads => "Monotonic reads",
         ViolationKind.MonotonicWrites => "Monotonic writes",
         ViolationKind.WritesFollowReads => "Writes follow reads",
         ViolationKind.Staleness => "Staleness",
-        ViolationKind.FailedWriteVisible => "A failed write is there",
-        _ => "A loss without a word",
+        ViolationKind.FailedWriteVisible => "A failed write is visible",
+        _ => "An unreported loss",
     };
 }

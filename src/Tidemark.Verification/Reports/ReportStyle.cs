@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>The style of the page, for light and dark, for 400 pixels and more.</summary>
+/// <summary>The style sheet of the page, for light and dark mode, and for widths from 400 pixels.</summary>
 internal static class ReportStyle
 {
     public const string Css = """

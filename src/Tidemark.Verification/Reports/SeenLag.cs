@@ -1,13 +1,13 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// How far behind a replica was seen to be: the age, at the start of a read there, of the oldest commit of final history that had been
-/// acknowledged by then and that the read
-/// does not show, among the keys that it read. The replica was at least so far behind; a read of keys that nobody wrote tells nothing.
+/// The observed lag of a replica at the start of a read. It is the age of the oldest commit of the final history that was acknowledged by
+/// then, and that the read does not show among its keys. The replica lagged by at least this time. A read of keys without such commits
+/// provides no lag.
 /// </summary>
 internal readonly record struct SeenLag(int Node, double At, double Seconds)
 {
-    /// <summary>All reads on replicas, in the order in which they were recorded.</summary>
+    /// <summary>Returns the lags of all reads on replicas, in the order in which they were recorded.</summary>
     public static IEnumerable<SeenLag> Of(History history, ReportClock clock)
     {
         for (var i = 0; i < history.OperationCount; i++)

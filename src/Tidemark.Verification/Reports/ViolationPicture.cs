@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Draws the scene of a violation: a lane for each client, operations as bars from start to end in the colour of the node that answered,
-/// hand-overs as
-/// arrows, and what was required as a dashed one. <see cref="ViolationSteps"/> tells the same in words below it.
+/// Draws the scene of a violation. Each client has a lane. Operations are bars from start to end in the colour of the node that served
+/// them. Hand-overs are arrows, and the required effect is a dashed arrow. <see cref="ViolationSteps"/> describes the same scene as text
+/// below the picture.
 /// </summary>
 internal sealed class ViolationPicture(History history, ViolationScene scene, ReportClock clock, HtmlText html)
 {
@@ -28,7 +28,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
         foreach (var client in scene.Clients)
         {
             html.Add($"<line class=\"lane\" x1=\"{Left}\" y1=\"{_laneMiddle[client]}\" x2=\"{Right + 6}\" y2=\"{_laneMiddle[client]}\"/>");
-            html.Line($"<text class=\"name end\" x=\"{Left - 8}\" y=\"{_laneMiddle[client] + 4}\">{HtmlText.Short(history.ClientName(client))}</text>");
+            var name = HtmlText.Short(history.ClientName(client));
+            html.Line($"<text class=\"name end\" x=\"{Left - 8}\" y=\"{_laneMiddle[client] + 4}\">{name}</text>");
         }
 
         foreach (var operation in scene.Others) WriteBar(operation, isStep: false);
@@ -62,7 +63,7 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
         foreach (var fork in scene.Forks) yield return fork.NotBefore;
     }
 
-    // Operations of one client that overlap lie in rows below one another.
+    // Overlapping operations of one client are drawn in rows below each other.
     private double LayOutLanes()
     {
         var top = 0.0;
@@ -105,7 +106,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
             _ => $"n{operation.Node % 8}",
         };
         var role = index == scene.Violation.Operation ? " culprit" : isStep ? "" : " faint";
-        html.Line($"<rect class=\"{look}{role}\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{BarHeight}\" rx=\"3\"><title>{ViolationSteps.Tell(history, index)}</title></rect>");
+        html.Line($"<rect class=\"{look}{role}\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{BarHeight}\" rx=\"3\">"
+            + $"<title>{ViolationSteps.Tell(history, index)}</title></rect>");
     }
 
     private void WriteRequired(int because, int culprit)
@@ -117,14 +119,15 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
 
     private void WriteArrow(string line, string tip, double x1, double y1, double x2, double y2)
     {
-        // Within a lane the arrow bends below the bars, from lane to lane it swings.
+        // Within a lane the arrow is bent below the bars. Between lanes it is a curve.
         var bend = Math.Abs(y1 - y2) < 1 ? BarHeight : 0;
         var reach = Math.Max(16, (x2 - x1) / 2);
-        html.Add($"<path class=\"{line}\" d=\"M{x1} {y1 + (bend / 2)}C{x1 + (bend > 0 ? 8 : reach)} {y1 + (bend * 1.6)} {x2 - (bend > 0 ? 8 : reach)} {y2 + (bend * 1.6)} {x2 - 5} {y2 + (bend / 2)}\"/>");
+        html.Add($"<path class=\"{line}\" d=\"M{x1} {y1 + (bend / 2)}C{x1 + (bend > 0 ? 8 : reach)} {y1 + (bend * 1.6)} "
+            + $"{x2 - (bend > 0 ? 8 : reach)} {y2 + (bend * 1.6)} {x2 - 5} {y2 + (bend / 2)}\"/>");
         html.Line($"<path class=\"{tip}\" d=\"M{x2} {y2 + (bend / 2)}l-8 -4v8z\"/>");
     }
 
-    // The number of each step above its bar, and what it showed where there is room.
+    // Writes the number of each step above its bar, and what it showed if there is space.
     private void WriteLabels()
     {
         var taken = new Dictionary<double, double>();
@@ -140,7 +143,8 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
             var end = from + 14 + (text.Length * CharacterWidth);
             if (end > next - 4 && next <= Right) text = "";
             else if (end > Right + 14) from = Math.Max(taken.GetValueOrDefault(y), Right + 10 - 14 - (text.Length * CharacterWidth));
-            html.Line($"<text class=\"step\" x=\"{from + 4}\" y=\"{y}\">{number}</text><text class=\"shown\" x=\"{from + 13}\" y=\"{y}\">{text}</text>");
+            html.Line($"<text class=\"step\" x=\"{from + 4}\" y=\"{y}\">{number}</text>"
+                + $"<text class=\"shown\" x=\"{from + 13}\" y=\"{y}\">{text}</text>");
             taken[y] = from + 16 + (text.Length * CharacterWidth);
         }
     }

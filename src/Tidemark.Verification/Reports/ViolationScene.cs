@@ -3,9 +3,8 @@ using System.Collections.Immutable;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The operations that make a violation: the one that broke the promise, the one whose effect it misses, the writes between them, and the
-/// hand-overs that
-/// bind one to the other. Pure.
+/// The operations that make up a violation: the one that violated the guarantee, the one whose effect it misses, the writes between them,
+/// and the hand-overs that connect their sessions. Pure.
 /// </summary>
 internal sealed record ViolationScene
 {
@@ -13,15 +12,15 @@ internal sealed record ViolationScene
 
     public required Violation Violation { get; init; }
 
-    /// <summary>Operations that are told one by one, in the order in which they started.</summary>
+    /// <summary>Operations that are described one by one, in the order in which they started.</summary>
     public required ImmutableArray<int> Steps { get; init; }
 
-    /// <summary>What the same clients did meanwhile.</summary>
+    /// <summary>Concurrent operations of the same clients.</summary>
     public required ImmutableArray<int> Others { get; init; }
 
     public required ImmutableArray<HandOverRecord> HandOvers { get; init; }
 
-    /// <summary>The lanes from top to bottom; the client of the violation is the last.</summary>
+    /// <summary>The lanes from top to bottom. The client of the violation is the last one.</summary>
     public required ImmutableArray<int> Clients { get; init; }
 
     public required ImmutableArray<ForkRecord> Forks { get; init; }
@@ -59,9 +58,8 @@ internal sealed record ViolationScene
         };
     }
 
-    // The hand-overs that lead from a session of which something is true to that of an operation: one binds the taking client to what the
-    // giving one had received
-    // by then, in an earlier tick, as for the checker.
+    // The hand-overs that lead from a session which satisfies a condition to the session of an operation. As in the checker, a hand-over
+    // binds the taking client to what the giving one had received by then, in an earlier tick.
     private static ImmutableArray<HandOverRecord>? Trace(History history, in Operation operation, Func<int, long, bool> isFound)
     {
         var waiting = new Queue<(int Client, long Time, ImmutableArray<HandOverRecord> Path)>([(operation.Client, operation.Start, [])]);
@@ -79,7 +77,7 @@ internal sealed record ViolationScene
         return null;
     }
 
-    // The last thing that the session had written or seen and that final history does not have.
+    // The last thing that the session had written or observed and that the final history does not contain.
     private static ImmutableArray<HandOverRecord> AddLost(History history, HistoryVerdict verdict, SortedSet<int> steps, Operation culprit)
     {
         var lost = -1;

@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Tells the scene of a violation step by step, with the numbers of its picture.</summary>
+/// <summary>Describes the scene of a violation step by step, with the numbers of its picture.</summary>
 internal sealed class ViolationSteps(History history, ViolationScene scene, ReportClock clock, HtmlText html)
 {
     public void Write()
@@ -14,19 +14,25 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
         html.Line($"</ol>");
     }
 
-    /// <summary>An operation in words.</summary>
+    /// <summary>Describes an operation in one sentence.</summary>
     public static string Tell(History history, int index)
     {
         var operation = history.Columns.Operations[index];
         var client = history.ClientName(operation.Client);
         if (!operation.IsWrite)
-            return $"{client} reads {Rows(history, operation)} on {history.Columns.Nodes[operation.Node]}{(operation.Kind == OperationKind.PrimaryRead ? ", the primary" : "")}";
-        var outcome = operation.Outcome switch { HistoryOutcome.Acknowledged => "acknowledged", HistoryOutcome.Failed => "reported "
-            + "failed", _ => "not told what became of it" };
+            return $"{client} reads {Rows(history, operation)} on {history.Columns.Nodes[operation.Node]}"
+                + $"{(operation.Kind == OperationKind.PrimaryRead ? ", the primary" : "")}";
+        var outcome = operation.Outcome switch
+        {
+            HistoryOutcome.Acknowledged => "acknowledged",
+            HistoryOutcome.Failed => "reported as failed",
+            _ => "unknown outcome",
+        };
         var version = history.CommittedBy(operation);
         var position = version == VersionTable.None
-            ? "in no WAL"
-            : $"rank {history.Versions[version].Rank}{(history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "")}";
+            ? "not in any WAL"
+            : $"rank {history.Versions[version].Rank}"
+                + (history.Tree.Count > 2 ? $" of timeline {history.Tree.Number(history.Versions[version].Timeline)}" : "");
         return $"{client} writes version {operation.Version} of key {history.Columns.Keys[operation.Key]}: {outcome}, {position}";
     }
 
@@ -36,7 +42,8 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
         var isCulprit = index == scene.Violation.Operation;
         var chip = operation.IsWrite ? "write" : $"n{operation.Node % 8}";
         var span = ReportClock.Span(clock.Seconds(operation.End) - clock.Seconds(operation.Start));
-        html.Add($"<li><b class=\"step-number\">{number}</b><time>{clock.Text(operation.Start)}, {span}</time> <i class=\"chip {chip}\"></i><span class=\"{(isCulprit ? "here" : "")}\">{Tell(history, index)}</span>");
+        html.Add($"<li><b class=\"step-number\">{number}</b><time>{clock.Text(operation.Start)}, {span}</time> "
+            + $"<i class=\"chip {chip}\"></i><span class=\"{(isCulprit ? "here" : "")}\">{Tell(history, index)}</span>");
         if (isCulprit && !operation.IsWrite) WriteMissed(operation);
         html.Line($"</li>");
     }
@@ -49,16 +56,18 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
             var next = history.Versions.Next(row.Key, row.Version, history.Tree.Final);
             if (next == VersionTable.None || history.AcknowledgedAt(next) >= read.Start) continue;
             var age = ReportClock.Span(clock.Seconds(read.Start) - clock.Seconds(history.AcknowledgedAt(next)));
-            html.Add($"; of key {history.Columns.Keys[row.Key]}, version {history.Versions[next].Version} had been acknowledged {age} before");
+            html.Add($"; version {history.Versions[next].Version} of key {history.Columns.Keys[row.Key]} "
+                + $"had been acknowledged {age} earlier");
         }
     }
 
     private void WriteHandOver(HandOverRecord handOver) => html.Line(
-        $"<li><b class=\"step-number\">→</b><time>{clock.Text(handOver.ImportedAt)}</time> {history.ClientName(handOver.To)} goes on "
-            + $"after {history.ClientName(handOver.From)}, as of {clock.Text(handOver.ExportedAt)}</li>");
+        $"<li><b class=\"step-number\">→</b><time>{clock.Text(handOver.ImportedAt)}</time> {history.ClientName(handOver.To)} continues "
+            + $"the session of {history.ClientName(handOver.From)} as of {clock.Text(handOver.ExportedAt)}</li>");
 
     private void WriteFork(ForkRecord fork) => html.Line(
-        $"<li><b class=\"step-number here\">|</b><time>{clock.Text(fork.NotBefore)}</time> history goes on without what timeline {(long)fork.Parent} has beyond rank {fork.AtRank}</li>");
+        $"<li><b class=\"step-number here\">|</b><time>{clock.Text(fork.NotBefore)}</time> "
+            + $"history continues without what timeline {(long)fork.Parent} contains after rank {fork.AtRank}</li>");
 
     private static string Rows(History history, Operation read) => string.Join(
         ", ", Enumerable.Range(read.FirstRow, read.RowCount).Select(i => history.Columns.Rows[i])

@@ -2,10 +2,10 @@ using Tidemark.Testing;
 
 namespace Tidemark.Verification;
 
-/// <summary>The clock of one simulated machine: its monotonic time is true, its wall clock jumps.</summary>
+/// <summary>The clock of one simulated machine. Its monotonic time is correct, but its wall clock can jump.</summary>
 internal sealed class ApplicationClock(VirtualTime time) : TimeProvider
 {
-    /// <summary>How far the wall clock is off.</summary>
+    /// <summary>Offset of the wall clock from the true time.</summary>
     public TimeSpan Skew { get; set; }
 
     public override long TimestampFrequency => time.TimestampFrequency;

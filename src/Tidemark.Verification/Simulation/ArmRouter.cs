@@ -1,14 +1,16 @@
 namespace Tidemark.Verification;
 
-/// <summary>The ways to choose a node for a read that are in use elsewhere. Knows of the nodes what the library's monitor knows.</summary>
+/// <summary>
+/// Implements the other common ways to choose a node for a read. It uses the same facts about the nodes as the library's monitor.
+/// </summary>
 internal sealed class ArmRouter(RoutingArm arm, PlantedFault fault, Random random)
 {
     private int _turn;
 
-    /// <summary>The node for a read of a session.</summary>
-    /// <param name="snapshot">What is known of the nodes.</param>
-    /// <param name="sinceWrite">How long ago the session wrote last; <see langword="null"/>: never.</param>
-    /// <param name="written">Where its last write is.</param>
+    /// <summary>Chooses the node for a read of a session.</summary>
+    /// <param name="snapshot">The monitor's snapshot of the nodes.</param>
+    /// <param name="sinceWrite">Time since the last write of the session, or <see langword="null"/> if none exists.</param>
+    /// <param name="written">The WAL position of its last write.</param>
     public int Choose(ClusterSnapshot snapshot, TimeSpan? sinceWrite, WalPosition? written)
     {
         var replicas = snapshot.Nodes.Where(n => n.Status == ConcludedStatus.Replica).ToArray();

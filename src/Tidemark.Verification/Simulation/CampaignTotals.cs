@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Verification;
 
-/// <summary>Adds up what worlds report from several threads.</summary>
+/// <summary>Adds up the results of worlds that run on several threads.</summary>
 internal sealed class CampaignTotals(SimulationCampaignOptions options)
 {
     private readonly Lock _lock = new();
@@ -28,7 +28,7 @@ internal sealed class CampaignTotals(SimulationCampaignOptions options)
             if (run is not null) Add(run);
             if (failing is not null) Add(failing);
 
-            // Under the lock, so that nobody is told of more and then of less.
+            // Under the lock, so that the reported progress never decreases.
             options.Progress?.Report(new SimulationCampaignProgress(_seeds, options.Seeds, _operations, _failingCount));
         }
     }

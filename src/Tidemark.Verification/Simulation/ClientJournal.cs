@@ -1,26 +1,28 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Writes down what the user of a simulated client does and is shown, and keeps what an oracle would know: where in true history that has
-/// brought the user.
+/// Records the operations of the user of a simulated client and their results. Also keeps what only an oracle can know: the position in the
+/// true history that the user has reached.
 /// </summary>
 internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplication application)
 {
     private long? _continuedAt;
 
-    /// <summary>The user, as the history counts them.</summary>
+    /// <summary>The number of the user in the history.</summary>
     public int User { get; private set; }
 
-    /// <summary>What the user is bound by, truly.</summary>
+    /// <summary>The true position that binds the user.</summary>
     public TruePosition Position { get; private set; }
 
-    /// <summary>The library told the user of a loss.</summary>
+    /// <summary>Whether the library reported a loss to the user.</summary>
     public bool IsReported { get; private set; }
 
-    /// <summary>When the user's last write was acknowledged, in ticks of the world; <see langword="null"/>: there is none.</summary>
+    /// <summary>
+    /// Time at which the user's last write was acknowledged, in ticks of the world, or <see langword="null"/> if none exists.
+    /// </summary>
     public long? WroteAt { get; private set; }
 
-    /// <summary>Another user begins.</summary>
+    /// <summary>Starts a new user.</summary>
     public void Begin()
     {
         User = cluster.History.AddClient();
@@ -28,7 +30,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         (WroteAt, _continuedAt, IsReported) = (null, null, false);
     }
 
-    /// <summary>What one session had received binds the next, whatever its token says.</summary>
+    /// <summary>Binds the user to what another session had received, regardless of the contents of its token.</summary>
     public void Receive(GivenToken given)
     {
         cluster.History.HandOver(given.From, User, given.ExportedAt, cluster.Moment());
@@ -36,11 +38,11 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         _continuedAt = cluster.Now;
     }
 
-    /// <summary>Nobody knows whether the write happened, until the server process is gone that may commit it.</summary>
-    /// <param name="key">The row.</param>
-    /// <param name="value">What was written.</param>
-    /// <param name="start">When it was begun.</param>
-    /// <param name="abandoned">What the server goes on with; <see langword="null"/>: nothing.</param>
+    /// <summary>Records a write that is in doubt until the server process that may commit it has ended.</summary>
+    /// <param name="key">Key of the row.</param>
+    /// <param name="value">The value that was written.</param>
+    /// <param name="start">Time at which the write began.</param>
+    /// <param name="abandoned">The work that continues on the server, or <see langword="null"/> if none exists.</param>
     public void InDoubt(int key, long value, long start, Task? abandoned)
     {
         InDoubt(User, key, value, start);
@@ -54,18 +56,18 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         cluster.History.Settle(value, cluster.Moment());
     }
 
-    /// <summary>The write of a user is in doubt, and nobody is bound by it.</summary>
+    /// <summary>Records a write of a user that is in doubt and binds no session.</summary>
     public void InDoubt(int user, int key, long value, long start) =>
         cluster.History.Write(user, start, cluster.Moment(), key, 0, value, HistoryOutcome.Unknown);
 
-    /// <summary>The user has an answer.</summary>
-    /// <param name="rows">What was shown.</param>
-    /// <param name="start">When it was asked for.</param>
-    /// <param name="level">What was asked for.</param>
+    /// <summary>Records the result of a read.</summary>
+    /// <param name="rows">The rows that were shown.</param>
+    /// <param name="start">Time at which the read was sent.</param>
+    /// <param name="level">The consistency level of the read.</param>
     /// <param name="isVerified">
-    /// The library sent it to the primary, and is to know of every loss there before it believes the connection.
+    /// Whether the library sent the read to the primary, and must detect every loss there before it trusts the connection.
     /// </param>
-    /// <param name="isHeld">It was read on a connection that was opened before and is held.</param>
+    /// <param name="isHeld">Whether the rows were read on a connection that had been opened before and is held.</param>
     public void Answered(ReadAnswer rows, long start, Consistency level, bool isVerified, bool isHeld = false)
     {
         Excuse(isVerified);
@@ -87,21 +89,21 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         foreach (var row in rows.Rows) cluster.Mix(row.Value);
     }
 
-    /// <summary>The user's write was acknowledged.</summary>
+    /// <summary>Records that the user's write was acknowledged.</summary>
     public void Acknowledged(WriteAnswer answer, long value, long start)
     {
         Acknowledged(User, answer, value, start);
         Wrote(answer);
     }
 
-    /// <summary>The user is bound by the write.</summary>
+    /// <summary>Binds the user to the write.</summary>
     public void Wrote(WriteAnswer answer)
     {
         Position = Position.After(answer.Branch, answer.Commit.End, cluster);
         WroteAt = cluster.Now;
     }
 
-    /// <summary>The write of a user was acknowledged.</summary>
+    /// <summary>Records that a write of a user was acknowledged.</summary>
     public void Acknowledged(int user, WriteAnswer answer, long value, long start)
     {
         var end = cluster.Moment();
@@ -114,11 +116,11 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
             $"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
     }
 
-    /// <summary>Something failed that reads.</summary>
-    /// <param name="what">What it was.</param>
-    /// <param name="failure">How it failed.</param>
+    /// <summary>Records a failed operation that reads.</summary>
+    /// <param name="what">Description of the operation.</param>
+    /// <param name="failure">The failure.</param>
     /// <param name="cuts">
-    /// How many of its connections the network ended. The library tries a node twice: after that a read may fail.
+    /// Number of its connections that the network ended. The library tries a node twice, so the read may fail after that.
     /// </param>
     public void Failed(string what, Exception failure, int cuts = 0)
     {
@@ -127,20 +129,20 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark
             && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5))
             && application.Source.Cluster.Monitor.Snapshot.RivalIdentifier == 0)
-            cluster.Counts.Break($"no node for a {what}, though the primary is well: {failure.Message}");
+            cluster.Counts.Break($"no node was found for a {what} although the primary is healthy: {failure.Message}");
     }
 
-    /// <summary>The library tells of a loss.</summary>
+    /// <summary>Records a loss that the library reported.</summary>
     public void Lost(LostWrite lost)
     {
         if (!cluster.HasForked && cluster.Fault == PlantedFault.None)
-            cluster.Counts.Break($"a loss was reported though history never broke: {lost}");
+            cluster.Counts.Break($"a loss was reported although history has never forked: {lost}");
         IsReported = true;
         ReportedElsewhere();
-        if (cluster.Traces) cluster.Tell($"c{User} is told: {lost}");
+        if (cluster.Traces) cluster.Tell($"c{User} receives a loss report: {lost}");
     }
 
-    /// <summary>The user knows of a loss that another session was told of, or that is beyond what is promised.</summary>
+    /// <summary>Records a loss that was reported to another session, or that the guarantees do not cover.</summary>
     public void ReportedElsewhere()
     {
         cluster.History.LossReported(User, cluster.Moment());
@@ -148,9 +150,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// A standby that history went on without serves reads that need not include anything while nothing shows that it was left behind
-    /// (docs/guarantees.md). What it
-    /// shows then is lost already.
+    /// While nothing shows that a standby was left behind by a fork, it serves reads that need not include anything (docs/guarantees.md).
+    /// What it shows then is already lost.
     /// </summary>
     private void ExcuseDead(ReadAnswer rows)
     {
@@ -158,9 +159,9 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// A replica that is ahead of a primary whose storage was rolled back serves until its process has asked the primary since, after the
-    /// replica: a limit that the
-    /// guarantees name (docs/guarantees.md). It holds for positions that another process has learned meanwhile too.
+    /// A replica that is ahead of a primary whose storage was rolled back serves reads until its process has queried the primary after the
+    /// replica. The guarantees name this limit (docs/guarantees.md). It also applies to positions that another process has observed
+    /// meanwhile.
     /// </summary>
     private bool IsDivergedUnnoticed(ReadAnswer rows, long start)
     {
@@ -174,21 +175,20 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     }
 
     /// <summary>
-    /// Two servers answer to the name of the node, and the process has not detected that yet, or a pooler hides which of them answers: what
-    /// one of them reports is
-    /// taken for true of the other (docs/guarantees.md).
+    /// Two servers share the name of the node, and the process has not detected that yet, or a pooler hides which of them responds. The
+    /// report of one is then applied to the other (docs/guarantees.md).
     /// </summary>
     private bool IsBehindSharedName(ReadAnswer rows) =>
         cluster.NodeOf(rows.Server) is { IsBalanced: true } node
         && (cluster.Shape.IsPooled || !application.Source.Cluster.Monitor.Snapshot.Nodes[node.Index].HasSeveralServers);
 
-    /// <summary>Rows for a trace.</summary>
+    /// <summary>Formats rows for the trace.</summary>
     public static string Text(ReadAnswer rows) => string.Join(", ", rows.Rows.Select(r => $"k{r.Key} v{r.Version}"));
 
     /// <summary>
-    /// What a crash had lost on the same timeline before its token came, or, where nothing is witnessed, before the monitor could notice,
-    /// is beyond what is
-    /// promised (docs/guarantees.md): the checker is to count it as told.
+    /// The guarantees do not cover what a crash had lost on the same timeline before the session's token arrived. If connections are not
+    /// verified, they also do not cover what was lost before the monitor could detect it (docs/guarantees.md). The checker must count such
+    /// a loss as reported.
     /// </summary>
     private void Excuse(bool isVerified)
     {

@@ -1,13 +1,13 @@
 namespace Tidemark.Verification;
 
-/// <summary>Random delays with the shapes that networks and replicas have.</summary>
+/// <summary>Random delays with the distributions of networks and replicas.</summary>
 internal static class Distribution
 {
     public static double LogNormal(Random random, double median, double sigma) => median * Math.Exp(sigma * Normal(random));
 
     public static double Exponential(Random random, double mean) => -mean * Math.Log(1 - random.NextDouble());
 
-    /// <summary>Seconds; see <see cref="LagProfile.Tao"/>.</summary>
+    /// <summary>Returns seconds. See <see cref="LagProfile.Tao"/>.</summary>
     public static double Tao(Random random)
     {
         const double TailFrom = 3;

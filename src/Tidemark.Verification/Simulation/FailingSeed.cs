@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a seed found, by its first finding.</summary>
+/// <summary>The first finding of a seed.</summary>
 /// <param name="Seed">The seed.</param>
-/// <param name="Finding">What kind of thing it found.</param>
-/// <param name="Text">The first violation or invariant, in words.</param>
+/// <param name="Finding">The kind of the finding.</param>
+/// <param name="Text">Description of the first violation or broken invariant.</param>
 public sealed record FailingSeed(int Seed, SimulationFinding Finding, string Text)
 {
     /// <inheritdoc/>

@@ -1,9 +1,9 @@
 namespace Tidemark.Verification;
 
-/// <summary>How far behind the replicas of a simulated cluster run.</summary>
+/// <summary>The lag of the replicas of a simulated cluster.</summary>
 public enum LagProfile
 {
-    /// <summary>Drawn for each world, together with every fault: the profile that looks for violations.</summary>
+    /// <summary>Chosen at random for each world, together with every fault. This profile is used to search for violations.</summary>
     Mixed,
 
     /// <summary>Log-normal with a median of 10 ms and a sigma of 1.</summary>
@@ -15,15 +15,15 @@ public enum LagProfile
     /// </summary>
     Tao,
 
-    /// <summary>Every replica works off a backlog of 27 GB at 9 MB/s; the world begins somewhere on the way.</summary>
+    /// <summary>Every replica works off a backlog of 27 GB at 9 MB/s. The world begins at a random point of that work.</summary>
     Incident,
 
-    /// <summary>One replica does not replay for 75 s; the others are healthy.</summary>
+    /// <summary>One replica does not replay for 75 s. The others are healthy.</summary>
     Stalled,
 
     /// <summary>One replica is thirty times slower than the others for five minutes.</summary>
     Slow,
 
-    /// <summary>The primary dies, and a replica that lacks its last commits is promoted.</summary>
+    /// <summary>The primary fails, and a replica that lacks its last commits is promoted.</summary>
     Failover,
 }

@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Whom the library's report of a loss is for: the flow in which it is raised tells.</summary>
+/// <summary>Assigns the library's loss reports to clients by the execution context in which they are raised.</summary>
 internal sealed class LossListener : IDisposable
 {
     private static readonly AsyncLocal<Action<LostWrite>?> Listener = new();

@@ -1,12 +1,12 @@
 namespace Tidemark.Verification;
 
 /// <summary>A write in a transaction that is still open.</summary>
-/// <param name="Server">Where.</param>
-/// <param name="EpochNumber">The life of the server in which it was made.</param>
-/// <param name="Key">The row.</param>
-/// <param name="Transaction">The transaction, as the server names it.</param>
-/// <param name="Timeline">The timeline, as the server tells it.</param>
+/// <param name="Server">The server.</param>
+/// <param name="EpochNumber">The number of the server's epoch in which the write was made.</param>
+/// <param name="Key">Key of the row.</param>
+/// <param name="Transaction">Name of the transaction on the server.</param>
+/// <param name="Timeline">The timeline that the server reports.</param>
 /// <param name="Inserted">The insert position after the statement.</param>
-/// <param name="Epoch">The server's run.</param>
+/// <param name="Epoch">The epoch of the server.</param>
 internal sealed record OpenWrite(SimulatedServer Server, int EpochNumber, int Key, string Transaction, uint Timeline, ulong Inserted,
     ServerEpoch Epoch);

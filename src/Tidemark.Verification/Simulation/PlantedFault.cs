@@ -1,93 +1,92 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The known ways to get read replicas wrong, each planted where the simulated world meets the library, to show that the checker catches
-/// it. The numbers
-/// are stable.
+/// Known defects in the use of read replicas. Each can be planted at the boundary between the simulated world and the library, to show that
+/// the checker catches it. The numbers are stable.
 /// </summary>
 public enum PlantedFault
 {
-    /// <summary>None: the library as it is.</summary>
+    /// <summary>No fault: the library as it is.</summary>
     None = 0,
 
     /// <summary>The position of a write is read before its commit.</summary>
     PositionBeforeCommit = 1,
 
-    /// <summary>The flush position stands for an asynchronous commit, in place of the insert position.</summary>
+    /// <summary>The flush position is used for an asynchronous commit instead of the insert position.</summary>
     FlushForAsynchronousCommit = 2,
 
-    /// <summary>An insert position behind a page header is taken as it is: no replica gets there while nothing else is written.</summary>
+    /// <summary>An insert position after a page header is used as it is. No replica reaches it while nothing else is written.</summary>
     PageHeaderNotNormalised = 3,
 
-    /// <summary>What a replica was known to have before a read stands for what the read has shown.</summary>
+    /// <summary>The position that a replica was proven to have before a read is used as the position that the read has shown.</summary>
     GateAsSeenWatermark = 4,
 
-    /// <summary>Of parallel responses the last one's token wins.</summary>
+    /// <summary>Of the tokens of parallel responses, the last one wins.</summary>
     TokenOverwrittenByOlder = 5,
 
-    /// <summary>A token that has expired or is not signed well counts as "nothing was written".</summary>
+    /// <summary>A token that has expired or has an invalid signature counts as "nothing was written".</summary>
     BadTokenMeansFresh = 6,
 
-    /// <summary>A read that moves to another node forgets what it must include.</summary>
+    /// <summary>A read that moves to another node loses its requirement.</summary>
     RequirementDroppedOnRetry = 7,
 
     /// <summary>The list of nodes changes between decision and use.</summary>
     NodeListChangedUnderDecision = 8,
 
     /// <summary>
-    /// The epoch is the start time alone: after a crash that leaves it unchanged, a node's old position still counts as proven.
+    /// The epoch consists of the start time only. After a crash that leaves it unchanged, a node's old position still counts as proven.
     /// </summary>
     EpochByStartTime = 9,
 
-    /// <summary>Places lose their timelines.</summary>
+    /// <summary>WAL positions lose their timelines.</summary>
     PositionsWithoutTimeline = 10,
 
-    /// <summary>A replica whose lag is NULL counts as not behind.</summary>
+    /// <summary>A replica whose lag is NULL counts as having no lag.</summary>
     NullLagMeansZero = 11,
 
-    /// <summary>A replica that has replayed all it received counts as caught up, cut off or not.</summary>
+    /// <summary>A replica that has replayed all that it received counts as caught up, even if it is disconnected.</summary>
     ReceivedMeansCaughtUp = 12,
 
     /// <summary>A session leaves the primary as soon as the first replica has its write.</summary>
     UnstickAtFirstReplica = 13,
 
-    /// <summary>A node that was never asked counts as a healthy replica without lag.</summary>
+    /// <summary>A node that was never probed counts as a healthy replica without lag.</summary>
     NewNodeMeansHealthy = 14,
 
     /// <summary>Positions are compared as text.</summary>
     PositionsComparedAsText = 15,
 
-    /// <summary>A promoted node whose replay position stands still counts as a replica.</summary>
+    /// <summary>A promoted node whose replay position does not change counts as a replica.</summary>
     RoleFromFrozenPosition = 16,
 
     /// <summary>Reads return to replicas a fixed time after a write.</summary>
     FixedWindow = 17,
 
-    /// <summary>What is pending is resolved by a sample that was taken before it.</summary>
+    /// <summary>A pending watermark is resolved by a sample that was taken before it.</summary>
     SampleBeforeEvent = 18,
 
-    /// <summary>What is pending is resolved by whatever timeline the primary is on now.</summary>
+    /// <summary>A pending watermark is resolved on the primary's current timeline, even if it belongs to another one.</summary>
     ResolvedOnAnotherTimeline = 19,
 
-    /// <summary>Reads on the primary count for nothing.</summary>
+    /// <summary>Reads on the primary leave no watermark.</summary>
     PrimaryReadsLeaveNoWatermark = 20,
 
-    /// <summary>A standby left behind on a dead timeline is believed.</summary>
+    /// <summary>A standby that was left behind on a dead timeline is trusted.</summary>
     DeadTimelineBelieved = 21,
 
-    /// <summary>The primary's position counts as of the moment its answer came, not of that before it was asked.</summary>
+    /// <summary>The primary's position counts as of the time of its response, and not of the time before the probe was sent.</summary>
     StalenessTimedAtReceipt = 22,
 
-    /// <summary>Of two hedged reads the one that lost says what was seen.</summary>
+    /// <summary>Of two hedged reads, the one that lost determines what was observed.</summary>
     HedgeLoserWins = 23,
 
-    /// <summary>What a standby has received bounds what it has shown, also while that is behind what it has replayed.</summary>
+    /// <summary>The position that a standby has received limits what it has shown, even if that is less than its replay position.</summary>
     ReceivedBoundsSeen = 24,
 
-    /// <summary>An error of the primary counts for nothing.</summary>
+    /// <summary>An error of the primary leaves no watermark.</summary>
     PrimaryErrorLeavesNoWatermark = 25,
 
-    /// <summary>Any position 40 bytes into a page counts as one behind a segment's header.</summary>
+    /// <summary>Any position 40 bytes into a page counts as a position after a segment header.</summary>
     SegmentHeaderAnywhere = 26,
 
     /// <summary>Connections for reads may write.</summary>
@@ -97,39 +96,39 @@ public enum PlantedFault
     YoungConnectionProven = 28,
 
     /// <summary>
-    /// A connection ends between the acknowledgement of a write and its position, and a position that was known before stands for it.
+    /// A connection ends between the acknowledgement of a write and its position, and an earlier position is used for the write.
     /// </summary>
     AcknowledgedAtOldPosition = 29,
 
     /// <summary>A position that was sampled while the transaction was open counts as that of its commit.</summary>
     PositionInOpenTransaction = 30,
 
-    /// <summary>Two servers behind one name are taken for one: whatever connection is used, it is of the epoch that is known.</summary>
+    /// <summary>Two servers that share a name are treated as one. Any connection counts as belonging to the recorded epoch.</summary>
     BalancedEpochNotChecked = 31,
 
-    /// <summary>A hidden write whose answer was lost is sent again on a connection that may write.</summary>
+    /// <summary>A hidden write whose response was lost is retried on a connection that may write.</summary>
     HiddenWriteRepeated = 32,
 
-    /// <summary>Every response sets the same cookie, in whichever order responses arrive.</summary>
+    /// <summary>Every response sets the same cookie, in the order in which the responses arrive.</summary>
     OneCookieName = 33,
 
-    /// <summary>A standby that hides its timeline is taken to follow the latest one at once.</summary>
+    /// <summary>A standby that hides its timeline is assumed to follow the latest one immediately.</summary>
     HiddenTimelineTrusted = 34,
 
-    /// <summary>A replica that has more than the primary of its timeline ever had goes on serving.</summary>
+    /// <summary>A replica that has more WAL than the primary of its timeline ever had continues to serve reads.</summary>
     DivergedReplicaServes = 35,
 
     /// <summary>
-    /// A new start of a server is taken for the end of what it had not flushed, and the crash of one backend is not noticed.
+    /// A new start of a server is treated as the loss of what it had not flushed, and the crash of one backend is not detected.
     /// </summary>
     RestartTakenForCrash = 36,
 
-    /// <summary>What an open reader has shown counts only from its end.</summary>
+    /// <summary>What an open reader has shown is observed only at the end of the reader.</summary>
     ReaderNotedAtItsEnd = 37,
 
-    /// <summary>The identity of whichever node answers first is taken for that of all others.</summary>
+    /// <summary>The identity of the node that responds first is used for all other nodes.</summary>
     IdentityPinnedByForeigner = 38,
 
-    /// <summary>Behind a pooler, where no connection ends with the server's run, a new run is not noticed.</summary>
+    /// <summary>A new epoch is not detected behind a pooler, where no connection ends with the server's epoch.</summary>
     CrashBehindPoolerNotSeen = 39,
 }

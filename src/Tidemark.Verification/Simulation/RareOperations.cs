@@ -3,9 +3,8 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Operations of a simulated user through the library's less common entry points: a named node, a transaction that is rolled back, writes
-/// that the
-/// session ignores or that went past the library, and writes that other sessions require by a key.
+/// Operations of a simulated user through less common entry points of the library: a named node, a transaction that is rolled back, writes
+/// that the session ignores, writes that bypass the library, and writes that other sessions require by a key.
 /// </summary>
 internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplication application, ClientJournal journal,
     ConsistencySession session)
@@ -14,8 +13,8 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
 
     private TidemarkDataSource Source => application.Source;
 
-    /// <summary>Does one of them.</summary>
-    /// <param name="read">Reads at the session's level on the node of this name.</param>
+    /// <summary>Runs one of these operations.</summary>
+    /// <param name="read">Reads on the node with a name at the level of the session.</param>
     public Task RunAsync(Func<string, Task> read) => cluster.Random.Next(5) switch
     {
         0 => read(cluster.Nodes[cluster.Random.Next(cluster.Nodes.Count)].Name),
@@ -25,14 +24,14 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         _ => RequireAsync(),
     };
 
-    /// <summary>A write that the session does not follow counts as somebody else's.</summary>
+    /// <summary>A write that the session does not follow counts as the write of another session.</summary>
     private async Task WriteIgnoredAsync()
     {
         using var ignoring = session.IgnoreWrites();
         await WriteAsync(cluster.History.AddClient(), session).ConfigureAwait(false);
     }
 
-    /// <summary>Another library writes past this one, and the application says so afterwards.</summary>
+    /// <summary>Another library writes without this one, and the application reports the write afterwards.</summary>
     private async Task WriteElsewhereAsync()
     {
         if (await WriteAsync(journal.User, leased: null).ConfigureAwait(false) is not { } written) return;
@@ -41,9 +40,8 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
     }
 
     /// <summary>
-    /// A write is noted under a key. A user of its own makes it in the history: who requires the key is bound by the write, and not by what
-    /// the
-    /// writer has seen. The writer is bound by it too.
+    /// A write is recorded under a key. In the history, a separate user makes it. A session that requires the key is bound by the write and
+    /// not by what the writer has observed. The writer is bound by it as well.
     /// </summary>
     private async Task WriteAndNoteAsync()
     {
@@ -59,7 +57,7 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         }
         catch (NpgsqlException)
         {
-            // There is no primary to ask for the position: the key stays as it was.
+            // No primary can report the position, so the key remains unchanged.
             return;
         }
 
@@ -73,16 +71,18 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         using var reports = LossListener.Listen(journal.Lost);
         await Source.RequireAsync(key).ConfigureAwait(false);
 
-        // A key does not report what a failover has lost before it was required: docs/guarantees.md names that limit.
+        // A key does not report what a failover lost before it was required. docs/guarantees.md names this limit.
         foreach (var write in noted.Where(n => cluster.Current.Contains(n.Branch, n.End)))
             journal.Receive(new GivenToken(key, write.Writer, write.NotedAt, new TruePosition().After(write.Branch, write.End, cluster)));
     }
 
     private string AnyKey() => $"key {cluster.Random.Next(Keys)}";
 
-    /// <summary>Writes on the primary; <see langword="null"/>: it failed, or it is not known whether it happened.</summary>
-    /// <param name="user">The user who writes, in the history.</param>
-    /// <param name="leased">The session that follows the connection; <see langword="null"/>: the library knows nothing of it.</param>
+    /// <summary>Writes on the primary. Returns <see langword="null"/> if the write failed or its outcome is unknown.</summary>
+    /// <param name="user">The user of the history that writes.</param>
+    /// <param name="leased">
+    /// The session that follows the connection, or <see langword="null"/> if the library does not see the write.
+    /// </param>
     private async Task<WriteAnswer?> WriteAsync(int user, ConsistencySession? leased)
     {
         var (key, value, start) = (cluster.Random.Next(cluster.Shape.Keys), cluster.NextValue(), cluster.Moment());
@@ -127,7 +127,8 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
             journal.InDoubt(user, key, value, start);
             if (e is ApplicationEndedException) throw;
 
-            // What went past the library was sent and not acknowledged: the application does not know whether to say so, and says so.
+            // The write that bypassed the library was sent and not acknowledged. The application does not know whether to report it, and
+            // reports it.
             if (lease is null) session.MarkWritten();
             return null;
         }

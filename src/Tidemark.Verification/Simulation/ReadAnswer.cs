@@ -1,4 +1,4 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a read was answered: the rows, and where in history they stand in truth.</summary>
+/// <summary>The result of a read: the rows, and their true position in history.</summary>
 internal sealed record ReadAnswer(SimulatedServer Server, bool OnPrimary, WalBranch Branch, Observation[] Rows, ulong ShownTo);

@@ -1,7 +1,7 @@
 namespace Tidemark.Verification;
 
-/// <summary>An answer that a browser has received.</summary>
-/// <param name="Given">What its session hands on.</param>
-/// <param name="SentAt">When the browser sent the request.</param>
-/// <param name="AddsNothing">It set no cookie: those of its request said as much.</param>
+/// <summary>A response that a browser has received.</summary>
+/// <param name="Given">What the session of the response passes on.</param>
+/// <param name="SentAt">Time at which the browser sent the request.</param>
+/// <param name="AddsNothing">Whether the response set no cookie because the cookies of its request already covered it.</param>
 internal sealed record ReceivedAnswer(GivenToken Given, long SentAt, bool AddsNothing);

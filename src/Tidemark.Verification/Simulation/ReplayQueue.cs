@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// How a standby comes to have what its primary flushed: each stretch of WAL arrives at a moment and is replayed at a later one, in order.
-/// Answers by
-/// the clock alone, so that replication costs a simulation no events of its own.
+/// How a standby receives and replays what its primary flushed. Each range of WAL arrives at one time and is replayed at a later one, in
+/// order. All values derive from the clock, so that replication adds no events to a simulation.
 /// </summary>
 internal sealed class ReplayQueue
 {
@@ -14,7 +13,9 @@ internal sealed class ReplayQueue
     private ulong _received;
     private ulong _replayed;
 
-    /// <summary>WAL up to a position arrives and is replayed at these moments, or as soon after as what came before it.</summary>
+    /// <summary>
+    /// Adds WAL up to a position that arrives and is replayed at these times, or as soon afterwards as the WAL before it.
+    /// </summary>
     public void Add(ulong position, long arrivesAt, long replayedAt)
     {
         _lastArrival = Math.Max(_lastArrival, arrivesAt);
@@ -35,14 +36,17 @@ internal sealed class ReplayQueue
         return _replayed;
     }
 
-    /// <summary>What the receiver was given since it was started; behind the replay position until it has been given that much.</summary>
+    /// <summary>
+    /// Returns what the receiver has received since it was started. It is less than the replay position until the receiver has caught up
+    /// with that.
+    /// </summary>
     public ulong OnlyReceivedAt(long now)
     {
         _ = ReceivedAt(now);
         return _received;
     }
 
-    /// <summary>Nothing that has not arrived will: the receiver is gone.</summary>
+    /// <summary>Drops all WAL that has not arrived: the receiver is gone.</summary>
     public void CutOff(long now)
     {
         var received = ReceivedAt(now);
@@ -54,7 +58,7 @@ internal sealed class ReplayQueue
         _lastReplay = kept.Length == 0 ? now : kept[^1].At;
     }
 
-    /// <summary>The server was started anew: it stands at a position again, perhaps an earlier one than it has shown.</summary>
+    /// <summary>Restarts the server at a position, which may be earlier than one that it has already shown.</summary>
     public void RestartAt(ulong position, long now)
     {
         _arriving.Clear();
@@ -63,7 +67,7 @@ internal sealed class ReplayQueue
         (_lastArrival, _lastReplay) = (now, now);
     }
 
-    /// <summary>Replay stands still until a moment; what was to be replayed before is replayed then.</summary>
+    /// <summary>Pauses replay until a time. WAL that was to be replayed earlier is replayed then.</summary>
     public void StallUntil(long until, long now)
     {
         _ = ReplayedAt(now);
@@ -73,7 +77,7 @@ internal sealed class ReplayQueue
         _lastReplay = Math.Max(_lastReplay, until);
     }
 
-    /// <summary>Everything that was sent has been replayed by a moment.</summary>
+    /// <summary>Lets all WAL that was sent be replayed by a time.</summary>
     public void HurryTo(long moment)
     {
         var sooner = _replaying.Select(s => s with { At = Math.Min(s.At, moment) }).ToArray();

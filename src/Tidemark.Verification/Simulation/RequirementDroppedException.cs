@@ -1,5 +1,5 @@
 namespace Tidemark.Verification;
 
-/// <summary>Where a read moves to another node, a library with that fault planted starts over without its requirement.</summary>
-#pragma warning disable CA1032, CA1064 // Nobody else makes or catches it.
-internal sealed class RequirementDroppedException() : Exception("The read moves, and forgets what it must include.");
+/// <summary>Thrown where a read moves to another node. With this fault planted, the read then restarts without its requirement.</summary>
+#pragma warning disable CA1032, CA1064 // It is thrown and caught only in the simulation.
+internal sealed class RequirementDroppedException() : Exception("The read moves to another node and loses its requirement.");

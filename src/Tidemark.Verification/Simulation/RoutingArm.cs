@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Who decides where reads go in a simulation: Tidemark, or one of the ways in use elsewhere, to compare with.</summary>
+/// <summary>The component that routes reads in a simulation: Tidemark, or another common method to compare it with.</summary>
 public enum RoutingArm
 {
     /// <summary>The library under test.</summary>
@@ -9,7 +9,7 @@ public enum RoutingArm
     /// <summary>Every read goes to the primary.</summary>
     AlwaysPrimary,
 
-    /// <summary>Every read goes to any replica that is up.</summary>
+    /// <summary>Every read goes to a random replica that is up.</summary>
     RandomReplica,
 
     /// <summary>Every read goes to the next replica that is up.</summary>
@@ -18,10 +18,10 @@ public enum RoutingArm
     /// <summary>Reads of a session go to the primary for 2 s after its last write.</summary>
     Timer2,
 
-    /// <summary>The same for 5 s.</summary>
+    /// <summary>Reads of a session go to the primary for 5 s after its last write.</summary>
     Timer5,
 
-    /// <summary>The same for 30 s.</summary>
+    /// <summary>Reads of a session go to the primary for 30 s after its last write.</summary>
     Timer30,
 
     /// <summary>Reads of a session go to the primary until every replica has its last write.</summary>

@@ -5,8 +5,7 @@ namespace Tidemark.Verification;
 
 /// <summary>
 /// One process of an application: the real library with its monitor, router, sessions and tokens, on simulated connections. It can be
-/// killed at any
-/// moment, and then whatever it was doing ends without an answer.
+/// killed at any time. Its operations then end without a response.
 /// </summary>
 internal sealed class SimulatedApplication : IDisposable
 {
@@ -49,16 +48,16 @@ internal sealed class SimulatedApplication : IDisposable
 
     public bool IsOver { get; private set; }
 
-    /// <summary>What its sessions have noted under keys, which it keeps in memory.</summary>
+    /// <summary>The writes that its sessions have recorded under keys. The process keeps them in memory.</summary>
     public List<WriteUnderKey> Noted { get; } = [];
 
-    /// <summary>It has run for at least so long, and so had the time to learn about its nodes.</summary>
+    /// <summary>Whether the process has run at least this long, and so had the time to observe its nodes.</summary>
     public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
 
-    /// <summary>It knows that history went on to the timeline.</summary>
+    /// <summary>Whether the process has observed that history continued on the timeline.</summary>
     public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
 
-    /// <summary>It knows of the server, by two answers, that it has replayed more than a position.</summary>
+    /// <summary>Whether two responses of the server have shown the process that the server has replayed more than a position.</summary>
     public bool HasSeen(SimulatedServer server, ulong position) =>
         IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { ReportedRole: ReportedRole.Replica } node
             && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Lsn > position && (ulong)node.Probed.Lsn > position;
@@ -70,15 +69,15 @@ internal sealed class SimulatedApplication : IDisposable
         Source.Cluster.Monitor.Stop();
     }
 
-    /// <summary>Ends when every node was asked once.</summary>
+    /// <summary>Completes when every node has been probed once.</summary>
     public async Task WarmUpAsync()
     {
-        // Several that await one task do not all go on within the thread that completes it: each asks for itself.
+        // If several callers await one task, not all continue on the thread that completes it. So each caller polls.
         while (!IsOver && !Source.Cluster.Monitor.Snapshot.IsComplete)
             await _cluster.PassAsync(TimeSpan.FromMilliseconds(1)).ConfigureAwait(false);
     }
 
-    /// <summary>One way over the network.</summary>
+    /// <summary>Delays by one network trip.</summary>
     public async Task TravelAsync()
     {
         await _cluster.PassAsync(_cluster.Shape.TravelTime(_cluster.Random)).ConfigureAwait(false);
@@ -87,24 +86,27 @@ internal sealed class SimulatedApplication : IDisposable
         if (IsOver) throw new ApplicationEndedException();
     }
 
-    /// <summary>Until then its callers wait for a thread; the monitor has its own.</summary>
+    /// <summary>Until this time, callers wait for a thread. The monitor has a thread of its own.</summary>
     public long StarvedUntil { get; set; }
 
-    /// <summary>As long as the network takes to say that nothing comes back.</summary>
+    /// <summary>Delays until the network reports a timeout.</summary>
     public async Task HangAsync()
     {
         await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
         if (IsOver) throw new ApplicationEndedException();
     }
 
-    /// <summary>Whether the connection that waits for an answer is lost now, while the server goes on.</summary>
+    /// <summary>Whether the connection that waits for a response is lost now, while the server continues.</summary>
     public bool LosesConnection => !_cluster.IsQuiet && _cluster.Shape.FaultInterval is not null && _cluster.Chance(0.003);
 
-    /// <summary>The same where it happens often.</summary>
+    /// <summary>Like <see cref="LosesConnection"/>, with a high probability.</summary>
     public bool LosesConnectionOften => !_cluster.IsQuiet && _cluster.Chance(0.2);
 
-    /// <summary>A statement goes on of which nobody will hear.</summary>
-    /// <returns>Ends with it. One may await it: of several not all would go on within the thread that completes it.</returns>
+    /// <summary>Continues a statement whose result no client will receive.</summary>
+    /// <returns>
+    /// A task that ends with the statement. Only one caller may await it: of several, not all would continue within the thread that
+    /// completes it.
+    /// </returns>
     public Task Leave(Task answering)
     {
         var left = ForgetAsync(answering);
@@ -131,7 +133,7 @@ internal sealed class SimulatedApplication : IDisposable
         }
         catch (NpgsqlException)
         {
-            // As the monitor does: a node that does not answer names none.
+            // As in the monitor, a node that does not respond returns no names.
             return [];
         }
         finally
@@ -141,7 +143,7 @@ internal sealed class SimulatedApplication : IDisposable
     }
 
     /// <summary>
-    /// A connection to a node, from its pool if one is idle there: whether that still leads anywhere is found out when it is used.
+    /// Opens a connection to a node, from its pool if one is idle there. A dead connection is detected only when it is used.
     /// </summary>
     public async Task<SimulatedConnection> OpenAsync(int index)
     {
@@ -149,8 +151,8 @@ internal sealed class SimulatedApplication : IDisposable
         var node = _cluster.Nodes[index];
         if (node.IsForeign)
         {
-            // Before most nodes have answered, whatever answers first is taken for the cluster, unless the settings name that:
-            // docs/guarantees.md says so.
+            // Until most nodes have responded, the first response determines the cluster, unless the settings name it. docs/guarantees.md
+            // states this.
             if (KnowsCluster) _cluster.Counts.Break($"a connection was opened to '{node.Name}', which belongs to another cluster");
             throw SimulatedConnection.Refused();
         }
@@ -177,13 +179,13 @@ internal sealed class SimulatedApplication : IDisposable
         return new SimulatedConnection(this, index, server, new object(), _cluster.Shape.IsPooled);
     }
 
-    /// <summary>Its settings name the cluster, or most of the nodes have answered as members of it.</summary>
+    /// <summary>Whether the settings name the cluster, or most of the nodes have responded as members of it.</summary>
     public bool KnowsCluster =>
         _cluster.Shape.NamesCluster
         || Source.Cluster.Monitor.Snapshot.Nodes.Count(n => n.ProbeNumber > 0
             && !_cluster.Nodes[n.Index].IsForeign) * 2 > _cluster.Nodes.Count;
 
-    /// <summary>A server that a connection to the node leads to.</summary>
+    /// <summary>Returns a server to which a connection to the node leads.</summary>
     public SimulatedServer AnyServer(int index) => AnyServer(_cluster.Nodes[index]);
 
     private SimulatedServer AnyServer(SimulatedNode node) =>
@@ -194,7 +196,7 @@ internal sealed class SimulatedApplication : IDisposable
         if (!connection.IsBroken && !IsOver) _idle[connection.NodeIndex].Add(connection);
     }
 
-    /// <summary>What the library holds now that nothing is under way: leases that did not come back.</summary>
+    /// <summary>Number of leases that the library holds while no operation is in progress, which were not returned.</summary>
     public int OpenLeases => Source.Cluster.ReadsInFlight;
 
     public void Dispose() => Source.Dispose();
@@ -210,7 +212,7 @@ internal sealed class SimulatedApplication : IDisposable
         {
             await _cluster.PassAsync(NetworkGivesUp).ConfigureAwait(false);
             link.Epoch = 0;
-            return ProbeAnswer.Failed("no answer in time");
+            return ProbeAnswer.Failed("no response in time");
         }
 
         if (_cluster.Shape.IsPooled && link.Epoch != 0) link.Epoch = server.Epoch;
@@ -275,7 +277,7 @@ internal sealed class SimulatedApplication : IDisposable
             ? _firstIdentifier : identifier;
     }
 
-    /// <summary>Answers as a library with a planted fault would read them.</summary>
+    /// <summary>Alters a response to what a library with a planted fault would read.</summary>
     private ProbeAnswer Spoil(ProbeAnswer answer, SimulatedServer server, MonitorLink link, long now)
     {
         var previous = link.Previous ?? answer;

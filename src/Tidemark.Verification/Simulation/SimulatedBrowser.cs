@@ -1,10 +1,9 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A browser: it keeps the cookies of the answers that it received, sends them with each request to any process of the application, and has
-/// several requests
-/// under way at once, whose answers arrive in any order. What responses change is decided by the library's own rules
-/// (<see cref="CookieSlots"/>).
+/// A browser. It keeps the cookies of the responses that it received and sends them with each request to any process of the application.
+/// Several requests can be in progress at once, and their responses arrive in any order. The library's own rules
+/// (<see cref="CookieSlots"/>) decide which cookies a response changes.
 /// </summary>
 internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplication home)
 {
@@ -51,19 +50,19 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
         }
         catch (Exception e) when (e is ApplicationEndedException or ObjectDisposedException)
         {
-            // Nobody answers; the browser asks again.
+            // No process responds. The browser retries.
         }
     }
 
     /// <summary>
-    /// What the response changes. Its token tells of everything that was read too, so it counts as new unless a cookie of the request
-    /// covers it.
+    /// Returns the cookie change of a response. Its token also covers everything that was read, so it counts as new unless a cookie of the
+    /// request covers it.
     /// </summary>
     private CookieChange Change(CookieSlots slots, CausalToken token, string jar, uint latest)
     {
         if (cluster.Has(PlantedFault.OneCookieName)) return new CookieChange(CookieSlots.Prefix + "one", []);
 
-        // An unknown place is not the same unknown place as before: another response may delete the cookie that says it.
+        // Two unknown positions are not the same: another response may delete the cookie that contains the earlier one.
         if (!token.IsUnknown && slots.Tokens.Any(brought => brought.Covers(token))) return slots.Prune();
         var set = _set[jar] = _set.GetValueOrDefault(jar) + 1;
         return slots.Replace(CookieSlots.Prefix + cluster.NextCookie(), hasWritten: true, isCrowded: set > CookieSlots.MostPerJar
@@ -72,7 +71,7 @@ internal sealed class SimulatedBrowser(SimulatedCluster cluster, SimulatedApplic
 
     private void Apply(in CookieChange change, string text)
     {
-        // With the fault the last answer wins, whatever the others brought.
+        // With this fault the last response wins, regardless of the others.
         if (cluster.Has(PlantedFault.TokenOverwrittenByOlder)) _jar.Clear();
         foreach (var name in change.Deleted) _jar.Remove(name);
         if (change.Set is { } set) _jar[set] = text;

@@ -3,7 +3,7 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A user after another at one place of an application: each has a session, writes, reads what was written, hands tokens on.
+/// A sequence of users of one application process. Each user has a session, writes, reads what was written, and passes tokens on.
 /// </summary>
 internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplication application)
 {
@@ -13,7 +13,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private readonly ClientJournal _journal = new(cluster, application);
     private ConsistencySession _session = null!;
 
-    /// <summary>What it is at, for whoever asks why it does not end.</summary>
+    /// <summary>The current operation, to diagnose a client that does not end.</summary>
     public string Doing { get; private set; } = "starting";
 
     private TidemarkDataSource Source => application.Source;
@@ -21,7 +21,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private bool IsArm =>
         cluster.Options.Arm != RoutingArm.Tidemark || cluster.Fault is PlantedFault.FixedWindow or PlantedFault.UnstickAtFirstReplica;
 
-    /// <summary>Works until the world ends or the process is killed.</summary>
+    /// <summary>Runs until the world ends or the process is killed.</summary>
     public async Task RunAsync()
     {
         try
@@ -66,7 +66,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         if (!IsArm && cluster.Chance(0.5)) await HandOverAsync().ConfigureAwait(false);
     }
 
-    /// <summary>One operation; now and then several at the same time, as a request does that awaits them together.</summary>
+    /// <summary>Runs one operation. Occasionally runs several at once, as a request does that awaits them together.</summary>
     private async Task DoSomeThingsAsync()
     {
         if (IsArm || cluster.Shape.Profile != LagProfile.Mixed || !cluster.Chance(0.1))
@@ -148,8 +148,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows!)} at {level} from {read.Decision}");
         if (!isCounted) return;
 
-        // What is in doubt keeps to the primary until the server process that may commit it is known to be gone: that is promised, and no
-        // loss of share.
+        // A session in doubt keeps reading from the primary until the server process that may commit the write has ended. This is
+        // guaranteed and does not count against the offload.
         cluster.Counts.Count(read.Rows!.OnPrimary, could, cluster.IsSettled && !_session.IsInDoubt);
     }
 
@@ -168,7 +168,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>A read that names its node runs there or fails.</summary>
+    /// <summary>A read that names its node runs on that node or fails.</summary>
     private async Task ReadOnNodeAsync(string node)
     {
         var start = cluster.Moment();
@@ -190,7 +190,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
 
         if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server))
-            cluster.Counts.Break($"a read that names {node} was answered by {read.Rows.Server.Name}");
+            cluster.Counts.Break($"a read that names {node} was served by {read.Rows.Server.Name}");
         _journal.Answered(read.Rows, start, Consistency.Session, isVerified: read.Rows.OnPrimary);
         if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
     }
@@ -233,7 +233,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             var rows = await connection.AskAsync(() =>
                 new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, keys))).ConfigureAwait(false);
 
-            // A write that failed has told of another's commit; it is known not to have happened.
+            // A failed write showed another session's commit. It is certain that the write did not happen.
             lease.Closed(connection.IsBroken);
             _journal.Answered(rows, start, Consistency.Session, isVerified: false);
             if (cluster.Traces)
@@ -274,7 +274,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             cluster.Counts.FailedWrites++;
             _journal.InDoubt(key, value, start, connection.Abandoned);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}: {e.Message}");
+            if (cluster.Traces) cluster.Tell($"c{_journal.User} has a write in doubt, {value} in k{key}: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
         finally
@@ -309,13 +309,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>The server has acknowledged a COMMIT, and the connection ends before the position is there.</summary>
+    /// <summary>The server has acknowledged a COMMIT, and the connection ends before its position arrives.</summary>
     private void EndAfterAcknowledgement(SimulatedConnection connection, WriteLease lease, NodeState node)
     {
         connection.Cut();
         lease.Begin(piggybacked: null);
 
-        // Npgsql raises the event of a broken connection before it throws what broke it.
+        // Npgsql raises the event of a broken connection before it throws the cause.
         lease.Closed(isBroken: true);
         if (cluster.Has(PlantedFault.AcknowledgedAtOldPosition))
             lease.Committed(new PiggybackedPosition(new WalPosition(node.Timeline, node.Lsn)));
@@ -323,9 +323,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// A write in a transaction that outlives its connection, as a scope's does: its position is sampled while the transaction is open, and
-    /// the session may read
-    /// before the commit.
+    /// A write in a transaction that outlives its connection, as with a TransactionScope. Its position is sampled while the transaction is
+    /// open, and the session may read before the commit.
     /// </summary>
     private async Task WriteInScopeAsync()
     {
@@ -358,7 +357,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             cluster.Counts.FailedWrites++;
             _journal.InDoubt(key, value, start, connection.Abandoned);
             if (cluster.Traces)
-                cluster.Tell($"c{_journal.User} does not know what became of {value} in k{key}, in an open transaction: {e.Message}");
+                cluster.Tell($"c{_journal.User} has a write in doubt, {value} in k{key}, in an open transaction: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
         finally
@@ -383,7 +382,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
     }
 
-    /// <summary>A connection for reading that is held while the session reads elsewhere, and reads on it now and then.</summary>
+    /// <summary>A connection for reads that is held while the session reads elsewhere, and is used for a read occasionally.</summary>
     private async Task HoldReaderAsync()
     {
         var start = cluster.Moment();
@@ -404,12 +403,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                     continue;
                 }
 
-                // What is read on a connection that is held is not checked again, and binds all the same.
+                // A read on a connection that is held is not checked again, but binds the session nevertheless.
                 start = cluster.Moment();
                 var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
                 _journal.Answered(rows, start, Consistency.Eventual, isVerified: false, isHeld: true);
                 if (cluster.Traces)
-                    cluster.Tell($"c{_journal.User} reads on, and is shown {ClientJournal.Text(rows)} from {rows.Server.Name}");
+                    cluster.Tell(
+                        $"c{_journal.User} reads again on the held connection: {ClientJournal.Text(rows)} from {rows.Server.Name}");
             }
         }
         catch (NpgsqlException)
@@ -423,7 +423,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// A connection to the primary, as the library opens it; <see langword="null"/>: there is none, and nothing was sent.
+    /// Opens a connection to the primary as the library does. Returns <see langword="null"/> if no primary exists and nothing was sent.
     /// </summary>
     private async Task<(SimulatedConnection Connection, WriteLease Lease)?> OpenOnPrimaryAsync()
     {
@@ -451,11 +451,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// One request of a browser: a session after the cookies that came with it, a few operations, and the token for the answer.
+    /// Runs one request of a browser: a session that continues from the cookies of the request, some operations, and the token for the
+    /// response.
     /// </summary>
-    /// <param name="received">The answers that the browser has received.</param>
+    /// <param name="received">The responses that the browser has received.</param>
     /// <param name="sent">The cookies that it sends.</param>
-    /// <param name="reportedAt">When it last received an answer whose session was told of a loss; zero: never.</param>
+    /// <param name="reportedAt">
+    /// Time at which it last received a response whose session had received a loss report, or zero if none exists.
+    /// </param>
     public async Task<GivenToken> RequestAsync(IReadOnlyList<ReceivedAnswer> received, CookieSlots sent, long reportedAt)
     {
         _journal.Begin();
@@ -475,9 +478,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     }
 
     /// <summary>
-    /// The session is bound by all answers of the browser. One that set no cookie because those of its request said as much brings no more
-    /// than they did: when a
-    /// parallel request after the same cookies was told what of that is lost, the browser knows.
+    /// Binds the session to all responses of the browser. A response that set no cookie because those of its request covered it adds
+    /// nothing to them. If a loss of that was reported to a parallel request with the same cookies, the browser has received the report.
     /// </summary>
     private void ReceiveAll(IReadOnlyList<ReceivedAnswer> received, long reportedAt)
     {
@@ -495,17 +497,19 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             .ConfigureAwait(false);
         if (cluster.Traces)
             cluster.Tell(
-            $"c{_journal.User} hands on a token: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+            $"c{_journal.User} hands on a token: written {token.Written}, observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
         return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Position) { IsReported = _journal.IsReported };
     }
 
-    /// <summary>A token of another cluster is refused; that happens only where processes may take another one for theirs.</summary>
+    /// <summary>
+    /// A token of another cluster is rejected. This happens only where processes may mistake another cluster for their own.
+    /// </summary>
     private bool IsAccepted(CausalToken token)
     {
         var known = Source.Cluster.Monitor.Snapshot.SystemIdentifier;
         if (known == 0 || token.Cluster == 0 || token.Cluster == known) return true;
         if (cluster.Shape.NamesCluster || !cluster.Shape.HasForeignNode)
-            cluster.Counts.Break($"a token of cluster {token.Cluster} came to a process of {known}");
+            cluster.Counts.Break($"a token of cluster {token.Cluster} reached a process of {known}");
         return false;
     }
 
@@ -516,6 +520,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         Source.Tokens.Continue(_session, token);
         if (cluster.Traces)
             cluster.Tell(
-            $"c{_journal.User} goes on after {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, seen {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+            $"c{_journal.User} continues {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, "
+                + $"observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
     }
 }

@@ -5,18 +5,18 @@ using NpgsqlTypes;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A world of simulated servers and applications with the real library in them, under virtual time: one thread, one seed, the same run
-/// every time.
-/// <see cref="Run(SimulationOptions)"/> lets clients work in it while everything goes wrong that can, heals it, and has the history judged.
+/// A world of simulated servers and applications that run the real library under virtual time. It has one thread and one seed, so every run
+/// of a seed is the same. <see cref="Run(SimulationOptions)"/> lets clients work while all kinds of faults occur, heals the world, and
+/// checks the history.
 /// </summary>
 public sealed class SimulatedCluster
 {
     internal const ulong SystemIdentifier = 7_000_000_000_000_000_001;
     internal const ulong ForeignIdentifier = 7_000_000_000_000_000_002;
 
-    // One tick of virtual time holds so many moments of a history, so that what ends in a tick is before what begins in it.
+    // Number of moments of the history in one tick of virtual time, so that what ends in a tick precedes what begins in it.
     private const long MomentsPerTick = 1024;
-    // Of a mean time to think, exponentially spread: one in five hundred million takes longer.
+    // The longest think time as a multiple of the mean, with an exponential distribution. One think time in five hundred million is longer.
     private const double LongestThought = 20;
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(1);
@@ -52,7 +52,7 @@ public sealed class SimulatedCluster
         {
             server.StartedAt = Time.GetUtcNow() + TimeSpan.FromSeconds(server.Index - 1000);
 
-            // Standbys copied from one template have the reset of its statistics.
+            // Standbys that were copied from one template share its statistics reset time.
             server.StatisticsResetAt = Time.GetUtcNow() - TimeSpan.FromSeconds(2000);
             if (server.Index == 0) server.BecomePrimary(branch, Shape.Origin);
             else server.BecomeStandby(branch, Shape.Origin, Now);
@@ -72,7 +72,7 @@ public sealed class SimulatedCluster
 
     internal IReadOnlyList<SimulatedServer> Servers { get; }
 
-    /// <summary>What applications connect to.</summary>
+    /// <summary>The nodes that applications connect to.</summary>
     internal IReadOnlyList<SimulatedNode> Nodes { get; }
 
     internal List<SimulatedApplication> Applications { get; } = [];
@@ -87,29 +87,30 @@ public sealed class SimulatedCluster
 
     internal long Now => Time.GetTimestamp();
 
-    /// <summary>Clients are to stop; everything is healed, and only reads go on.</summary>
+    /// <summary>Whether clients must stop. Everything is healed, and only reads continue.</summary>
     internal bool IsQuiet { get; private set; }
 
-    /// <summary>Applications have had the time to notice that everything is well again.</summary>
+    /// <summary>Whether applications have had the time to detect that all nodes are healthy again.</summary>
     internal bool IsSettled { get; private set; }
 
     internal bool IsOver { get; private set; }
 
     /// <summary>
-    /// The server that takes writes in truth, whatever anybody believes; <see langword="null"/> while it is down or cut off.
+    /// The server that really takes writes, independent of what any process assumes, or <see langword="null"/> while it is down or
+    /// disconnected.
     /// </summary>
     internal SimulatedServer? Primary => Servers.FirstOrDefault(s => s.IsPrimary && s.Serves && s.Branch == Current);
 
-    /// <summary>The branch on which history goes on.</summary>
+    /// <summary>The branch on which history continues.</summary>
     internal WalBranch Current { get; private set; } = null!;
 
-    /// <summary>A promotion, or a crash of the primary, has happened.</summary>
+    /// <summary>Whether a promotion or a crash of the primary has happened.</summary>
     internal bool HasForked => _branches > 1;
 
     internal bool Traces => _trace is not null;
 
     /// <summary>Runs a world from its seed to its end.</summary>
-    /// <param name="options">The seed, and what the world is to be like.</param>
+    /// <param name="options">The seed, and the parameters of the world.</param>
     public static SimulationRun Run(SimulationOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -121,21 +122,21 @@ public sealed class SimulatedCluster
 
     internal bool Chance(double probability) => Random.NextDouble() < probability;
 
-    /// <summary>A moment of the history: later than all before it.</summary>
+    /// <summary>Returns a moment of the history that is later than all previous ones.</summary>
     internal long Moment() => _moments = Math.Max(_moments + 1, MomentAt(Now));
 
-    /// <summary>The first moment of a tick of virtual time.</summary>
+    /// <summary>Returns the first moment of a tick of virtual time.</summary>
     internal static long MomentAt(long tick) => tick * MomentsPerTick;
 
     internal long NextValue() => ++_values;
 
-    /// <summary>The name of a transaction.</summary>
+    /// <summary>Returns the name of a new transaction.</summary>
     internal string NextTransaction() => (++_transactions).ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The name of a cookie: names come in no order.</summary>
+    /// <summary>Returns the name of a new cookie. Names have no order.</summary>
     internal string NextCookie() => unchecked((uint)++_cookies * 2_654_435_761).ToString("x8", CultureInfo.InvariantCulture);
 
-    /// <summary>A statement commits a value: once, or it ran twice.</summary>
+    /// <summary>Records that a statement commits a value. A second commit of a value means that the statement ran twice.</summary>
     internal long Committed(long value)
     {
         if (_committed.Add(value)) return value;
@@ -143,17 +144,17 @@ public sealed class SimulatedCluster
         return NextValue();
     }
 
-    /// <summary>Something happened to the primary that applications cannot know of at once.</summary>
+    /// <summary>Records that the primary was affected by something that applications cannot detect immediately.</summary>
     internal void DisturbPrimary() => _primaryDisturbedAt = Now;
 
-    /// <summary>There is a primary that applications reach, and nothing has happened to it for so long.</summary>
+    /// <summary>Whether there is a primary that applications can reach and that has not been disturbed for a given time.</summary>
     internal bool PrimaryIsWellSince(TimeSpan time) => Primary is not null && Now - _primaryDisturbedAt >= time.Ticks;
 
-    /// <summary>Ends after a time, to the tick: Task.Delay would cut off what is less than a millisecond.</summary>
+    /// <summary>Completes after a time, exact to the tick. Task.Delay would drop fractions of a millisecond.</summary>
     internal Task PassAsync(TimeSpan time)
     {
         if (Environment.CurrentManagedThreadId != _thread)
-            throw new InvalidOperationException("A world has one thread, and this is another.");
+            throw new InvalidOperationException("A simulated world must run on a single thread, but this is a different one.");
         var done = new TaskCompletionSource();
         Time.CreateTimer(static state => ((TaskCompletionSource)state!).SetResult(), done, time, Timeout.InfiniteTimeSpan);
         return done.Task;
@@ -170,29 +171,29 @@ public sealed class SimulatedCluster
     {
         if (!Has(PlantedFault.PositionsComparedAsText)) return new NpgsqlLogSequenceNumber(position);
 
-        // Hexadecimal digits from the left, as text compares them.
+        // Hexadecimal digits from the left, as in a text comparison.
         var (high, low) = (position >> 32, position & uint.MaxValue);
         var digits = Math.Max(1, low.ToString("X", CultureInfo.InvariantCulture).Length);
         return new NpgsqlLogSequenceNumber((high << 40) | (low << (4 * (8 - digits)) << 4) | (uint)digits);
     }
 
-    /// <summary>The insert position as the primary tells it, and as a library with a planted fault reads it.</summary>
+    /// <summary>The insert position that the primary reports, as a library with a planted fault reads it.</summary>
     internal ulong InsertOf(SimulatedServer server) => Fault switch
     {
-        // Beyond the header, so that nothing moves it before.
+        // After the header, so that it is not adjusted earlier.
         PlantedFault.PageHeaderNotNormalised when server.Insert != server.Written => server.Insert + 1,
         PlantedFault.SegmentHeaderAnywhere when server.Insert % 8192 == 40 => server.Insert - 40,
         _ => server.Insert,
     };
 
-    /// <summary>When a server begins to run: no two begin at the same moment, to the microsecond.</summary>
+    /// <summary>Returns the start time of a server. No two servers start in the same microsecond.</summary>
     internal DateTimeOffset Begin()
     {
         var now = Time.GetUtcNow();
         return _begun = now > _begun ? now : _begun + TimeSpan.FromTicks(TimeSpan.TicksPerMicrosecond);
     }
 
-    /// <summary>The epoch as the server names it, and as a library with a planted fault reads it.</summary>
+    /// <summary>The epoch that the server reports, as a library with a planted fault reads it.</summary>
     internal ServerEpoch EpochOf(SimulatedServer server) => Fault switch
     {
         PlantedFault.EpochByStartTime => new(server.StartedAt, default),
@@ -215,7 +216,7 @@ public sealed class SimulatedCluster
         return forks;
     }
 
-    /// <summary>What was flushed goes to every standby that listens.</summary>
+    /// <summary>Sends what was flushed to every connected standby.</summary>
     internal void Flush(SimulatedServer primary, ulong position)
     {
         if (position <= primary.Flushed) return;
@@ -228,7 +229,9 @@ public sealed class SimulatedCluster
         }
     }
 
-    /// <summary>History leaves a branch for a new one: on a new timeline after a promotion, on the same after a crash.</summary>
+    /// <summary>
+    /// Forks history from a branch to a new one: on a new timeline after a promotion, on the same timeline after a crash.
+    /// </summary>
     internal WalBranch Fork(WalBranch parent, ulong at, bool isPromotion, long leftAt)
     {
         var branch =
@@ -240,7 +243,7 @@ public sealed class SimulatedCluster
         return branch;
     }
 
-    /// <summary>Connects a standby to the primary; it is sent what it lacks.</summary>
+    /// <summary>Connects a standby to the primary, which sends what the standby lacks.</summary>
     internal void Follow(SimulatedServer standby, SimulatedServer primary)
     {
         if (!primary.Branch.Contains(standby.Branch, standby.Replay.ReceivedAt(Now)))
@@ -253,7 +256,7 @@ public sealed class SimulatedCluster
     }
 
     /// <summary>
-    /// A node for each server; but two replicas may stand behind one name, and a server of another cluster may be configured by mistake.
+    /// Creates a node for each server. Two replicas may share one name, and a server of another cluster may be configured by mistake.
     /// </summary>
     private List<SimulatedNode> NodesOf(WalBranch branch)
     {
@@ -270,7 +273,7 @@ public sealed class SimulatedCluster
         return nodes;
     }
 
-    /// <summary>The node that leads to a server.</summary>
+    /// <summary>Returns the node that leads to a server.</summary>
     internal SimulatedNode NodeOf(SimulatedServer server) => Nodes.First(n => n.Servers.Contains(server));
 
     private SimulationRun Run()
@@ -284,7 +287,7 @@ public sealed class SimulatedCluster
         Advance(Shape.Duration.Ticks);
         weather.Heal();
         IsQuiet = true;
-        Tell("everything is healed; nothing is written any more");
+        Tell("everything is healed, and clients stop writing");
         Advance(Now + SettlingTime.Ticks);
         foreach (var server in Servers) server.Replay.HurryTo(Now);
         Advance(Now + Shape.ProbeInterval.Ticks * 2);
@@ -295,7 +298,7 @@ public sealed class SimulatedCluster
         return End();
     }
 
-    /// <summary>A process begins to work; its clients are new users.</summary>
+    /// <summary>Starts a process. Its clients are new users.</summary>
     internal SimulatedApplication StartApplication(int index)
     {
         var application = new SimulatedApplication(this, $"app-{index + 1}");
@@ -317,7 +320,7 @@ public sealed class SimulatedCluster
         foreach (var application in _all)
         {
             if (!application.IsOver && application.OpenLeases != 0)
-                Counts.Break($"{application.Name} holds {application.OpenLeases} leases though nothing is under way");
+                Counts.Break($"{application.Name} holds {application.OpenLeases} leases although no operation is in progress");
             application.Kill();
         }
 

@@ -4,40 +4,43 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A connection of an application to a simulated server. It ends with the server's life, which is found out at the next use.
+/// A connection of an application to a simulated server. It ends with the server's epoch, which is detected at the next use.
 /// </summary>
-/// <remarks>Behind a pooler it outlives the server's lives, and each transaction on it may run on another server of the name.</remarks>
+/// <remarks>Behind a pooler it outlives epochs, and each transaction may run on another server with the same node name.</remarks>
 internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIndex, SimulatedServer server, object identity, bool isPooled)
 {
     private SimulatedServer _server = server;
     private int _epoch = server.Epoch;
 
-    /// <summary>The server process behind it.</summary>
+    /// <summary>The server process that serves the connection.</summary>
     public int Backend { get; private set; } = server.NextBackend();
 
-    /// <summary>The node that it was opened to.</summary>
+    /// <summary>Index of the node to which the connection was opened.</summary>
     public int NodeIndex => nodeIndex;
 
     /// <summary>The server that ran the last transaction.</summary>
     public SimulatedServer Server => _server;
 
     /// <summary>
-    /// What the server goes on with after the connection was cut; <see langword="null"/>: it was not, or nothing was under way.
+    /// The work that the server continues after the connection was cut, or <see langword="null"/> if it was not cut or nothing was in
+    /// progress.
     /// </summary>
     public Task? Abandoned { get; private set; }
 
-    /// <summary>What a real connection's parameters are to the library: the same for as long as the physical connection lives.</summary>
+    /// <summary>
+    /// The object that stands for the parameters of a real connection. It stays the same as long as the physical connection is open.
+    /// </summary>
     public object Identity => identity;
 
     public bool IsBroken { get; private set; }
 
-    /// <summary>The network ended it, while the server went on.</summary>
+    /// <summary>Whether the network ended the connection while the server continued.</summary>
     public bool IsCut { get; private set; }
 
-    /// <summary>Sends something, has it done at the server, and brings the answer back.</summary>
-    /// <exception cref="NpgsqlException">The connection broke, before it was done or after.</exception>
-    /// <param name="atServer">What is done there; behind a pooler on whichever <see cref="Server"/> it is by then.</param>
-    /// <param name="isLikelyLost">The connection is often lost meanwhile.</param>
+    /// <summary>Sends a request, runs it on the server, and returns the result.</summary>
+    /// <exception cref="NpgsqlException">The connection broke, before or after the request was executed.</exception>
+    /// <param name="atServer">The work on the server. Behind a pooler, it runs on the current <see cref="Server"/>.</param>
+    /// <param name="isLikelyLost">Whether the connection is often lost during the request.</param>
     public async Task<T> AskAsync<T>(Func<ValueTask<T>> atServer, bool isLikelyLost = false)
     {
         await owner.TravelAsync().ConfigureAwait(false);
@@ -46,7 +49,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
         var answering = RunAsync(atServer);
         if (owner.LosesConnection || (isLikelyLost && owner.LosesConnectionOften))
         {
-            // The server goes on with what it was sent.
+            // The server continues with the request.
             Abandoned = owner.Leave(answering);
             Cut();
             throw new NpgsqlException("Exception while reading from stream", new IOException("The connection was reset."));
@@ -58,13 +61,13 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
         return answer;
     }
 
-    /// <summary>A transaction is open on it: a pooler keeps it with its server.</summary>
+    /// <summary>Whether a transaction is open on the connection, so that a pooler keeps it on its server.</summary>
     public bool IsPinned { get; set; }
 
-    /// <summary>The network ends it now.</summary>
+    /// <summary>Lets the network end the connection now.</summary>
     public void Cut() => IsBroken = IsCut = true;
 
-    /// <summary>Whether the server is still in the life that the connection is to.</summary>
+    /// <summary>Whether the server is still in the epoch to which the connection belongs.</summary>
     public bool IsAlive => _server.IsUp && _server.Epoch == _epoch;
 
     private void Route()
@@ -91,7 +94,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
     {
         if (IsAlive && !_server.IsReachable)
         {
-            // Nothing comes back until the network gives up.
+            // Nothing is received until the network times out.
             await owner.HangAsync().ConfigureAwait(false);
             IsBroken = true;
         }

@@ -3,14 +3,16 @@ using Npgsql;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One read of a simulated client through the library's own loop: opens simulated connections where the loop decides, with the leases that
-/// real ones have.
+/// One read of a simulated client through the library's own read loop. Opens simulated connections to the nodes that the loop chooses, with
+/// real leases.
 /// </summary>
 /// <param name="application">The process that reads.</param>
 /// <param name="cluster">The world.</param>
-/// <param name="session">Its session.</param>
-/// <param name="keys">The rows to show.</param>
-/// <param name="writes">The value that the statement turns out to write; <see langword="null"/>: it only reads.</param>
+/// <param name="session">The session of the read.</param>
+/// <param name="keys">Keys of the rows to show.</param>
+/// <param name="writes">
+/// The value that the statement writes without the library's knowledge, or <see langword="null"/> if it only reads.
+/// </param>
 internal sealed class SimulatedRead(
     SimulatedApplication application, SimulatedCluster cluster, ConsistencySession session, int[] keys,
         long? writes = null) : IReadOperation<SimulatedRead>
@@ -28,7 +30,7 @@ internal sealed class SimulatedRead(
 
     public RouteDecision Decision => _decision;
 
-    /// <summary>How many of its connections the network has ended.</summary>
+    /// <summary>Number of its connections that the network has ended.</summary>
     public int Cuts { get; private set; }
 
     public bool Writes => writes is not null;
@@ -75,7 +77,7 @@ internal sealed class SimulatedRead(
             return this;
         }
 
-        // Connections for reads are read-only and say so, but for those to a primary in some worlds.
+        // Connections for reads are read-only and report it, except those to a primary in some worlds.
         var isWritable = cluster.Shape.HasWritableReads && connection.Server.IsPrimary;
         _lease!.Sending(isReadOnly: !isWritable && !cluster.Shape.IsPooled, connection.Backend, proof);
 
@@ -83,7 +85,8 @@ internal sealed class SimulatedRead(
         {
             if (proof is not null && !await ShowsAsync(proof).ConfigureAwait(false)) return null;
 
-            // Connections for reads are read-only, also those to a primary. Behind a pooler the check has begun a read-only transaction.
+            // Connections for reads are read-only, including those to a primary. Behind a pooler the check has begun a read-only
+            // transaction.
             var runs = cluster.Has(PlantedFault.WritableReadPool) || (isWritable && !cluster.Shape.IsPooled);
             if (!connection.Server.IsPrimary || !runs) throw await RefusedAsync().ConfigureAwait(false);
             Written = await connection.AskAsync(
@@ -101,17 +104,19 @@ internal sealed class SimulatedRead(
         return this;
     }
 
-    /// <summary>The connection is held, and the caller reads on it once more: the library has no part in that.</summary>
+    /// <summary>Reads once more on the connection that the caller holds. The library does not take part in this read.</summary>
     public Task<ReadAnswer> ReadOnAsync(int[] others)
     {
         var connection = _connection!;
         return connection.AskAsync(() => new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, others)));
     }
 
-    /// <summary>Its statement may have written, and its answer was lost: it is not sent again, whatever nodes are well.</summary>
+    /// <summary>
+    /// Whether the statement may have written and its response was lost. It is not retried then, even if other nodes are healthy.
+    /// </summary>
     public bool MayHaveBeenLost { get; private set; }
 
-    /// <summary>What the server goes on with though the connection was cut; <see langword="null"/>: nothing.</summary>
+    /// <summary>The work that the server continues after the connection was cut, or <see langword="null"/> if none exists.</summary>
     public Task? Abandoned { get; private set; }
 
     private async ValueTask<bool> ShowsAsync(ReadProof proof)
@@ -134,7 +139,7 @@ internal sealed class SimulatedRead(
         return default;
     }
 
-    /// <summary>The caller has read the rows to their end.</summary>
+    /// <summary>Records that the caller has read all rows.</summary>
     public void Close()
     {
         if (_connection is null) return;
@@ -149,13 +154,14 @@ internal sealed class SimulatedRead(
         (_connection, _lease, _writeLease) = (null, null, null);
     }
 
-    /// <summary>A route that is not proven again on the connection must be right in truth.</summary>
+    /// <summary>Checks that a route which is not proven again on the connection is really correct.</summary>
     private void CheckRoute(in RouteDecision decision)
     {
         if (cluster.Fault != PlantedFault.None || decision.MustInclude is not { } position
             || _connection is not { IsAlive: true, Server.IsPrimary: false } connection) return;
         if (connection.Server.Replay.ReplayedAt(cluster.Now) < (ulong)position.Lsn)
-            cluster.Counts.Break($"a read that must include {position} was sent unchecked to {connection.Server.Name}, which lacks it");
+            cluster.Counts.Break(
+                $"a read that must include {position} was sent without a check to {connection.Server.Name}, which lacks it");
     }
 
     private async ValueTask<PostgresException> RefusedAsync()
@@ -164,7 +170,7 @@ internal sealed class SimulatedRead(
         return SimulatedStatements.ReadOnly();
     }
 
-    /// <summary>Notes of an answer what a library with a planted fault would note.</summary>
+    /// <summary>Records as observed what a library with a planted fault would record.</summary>
     private void NoteWrongly()
     {
         var node = _decision.State;
@@ -179,7 +185,7 @@ internal sealed class SimulatedRead(
             _ => null,
         };
 
-        // The other replica was asked too, and answered later: its answer was dropped, and its name noted.
+        // The other replica was queried too and responded later. Its response was dropped, but its name is recorded.
         if (cluster.Has(PlantedFault.HedgeLoserWins) && cluster.Nodes.Count > 2)
         {
             var other = application.Source.Cluster.Monitor.Snapshot.Nodes[(node.Index + 1) % cluster.Nodes.Count];

@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// A PostgreSQL server as far as its replication can be told from outside: a primary that inserts, flushes and makes visible, or a standby
-/// that
-/// receives and replays; a life that ends with a crash, together with every connection. Does nothing by itself.
+/// A PostgreSQL server, as far as its replication is visible from outside. It is a primary that inserts, flushes and makes visible, or a
+/// standby that receives and replays. Its epoch ends with a crash, together with every connection. The server does nothing by itself.
 /// </summary>
 internal sealed class SimulatedServer(int index, string name, int keys)
 {
@@ -21,61 +20,61 @@ internal sealed class SimulatedServer(int index, string name, int keys)
 
     public bool IsUp { get; set; } = true;
 
-    /// <summary>It has no connection left for anybody who is not connected.</summary>
+    /// <summary>Whether the server has no connection slot left for new connections.</summary>
     public bool IsFull { get; set; }
 
-    /// <summary>Applications reach it; without, what they send is lost.</summary>
+    /// <summary>Whether applications can reach the server. If not, what they send is lost.</summary>
     public bool IsReachable { get; set; } = true;
 
     public bool IsPrimary { get; private set; }
 
-    /// <summary>A standby's receiver is connected to the primary.</summary>
+    /// <summary>Whether the standby's receiver is connected to the primary.</summary>
     public bool IsStreaming { get; set; }
 
-    /// <summary>Grows with each crash or start; a connection belongs to one.</summary>
+    /// <summary>The number of the epoch. It increases with each crash or start, and a connection belongs to one epoch.</summary>
     public int Epoch { get; private set; } = 1;
 
-    /// <summary>When the last life ended.</summary>
+    /// <summary>Time at which the last epoch ended.</summary>
     public long EndedAt { get; private set; }
 
-    /// <summary>What <c>pg_postmaster_start_time()</c> says: a crash of one backend ends a life and leaves it.</summary>
+    /// <summary>The result of <c>pg_postmaster_start_time()</c>. The crash of one backend ends an epoch but does not change it.</summary>
     public DateTimeOffset StartedAt { get; set; }
 
-    /// <summary>When the statistics were reset: they are discarded in recovery from a crash, and kept over a clean restart.</summary>
+    /// <summary>Time of the statistics reset. Statistics are discarded in crash recovery and kept over a clean restart.</summary>
     public DateTimeOffset StatisticsResetAt { get; set; }
 
     public WalBranch Branch { get; set; } = null!;
 
     public ReplayQueue Replay { get; } = new();
 
-    /// <summary>Of a primary: where the next record begins, behind a page header if need be.</summary>
+    /// <summary>On a primary, the position at which the next record begins, after a page header if necessary.</summary>
     public ulong Insert { get; private set; }
 
-    /// <summary>Of a primary: the end of the last record.</summary>
+    /// <summary>On a primary, the end of the last record.</summary>
     public ulong Written { get; private set; }
 
-    /// <summary>Of a primary: what is on disk, and so what standbys are sent.</summary>
+    /// <summary>On a primary, the end of the WAL on disk, which is what standbys are sent.</summary>
     public ulong Flushed { get; private set; }
 
-    /// <summary>Of a primary: the end of the last commit that did not wait for its flush.</summary>
+    /// <summary>On a primary, the end of the last commit that did not wait for its flush.</summary>
     public ulong AsynchronousEnd { get; set; }
 
     public bool[] IsLocked { get; } = new bool[keys];
 
-    /// <summary>The processes that run a statement now.</summary>
+    /// <summary>The processes that are running a statement.</summary>
     public HashSet<int> Busy { get; } = [];
 
-    /// <summary>The transactions that have written something and have not ended.</summary>
+    /// <summary>The transactions that have written and have not ended.</summary>
     public HashSet<string> OpenTransactions { get; } = [];
 
-    /// <summary>Of a standby: the timeline of the minimum recovery point in its control file, which is written now and then.</summary>
+    /// <summary>On a standby, the timeline of the minimum recovery point in its control file, which is written occasionally.</summary>
     public uint ControlTimeline { get; set; } = 1;
 
     public int NextBackend() => ++_backends;
 
     public bool Serves => IsUp && IsReachable;
 
-    /// <summary>It takes writes from now on.</summary>
+    /// <summary>Makes the server the primary, so that it accepts writes.</summary>
     public void BecomePrimary(WalBranch branch, ulong position)
     {
         IsPrimary = true;
@@ -85,7 +84,7 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         StandAt(position);
     }
 
-    /// <summary>It follows a primary from now on, with a copy that has everything to a position.</summary>
+    /// <summary>Makes the server a standby of a primary, with a copy that contains everything up to a position.</summary>
     public void BecomeStandby(WalBranch branch, ulong position, long now)
     {
         IsPrimary = false;
@@ -93,7 +92,7 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         Replay.RestartAt(position, now);
     }
 
-    /// <summary>A crash of the whole server or of one backend: every connection ends.</summary>
+    /// <summary>Crashes the whole server or one backend. Every connection ends.</summary>
     public void EndEpoch(long now)
     {
         if (IsUp) EndedAt = now;
@@ -102,17 +101,17 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         OpenTransactions.Clear();
     }
 
-    /// <summary>A primary comes back after a crash, and has everything up to a position: what was not flushed is gone.</summary>
+    /// <summary>Restarts a primary after a crash with everything up to a position. What was not flushed is lost.</summary>
     public void RollBack(WalBranch branch, ulong position)
     {
         Branch = branch;
         StandAt(position);
     }
 
-    /// <summary>A primary comes back after a clean stop: everything was flushed, and is visible.</summary>
+    /// <summary>Restarts a primary after a clean shutdown. Everything was flushed and is visible.</summary>
     public void Resume() => StandAt(Flushed);
 
-    /// <summary>Writes a record and says where it ends.</summary>
+    /// <summary>Writes a record and returns its end.</summary>
     public ulong Append(ulong length)
     {
         // No record ends inside a page header.
@@ -124,7 +123,7 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         return end;
     }
 
-    /// <summary>How long a record must be to end at an offset of a page.</summary>
+    /// <summary>Returns the length of a record that ends at an offset of a page.</summary>
     public ulong LengthTo(ulong pageOffset) => PageSize - (Insert % PageSize) + pageOffset;
 
     public void FlushTo(ulong position) => Flushed = Math.Max(Flushed, position);
@@ -134,15 +133,15 @@ internal sealed class SimulatedServer(int index, string name, int keys)
         if (_visible[commit.Key] is not { } shown || shown.End < commit.End) _visible[commit.Key] = commit;
     }
 
-    /// <summary>What a row shows here now.</summary>
+    /// <summary>Returns the version of a row that is visible on the server now.</summary>
     public SimulatedCommit? Read(int key, long now) => IsPrimary ? _visible[key] : Branch.Latest(key, Replay.ReplayedAt(now));
 
-    /// <summary>What everything up to a position looks like is visible; nothing else is.</summary>
+    /// <summary>Makes exactly the state at a position visible.</summary>
     private void StandAt(ulong position)
     {
         (Insert, Written, Flushed) = (position, position, position);
 
-        // What was lost in a crash is not flushed afterwards.
+        // What was lost in a crash is not flushed later.
         AsynchronousEnd = position;
         for (var key = 0; key < _visible.Length; key++) _visible[key] = Branch.Latest(key, position);
     }

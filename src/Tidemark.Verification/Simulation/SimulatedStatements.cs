@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace Tidemark.Verification;
 
-/// <summary>The statements that simulated servers know, as PostgreSQL runs them.</summary>
+/// <summary>The statements that simulated servers support, as PostgreSQL executes them.</summary>
 internal static class SimulatedStatements
 {
-    /// <summary>Shows some rows, on whichever node, in one snapshot.</summary>
+    /// <summary>Reads rows in one snapshot, on any node.</summary>
     public static ReadAnswer Read(SimulatedCluster cluster, SimulatedServer server, int[] keys)
     {
         var rows = new Observation[keys.Length];
@@ -21,7 +21,7 @@ internal static class SimulatedStatements
     }
 
     /// <summary>
-    /// What a server says of itself before a read, and what a library with a planted fault reads of it. The library judges it.
+    /// What a server reports about itself before a read, as a library with a planted fault reads it. The library evaluates it.
     /// </summary>
     public static CheckAnswer Check(SimulatedCluster cluster, SimulatedServer server)
     {
@@ -34,14 +34,14 @@ internal static class SimulatedStatements
             SimulatedCluster.SystemIdentifier, cluster.EpochOf(server));
     }
 
-    /// <summary>What the control file of a standby tells of its timeline, and what a library with a planted fault reads of it.</summary>
+    /// <summary>The timeline in the control file of a standby, as a library with a planted fault reads it.</summary>
     public static uint LeastTimelineOf(SimulatedCluster cluster, SimulatedServer server) =>
         server.IsPrimary ? 0
         : !cluster.Shape.HidesTimelines ? ReplayTimelineOf(cluster, server.Branch, server.Replay.ReplayedAt(cluster.Now))
         : cluster.Has(PlantedFault.HiddenTimelineTrusted) ? cluster.Current.Timeline
         : server.ControlTimeline;
 
-    /// <summary>The timeline of what a standby has replayed last.</summary>
+    /// <summary>The timeline of the last record that a standby has replayed.</summary>
     public static uint ReplayTimelineOf(SimulatedCluster cluster, WalBranch branch, ulong replayed)
     {
         if (cluster.Has(PlantedFault.PositionsWithoutTimeline)) return 1;
@@ -49,8 +49,8 @@ internal static class SimulatedStatements
         return branch.Timeline;
     }
 
-    /// <summary>Makes the next version of a row and commits, as the server's own clock of flushes and locks allows.</summary>
-    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    /// <summary>Creates the next version of a row and commits, as soon as flushes and locks on the server allow it.</summary>
+    /// <exception cref="NpgsqlException">The server's epoch ended meanwhile.</exception>
     public static async ValueTask<WriteAnswer> WriteAsync(SimulatedCluster cluster, SimulatedServer server, int key, long value,
         bool isAsynchronous)
     {
@@ -63,8 +63,8 @@ internal static class SimulatedStatements
         return await CommitAsync(cluster, server, epoch, key, value, isAsynchronous, flushedBefore, insertedBefore).ConfigureAwait(false);
     }
 
-    /// <summary>Makes the next version of a row in a transaction that stays open, and keeps the row locked.</summary>
-    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    /// <summary>Creates the next version of a row in a transaction that stays open, and keeps the row locked.</summary>
+    /// <exception cref="NpgsqlException">The server's epoch ended meanwhile.</exception>
     public static async ValueTask<OpenWrite> BeginWriteAsync(SimulatedCluster cluster, SimulatedServer server, int key)
     {
         var epoch = server.Epoch;
@@ -78,7 +78,7 @@ internal static class SimulatedStatements
     }
 
     /// <summary>Commits a transaction that was left open.</summary>
-    /// <exception cref="NpgsqlException">The server's life ended meanwhile.</exception>
+    /// <exception cref="NpgsqlException">The server's epoch ended meanwhile.</exception>
     public static async ValueTask<WriteAnswer> CommitAsync(SimulatedCluster cluster, OpenWrite write, long value)
     {
         await WaitAsync(cluster, write.Server, write.EpochNumber, 0.0002).ConfigureAwait(false);
@@ -89,7 +89,7 @@ internal static class SimulatedStatements
         return answer;
     }
 
-    /// <summary>Ends a transaction that was left open, as a server does with one whose connection has ended.</summary>
+    /// <summary>Rolls back a transaction that was left open, as a server does after its connection has ended.</summary>
     public static void RollBack(OpenWrite write)
     {
         if (write.Server.Epoch != write.EpochNumber || !write.Server.OpenTransactions.Remove(write.Transaction)) return;
@@ -117,7 +117,7 @@ internal static class SimulatedStatements
             await WaitAsync(cluster, server, epoch, 0.0003).ConfigureAwait(false);
             cluster.Flush(server, server.Written);
 
-            // Until the synchronous wait is over, replicas may show what the primary does not show yet.
+            // Until the synchronous wait ends, replicas may show what the primary does not show yet.
             if (cluster.Chance(0.05)) await WaitAsync(cluster, server, epoch, 0.02).ConfigureAwait(false);
         }
 
@@ -129,7 +129,7 @@ internal static class SimulatedStatements
                 cluster.EpochOf(server));
     }
 
-    // Records end wherever they end; those at the end of a page, and 40 bytes into one, are the ones to get wrong.
+    // Records end at arbitrary positions. Those at the end of a page, and 40 bytes into one, are the critical cases.
     private static ulong LengthOf(SimulatedCluster cluster, SimulatedServer server) => cluster.Random.Next(12) switch
     {
         < 5 when server.Insert != server.Written => 16,

@@ -1,15 +1,14 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Runs many worlds, each from its own seed and on one thread from beginning to end, and adds up what they find. What it says of a seed
-/// depends on
-/// nothing but the seed.
+/// Runs many worlds, each from its own seed and on a single thread, and adds up their findings. The result of a seed depends on the seed
+/// only.
 /// </summary>
 public static class SimulationCampaign
 {
-    /// <summary>Runs the worlds of a campaign; the calling thread waits.</summary>
-    /// <param name="options">Which worlds.</param>
-    /// <param name="cancellationToken">Begins no further world; those under way are finished and counted.</param>
+    /// <summary>Runs the worlds of a campaign. Blocks the calling thread.</summary>
+    /// <param name="options">The worlds to run.</param>
+    /// <param name="cancellationToken">Cancels the campaign. No further world begins. Worlds in progress are completed and counted.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>
     public static SimulationCampaignResult Run(SimulationCampaignOptions options, CancellationToken cancellationToken = default)
     {
@@ -21,7 +20,8 @@ public static class SimulationCampaign
 
         var totals = new CampaignTotals(options);
         var work = new SeedQueue(options, cancellationToken);
-        // Threads of their own have no context to which a world's continuations could escape, and starve nobody's pool.
+        // Dedicated threads have no synchronization context to which a world's continuations could escape, and do not starve the thread
+        // pool.
         var threads = Enumerable.Range(0, Math.Min(options.Parallelism, options.Seeds))
             .Select(i => new Thread(() => Work(options, work, totals)) { IsBackground = true, Name = $"simulation {i + 1}" })
             .ToArray();
@@ -32,14 +32,15 @@ public static class SimulationCampaign
 
     /// <summary>Counts the seeds until a planted fault is caught.</summary>
     /// <param name="fault">The fault.</param>
-    /// <param name="options">Where to begin, and how many seeds at most.</param>
-    /// <param name="cancellationToken">Begins no further world.</param>
+    /// <param name="options">The first seed, and the maximum number of seeds.</param>
+    /// <param name="cancellationToken">Cancels the search. No further world begins.</param>
     public static FaultHunt Hunt(PlantedFault fault, SimulationCampaignOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         var result = Run(options with { Fault = fault, StopAtFirstFinding = true, CheckDeterminismEvery = 0 }, cancellationToken);
         var by = result.FailingSeeds.FirstOrDefault();
-        if (by?.Finding == SimulationFinding.Error) throw new InvalidOperationException($"With {fault} the simulation itself failed: {by}");
+        if (by?.Finding == SimulationFinding.Error)
+            throw new InvalidOperationException($"The simulation itself failed with planted fault {fault}: {by}");
         return new FaultHunt(fault, by is null ? result.Seeds : by.Seed - options.FirstSeed + 1, by, result.IsCancelled && by is null);
     }
 
@@ -51,7 +52,7 @@ public static class SimulationCampaign
             var (run, failing) = Evaluate(options.World(seed));
             var isRepeated = options.CheckDeterminismEvery > 0 && index % options.CheckDeterminismEvery == 0 && run is not null;
             if (isRepeated && failing is null && Evaluate(options.World(seed)).Run?.TraceHash != run!.TraceHash)
-                failing = new FailingSeed(seed, SimulationFinding.AnotherRun, "the same seed gave another run the second time.");
+                failing = new FailingSeed(seed, SimulationFinding.AnotherRun, "a second run of the same seed differed from the first one.");
             if (failing is not null && options.StopAtFirstFinding) work.EndAfter(index);
             totals.Add(run, failing, isRepeated);
         }
@@ -75,7 +76,7 @@ public static class SimulationCampaign
         {
             return (null, new FailingSeed(world.Seed, SimulationFinding.Contradiction, e.Message));
         }
-#pragma warning disable CA1031 // Whatever a seed ends with, the seed is what is needed to see it again; the other seeds go on.
+#pragma warning disable CA1031 // A seed reproduces any error. The other seeds continue.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -83,7 +84,7 @@ public static class SimulationCampaign
         }
     }
 
-    /// <summary>Hands out seeds in their order, so that all before one that stops the campaign have been begun.</summary>
+    /// <summary>Hands out seeds in order, so that all seeds before the one that stops the campaign have begun.</summary>
     private sealed class SeedQueue(SimulationCampaignOptions options, CancellationToken cancellationToken)
     {
         private readonly Lock _lock = new();

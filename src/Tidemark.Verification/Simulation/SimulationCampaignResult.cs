@@ -2,77 +2,78 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Verification;
 
-/// <summary>What the worlds of a campaign found, added up.</summary>
+/// <summary>The sum of the findings of a campaign's worlds.</summary>
 public sealed record SimulationCampaignResult
 {
-    /// <summary>How many failing seeds are told one by one; <see cref="FailingSeedCount"/> goes on.</summary>
+    /// <summary>Maximum number of failing seeds that are listed. <see cref="FailingSeedCount"/> counts all of them.</summary>
     public const int MaxFailingSeedsListed = 100;
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The options of the campaign.</summary>
     public required SimulationCampaignOptions Options { get; init; }
 
-    /// <summary>Seeds that were run: fewer than asked for when the campaign was cancelled, or stopped at a finding.</summary>
+    /// <summary>Number of seeds that were run. It is less than requested if the campaign was cancelled or stopped at a finding.</summary>
     public int Seeds { get; init; }
 
-    /// <summary>Reads and writes that ended.</summary>
+    /// <summary>Number of reads and writes that ended.</summary>
     public long Operations { get; init; }
 
-    /// <summary>Reads that were answered.</summary>
+    /// <summary>Number of successful reads.</summary>
     public long Reads { get; init; }
 
-    /// <summary>Reads of sessions that a replica served.</summary>
+    /// <summary>Number of session reads that a replica served.</summary>
     public long OnReplicas { get; init; }
 
-    /// <summary>Reads of sessions that an oracle with true positions would have given to a replica.</summary>
+    /// <summary>Number of session reads that an oracle with the true positions would have sent to a replica.</summary>
     public long CouldBeOnReplicas { get; init; }
 
-    /// <summary>How many violations of each kind there are; kinds without any are left out.</summary>
+    /// <summary>Number of violations by kind. Kinds without violations are omitted.</summary>
     public ImmutableSortedDictionary<ViolationKind, long> ViolationsByKind { get; init; } = ImmutableSortedDictionary<ViolationKind,
         long>.Empty;
 
-    /// <summary>Invariants of the library that broke.</summary>
+    /// <summary>Number of broken invariants of the library.</summary>
     public long BrokenInvariants { get; init; }
 
-    /// <summary>Acknowledged writes that a failover lost, reported or not.</summary>
+    /// <summary>Number of acknowledged writes that a failover lost, reported or not.</summary>
     public long LostWrites { get; init; }
 
-    /// <summary>Sessions that lost something in a failover and were not told.</summary>
+    /// <summary>Number of losses in a failover that were not reported to a session.</summary>
     public long LostWritesUnreported => ViolationsByKind.GetValueOrDefault(ViolationKind.SilentLoss);
 
-    /// <summary>Seeds that were run a second time, to see the same run again.</summary>
+    /// <summary>Number of seeds that were run a second time, to check that both runs are the same.</summary>
     public int DeterminismChecked { get; init; }
 
-    /// <summary>How many seeds found something.</summary>
+    /// <summary>Number of seeds with a finding.</summary>
     public int FailingSeedCount { get; init; }
 
-    /// <summary>The smallest seeds that found something, at most <see cref="MaxFailingSeedsListed"/>.</summary>
+    /// <summary>The smallest seeds with a finding, at most <see cref="MaxFailingSeedsListed"/>.</summary>
     public ImmutableArray<FailingSeed> FailingSeeds { get; init; } = [];
 
-    /// <summary>How long it took.</summary>
+    /// <summary>Run time of the campaign.</summary>
     public TimeSpan Elapsed { get; init; }
 
-    /// <summary>It was cancelled: the figures are those of the seeds that had been run.</summary>
+    /// <summary>Whether the campaign was cancelled. The figures then cover the seeds that had been run.</summary>
     public bool IsCancelled { get; init; }
 
-    /// <summary>Violations of all kinds.</summary>
+    /// <summary>Number of violations of all kinds.</summary>
     public long Violations => ViolationsByKind.Values.Sum();
 
     /// <summary>
-    /// Reads that replicas served, of those that they could have served: 0 to 1; <see langword="null"/> where none could have been.
+    /// The share of reads that replicas served, of those that they could have served, from 0 to 1, or <see langword="null"/> if there were
+    /// none.
     /// </summary>
     public double? OffloadEfficiency => CouldBeOnReplicas == 0 ? null : (double)OnReplicas / CouldBeOnReplicas;
 
     /// <summary>
-    /// Reads that replicas served, of all reads that were answered: 0 to 1; <see langword="null"/> where there were none.
+    /// The share of reads that replicas served, of all successful reads, from 0 to 1, or <see langword="null"/> if there were none.
     /// </summary>
     public double? ShareOnReplicas => Reads == 0 ? null : (double)OnReplicas / Reads;
 
-    /// <summary>Violations in 10,000 reads; <see langword="null"/> where there were none.</summary>
+    /// <summary>Number of violations per 10,000 reads, or <see langword="null"/> if there were no reads.</summary>
     public double? ViolationsPer10000Reads => Reads == 0 ? null : 10_000.0 * Violations / Reads;
 
-    /// <summary>Operations in a second on each of the threads, those of second runs not counted; 0 where no time passed.</summary>
+    /// <summary>Operations per second on each thread, without those of second runs, or 0 if no time passed.</summary>
     public double OperationsPerSecondAndCore => Elapsed > TimeSpan.Zero ? Operations / Elapsed.TotalSeconds / Options.Parallelism : 0;
 
-    /// <summary>No seed found anything.</summary>
+    /// <summary>Whether no seed has a finding.</summary>
     public bool IsClean => FailingSeedCount == 0;
 }

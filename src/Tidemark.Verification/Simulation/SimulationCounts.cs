@@ -1,14 +1,15 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a run counts beside its history: where reads went, where they could have gone, and which invariants broke.</summary>
+/// <summary>
+/// Counts of a run in addition to its history: where reads went, where they could have gone, and which invariants were broken.
+/// </summary>
 internal sealed class SimulationCounts
 {
     private const int MaxBroken = 20;
     private const double LeastOffloadAfterHealing = 0.9;
 
-    // Behind a pooler or a name of two servers, no session stays on a replica without a position: of two reads at the same time the second
-    // goes to
-    // the primary.
+    // Behind a pooler or a name with two servers, no session stays on a replica without a position. Of two concurrent reads, the second
+    // goes to the primary.
     private const double LeastOffloadUnproven = 0.75;
 
     private readonly List<(Task Run, SimulatedClient Client)> _clients = [];
@@ -19,13 +20,13 @@ internal sealed class SimulationCounts
 
     public long Reads { get; set; }
 
-    /// <summary>Session reads that a replica served.</summary>
+    /// <summary>Number of session reads that a replica served.</summary>
     public long OnReplicas { get; set; }
 
-    /// <summary>Session reads that some replica could have served, by the true positions at that moment.</summary>
+    /// <summary>Number of session reads that some replica could have served, given the true positions at the time of the read.</summary>
     public long CouldBeOnReplicas { get; set; }
 
-    /// <summary>The same, in the quiet time after everything was healed.</summary>
+    /// <summary>Number of session reads that a replica served in the quiet time after everything was healed.</summary>
     public long QuietOnReplicas { get; set; }
 
     public long QuietCouldBeOnReplicas { get; set; }
@@ -38,7 +39,7 @@ internal sealed class SimulationCounts
 
     public IReadOnlyList<string> Broken => _broken;
 
-    /// <summary>A read of a session that any replica might have served.</summary>
+    /// <summary>Counts a read of a session that any replica might have served.</summary>
     public void Count(bool onPrimary, bool couldBeOnReplica, bool isQuiet)
     {
         var (on, could) = (onPrimary ? 0 : 1, onPrimary && !couldBeOnReplica ? 0 : 1);
@@ -54,10 +55,10 @@ internal sealed class SimulationCounts
         if (_broken.Count < MaxBroken) _broken.Add(invariant);
     }
 
-    /// <summary>A client: it must come to its end.</summary>
+    /// <summary>Adds a client, which must end.</summary>
     public void Follow(SimulatedClient client) => _clients.Add((client.RunAsync(), client));
 
-    /// <summary>Something that goes on beside the clients: it must not fail.</summary>
+    /// <summary>Adds a background task, which must not fail.</summary>
     public void Watch(Task task) => _others.Add(task);
 
     public void CheckEnd(SimulationOptions options, WorldShape shape)
@@ -65,7 +66,7 @@ internal sealed class SimulationCounts
         foreach (var task in _clients.Select(c => c.Run).Concat(_others))
             if (task.IsFaulted) Break($"a task ended with {task.Exception!.InnerException}");
         foreach (var (run, client) in _clients)
-            if (!run.IsCompleted) Break($"a client waits though everything is healed: {client.Doing}");
+            if (!run.IsCompleted) Break($"a client is waiting although everything is healed: {client.Doing}");
 
         var least = shape.IsPooled || shape.BalancesTwo ? LeastOffloadUnproven : LeastOffloadAfterHealing;
         if (options.Arm == RoutingArm.Tidemark && QuietCouldBeOnReplicas >= 20 && QuietOnReplicas < least * QuietCouldBeOnReplicas)

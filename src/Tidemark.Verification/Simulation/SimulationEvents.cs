@@ -5,11 +5,13 @@ using System.Text;
 namespace Tidemark.Verification;
 
 /// <summary>
-/// Listens to the trace of a simulated world (<see cref="SimulationOptions.Trace"/>) and keeps what happened to servers and processes, for
-/// a report. A line is a
-/// time in seconds, two spaces, and a sentence; what clients do begins with <c>c</c> and their number, and is left out.
+/// Receives the trace of a simulated world (<see cref="SimulationOptions.Trace"/>) and keeps the events on servers and processes for a
+/// report. A line consists of a time in seconds, two spaces, and a sentence. Lines of clients begin with <c>c</c> and the client's number,
+/// and are left out.
 /// </summary>
-/// <param name="forward">Where the whole trace goes as well; nowhere by default. It is not disposed.</param>
+/// <param name="forward">
+/// A writer that receives the whole trace as well, or <see langword="null"/> (the default). It is not disposed.
+/// </param>
 public sealed class SimulationEvents(TextWriter? forward = null) : TextWriter
 {
     private readonly ImmutableArray<HistoryPageEvent>.Builder _events = ImmutableArray.CreateBuilder<HistoryPageEvent>();
@@ -17,7 +19,7 @@ public sealed class SimulationEvents(TextWriter? forward = null) : TextWriter
     /// <inheritdoc/>
     public override Encoding Encoding => Encoding.UTF8;
 
-    /// <summary>What was told so far, in order.</summary>
+    /// <summary>The events so far, in order.</summary>
     public ImmutableArray<HistoryPageEvent> Events => _events.ToImmutable();
 
     /// <inheritdoc/>

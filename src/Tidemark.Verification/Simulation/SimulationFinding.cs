@@ -1,20 +1,20 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a seed can find.</summary>
+/// <summary>The kinds of findings of a seed.</summary>
 public enum SimulationFinding
 {
-    /// <summary>The checker found a broken promise.</summary>
+    /// <summary>The checker found a violated guarantee.</summary>
     Violation,
 
-    /// <summary>An invariant of the library broke: a wait without end, a lease that did not come back.</summary>
+    /// <summary>An invariant of the library was broken: an endless wait, or a lease that was not returned.</summary>
     BrokenInvariant,
 
-    /// <summary>What happened contradicts itself, so that it cannot be judged (<see cref="HistoryException"/>).</summary>
+    /// <summary>The history contradicts itself and cannot be checked (<see cref="HistoryException"/>).</summary>
     Contradiction,
 
-    /// <summary>The same seed gave another run the second time.</summary>
+    /// <summary>A second run of the same seed differed from the first one.</summary>
     AnotherRun,
 
-    /// <summary>The simulation itself ended with an error.</summary>
+    /// <summary>The simulation itself failed with an error.</summary>
     Error,
 }

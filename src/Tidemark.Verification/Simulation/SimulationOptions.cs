@@ -1,22 +1,20 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a simulated world is to be like.</summary>
+/// <summary>Options of a simulated world.</summary>
 public sealed record SimulationOptions
 {
-    /// <summary>The seed from which everything is drawn. The same seed and options give the same run, to the last bit.</summary>
+    /// <summary>The seed of all random choices. The same seed and options give exactly the same run.</summary>
     public int Seed { get; init; }
 
-    /// <summary>
-    /// How far behind replicas run. <see cref="LagProfile.Mixed"/> by default, which brings every fault of servers and networks with it.
-    /// </summary>
+    /// <summary>Lag of the replicas. The default, <see cref="LagProfile.Mixed"/>, includes every fault of servers and networks.</summary>
     public LagProfile Profile { get; init; } = LagProfile.Mixed;
 
-    /// <summary>Who decides where reads go. Tidemark by default.</summary>
+    /// <summary>The component that routes reads. Default: Tidemark.</summary>
     public RoutingArm Arm { get; init; } = RoutingArm.Tidemark;
 
-    /// <summary>A defect to plant, to see it caught. None by default.</summary>
+    /// <summary>A defect to plant, to check that it is caught. Default: none.</summary>
     public PlantedFault Fault { get; init; } = PlantedFault.None;
 
-    /// <summary>Where to tell what happens, line by line; nowhere by default.</summary>
+    /// <summary>Receives the trace, one line per event. Default: <see langword="null"/>.</summary>
     public TextWriter? Trace { get; init; }
 }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Verification;
 
-/// <summary>How a simulated world went.</summary>
+/// <summary>The result of a simulated world.</summary>
 public sealed class SimulationRun
 {
     internal SimulationRun(SimulationOptions options, string shape, History history, HistoryVerdict verdict, string hash,
@@ -23,48 +23,48 @@ public sealed class SimulationRun
         ReadsByNode = counts.ReadsByNode.ToImmutableSortedDictionary(StringComparer.Ordinal);
     }
 
-    /// <summary>What was asked for, the seed included.</summary>
+    /// <summary>The options of the run, including the seed.</summary>
     public SimulationOptions Options { get; }
 
-    /// <summary>What the seed drew for the world, in one line.</summary>
+    /// <summary>The parameters that were drawn from the seed, in one line.</summary>
     public string Shape { get; }
 
-    /// <summary>What clients did and saw.</summary>
+    /// <summary>The operations of the clients and their results.</summary>
     public History History { get; }
 
-    /// <summary>What the checker says to it.</summary>
+    /// <summary>The verdict of the checker on the history.</summary>
     public HistoryVerdict Verdict { get; }
 
-    /// <summary>A fingerprint of the whole run: the same seed gives the same.</summary>
+    /// <summary>A fingerprint of the whole run. The same seed gives the same fingerprint.</summary>
     public string TraceHash { get; }
 
     /// <summary>
-    /// Invariants of the library that broke, in words: a wait that never ended, a lease that did not come back, no node though the primary
-    /// was well.
+    /// Descriptions of the broken invariants of the library: an endless wait, a lease that was not returned, or no node although the
+    /// primary was healthy.
     /// </summary>
     public ImmutableArray<string> BrokenInvariants { get; }
 
-    /// <summary>Reads and writes that ended.</summary>
+    /// <summary>Number of reads and writes that ended.</summary>
     public long Operations { get; }
 
-    /// <summary>Reads that were answered.</summary>
+    /// <summary>Number of successful reads.</summary>
     public long Reads { get; }
 
-    /// <summary>Reads of sessions that a replica served.</summary>
+    /// <summary>Number of session reads that a replica served.</summary>
     public long OnReplicas { get; }
 
-    /// <summary>Reads of sessions that an oracle with true positions would have given to a replica.</summary>
+    /// <summary>Number of session reads that an oracle with the true positions would have sent to a replica.</summary>
     public long CouldBeOnReplicas { get; }
 
-    /// <summary>Reads that ended with an error.</summary>
+    /// <summary>Number of reads that ended with an error.</summary>
     public long FailedReads { get; }
 
-    /// <summary>Writes that ended with an error or without an answer.</summary>
+    /// <summary>Number of writes that ended with an error or without a response.</summary>
     public long FailedWrites { get; }
 
-    /// <summary>Reads that each node answered.</summary>
+    /// <summary>Number of reads that each node served.</summary>
     public ImmutableSortedDictionary<string, long> ReadsByNode { get; }
 
-    /// <summary>No promise and no invariant was broken.</summary>
+    /// <summary>Whether no guarantee was violated and no invariant was broken.</summary>
     public bool IsClean => Verdict.IsClean && BrokenInvariants.IsEmpty;
 }

@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>Tokens that sessions handed on and nobody has taken yet.</summary>
+/// <summary>Tokens that sessions passed on and that no session has taken yet.</summary>
 internal sealed class TokenMailbox
 {
     private const int MaxTokens = 20;
@@ -13,7 +13,7 @@ internal sealed class TokenMailbox
         _given.Add(token);
     }
 
-    /// <summary>A token for a new user, or none.</summary>
+    /// <summary>Returns a token for a new user, or <see langword="null"/>.</summary>
     public GivenToken? Take(SimulatedCluster cluster)
     {
         if (_given.Count == 0 || cluster.Chance(0.3)) return null;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tidemark.Verification;
 
-/// <summary>A fingerprint of all that happened in a run, in order (FNV-1a, 64 bits).</summary>
+/// <summary>A fingerprint of all events of a run, in order (FNV-1a, 64 bits).</summary>
 internal sealed class TraceHash
 {
     private ulong _hash = 0xCBF29CE484222325;

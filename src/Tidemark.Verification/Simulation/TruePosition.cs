@@ -1,19 +1,22 @@
 namespace Tidemark.Verification;
 
-/// <summary>How far a session has come in truth, which no library can know: what an oracle routes by.</summary>
+/// <summary>The true position that a session has reached, which no library can know. An oracle routes by it.</summary>
 internal readonly record struct TruePosition
 {
     private WalBranch? Branch { get; init; }
 
     private ulong Position { get; init; }
 
-    /// <summary>A crash of the primary has lost it on the same timeline since, and nobody has told the session yet.</summary>
+    /// <summary>
+    /// The branch by which a crash of the primary has since lost the position on the same timeline. The loss has not been reported to the
+    /// session yet.
+    /// </summary>
     private WalBranch? LostBy { get; init; }
 
-    /// <summary>The session was told.</summary>
+    /// <summary>Returns the position after a loss was reported to the session.</summary>
     public TruePosition Reported(SimulatedCluster cluster) => OnCurrent(cluster) with { LostBy = null };
 
-    /// <summary>The place after an answer that shows history up to a position.</summary>
+    /// <summary>Returns the position after a result that shows history up to a position.</summary>
     public TruePosition After(WalBranch branch, ulong position, SimulatedCluster cluster)
     {
         var now = OnCurrent(cluster);
@@ -21,7 +24,7 @@ internal readonly record struct TruePosition
         return isAhead ? new TruePosition { Branch = branch, Position = position, LostBy = now.LostBy } : now;
     }
 
-    /// <summary>What includes both.</summary>
+    /// <summary>Returns a position that includes both.</summary>
     public TruePosition Later(TruePosition other, SimulatedCluster cluster)
     {
         var theirs = other.OnCurrent(cluster);
@@ -29,7 +32,7 @@ internal readonly record struct TruePosition
         return both with { LostBy = both.LostBy ?? theirs.LostBy };
     }
 
-    /// <summary>Whether some replica could show it now.</summary>
+    /// <summary>Returns whether some replica could show the position now.</summary>
     public bool IsOnReplica(SimulatedCluster cluster)
     {
         var position = OnCurrent(cluster);
@@ -46,20 +49,19 @@ internal readonly record struct TruePosition
     }
 
     /// <summary>
-    /// A crash of the primary had lost it on the same timeline by a moment. A token from there cannot be told from a good one: a limit that
-    /// the guarantees
-    /// name, and no violation.
+    /// Whether a crash of the primary had lost the position on the same timeline by a given time. A token from there cannot be
+    /// distinguished from a valid one. The guarantees name this limit, so it is not a violation.
     /// </summary>
     public bool WasLostBefore(long time, SimulatedCluster cluster) => OnCurrent(cluster).LostBy?.LeftAt <= time;
 
     /// <summary>
-    /// A crash of the primary has lost it on the same timeline, and no probe has been answered by the primary since a moment before it was
-    /// back.
+    /// Whether a crash of the primary has lost the position on the same timeline, and the primary has responded to no probe since a time
+    /// before its restart.
     /// </summary>
     public bool WasLostUnnoticed(ClusterSnapshot known, SimulatedCluster cluster) =>
         OnCurrent(cluster).LostBy is { } branch && !(known.Primary is { Failure: null } primary && primary.SampledAt > branch.BeganAt);
 
-    /// <summary>What of it history went on with.</summary>
+    /// <summary>Returns the part of the position with which history continued.</summary>
     private TruePosition OnCurrent(SimulatedCluster cluster)
     {
         if (Branch is null || cluster.Current.Contains(Branch, Position)) return this;

@@ -1,32 +1,31 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// One stretch of the WAL, from a fork on: a promotion begins one on a new timeline, a crash that loses what was not flushed begins one on
-/// the same.
-/// Together they are the tree of all that ever was.
+/// One branch of the WAL, beginning at a fork. A promotion begins a branch on a new timeline. A crash that loses unflushed WAL begins one
+/// on the same timeline. The branches form the tree of all WAL that ever existed.
 /// </summary>
 internal sealed class WalBranch(uint id, uint timeline, WalBranch? parent, ulong forkAt, long leftAt, long beganAt, int keys)
 {
     private readonly List<SimulatedCommit>[] _commits = [.. Enumerable.Range(0, keys).Select(_ => new List<SimulatedCommit>())];
 
-    /// <summary>Grows with each branch, unlike the timeline.</summary>
+    /// <summary>A number that increases with each branch, unlike the timeline.</summary>
     public uint Id => id;
 
     public uint Timeline => timeline;
 
     public WalBranch? Parent => parent;
 
-    /// <summary>The last position of the parent that belongs to this history.</summary>
+    /// <summary>The last position of the parent that belongs to the history of this branch.</summary>
     public ulong ForkAt => forkAt;
 
-    /// <summary>When the parent came to its end: before this branch began, if the server had crashed.</summary>
+    /// <summary>Time at which the parent ended. It is before the beginning of this branch if the server had crashed.</summary>
     public long LeftAt => leftAt;
 
     public long BeganAt => beganAt;
 
     public void Add(SimulatedCommit commit) => _commits[commit.Key].Add(commit);
 
-    /// <summary>The latest version of a row up to a position; <see langword="null"/>: as it was in the beginning.</summary>
+    /// <summary>Returns the latest version of a row up to a position, or <see langword="null"/> for the initial row.</summary>
     public SimulatedCommit? Latest(int key, ulong upTo)
     {
         var commits = _commits[key];
@@ -35,7 +34,7 @@ internal sealed class WalBranch(uint id, uint timeline, WalBranch? parent, ulong
         return parent?.Latest(key, Math.Min(upTo, forkAt));
     }
 
-    /// <summary>Whether the history that leads to the end of this branch contains a position of another.</summary>
+    /// <summary>Returns whether the history that leads to the end of this branch contains a position of another branch.</summary>
     public bool Contains(WalBranch other, ulong position)
     {
         var branch = this;

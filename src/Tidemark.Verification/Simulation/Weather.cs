@@ -1,9 +1,8 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// What goes wrong in a simulated world, and when: crashes, stalls, cuts, promotions that lose a tail, processes that are killed, clocks
-/// that jump. Drawn
-/// from the world's seed; healed before its end.
+/// The faults of a simulated world and their times: crashes, stalls, disconnections, promotions that lose the end of the WAL, killed
+/// processes, clock jumps. They are drawn from the world's seed, and healed before its end.
 /// </summary>
 internal sealed class Weather(SimulatedCluster cluster)
 {
@@ -21,7 +20,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.Counts.Watch(WriteOutAsync());
     }
 
-    /// <summary>Everything is up, connected and follows one primary, which has everything flushed.</summary>
+    /// <summary>Makes everything run, connect and follow one primary, which has flushed everything.</summary>
     public void Heal()
     {
         _isOver = true;
@@ -98,7 +97,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         Restart(server);
     }
 
-    /// <summary>A planned restart: everything is flushed and sent to the standbys first, so nothing is lost.</summary>
+    /// <summary>A planned restart. Everything is flushed and sent to the standbys first, so nothing is lost.</summary>
     private async Task RestartCleanlyAsync(SimulatedServer? server)
     {
         if (server is null) return;
@@ -167,7 +166,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (server.IsPrimary && server.Branch == cluster.Current) FenceOff();
         await cluster.PassAsync(Some(0.4)).ConfigureAwait(false);
 
-        // A primary that history went on without is fenced off until it is rebuilt.
+        // A primary that history continued without is fenced off until it is rebuilt.
         if (IsCalm || (server.IsPrimary && server.Branch != cluster.Current)) return;
         server.IsReachable = true;
         cluster.DisturbPrimary();
@@ -179,7 +178,8 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (cluster.Primary is not { } server) return;
         var isWholeServer = cluster.Chance(0.5);
         cluster.Tell(
-            $"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) with {server.Written - server.Flushed} bytes not flushed");
+            $"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) "
+            + $"with {server.Written - server.Flushed} bytes not flushed");
         Crash(server);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
@@ -191,7 +191,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         if (cluster.Shape.Profile == LagProfile.Failover) await cluster.PassAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
         if (cluster.Primary is not { } old) return;
-        cluster.Tell($"the primary {old.Name} dies");
+        cluster.Tell($"the primary {old.Name} fails");
         Crash(old);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced)
@@ -209,7 +209,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || old.IsUp || cluster.Primary is not { } primary) return;
         if (cluster.Chance(0.3) && primary.Serves && cluster.Applications.All(a => a.HasSeen(primary.Branch.Timeline)))
         {
-            cluster.Tell($"{old.Name} comes back and takes itself for the primary");
+            cluster.Tell($"{old.Name} restarts and acts as a primary");
             old.EndEpoch(cluster.Now);
             old.StartedAt = old.StatisticsResetAt = cluster.Begin();
             old.IsUp = true;
@@ -239,7 +239,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         cluster.StartApplication(index);
     }
 
-    /// <summary>Others take every connection that a server has left.</summary>
+    /// <summary>Other clients take all remaining connections of a server.</summary>
     private async Task FillUpAsync()
     {
         var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
@@ -253,9 +253,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     }
 
     /// <summary>
-    /// The primary's storage is restored to an earlier moment, while a replica has replayed more. The applications have seen by then how
-    /// far the replica is, and it
-    /// is so far ahead that the primary does not come as far again before the world ends.
+    /// Restores the primary's storage to an earlier time while a replica has replayed more. By then, applications have observed how far the
+    /// replica is. The replica is so far ahead that the primary does not reach that position again before the world ends.
     /// </summary>
     private async Task RollBackStorageAsync()
     {
@@ -272,19 +271,20 @@ internal sealed class Weather(SimulatedCluster cluster)
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.Branch == branch)) standby.Replay.HurryTo(soon);
         await cluster.PassAsync(TimeSpan.FromMilliseconds(60)).ConfigureAwait(false);
         if (IsCalm || cluster.Primary != server || server.Branch != branch) return;
-        cluster.Tell($"the primary {server.Name} dies at {server.Flushed:X}, and its storage is restored as of {to:X}");
+        cluster.Tell($"the primary {server.Name} fails at {server.Flushed:X}, and its storage is restored as of {to:X}");
         Crash(server);
         await cluster.PassAsync(TimeSpan.FromSeconds(1.5)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
         server.StartedAt = cluster.Begin();
         Restart(server, to: to);
 
-        // What nobody has seen ahead serves until the primary's next sample, which is a limit of the guarantees (docs/guarantees.md).
+        // A replica that no process has observed to be ahead serves reads until the primary's next sample. This is a limit of the
+        // guarantees (docs/guarantees.md).
         foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to))))
             Rebuild(standby, server);
     }
 
-    /// <summary>A standby that has replayed what the primary of its timeline has lost.</summary>
+    /// <summary>Whether a standby has replayed what the primary of its timeline has lost.</summary>
     private bool IsAhead(SimulatedServer server) =>
         !server.IsPrimary && server.Branch.Timeline == cluster.Current.Timeline
             && !cluster.Current.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now));
@@ -298,7 +298,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         return Task.CompletedTask;
     }
 
-    /// <summary>Standbys write their control files.</summary>
+    /// <summary>Lets standbys write their control files.</summary>
     private async Task MakeRestartPointsAsync()
     {
         while (!cluster.IsOver)
@@ -319,7 +319,9 @@ internal sealed class Weather(SimulatedCluster cluster)
         return Task.CompletedTask;
     }
 
-    /// <summary>Records that are no commits, such as those of an open transaction: they wait for others to be flushed.</summary>
+    /// <summary>
+    /// Writes records that are not commits, such as those of an open transaction. They wait until other records are flushed.
+    /// </summary>
     private async Task MakeNoiseAsync(TimeSpan interval)
     {
         while (true)
@@ -328,12 +330,12 @@ internal sealed class Weather(SimulatedCluster cluster)
                 .ConfigureAwait(false);
             if (IsCalm) return;
 
-            // One that applications cannot reach, or that history went on without, writes too: its own background work.
+            // A primary that applications cannot reach, or that history continued without, writes too: its own background work.
             foreach (var server in cluster.Servers.Where(s => s.IsPrimary && s.IsUp)) server.Append((ulong)cluster.Random.Next(3, 200) * 8);
         }
     }
 
-    /// <summary>The WAL writer: asynchronous commits are flushed by it.</summary>
+    /// <summary>The WAL writer, which flushes asynchronous commits.</summary>
     private async Task WriteOutAsync()
     {
         while (!cluster.IsOver)
@@ -361,7 +363,8 @@ internal sealed class Weather(SimulatedCluster cluster)
     }
 
     /// <summary>
-    /// While the primary is away nobody may take a former one for it: that is up to whatever promotes, not to those who route.
+    /// While no primary exists, no process may accept a former one. This is the responsibility of the software that promotes, not of a
+    /// router.
     /// </summary>
     private void FenceOff()
     {
@@ -372,10 +375,10 @@ internal sealed class Weather(SimulatedCluster cluster)
         }
     }
 
-    /// <param name="server">Comes back.</param>
-    /// <param name="isCrash">It had crashed.</param>
+    /// <param name="server">The server that restarts.</param>
+    /// <param name="isCrash">Whether it had crashed.</param>
     /// <param name="to">
-    /// The position that a primary's storage was rolled back to; <see langword="null"/>: it has what it had flushed.
+    /// The position to which a primary's storage was rolled back, or <see langword="null"/> if it has what it had flushed.
     /// </param>
     private void Restart(SimulatedServer server, bool isCrash = true, ulong? to = null)
     {
@@ -384,7 +387,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (isCrash) server.StatisticsResetAt = cluster.Begin();
         if (server.IsPrimary)
         {
-            // What was not flushed is gone, and later records take its place.
+            // What was not flushed is lost, and later records take its positions.
             var at = to ?? server.Flushed;
             server.RollBack(cluster.Fork(server.Branch, at, isPromotion: false, server.EndedAt), at);
             cluster.Tell($"{server.Name} is up again, at {server.Flushed:X}");
@@ -403,7 +406,7 @@ internal sealed class Weather(SimulatedCluster cluster)
             return;
         }
 
-        // Recovery begins at a restart point, and connections are let in from there on.
+        // Recovery begins at a restart point, and connections are accepted from there on.
         var replayed = server.Replay.ReplayedAt(cluster.Now);
         var back = (ulong)(cluster.Random.NextDouble() * cluster.Random.NextDouble() * 4000);
         var floor = Math.Max(cluster.Shape.Origin, server.Branch.ForkAt);
@@ -417,13 +420,13 @@ internal sealed class Weather(SimulatedCluster cluster)
 
     private SimulatedServer Promote(SimulatedServer server)
     {
-        // One that follows a new timeline, and has not come as far as where that began, is still on the one before.
+        // A standby that follows a new timeline, but has not reached its beginning, is still on the previous timeline.
         var (branch, at) = (server.Branch, server.Replay.ReceivedAt(cluster.Now));
         while (at < branch.ForkAt) branch = branch.Parent!;
         server.BecomePrimary(cluster.Fork(branch, at, isPromotion: true, cluster.Now), at);
         server.IsUp = true;
 
-        // The end of recovery is a record of the new timeline: only from there on a standby's control file can show it.
+        // The end of recovery is a record of the new timeline. A standby's control file can show the new timeline only from there on.
         if (cluster.Shape.HidesTimelines) server.FlushTo(server.Append(120));
         cluster.Tell($"{server.Name} is promoted at {at:X}, to timeline {server.Branch.Timeline}");
         return server;

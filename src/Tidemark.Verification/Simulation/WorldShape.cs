@@ -1,6 +1,6 @@
 namespace Tidemark.Verification;
 
-/// <summary>What a seed draws for its world: how many of everything, how slow, how faulty.</summary>
+/// <summary>The parameters of a world that are drawn from its seed: numbers of objects, delays and fault rates.</summary>
 internal sealed class WorldShape
 {
     private readonly double _travelMedian;
@@ -38,7 +38,7 @@ internal sealed class WorldShape
         HasForeignNode = isMixed && Replicas >= 2 && random.NextDouble() < 0.15;
         HasZones = isMixed && random.NextDouble() < 0.3;
 
-        // A chance of its own, so that worlds without these features stay as they were.
+        // A separate random generator, so that worlds without these features remain unchanged.
         var more = new Random(unchecked((options.Seed * 7919) + 13));
         bool Has(double share) => more.NextDouble() < share && isMixed;
         NamesCluster = Has(0.5);
@@ -53,7 +53,7 @@ internal sealed class WorldShape
         Starves = Has(0.2);
         if (HidesTimelines) TellsForks = false;
 
-        // Close below a position whose text has one digit more, in a quarter of the worlds.
+        // In a quarter of the worlds, shortly before a position whose text has one more digit.
         Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL
             + ((ulong)random.Next(1 << 20) * 8);
     }
@@ -73,71 +73,72 @@ internal sealed class WorldShape
     public double AsynchronousShare { get; }
 
     /// <summary>
-    /// How long the WAL writer may take to flush what did not wait for it: a bound of staleness counts asynchronous commits from then on.
+    /// Maximum delay of the WAL writer for commits that did not wait for their flush. A staleness bound counts asynchronous commits from
+    /// then on.
     /// </summary>
     public TimeSpan FlushDelay => AsynchronousShare > 0 ? TimeSpan.FromSeconds(0.6) : TimeSpan.Zero;
 
     public TimeSpan ThinkTime { get; }
 
-    /// <summary>Operations of a session before another user takes its place.</summary>
+    /// <summary>Number of operations of a session before the next user starts.</summary>
     public int SessionLength { get; }
 
     public TimeSpan ProbeInterval { get; }
 
-    /// <summary>The library's role has REPLICATION, so that servers tell it where timelines were left.</summary>
+    /// <summary>Whether the library's role has REPLICATION, so that servers report where timelines were left.</summary>
     public bool TellsForks { get; }
 
-    /// <summary>The mean time between two faults; <see langword="null"/>: there are none.</summary>
+    /// <summary>Mean time between two faults, or <see langword="null"/> if there are none.</summary>
     public TimeSpan? FaultInterval { get; }
 
     /// <summary>
-    /// The mean time between two records that are no commits and wait to be flushed; <see langword="null"/>: there are none.
+    /// Mean time between two records that are not commits and wait to be flushed, or <see langword="null"/> if there are none.
     /// </summary>
     public TimeSpan? NoiseInterval { get; }
 
-    /// <summary>Nodes and processes stand in zones, and the near ones are preferred.</summary>
+    /// <summary>Whether nodes and processes are in zones, and nodes in the same zone are preferred.</summary>
     public bool HasZones { get; }
 
-    /// <summary>Two of the replicas stand behind one name.</summary>
+    /// <summary>Whether two of the replicas share one name.</summary>
     public bool BalancesTwo { get; }
 
-    /// <summary>A server of another cluster is configured among the nodes.</summary>
+    /// <summary>Whether a server of another cluster is configured among the nodes.</summary>
     public bool HasForeignNode { get; }
 
-    /// <summary>The settings of processes name the cluster that they belong to.</summary>
+    /// <summary>Whether the settings of processes name their cluster.</summary>
     public bool NamesCluster { get; }
 
-    /// <summary>Some writes are made in a transaction that is left open when their connection is closed.</summary>
+    /// <summary>Whether some writes are made in a transaction that is left open when their connection is closed.</summary>
     public bool HasScopes { get; }
 
-    /// <summary>Some connections for reading are held while their session reads on.</summary>
+    /// <summary>Whether some connections for reads are held while their session continues to read.</summary>
     public bool HoldsReaders { get; }
 
-    /// <summary>The library's role does not see which timeline a standby follows; the control file shows it late.</summary>
+    /// <summary>Whether the library's role cannot see which timeline a standby follows. The control file shows it late.</summary>
     public bool HidesTimelines { get; }
 
     /// <summary>
-    /// A pooler stands before every server: a connection outlives the server's runs, and each transaction may run on another server of its
-    /// name.
+    /// Whether each server is behind a pooler. A connection then outlives epochs, and each transaction may run on another server with the
+    /// same node name.
     /// </summary>
     public bool IsPooled { get; }
 
-    /// <summary>Connections for reads to the primary may write, and the server does not report it.</summary>
+    /// <summary>Whether connections for reads to the primary may write, and the server does not report it.</summary>
     public bool HasWritableReads { get; }
 
-    /// <summary>Some connections end between the acknowledgement of a write and its position.</summary>
+    /// <summary>Whether some connections end between the acknowledgement of a write and its position.</summary>
     public bool LosesPositions { get; }
 
-    /// <summary>Nothing crashes: servers are restarted as planned, and all else may fail.</summary>
+    /// <summary>Whether servers do not crash. They are restarted as planned, and all other faults may occur.</summary>
     public bool IsPlanned { get; }
 
-    /// <summary>The primary's storage may be rolled back while a replica has more.</summary>
+    /// <summary>Whether the primary's storage may be rolled back while a replica has more.</summary>
     public bool RollsBackStorage { get; }
 
-    /// <summary>The callers of a process may wait for a thread while its monitor goes on.</summary>
+    /// <summary>Whether the callers of a process may wait for a thread while its monitor continues.</summary>
     public bool Starves { get; }
 
-    /// <summary>How long clients work before everything is healed.</summary>
+    /// <summary>Time for which clients work before everything is healed.</summary>
     public TimeSpan Duration { get; }
 
     public ulong Origin { get; }
@@ -147,7 +148,7 @@ internal sealed class WorldShape
     public TimeSpan ProbeDelay(Random random) =>
         random.NextDouble() < _lateProbes ? TimeSpan.FromSeconds(0.3 * random.NextDouble()) : TravelTime(random);
 
-    /// <summary>Draws the settings of a process.</summary>
+    /// <summary>Sets the options of a process.</summary>
     public void Configure(TidemarkOptions options, Random random)
     {
         if (HasZones)
@@ -159,19 +160,22 @@ internal sealed class WorldShape
         if (HasForeignNode && NamesCluster) options.SystemIdentifier = SimulatedCluster.SystemIdentifier;
         options.ProbeInterval = ProbeInterval;
         options.ProbeTimeout = TimeSpan.FromMilliseconds(750);
-        options.TokenKey = "the key of a simulation, which keeps no secret";
+        options.TokenKey = "the key of a simulation, which protects no secret";
         options.TokenLifetime = TimeSpan.FromMinutes(10);
     }
 
     public override string ToString() => string.Create(
         System.Globalization.CultureInfo.InvariantCulture,
-        $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, {WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
-        $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks told" : "forks not told")}, " +
+        $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, " +
+        $"{WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
+        $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks reported" : "forks not reported")}, " +
         $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}"
             +
-        $"{(HasForeignNode && NamesCluster ? "the cluster named, " : "")}{(HasScopes ? "open transactions, " : "")}{(HoldsReaders ? "held readers, " : "")}" +
+        $"{(HasForeignNode && NamesCluster ? "the cluster named, " : "")}{(HasScopes ? "open transactions, " : "")}" +
+        $"{(HoldsReaders ? "held readers, " : "")}" +
         $"{(HidesTimelines ? "hidden timelines, " : "")}{(IsPooled ? "a pooler, " : "")}{(HasWritableReads ? "writable reads, " : "")}" +
-        $"{(LosesPositions ? "lost positions, " : "")}{(RollsBackStorage ? "a storage that is rolled back, " : "")}{(Starves ? "starved processes, " : "")}" +
+        $"{(LosesPositions ? "lost positions, " : "")}{(RollsBackStorage ? "a storage rollback, " : "")}" +
+        $"{(Starves ? "starved processes, " : "")}" +
         $"{(IsPlanned ? "only planned restarts, " : "")}" +
         $"{(FaultInterval is { } f ? $"a fault each {f.TotalMilliseconds:0} ms" : "no faults")}, {Duration.TotalSeconds:0.0} s");
 }

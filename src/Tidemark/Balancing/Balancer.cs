@@ -1,12 +1,12 @@
 namespace Tidemark;
 
-/// <summary>Picks one of several nodes that may all serve a read. Knows nothing of consistency.</summary>
+/// <summary>Picks one of several nodes that can serve a read. Consistency is evaluated before.</summary>
 internal abstract class Balancer
 {
-    /// <summary>Maximum number of nodes in one cluster: a decision keeps one bit for each.</summary>
+    /// <summary>Maximum number of nodes in a cluster. A routing decision keeps one bit for each.</summary>
     public const int MaxNodes = 64;
 
-    /// <summary>Returns the index of the candidate that serves; the list is not empty.</summary>
+    /// <summary>Returns the index of the picked candidate in the list, which must not be empty.</summary>
     public abstract int Pick(ReadOnlySpan<Candidate> candidates);
 
     public static Balancer For(BalancingPolicy policy, Chance chance) => policy switch
@@ -16,7 +16,7 @@ internal abstract class Balancer
         _ => new PowerOfTwoChoicesBalancer(chance),
     };
 
-    /// <summary>Draws by weight, leaving out one place in the list (-1: none).</summary>
+    /// <summary>Picks a candidate at random by weight, skipping the one at index <paramref name="except"/> (-1 skips none).</summary>
     protected static int Draw(ReadOnlySpan<Candidate> candidates, double chance, int except = -1)
     {
         var total = 0.0;

@@ -1,14 +1,16 @@
 namespace Tidemark;
 
-/// <summary>How a read chooses among the nodes that may serve it.</summary>
+/// <summary>How a node is chosen among those that can serve a read.</summary>
 public enum BalancingPolicy
 {
-    /// <summary>Of two nodes drawn by weight, the one with fewer reads in flight (Mitzenmacher 1996).</summary>
+    /// <summary>
+    /// Picks two nodes at random by weight and uses the one with fewer reads in flight for its weight (Mitzenmacher 1996).
+    /// </summary>
     PowerOfTwoChoices,
 
-    /// <summary>In turn, each as often as its weight says.</summary>
+    /// <summary>Uses the nodes in turn, each as often as its weight specifies.</summary>
     RoundRobin,
 
-    /// <summary>Drawn by weight.</summary>
+    /// <summary>Picks a node at random by weight.</summary>
     Random,
 }

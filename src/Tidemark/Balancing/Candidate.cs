@@ -1,4 +1,4 @@
 namespace Tidemark;
 
-/// <summary>A node that may serve the read at hand, and what it carries now.</summary>
+/// <summary>A node that can serve the current read, and its present load.</summary>
 internal readonly record struct Candidate(int Index, double Weight, int ReadsInFlight);

@@ -1,12 +1,12 @@
 namespace Tidemark;
 
-/// <summary>A seeded source of chance that threads may share without a lock (SplitMix64, Steele 2014).</summary>
+/// <summary>A seeded random number generator that threads can share without a lock (SplitMix64, Steele 2014).</summary>
 internal sealed class Chance(long seed)
 {
     private const long Golden = unchecked((long)0x9E3779B97F4A7C15);
     private long _state = seed;
 
-    /// <summary>A number from 0 up to, but not including, 1.</summary>
+    /// <summary>Returns a random number that is at least 0 and less than 1.</summary>
     public double Next()
     {
         var z = (ulong)Interlocked.Add(ref _state, Golden);

@@ -1,6 +1,8 @@
 namespace Tidemark;
 
-/// <summary>Draws two by weight and takes the one with fewer reads in flight for its weight; a tie goes to the first drawn.</summary>
+/// <summary>
+/// Picks two candidates at random by weight and uses the one with fewer reads in flight for its weight. The first one wins a tie.
+/// </summary>
 internal sealed class PowerOfTwoChoicesBalancer(Chance chance) : Balancer
 {
     public override int Pick(ReadOnlySpan<Candidate> candidates)

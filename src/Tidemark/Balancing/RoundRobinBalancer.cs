@@ -1,8 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// In turn, each as often as its weight says and as evenly spread as that allows: each turn adds its weight to every candidate's credit,
-/// and the one with the most credit serves and pays the sum (nginx's smooth weighted round robin).
+/// Uses the candidates in turn, each as often as its weight specifies and spread as evenly as possible. Each turn adds its weight to every
+/// candidate's credit. The candidate with the most credit serves, and pays the sum of all weights (nginx's smooth weighted round robin).
 /// </summary>
 internal sealed class RoundRobinBalancer : Balancer
 {

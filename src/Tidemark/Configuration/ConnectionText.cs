@@ -3,20 +3,22 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Reads connection strings in both forms people write, and splits those that name several hosts. Its errors quote no value.
+/// Parses connection strings, as keywords or as a URL, and splits those with several hosts. Its error messages do not quote values.
 /// </summary>
 internal static class ConnectionText
 {
     private const int DefaultPort = 5432;
 
-    /// <summary>One builder for each host the text names.</summary>
-    /// <exception cref="FormatException">Says what is wrong with the text, without its values: one of them is a password.</exception>
+    /// <summary>Returns one builder for each host in the text.</summary>
+    /// <exception cref="FormatException">
+    /// The text is not valid. The message does not quote values, because one of them can be a password.
+    /// </exception>
     public static IReadOnlyList<NpgsqlConnectionStringBuilder> Parse(string text)
     {
         var isUrl = text.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
             || text.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
         var settings = isUrl ? ReadUrl(text) : ReadKeywords(text);
-        if (string.IsNullOrWhiteSpace(settings.Host)) throw new FormatException("it names no host");
+        if (string.IsNullOrWhiteSpace(settings.Host)) throw new FormatException("it does not contain a host");
         return [.. settings.Host.Split(',').Select(host => ForHost(settings, host.Trim()))];
     }
 
@@ -24,12 +26,14 @@ internal static class ConnectionText
     {
         if (host.Length == 0) throw new FormatException("its list of hosts has an empty entry");
 
-        // Pairs that only spaces separate, all read as one host. It would be a node's name, with what may be a password in it.
+        // Npgsql reads pairs that are separated only by spaces as one host. That text would become the name of a node, and may contain a
+        // password.
         if (!host.StartsWith('/') && host.Any(c => c == '=' || char.IsWhiteSpace(c)))
-            throw new FormatException("a host in it holds a space or '=': between keywords stands a ';'");
+            throw new FormatException("a host in it contains a space or '=': separate keywords with ';'");
         var one = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Host = host };
 
-        // host:port, but neither a socket folder nor an IPv6 address, whose port stands behind a bracket.
+        // A host with a port, but not a socket directory or an IPv6 address without brackets. The port of an IPv6 address follows its
+        // bracket.
         var colon = host.LastIndexOf(':');
         var hasPort = colon > 0 && !host.StartsWith('/')
             && (host.IndexOf(':', StringComparison.Ordinal) == colon || host[colon - 1] == ']');
@@ -51,12 +55,12 @@ internal static class ConnectionText
         }
         catch (Exception e) when (IsRefusal(e))
         {
-            // The driver's message may quote the value it could not read; only its name of the keyword is repeated here.
+            // The driver's message may quote the value that it could not parse. This message contains at most the name of the keyword.
             throw new FormatException(KeywordProblem(text));
         }
     }
 
-    /// <summary>Finds the keyword that the driver refuses by giving it one at a time.</summary>
+    /// <summary>Finds the keyword that the driver rejects, by passing the keywords one at a time.</summary>
     private static string KeywordProblem(string text)
     {
         var afterPassword = false;
@@ -96,26 +100,28 @@ internal static class ConnectionText
         }
     }
 
-    // All that the driver throws at a text; an unknown keyword without a value, for one, is a KeyNotFoundException.
+    // The exceptions that the driver throws for an invalid text. For example, an unknown keyword without a value causes a
+    // KeyNotFoundException.
     private static bool IsRefusal(Exception e) =>
         e is ArgumentException or FormatException or KeyNotFoundException or OverflowException or InvalidCastException;
 
-    // By number and not by name: a password that holds a semicolon, or whose own keyword was left out, looks like a keyword.
+    // The keyword is identified by its number. A password that contains a semicolon, or whose own keyword was omitted, looks like a
+    // keyword, so the name must not be quoted.
     private static string UnknownKeyword(int number, bool afterPassword) =>
-        $"its keyword {number} is none that Npgsql knows" + (afterPassword ? " (quote a password that holds a semicolon)" : "");
+        $"its keyword {number} is not supported by Npgsql" + (afterPassword ? " (quote a password that contains a semicolon)" : "");
 
     private static NpgsqlConnectionStringBuilder ReadUrl(string text)
     {
-        // System.Uri takes one host only, and a password may hold characters it would refuse; the form is libpq's.
+        // System.Uri accepts only one host, and rejects characters that a password may contain. The format is that of libpq.
         var rest = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..];
         var query = Cut(ref rest, '?');
         var path = Cut(ref rest, '/');
         var at = rest.LastIndexOf('@');
 
-        // The rest of a password would otherwise be read as database or parameter, and then appear in messages.
+        // Otherwise the rest of a password would be parsed as a database or parameter, and would then appear in messages.
         if (at < 0 && (path + query).Contains('@', StringComparison.Ordinal) && rest.Contains(':', StringComparison.Ordinal))
-            throw new FormatException("an '@' stands behind its first '/' or '?': write these two as %2F and %3F in a password, and '@' "
-                + "as %40 elsewhere");
+            throw new FormatException("it contains an '@' after its first '/' or '?'. Write these two as %2F and %3F in a password, "
+                + "and '@' as %40 elsewhere");
         var settings = new NpgsqlConnectionStringBuilder { Host = Uri.UnescapeDataString(rest[(at + 1)..]) };
 
         if (at >= 0)
@@ -151,7 +157,7 @@ internal static class ConnectionText
             _ => name,
         };
 
-        // libpq writes verify-full and read-write, Npgsql VerifyFull and read-write.
+        // libpq uses the value verify-full and Npgsql uses VerifyFull. Both use read-write.
         if (keyword == "SSL Mode") value = value.Replace("-", "", StringComparison.Ordinal);
         try
         {
@@ -159,7 +165,7 @@ internal static class ConnectionText
         }
         catch (Exception e) when (IsRefusal(e))
         {
-            // An unknown name may be a part of a password; the known ones are not.
+            // An unknown name may be part of a password, so it is not quoted. Known names are safe.
             throw new FormatException(keyword == name
                 ? $"its parameter {number} is unknown or has a value that cannot be read"
                 : $"its parameter '{name}' has a value that cannot be read");
@@ -171,13 +177,15 @@ internal static class ConnectionText
         : int.TryParse(text, out var port) && port is > 0 and <= 65_535 ? port
         : throw new FormatException("its port is not a number from 1 to 65535");
 
-    /// <summary>Shortens the text to what stands before the mark, and gives what stands behind it.</summary>
-    private static string? Cut(ref string text, char mark)
+    /// <summary>
+    /// Truncates the text before the separator and returns the part after it, or <see langword="null"/> if the text does not contain it.
+    /// </summary>
+    private static string? Cut(ref string text, char separator)
     {
-        var index = text.IndexOf(mark, StringComparison.Ordinal);
+        var index = text.IndexOf(separator, StringComparison.Ordinal);
         if (index < 0) return null;
-        var behind = text[(index + 1)..];
+        var rest = text[(index + 1)..];
         text = text[..index];
-        return behind;
+        return rest;
     }
 }

@@ -8,7 +8,7 @@ namespace Tidemark;
 /// <param name="Meaning">What the option does, for the table.</param>
 internal sealed record OptionDeclaration<TOwner>(string Name, string Meaning)
 {
-    /// <summary>What the option accepts, as the object of "Give ...".</summary>
+    /// <summary>What the option accepts, as the object of "Use ...".</summary>
     public string Bounds { get; init; } = "a text";
 
     /// <summary>A value in the notation of the configuration, or <see langword="null"/> if the bounds speak for themselves.</summary>
@@ -33,7 +33,7 @@ internal sealed record OptionDeclaration<TOwner>(string Name, string Meaning)
     /// <summary>Whether the value must not appear in errors or logs.</summary>
     public bool IsSecret { get; init; }
 
-    public string Remedy => Example is null ? $"Give {Bounds}." : $"Give {Bounds}, such as {Example}.";
+    public string Remedy => Example is null ? $"Use {Bounds}." : $"Use {Bounds}, such as {Example}.";
 
     public bool IsValid(TOwner owner) => Get(owner) is not { } value || Accepts(value);
 

@@ -16,7 +16,7 @@ internal static class OptionDeclarations
     [
         new NodeOption("Weight", "share of reads relative to the other replicas")
         {
-            Bounds = "a number above 0, at most 1,000 (to take a node out, remove it)",
+            Bounds = "a number greater than 0, at most 1,000 (to exclude a node, remove it)",
             Get = node => node.Weight,
             Set = (node, value) => node.Weight = (double)value!,
         }.Weight(weight => weight is > 0 and <= MaxWeight),
@@ -95,7 +95,7 @@ internal static class OptionDeclarations
         new("TokenKey",
             "the secret that signs tokens, the same in every process. Without it tokens are unsigned, for use inside the application")
         {
-            Bounds = $"at least {MinKeyLength} random characters, or leave it out: tokens are then unsigned",
+            Bounds = $"at least {MinKeyLength} random characters, or leave it out for unsigned tokens",
             IsSecret = true,
             Get = options => options.TokenKey,
             Set = (options, value) => options.TokenKey = (string?)value,

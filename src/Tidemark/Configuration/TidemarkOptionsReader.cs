@@ -48,7 +48,7 @@ internal sealed class TidemarkOptionsReader
         }
 
         if (!_options.Nodes.TryAdd(section.Key, node))
-            _errors.Add($"{section.Path} is a second node of that name. Names are case-insensitive. Give each node its own.");
+            _errors.Add($"{section.Path} is a second node with that name. Names are case-insensitive; give each node its own.");
     }
 
     private void ReadHosts(IConfigurationSection section)
@@ -82,5 +82,5 @@ internal sealed class TidemarkOptionsReader
 
     // The value is not quoted: an unknown name may be a misspelt ConnectionString.
     private void Unknown(IConfigurationSection section, IEnumerable<string> names) => _errors.Add(
-        $"{section.Path} is not an option of {_options.Path}. The options there are {string.Join(", ", names)}.");
+        $"{section.Path} is not a setting of {_options.Path}. The valid settings are {string.Join(", ", names)}.");
 }

@@ -26,7 +26,7 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         if (options.Nodes.Count is 0 or > TidemarkOptions.MaxNodes)
         {
             errors.Add(Error($"{options.Path}:Nodes", options.Nodes.Count,
-                $"A cluster has 1 to {TidemarkOptions.MaxNodes} nodes: name each with its connection string, or call AddNode."));
+                $"A cluster has 1 to {TidemarkOptions.MaxNodes} nodes. Configure each with its connection string, or call AddNode."));
         }
 
         foreach (var (name, node) in options.Nodes) CheckNode(name, node, options.Path, errors);
@@ -58,7 +58,7 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         CheckConnectionString($"{path}:ConnectionString", node.ConnectionString, cluster, errors);
     }
 
-    // A connection string is never quoted: it holds the password.
+    // A connection string is never quoted, because it contains the password.
     private static void CheckConnectionString(string path, string text, string cluster, List<string> errors)
     {
         const string Remedy = "Write Host=pg-1;Database=store;Username=store or postgres://store@pg-1/store.";
@@ -82,18 +82,18 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         var settings = hosts[0];
         if (hosts.Count > 1)
         {
-            errors.Add($"{path} names {hosts.Count} hosts. A node is one server: list each, or give the whole string as "
-                + $"{cluster}:ConnectionString.");
+            errors.Add($"{path} names {hosts.Count} hosts. A node is one server: configure each host as a node, or "
+                + $"move the whole string to {cluster}:ConnectionString.");
         }
 
         if (settings.TargetSessionAttributes is not null)
-            errors.Add($"{path} sets Target Session Attributes. Remove it: Tidemark finds the roles and chooses for each read.");
+            errors.Add($"{path} sets Target Session Attributes. Remove it: Tidemark detects the roles and chooses a node for each read.");
         if (settings.LoadBalanceHosts)
             errors.Add($"{path} sets Load Balance Hosts. Remove it: Tidemark balances reads ({cluster}:Balancing).");
         if (settings.Multiplexing)
         {
-            errors.Add($"{path} sets Multiplexing. Remove it: a position is proven for one physical connection, and multiplexing "
-                + "hides which.");
+            errors.Add($"{path} sets Multiplexing. Remove it: a position is verified for one physical connection, and multiplexing "
+                + "hides which one is used.");
         }
     }
 
@@ -104,20 +104,20 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         {
             try
             {
-                // Without a database, the server uses the one named like the user.
+                // If no database is given, the server uses the one with the name of the user.
                 var settings = ConnectionText.Parse(node.ConnectionString)[0];
                 if ((settings.Database ?? settings.Username) is { Length: > 0 } database) databases.Add(database);
             }
             catch (FormatException)
             {
-                // Reported above, with its path.
+                // Already reported by CheckNode, with the path.
             }
         }
 
         if (databases.Count > 1)
         {
-            errors.Add($"{options.Path}:Nodes name several databases: {string.Join(", ", databases)}. Replicas hold the primary's "
-                + "databases: name the same one on each node.");
+            errors.Add($"{options.Path}:Nodes use several databases: {string.Join(", ", databases)}. Replicas have the primary's "
+                + "databases: use the same one on each node.");
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed class TidemarkOptionsValidator : IValidateOptions<TidemarkOption
         if (bound < options.ProbeInterval)
         {
             errors.Add(Error($"{options.Path}:{name}", bound,
-                $"Staleness is measured by probes: give at least ProbeInterval ({options.ProbeInterval}), or probe more often."));
+                $"Staleness is measured by probes: use at least ProbeInterval ({options.ProbeInterval}), or shorten ProbeInterval."));
         }
     }
 

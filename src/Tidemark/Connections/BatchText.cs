@@ -3,12 +3,13 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Puts a command into a batch with a question of Tidemark's own, each behind a Sync of its own.</summary>
+/// <summary>Combines a command and a query of Tidemark in a batch, with a Sync after each.</summary>
 internal static class BatchText
 {
     /// <summary>
-    /// A batch takes one statement to a command: text with several cannot ride, and what only looks like several does not either. The batch
-    /// has copies of the parameters, so that those which bring values back cannot ride.
+    /// Returns whether the query can be piggybacked on the command. A batch command takes one statement, so text with several statements is
+    /// rejected, and so is text that only looks like it. The batch contains copies of the parameters, so commands with output parameters
+    /// are rejected too.
     /// </summary>
     public static bool CanPiggyback(NpgsqlCommand command) =>
         command.CommandType == CommandType.Text && !HasOutput(command)
@@ -21,7 +22,7 @@ internal static class BatchText
         return false;
     }
 
-    /// <summary>Brings the values that a statement returned in its parameters back to the command that it was copied from.</summary>
+    /// <summary>Copies the output parameters of an executed command back to the command that it was copied from.</summary>
     public static void TakeOutput(NpgsqlCommand from, NpgsqlCommand to)
     {
         for (var i = 0; i < to.Parameters.Count && i < from.Parameters.Count; i++)
@@ -34,7 +35,9 @@ internal static class BatchText
     public static NpgsqlBatch Behind(NpgsqlConnection connection, NpgsqlCommand command, string question) =>
         Combine(connection, command, Copy(command), new NpgsqlBatchCommand(question));
 
-    /// <summary>Moves time-out and parameters from one command to another; a parameter belongs to one collection.</summary>
+    /// <summary>
+    /// Moves timeout and parameters from one command to another. They are moved because a parameter belongs to one collection.
+    /// </summary>
     public static void Move(NpgsqlCommand from, NpgsqlCommand to)
     {
         to.CommandTimeout = from.CommandTimeout;
@@ -46,7 +49,7 @@ internal static class BatchText
     private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatchCommand first,
         NpgsqlBatchCommand second)
     {
-        // A command takes its time-out from the connection string when it has none of its own.
+        // A command without a timeout of its own takes it from the connection string, so the connection is set first.
         command.Connection = connection;
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true, Timeout = command.CommandTimeout };
         batch.BatchCommands.Add(first);
@@ -54,7 +57,8 @@ internal static class BatchText
         return batch;
     }
 
-    // Copies, since a parameter belongs to one collection, and the command's own are still logged afterwards.
+    // Parameters are copied because a parameter belongs to one collection, and the parameters of the original command are still logged
+    // afterwards.
     private static NpgsqlBatchCommand Copy(NpgsqlCommand command)
     {
         var copy = new NpgsqlBatchCommand(command.CommandText);

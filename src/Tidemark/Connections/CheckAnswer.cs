@@ -3,15 +3,17 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What a server says of itself in the round trip of a read, before the read's snapshot is taken.</summary>
-/// <param name="IsInRecovery">It is a standby.</param>
-/// <param name="Replayed">What it has replayed; <see langword="null"/>: nothing, or the role may not ask.</param>
-/// <param name="Timeline">The timeline that its receiver follows; zero: there is no receiver, or the role does not see it.</param>
-/// <param name="LeastTimeline">
-/// The timeline of its minimum recovery point: it has replayed WAL of that one, and perhaps of a later one.
+/// <summary>What a server reports about itself in the round trip of a read, before the read's snapshot is taken.</summary>
+/// <param name="IsInRecovery"><see langword="true"/> if the server is a standby.</param>
+/// <param name="Replayed">
+/// The LSN that it has replayed, or <see langword="null"/> if it has replayed nothing or the role may not query the LSN.
 /// </param>
-/// <param name="SystemIdentifier">The identity of its cluster.</param>
-/// <param name="Epoch">Its run.</param>
+/// <param name="Timeline">The timeline of its WAL receiver, or zero if it has no receiver or the role may not see it.</param>
+/// <param name="LeastTimeline">
+/// The timeline of its minimum recovery point. The server has replayed WAL of this timeline, and perhaps of a later one.
+/// </param>
+/// <param name="SystemIdentifier">The system identifier of its cluster.</param>
+/// <param name="Epoch">Its epoch.</param>
 internal readonly record struct CheckAnswer(
     bool IsInRecovery, NpgsqlLogSequenceNumber? Replayed, uint Timeline, uint LeastTimeline, ulong SystemIdentifier, ServerEpoch Epoch)
 {
@@ -23,11 +25,11 @@ internal readonly record struct CheckAnswer(
     private const string WithPosition = $"SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn(), {Rest} {ServerEpoch.Columns}";
     private const string WithoutPosition = $"SELECT pg_is_in_recovery(), NULL::pg_lsn, {Rest} {ServerEpoch.Columns}";
 
-    /// <summary>The query that brings the row.</summary>
-    /// <param name="hidesPositions">The role may not call the functions that tell positions.</param>
+    /// <summary>Returns the query that produces the row.</summary>
+    /// <param name="hidesPositions">Whether the role may not call the functions that return WAL positions.</param>
     public static string Question(bool hidesPositions) => hidesPositions ? WithoutPosition : WithPosition;
 
-    /// <summary>Reads the row that the reader stands on.</summary>
+    /// <summary>Reads the current row of the reader.</summary>
     public static CheckAnswer Read(DbDataReader row) => new(
         row.GetBoolean(0),
         row.IsDBNull(1) ? null : row.GetFieldValue<NpgsqlLogSequenceNumber>(1),

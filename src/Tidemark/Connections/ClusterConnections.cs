@@ -4,12 +4,12 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Decides and opens: the one place where routing meets the pools of the nodes. Owns the pools, the monitor and the count of reads in
+/// Connects routing with the pools of the nodes: decides and opens connections. Owns the pools, the monitor and the count of reads in
 /// flight.
 /// </summary>
 internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 {
-    // A lone node leaves nothing to choose; it is asked only so that Explain and errors can tell its role.
+    // A single node leaves nothing to choose. It is probed only so that Explain and errors can report its role.
     private static readonly TimeSpan LoneNodeInterval = TimeSpan.FromSeconds(1);
 
     private readonly NodePools[] _pools;
@@ -48,12 +48,12 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
         var interval = isAlone && options.ProbeInterval < LoneNodeInterval ? LoneNodeInterval : options.ProbeInterval;
         var identifier = options.SystemIdentifier ?? 0;
-        Monitor = settings.ProbeNodes is { } ask
-            ? new ClusterMonitor(Names, ask, interval, options.ProbeTimeout, settings.TimeProvider, logger, settings.Resumption, identifier)
+        Monitor = settings.ProbeNodes is { } probe
+            ? new ClusterMonitor(
+                Names, probe, interval, options.ProbeTimeout, settings.TimeProvider, logger, settings.Resumption, identifier)
             : new ClusterMonitor(
                 Names, [.. _pools.Select(p => p.Probe)], interval, options.ProbeTimeout, _pools.Max(p => p.Probe.LongestConnect),
-                    settings.TimeProvider, logger,
-                identifier);
+                settings.TimeProvider, logger, identifier);
         for (var index = 0; index < _pools.Length; index++)
         {
             var node = index;
@@ -73,31 +73,36 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
 
     public ILogger Logger { get; }
 
-    /// <summary>The monotonic time since which everything committed must be there, for a bound; <see langword="null"/>: no bound.</summary>
+    /// <summary>
+    /// Returns the monotonic time of a staleness bound: a read must include everything that was committed before it. Returns
+    /// <see langword="null"/> without a bound.
+    /// </summary>
     public long? CompleteSince(TimeSpan? maxStaleness) =>
         maxStaleness is { } bound ? _time.GetTimestamp() - (long)(bound.TotalSeconds * _time.TimestampFrequency) : null;
 
-    /// <param name="requirement">What the node must be or contain.</param>
-    /// <param name="failed">A bit for each node that failed during this very read.</param>
-    /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
-    /// <param name="affinity">The hash of the session's affinity key; <see langword="null"/>: it has none.</param>
+    /// <summary>Decides which node serves a read.</summary>
+    /// <param name="requirement">What the node must be or include.</param>
+    /// <param name="failed">A bit for each node that failed during this read.</param>
+    /// <param name="preferred">The node to stay on if it can serve, or -1 if none exists.</param>
+    /// <param name="affinity">The hash of the session's affinity key, or <see langword="null"/> if it has none.</param>
     public RouteDecision Decide(in ReadRequirement requirement, ulong failed = 0, int preferred = -1, ulong? affinity = null)
     {
         ThrowIfDisposed();
         return _router.Decide(Monitor.Snapshot, requirement, _readsInFlight, failed, preferred, affinity);
     }
 
-    /// <exception cref="ObjectDisposedException">The data source was disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">The data source is disposed.</exception>
     public void ThrowIfDisposed()
     {
         if (_isDisposed)
             throw new ObjectDisposedException(
-                "TidemarkDataSource", "The TidemarkDataSource was disposed of and is still used. Dispose of it last: one registered "
-                    + "with AddTidemark is, with the application.");
+                "TidemarkDataSource", "The TidemarkDataSource is disposed, but still in use. Dispose it last. If it is registered with "
+                    + "AddTidemark, it is disposed together with the application.");
     }
 
     /// <summary>
-    /// The unopened connection of a read. Counted as a read in flight while it is open, and as seen by the session when it closes.
+    /// Creates an unopened connection for a read. While it is open, it counts as a read in flight. What it returned is an observation of
+    /// the session.
     /// </summary>
     public NpgsqlConnection CreateRead(in RouteDecision decision, ConsistencySession? session, out ReadLease lease)
     {
@@ -107,25 +112,23 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         return connection;
     }
 
-    /// <summary>The lease of a read's connection; it does not follow one yet.</summary>
+    /// <summary>Creates the lease of a read's connection. It does not follow a connection yet.</summary>
     public ReadLease LeaseRead(in RouteDecision decision, ConsistencySession? session) =>
         new(_readsInFlight, decision.State, session, _epochs);
 
     /// <summary>
-    /// Reports what a session has lost before a connection for writing is used; <see langword="null"/>: nothing is reported.
+    /// Reports a session's lost writes before a connection for writing is used. If <see langword="null"/>, nothing is reported.
     /// </summary>
     public Action<ConsistencySession?>? Validate { get; set; }
 
-    /// <summary>
-    /// Asks the node once more, for callers that cannot await: blocks until it has answered or the probe's time-out is over.
-    /// </summary>
+    /// <summary>Probes the node once more, for callers that cannot await. Blocks until it responds or the probe timeout elapses.</summary>
     public void Sample(int nodeIndex)
     {
         ThrowIfDisposed();
         Monitor.Sample(nodeIndex);
     }
 
-    /// <summary>An unopened connection to the node for writing; counted as a write of the session while it is open.</summary>
+    /// <summary>Creates an unopened connection to the node for writing. While it is open, it counts as a write of the session.</summary>
     public NpgsqlConnection CreateWrite(int nodeIndex, ConsistencySession? session)
     {
         var connection = _pools[nodeIndex].Writes.CreateConnection();
@@ -143,38 +146,40 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         return connection;
     }
 
-    /// <summary>The lease of a connection for writing; it does not follow one yet.</summary>
+    /// <summary>Creates the lease of a connection for writing. It does not follow a connection yet.</summary>
     public WriteLease LeaseWrite(int nodeIndex, ConsistencySession? session) => new(this, Monitor.Snapshot.Nodes[nodeIndex], session);
 
-    /// <summary>The connection of one attempt.</summary>
-    /// <param name="decision">Where to.</param>
-    /// <param name="forWriting">The statement turned out to write.</param>
-    /// <param name="session">The session that the statement belongs to.</param>
-    /// <param name="lease">Takes note when the answer reaches the caller; none for writing, where everything counts.</param>
+    /// <summary>Creates the connection of one attempt.</summary>
+    /// <param name="decision">The decision, which selects the node.</param>
+    /// <param name="forWriting">Whether the statement turned out to write.</param>
+    /// <param name="session">The session of the statement.</param>
+    /// <param name="lease">
+    /// The lease that records what the caller receives, or <see langword="null"/> for writing, where everything counts.
+    /// </param>
     public NpgsqlConnection Create(in RouteDecision decision, bool forWriting, ConsistencySession? session, out ReadLease? lease)
     {
         lease = null;
         return forWriting ? CreateWrite(decision.NodeIndex, session) : CreateRead(decision, session, out lease);
     }
 
-    /// <summary>Reads that are under way, over all nodes.</summary>
+    /// <summary>Number of reads in flight on all nodes.</summary>
     public int ReadsInFlight => _readsInFlight.Sum();
 
-    /// <summary>The connection string of a node's writes, without its password.</summary>
+    /// <summary>Returns the connection string for writing to a node, without its password.</summary>
     public string ConnectionString(int nodeIndex) => _pools[nodeIndex].Writes.ConnectionString;
 
-    /// <summary>The pool of a node's connections for writing.</summary>
+    /// <summary>Returns the pool of a node's connections for writing.</summary>
     public NpgsqlDataSource WritesOf(int nodeIndex) => _pools[nodeIndex].Writes;
 
-    /// <summary>Drops idle connections to every node: the database behind them was dropped.</summary>
+    /// <summary>Drops idle connections to every node, after the database was dropped.</summary>
     public void Clear()
     {
         foreach (var pools in _pools) pools.Clear();
     }
 
-    /// <summary>What an open connection must show before its rows are believed.</summary>
-    /// <param name="lease">Follows the connection.</param>
-    /// <param name="decision">Why it was opened.</param>
+    /// <summary>Returns what an open connection must prove before its rows are used.</summary>
+    /// <param name="lease">The lease of the connection.</param>
+    /// <param name="decision">The decision that the connection was opened for.</param>
     public ConnectionCheck CheckOf(ReadLease lease, in RouteDecision decision)
     {
         var connection = lease.Connection!;
@@ -182,8 +187,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var shown = node.IsPooled ? default : _epochs.EpochOf(connection);
         if (!decision.IsReplica)
         {
-            // A standby that was copied from the primary's template has the reset of its statistics: only the very same epoch tells that it
-            // is the primary's.
+            // A standby that was copied from the primary's template has the statistics reset time of the primary, so only an identical
+            // epoch proves that this is the primary.
             if (!shown.IsUnknown && shown == node.Epoch) return ConnectionCheck.None;
             return IsAlone && (node.IsPooled || _epochs.IsVerified(connection, node, Monitor.ProbesSent))
                 ? ConnectionCheck.None : ConnectionCheck.Unverified;
@@ -195,41 +200,44 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
             return decision.StayEpoch is null ? ConnectionCheck.TooYoung : ConnectionCheck.Epoch;
         if (decision.MustShow is { } position && (!isProven || node.Lsn < position.Lsn)) return ConnectionCheck.Position;
 
-        // Behind a pooler every check has to be repeated, and brings the read-only transaction that makes the read safe to send again.
+        // Behind a pooler every check is required again. It also brings the read-only transaction that makes the read safe to retry.
         if (shown.IsUnknown) return ConnectionCheck.Learn;
 
-        // Where several servers answer to the name, the probes tell nothing of whether this one has followed a promotion.
+        // If several servers share the address, the probes do not prove that this one has followed a promotion.
         return shown != node.Epoch && _epochs.TimelineOf(connection) < decision.Snapshot.LatestTimeline
             ? ConnectionCheck.Learn : ConnectionCheck.None;
     }
 
-    /// <summary>There is one node, whose reads and writes share a pool.</summary>
+    /// <summary>Whether there is a single node, whose reads and writes share a pool.</summary>
     public bool IsAlone => _pools.Length == 1;
 
-    /// <summary>Monotonic time.</summary>
+    /// <summary>The monotonic time.</summary>
     public long Now => _time.GetTimestamp();
 
-    /// <summary>Notes what a connection has shown: its epoch, and what the snapshot of its node should know.</summary>
-    /// <param name="proof">What was asked for.</param>
+    /// <summary>Records what a connection has shown: its epoch, and the state of its node for the snapshot.</summary>
+    /// <param name="proof">What was queried.</param>
     /// <param name="connection">The identity of the physical connection.</param>
-    /// <param name="answer">What was shown.</param>
-    /// <param name="sentAt">Monotonic time before the question was sent.</param>
+    /// <param name="answer">The response of the server.</param>
+    /// <param name="sentAt">Monotonic time before the query was sent.</param>
     public void Note(ReadProof proof, object connection, in CheckAnswer answer, long sentAt)
     {
         if (!proof.Node.IsPooled) _epochs.Learn(connection, answer.Epoch, Math.Max(answer.Timeline, answer.LeastTimeline));
 
-        // A primary's check brings no position.
+        // The check of a primary returns no position.
         Monitor.Note(proof.Node.Index, new SampledPosition(
             answer.Epoch, answer.SystemIdentifier, answer.IsInRecovery, answer.Timeline, answer.IsInRecovery ? answer.Replayed
                 ?? default : default, default, sentAt));
     }
 
-    /// <summary>The epoch that a physical connection has shown, in which the node is; unknown: it has shown none, or another.</summary>
+    /// <summary>
+    /// Returns the epoch that a physical connection has shown, if it is the current epoch of the node; otherwise an unknown epoch.
+    /// </summary>
     public ServerEpoch EpochOf(object connection, NodeState node) =>
         _epochs.EpochOf(connection) is var shown && shown == node.Epoch ? shown : default;
 
     /// <summary>
-    /// Lets the server itself wait for the position, from PostgreSQL 19 on. False: it was not reached in time, or the wait failed.
+    /// Lets the server itself wait for the position (PostgreSQL 19 and later). Returns <see langword="false"/> if the position was not
+    /// reached in time or the wait failed.
     /// </summary>
     public async ValueTask<bool> WaitOnServerAsync(int nodeIndex, WalPosition position, TimeSpan timeout,
         CancellationToken cancellationToken)
@@ -250,33 +258,35 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Which of these server processes are gone. None, when the node does not say in time. Needs no connection of the pools.
+    /// Returns which of these server processes are gone, or none if the node does not respond in time. Uses no connection of the pools.
     /// </summary>
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, IoMode io, CancellationToken cancellationToken)
     {
-        if (_askBackends is not null) return await AskStandInAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
+        if (_askBackends is not null) return await QueryReplacementAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
         return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), io, cancellationToken).ConfigureAwait(false)).Backends;
     }
 
     /// <summary>
-    /// Which of these transactions have ended, by commit or by rollback. Returns none if the node does not answer in time.
+    /// Returns which of these transactions have ended, by commit or by rollback, or none if the node does not respond in time.
     /// </summary>
     public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, IoMode io, CancellationToken cancellationToken)
     {
-        if (_askTransactions is not null) return await AskStandInAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
+        if (_askTransactions is not null)
+            return await QueryReplacementAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
         return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), io, cancellationToken).ConfigureAwait(false))
             .Transactions;
     }
 
-    private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled asked, IoMode io, CancellationToken cancellationToken) =>
-        io == IoMode.Async ? await Monitor.FindEndedAsync(nodeIndex, asked, cancellationToken).ConfigureAwait(false)
-            : Monitor.FindEnded(nodeIndex, asked);
+    private async ValueTask<Unsettled> FindEndedAsync(int nodeIndex, Unsettled unsettled, IoMode io,
+        CancellationToken cancellationToken) =>
+        io == IoMode.Async ? await Monitor.FindEndedAsync(nodeIndex, unsettled, cancellationToken).ConfigureAwait(false)
+            : Monitor.FindEnded(nodeIndex, unsettled);
 
-    private async Task<T[]> AskStandInAsync<T>(Func<int, T[], Task<T[]>> ask, int nodeIndex, T[] questions)
+    private async Task<T[]> QueryReplacementAsync<T>(Func<int, T[], Task<T[]>> query, int nodeIndex, T[] values)
     {
         try
         {
-            return await ask(nodeIndex, questions).ConfigureAwait(false);
+            return await query(nodeIndex, values).ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {
@@ -292,7 +302,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         await Task.WhenAll(_pools.Select(pools => pools.DisposeAsync().AsTask())).ConfigureAwait(false);
     }
 
-    /// <summary>Closes the pools at once; the monitor's own connections close as its threads end, for which nothing waits.</summary>
+    /// <summary>Closes the pools at once. Does not wait for the monitor's connections, which are closed when its threads end.</summary>
     public void Dispose()
     {
         _isDisposed = true;
@@ -300,10 +310,10 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         foreach (var pools in _pools) pools.Dispose();
     }
 
-    // The server has lived anew since: idle connections are dead, and nobody who is handed one could repeat what failed on it.
+    // The server has restarted, so its idle connections are dead. A caller that received one could not retry what failed on it.
     private void ClearAfterRestart(int index, ProbeAnswer answer)
     {
-        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } known && known != answer.Epoch)
+        if (answer.Failure is null && Monitor.Snapshot.Nodes[index].Epoch is { IsUnknown: false } recorded && recorded != answer.Epoch)
             _pools[index].Clear();
     }
 }

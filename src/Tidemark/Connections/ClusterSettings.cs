@@ -3,31 +3,31 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>What the pools, the monitor and the router are built from: the options, and what only code can set.</summary>
+/// <summary>What the pools, the monitor and the router are built from: the options, and settings that only code can set.</summary>
 internal sealed record ClusterSettings
 {
     public required TidemarkOptions Options { get; init; }
 
-    /// <summary>Where Npgsql logs; <see langword="null"/>: nowhere.</summary>
+    /// <summary>The logger factory for Npgsql, or <see langword="null"/> if Npgsql does not log.</summary>
     public ILoggerFactory? LoggerFactory { get; init; }
 
     public required ILogger Logger { get; init; }
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Configures the Npgsql data source of each pool; <see langword="null"/>: nothing does.</summary>
+    /// <summary>Configures the Npgsql data source of each pool, or <see langword="null"/> to leave it unchanged.</summary>
     public Action<NpgsqlDataSourceBuilder>? ConfigureNode { get; init; }
 
-    /// <summary>The seed of the balancers; <see langword="null"/>: drawn from the clock.</summary>
+    /// <summary>The seed of the balancers, or <see langword="null"/> to take it from the clock.</summary>
     public long? Seed { get; init; }
 
-    /// <summary>Replaces the probes, so that a test or simulation needs no server; <see langword="null"/>: servers are probed.</summary>
+    /// <summary>Replaces the probes, so that a test or simulation needs no server. If <see langword="null"/>, servers are probed.</summary>
     public ProbeNode? ProbeNodes { get; init; }
 
-    /// <summary>Replaces the query which of some server processes have ended.</summary>
+    /// <summary>Replaces the query that returns which of some server processes have ended.</summary>
     public Func<int, int[], Task<int[]>>? AskBackends { get; init; }
 
-    /// <summary>Replaces the query which of some transactions have ended.</summary>
+    /// <summary>Replaces the query that returns which of some transactions have ended.</summary>
     public Func<int, string[], Task<string[]>>? AskTransactions { get; init; }
 
     /// <summary>How callers that wait for the monitor are resumed.</summary>

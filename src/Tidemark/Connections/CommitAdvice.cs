@@ -3,15 +3,15 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Says once, at the first transaction that asks for it, that a commit is to wait for replicas and the primary has none to wait for.
+/// Logs once, at the first transaction concerned, that a commit is to wait for replicas but the primary has no synchronous replica.
 /// </summary>
 internal sealed class CommitAdvice(ILogger logger)
 {
-    private int _isGiven;
+    private int _isLogged;
 
-    public void NobodyToWaitFor(SynchronousCommit asked, string setting)
+    public void NobodyToWaitFor(SynchronousCommit requested, string setting)
     {
-        if (asked is SynchronousCommit.Local or SynchronousCommit.Off) return;
-        if (Interlocked.Exchange(ref _isGiven, 1) == 0) Log.NobodyToWaitFor(logger, setting);
+        if (requested is SynchronousCommit.Local or SynchronousCommit.Off) return;
+        if (Interlocked.Exchange(ref _isLogged, 1) == 0) Log.NobodyToWaitFor(logger, setting);
     }
 }

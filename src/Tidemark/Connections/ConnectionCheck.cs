@@ -1,29 +1,28 @@
 namespace Tidemark;
 
-/// <summary>What stands between an open connection and its rows.</summary>
+/// <summary>What an open connection must prove before its rows are used.</summary>
 internal enum ConnectionCheck
 {
-    /// <summary>Nothing: what the read must include is proven for it.</summary>
+    /// <summary>Nothing: the connection is already proven to have what the read must include.</summary>
     None,
 
     /// <summary>
-    /// It is to lead to the primary, perhaps to a run of it that began after a crash: a session that came before must hear what that has
-    /// lost. It must show
-    /// that it does, and in which epoch.
+    /// The connection must prove that it leads to the primary, and in which epoch. The epoch may have begun after a crash, and lost writes
+    /// must be reported to a session that started before it.
     /// </summary>
     Unverified,
 
-    /// <summary>It must show that it has replayed the position.</summary>
+    /// <summary>The server must prove that it has replayed the WAL position.</summary>
     Position,
 
-    /// <summary>It must show that its server is in the epoch that the session has read in.</summary>
+    /// <summary>The server must prove that it is in the epoch that the session has read in.</summary>
     Epoch,
 
-    /// <summary>Nothing, but its epoch is not known: it is asked along with its first statement.</summary>
+    /// <summary>Nothing, but the epoch of the connection is unknown: it is queried together with the first statement.</summary>
     Learn,
 
     /// <summary>
-    /// It may lead to a later life of the server than the session has read from: the session's position must be learned first.
+    /// The server may be in a later epoch than the one that the session has read in. The session's WAL position must be resolved first.
     /// </summary>
     TooYoung,
 }

@@ -2,54 +2,59 @@ using System.Runtime.CompilerServices;
 
 namespace Tidemark;
 
-/// <summary>
-/// Knows of which epoch each physical connection is, once a statement on it has shown that. A crash of a server ends every connection to
-/// it, so what a
-/// connection has shown holds for as long as it answers, and a position that anybody sampled in that epoch is proven for it. A connection
-/// that has shown
-/// nothing may lead to a later run of the server, which has gone back (postgres.md: a crash restart replays less than was shown before), or
-/// to another server.
-/// </summary>
+/// <summary>Remembers the epoch of each physical connection, once a statement on the connection has shown it.</summary>
+/// <remarks>
+/// <para>
+/// A crash of a server ends all connections to it. The epoch that a connection has shown is therefore valid as long as the connection
+/// works, and any position sampled in that epoch is proven for the connection.
+/// </para>
+/// <para>
+/// A connection that has shown no epoch may lead to a later epoch of the server, which has gone back (postgres.md: a crash restart replays
+/// less than was shown before), or to another server.
+/// </para>
+/// </remarks>
 internal sealed class ConnectionEpochs
 {
-    // By ReadLease.Connection.
-    private readonly ConditionalWeakTable<object, Knowledge> _epochs = [];
+    // Keyed by ReadLease.Connection.
+    private readonly ConditionalWeakTable<object, State> _epochs = [];
 
-    /// <summary>The epoch that the connection has shown; unknown: it has shown none.</summary>
+    /// <summary>Returns the epoch that the connection has shown, or an unknown epoch if it has shown none.</summary>
     public ServerEpoch EpochOf(object? connection) =>
-        connection is not null && _epochs.TryGetValue(connection, out var epoch) && epoch.Epoch is { } known ? known.Value : default;
+        connection is not null && _epochs.TryGetValue(connection, out var epoch) && epoch.Epoch is { } recorded ? recorded.Value : default;
 
-    /// <summary>Returns the timeline that the connection has shown last, with its epoch; zero: none.</summary>
+    /// <summary>Returns the timeline that the connection has shown last together with its epoch, or zero if it has shown none.</summary>
     public uint TimelineOf(object? connection) =>
-        connection is not null && _epochs.TryGetValue(connection, out var knowledge) ? knowledge.Timeline : 0;
+        connection is not null && _epochs.TryGetValue(connection, out var state) ? state.Timeline : 0;
 
-    /// <summary>The connection has shown its epoch. A later one replaces it: the statistics of its server were reset.</summary>
+    /// <summary>
+    /// Records the epoch that the connection has shown. A later epoch replaces it: the statistics of the server were reset.
+    /// </summary>
     public void Learn(object connection, ServerEpoch epoch, uint timeline = 0)
     {
-        var knowledge = _epochs.GetValue(connection, static _ => new Knowledge());
-        if (knowledge.Epoch is not { } known || known.Value != epoch) knowledge.Epoch = new StrongBox<ServerEpoch>(epoch);
-        knowledge.Timeline = timeline;
+        var state = _epochs.GetValue(connection, static _ => new State());
+        if (state.Epoch is not { } recorded || recorded.Value != epoch) state.Epoch = new StrongBox<ServerEpoch>(epoch);
+        state.Timeline = timeline;
     }
 
     /// <summary>
-    /// Whether a probe has witnessed the connection: it was open before the probe was sent, and still answers. Says nothing where several
-    /// servers may answer.
+    /// Returns whether a probe has verified the connection: it was open before the probe was sent, and still works. Returns
+    /// <see langword="false"/> if several servers share the address.
     /// </summary>
     /// <param name="connection">The identity of the physical connection.</param>
-    /// <param name="node">The node it leads to, as last probed.</param>
-    /// <param name="probesSent">How many probes were sent until now.</param>
+    /// <param name="node">The node of the connection, as last probed.</param>
+    /// <param name="probesSent">The number of probes sent so far.</param>
     public bool IsVerified(object connection, NodeState node, long probesSent)
     {
         if (node.HasSeveralServers) return false;
-        var epoch = _epochs.GetValue(connection, static _ => new Knowledge());
-        var met = Interlocked.CompareExchange(ref epoch.MetAt, probesSent + 1, 0);
-        return met != 0 && node.ProbeNumber > met - 1;
+        var epoch = _epochs.GetValue(connection, static _ => new State());
+        var firstUsed = Interlocked.CompareExchange(ref epoch.FirstUsedAt, probesSent + 1, 0);
+        return firstUsed != 0 && node.ProbeNumber > firstUsed - 1;
     }
 
-    private sealed class Knowledge
+    private sealed class State
     {
-        // One more than the probes sent when it was met; zero: not met.
-        public long MetAt;
+        // One more than the number of probes sent when the connection was first used, or zero if it was not used yet.
+        public long FirstUsedAt;
 
         public volatile StrongBox<ServerEpoch>? Epoch;
 

@@ -3,22 +3,21 @@ using System.Transactions;
 using Npgsql;
 using Npgsql.Internal;
 
-#pragma warning disable NPG9001 // The connector is only looked at: its process id is all that identifies a connection after it was closed.
+#pragma warning disable NPG9001 // Only reads the connector: its process ID is all that identifies a connection after it was closed.
 
 namespace Tidemark;
 
 /// <summary>
 /// Finds the System.Transactions transaction that a physical connection still belongs to after its <see cref="NpgsqlConnection"/> was
-/// closed. Npgsql keeps such connections aside until the transaction ends, and only its internals show them (<c>OpenTransactionTests</c>).
+/// closed. Npgsql sets such connections aside until the transaction ends, and only its internals expose them (<c>OpenTransactionTests</c>).
 /// </summary>
 internal static class EnlistedConnections
 {
     private static volatile bool _isHidden;
 
     /// <summary>
-    /// The transaction that the connection was kept aside for; <see langword="null"/>: none. A version of Npgsql that keeps them elsewhere
-    /// costs
-    /// knowledge only: the ambient transaction, if there is one, then counts as the connection's.
+    /// Returns the transaction that the connection is set aside for, or <see langword="null"/> if none exists. If a version of Npgsql
+    /// keeps these connections elsewhere, returns the ambient transaction instead.
     /// </summary>
     /// <param name="source">The pool of the connection.</param>
     /// <param name="process">The server process of the connection.</param>
@@ -38,7 +37,7 @@ internal static class EnlistedConnections
 
     private static Transaction? Find(NpgsqlDataSource source, int process)
     {
-        // Asked when a connection closes. The connection was kept aside by this very thread, so an empty list needs no lock.
+        // This runs when a connection closes. The same thread has set the connection aside, so an empty list needs no lock.
         var pending = Pending(source);
         if (pending.Count == 0) return null;
         lock (pending)

@@ -2,16 +2,16 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using Npgsql.Internal;
 
-#pragma warning disable NPG9001 // The connector is only looked at: nothing public tells what it tells.
+#pragma warning disable NPG9001 // Only reads the connector: no public API exposes these values.
 
 namespace Tidemark;
 
-/// <summary>
-/// The physical connection behind an open <see cref="NpgsqlConnection"/>. It is looked at after that was closed, when the pool may have
-/// given it to another user: what it says then is on the safe side, a connection used or broken by somebody else counts as used or broken
-/// here.
-/// A version of Npgsql that keeps it elsewhere shows none (<c>PhysicalConnectionTests</c>).
-/// </summary>
+/// <summary>The physical connection of an open <see cref="NpgsqlConnection"/>.</summary>
+/// <remarks>
+/// It is inspected after that connection was closed, when the pool may have assigned it to another user. The result errs on the safe side:
+/// a connection used or broken by the other user counts as used or broken here. Returns none with a version of Npgsql that keeps it
+/// elsewhere (<c>PhysicalConnectionTests</c>).
+/// </remarks>
 internal sealed class PhysicalConnection
 {
     private static volatile bool _isHidden;
@@ -21,16 +21,18 @@ internal sealed class PhysicalConnection
     private PhysicalConnection(NpgsqlConnector connector) => _connector = connector;
 
     /// <summary>
-    /// It broke. A connection object that its reader has closed (<c>CommandBehavior.CloseConnection</c>) does not say so itself.
+    /// Whether the connection broke. A connection object that was closed by its reader (<c>CommandBehavior.CloseConnection</c>) does not
+    /// report this itself.
     /// </summary>
     public bool IsBroken => Broken(_connector);
 
     /// <summary>
-    /// How much the server has said on it so far: the same number later means that no statement was answered in between. -1: it broke.
+    /// Number of bytes received from the server so far, or -1 if the connection broke. The same number later means that no statement was
+    /// answered in between.
     /// </summary>
     public long Received => ReadBuffer(_connector) is { } buffer ? CumulativeReadPosition(buffer) : -1;
 
-    /// <summary>The physical connection of an open connection; <see langword="null"/>: it is not shown.</summary>
+    /// <summary>Returns the physical connection of an open connection, or <see langword="null"/> if Npgsql does not expose it.</summary>
     public static PhysicalConnection? Of(NpgsqlConnection connection)
     {
         if (_isHidden) return null;

@@ -7,8 +7,9 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// The position query that follows a write in its own round trip. A Sync stands between the two: the position is sampled after the commit,
-/// since before it is only the start of the commit record. The query only adds knowledge: its failure is never that of the write.
+/// The position query that is sent after a write in the same round trip. A Sync separates the two, so that the position is sampled after
+/// the commit; before the commit it is only the start of the commit record. A failure of the query is never reported as a failure of the
+/// write.
 /// </summary>
 internal static class PiggybackedQuery
 {
@@ -17,43 +18,43 @@ internal static class PiggybackedQuery
     private const int TransactionColumn = 4;
     private const int Columns = 5;
 
-    // The server is answering already.
+    // Short, because the server has already begun to respond.
     private const int AnswerTimeoutMs = 5_000;
 
-    /// <summary>Timeline, insert position, epoch, and the transaction that is still open.</summary>
+    /// <summary>Selects the timeline, the insert position, the epoch, and the transaction that is still open.</summary>
     public const string Question =
         "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS " + FirstColumn +
         ", pg_current_wal_insert_lsn(), " + ServerEpoch.Columns + ", pg_current_xact_id_if_assigned()::text";
 
     /// <summary>
-    /// Reads the row of the answer that the reader is positioned on. The insert position is the only bound that holds for every commit: a
-    /// function, a trigger or a deferred trigger may have switched <c>synchronous_commit</c> off for its transaction, which nothing shows
-    /// afterwards.
+    /// Reads the current row of the reader. The insert position is the only bound that holds for every commit: a function or a (deferred)
+    /// trigger may have set <c>synchronous_commit</c> to off for its transaction, which cannot be detected afterwards.
     /// </summary>
     public static PiggybackedPosition Read(DbDataReader row) => new(
         new WalPosition((uint)row.GetInt32(0), row.GetFieldValue<NpgsqlLogSequenceNumber>(1)),
         ServerEpoch.Read(row, FirstEpochColumn),
         row.IsDBNull(TransactionColumn) ? null : row.GetString(TransactionColumn));
 
-    /// <summary>Reads the answer, after whatever rows the caller left unread.</summary>
+    /// <summary>Reads the result of the position query, after skipping the rows that the caller left unread.</summary>
     /// <remarks>
-    /// Row by row: an error may follow any of them, even the last, when the statement commits. Npgsql waits for ever if an error arrives
-    /// while it skips rows within a batch.
+    /// Reads row by row, because an error may follow any row, even the last one, when the statement commits. Npgsql waits forever if an
+    /// error arrives while it skips rows within a batch.
     /// </remarks>
-    /// <exception cref="NpgsqlException">The caller's statement failed. The connection's next answer is that to the question: <see
-    /// cref="BreakAsync"/> it.</exception>
+    /// <exception cref="NpgsqlException">
+    /// The caller's statement failed. The next response on the connection belongs to the position query: call <see cref="BreakAsync"/>.
+    /// </exception>
     public static async ValueTask<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, IoMode io, CancellationToken cancellationToken)
     {
         if (reader.IsClosed) return default;
         if (!IsAnswer(reader))
         {
-            // Read returns false after the Sync of the statement was answered.
+            // Read returns false only after the response to the statement's Sync.
             while (await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false)) { }
         }
 
         try
         {
-            // A reader that failed before has no further result. What failed is known to the code that got the exception.
+            // A reader that failed before has no further result. Its caller has the exception already.
             if (!IsAnswer(reader) && !await reader.NextResultAsync(io, cancellationToken).ConfigureAwait(false)) return default;
             return await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false)
                 ? WriteAnswerAtEnd.Of(Read(reader)) : WriteAnswerAtEnd.WithoutPosition;
@@ -64,14 +65,16 @@ internal static class PiggybackedQuery
         }
     }
 
-    /// <summary>Whether a batch of a statement and the question failed only after the server had acknowledged the statement.</summary>
-    /// <param name="failure">What the batch threw.</param>
-    /// <param name="sent">The statement and the question, each with a Sync of its own.</param>
-    /// <param name="connection">Where they were sent.</param>
+    /// <summary>
+    /// Returns whether a batch of a statement and the position query failed only after the server had acknowledged the statement.
+    /// </summary>
+    /// <param name="failure">The exception that the batch threw.</param>
+    /// <param name="sent">The statement and the position query, each with its own Sync.</param>
+    /// <param name="connection">The connection of the batch.</param>
     /// <remarks>
-    /// CommandComplete arrives before the implicit commit, so only the command that failed counts. Npgsql names it in a server's error. It
-    /// does not name it in a cancellation or time-out: if the connection survived, and the statement had failed, the question was answered
-    /// all the same.
+    /// CommandComplete arrives before the implicit commit, so only the command that failed counts. Npgsql names it in a server error, but
+    /// not in a cancellation or timeout. In that case, if the connection survived and the statement had failed, the position query was
+    /// answered all the same.
     /// </remarks>
     public static bool IsAcknowledged(Exception failure, NpgsqlBatchCommandCollection sent, NpgsqlConnection connection)
     {
@@ -85,12 +88,11 @@ internal static class PiggybackedQuery
         };
     }
 
-    /// <summary>The server's CommandComplete for the statement was received.</summary>
+    /// <summary>Returns whether the server's CommandComplete for the statement was received.</summary>
     public static bool IsComplete(NpgsqlBatchCommand statement) => statement.StatementType != Npgsql.StatementType.Unknown;
 
     /// <summary>
-    /// If statement and question both failed, Npgsql throws one exception for both. The caller gets that of the statement, as without the
-    /// question.
+    /// Throws the statement's own exception if statement and position query both failed. Npgsql throws a single exception for both.
     /// </summary>
     public static void ThrowFirst(Exception failure)
     {
@@ -103,11 +105,11 @@ internal static class PiggybackedQuery
         failure is NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } ? first : failure;
 
     /// <summary>
-    /// Ends a connection on which a statement failed while its rows were read: Npgsql leaves the answer to the question unread, and would
-    /// take it for the answer to
-    /// what is sent next. Waiting for a notification, it meets that answer instead, and gives the connection up.
+    /// Ends a connection on which a statement failed while its rows were read. Npgsql leaves the response to the position query unread, and
+    /// would take it for the response to the next command. When Npgsql waits for a notification, it receives that response instead and
+    /// closes the connection.
     /// </summary>
-    /// <param name="connection">Its reader is closed.</param>
+    /// <param name="connection">The connection, whose reader is closed.</param>
     /// <param name="io">How to wait.</param>
     public static async ValueTask BreakAsync(NpgsqlConnection connection, IoMode io)
     {
@@ -119,11 +121,11 @@ internal static class PiggybackedQuery
         }
         catch (NpgsqlException)
         {
-            // Npgsql has given the connection up.
+            // The connection is closed, as intended.
         }
     }
 
-    /// <summary>The server, the network, a time-out or a cancellation ended the exchange.</summary>
+    /// <summary>Returns whether the server, the network, a timeout or a cancellation ended the exchange.</summary>
     public static bool IsOfConnection(Exception failure) => failure is NpgsqlException or OperationCanceledException or IOException;
 
     private static bool IsAnswer(DbDataReader reader) => reader.FieldCount == Columns && reader.GetName(0) == FirstColumn;

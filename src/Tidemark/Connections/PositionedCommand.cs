@@ -5,9 +5,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// A write outside a transaction, with the position it reached in the same round trip. A count or a scalar brings it along by itself; the
-/// reader of rows harvests it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure of the
-/// command.
+/// A write outside a transaction that returns its WAL position in the same round trip. Count and scalar methods read the position
+/// themselves; a reader of rows reads it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure
+/// of the command.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
@@ -16,9 +16,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private bool _isAcknowledged;
     private bool _hasFailed;
 
-    /// <param name="plain">The command; its text and parameters move here.</param>
+    /// <param name="plain">The command. Its text and parameters are moved to this command.</param>
     /// <param name="connection">An open connection.</param>
-    /// <param name="lease">Learns how the write ended.</param>
+    /// <param name="lease">The lease that records how the write ended.</param>
     public PositionedCommand(NpgsqlCommand plain, NpgsqlConnection connection, WriteLease lease)
         : base(plain.CommandText, connection)
     {
@@ -26,11 +26,11 @@ internal sealed class PositionedCommand : NpgsqlCommand
         BatchText.Move(plain, this);
     }
 
-    /// <summary>The rows the statement changed; -1 if it is not one that changes rows.</summary>
+    /// <summary>Number of rows that the statement changed, or -1 if it does not change rows.</summary>
     public int Affected => _sent![0].RecordsAffected;
 
-    /// <summary>Takes the position from the reader of this command's rows, which is about to close.</summary>
-    /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read of it.</exception>
+    /// <summary>Reads the position from the reader of this command's rows, which is about to close.</summary>
+    /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read.</exception>
     public async ValueTask ReadPositionAsync(DbDataReader reader, IoMode io, CancellationToken cancellationToken = default)
     {
         try
@@ -45,7 +45,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
     }
 
     /// <summary>
-    /// Reading this command's rows has failed: closes the reader, and ends the connection, whose next answer is not to what is sent next.
+    /// Closes the reader after reading this command's rows has failed. Also ends the connection, because its next response would not belong
+    /// to the next command.
     /// </summary>
     public async ValueTask GiveUpAsync(DbDataReader reader, IoMode io)
     {
@@ -59,8 +60,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
     public void EndOfAnswer() => _lease.EndOfAnswer();
 
     /// <summary>
-    /// The lease learns of a failure that reading the results threw. True: the server had acknowledged the statement before, and only the
-    /// position query failed.
+    /// Records in the lease an exception that was thrown while reading the results. Returns <see langword="true"/> if the server had
+    /// acknowledged the statement before and only the position query failed.
     /// </summary>
     public bool EndWith(Exception failure)
     {
@@ -136,7 +137,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
         catch (Exception failure)
         {
-            // Without a reader there is no result to return, even if the statement was acknowledged. A save finds that out (SavedBatch).
+            // Nothing can be returned without a reader, even if the statement was acknowledged. A save detects that case (SavedBatch).
             if (!EndWith(failure)) PiggybackedQuery.ThrowFirst(failure);
             throw;
         }
@@ -151,10 +152,10 @@ internal sealed class PositionedCommand : NpgsqlCommand
         return batch;
     }
 
-    private void End(in WriteAnswerAtEnd harvested)
+    private void End(in WriteAnswerAtEnd answer)
     {
-        _isAcknowledged |= harvested.IsAcknowledged;
-        if (harvested.Position is { } position) _lease.Committed(position);
-        else if (harvested.IsAcknowledged) _lease.AcknowledgedWithoutPosition();
+        _isAcknowledged |= answer.IsAcknowledged;
+        if (answer.Position is { } position) _lease.Committed(position);
+        else if (answer.IsAcknowledged) _lease.AcknowledgedWithoutPosition();
     }
 }

@@ -4,16 +4,20 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Commits the transaction of a connection and learns the position it reached, in one round trip: a probe, COMMIT, a Sync, then the
-/// position query. The probe shows a transaction that failed before, whose COMMIT is acknowledged and rolls back. The position is read
-/// after the commit, since before it is the start of the commit record.
+/// Commits the transaction of a connection and reads the resulting WAL position, in one round trip: a test statement, COMMIT, a Sync, then
+/// the position query.
 /// </summary>
+/// <remarks>
+/// The test statement detects a transaction that has already failed: PostgreSQL acknowledges the COMMIT of such a transaction, but rolls
+/// back. The position is sampled after the commit, because before the commit it is only the start of the commit record.
+/// </remarks>
 internal static class PositionedCommit
 {
     private const string Probe = "SELECT 1";
 
     /// <summary>
-    /// Commits, and tells the lease. Returns <see langword="false"/> for a transaction that had failed before: PostgreSQL rolled it back.
+    /// Commits and records the outcome in the lease. Returns <see langword="false"/> if the transaction had failed before and PostgreSQL
+    /// rolled it back.
     /// </summary>
     /// <exception cref="NpgsqlException">The server did not acknowledge the commit.</exception>
     public static async ValueTask<bool> ExecuteAsync(
@@ -48,8 +52,9 @@ internal static class PositionedCommit
     }
 
     /// <summary>
-    /// COMMIT is complete when it is acknowledged: nothing that failed afterwards, the connection included, changes the result. A COMMIT
-    /// after a failed probe is acknowledged too, and is a rollback. Returns <see langword="null"/> if the commit itself failed.
+    /// Evaluates a failure. An acknowledged COMMIT is complete: no later failure changes its result, not even that of the connection. A
+    /// COMMIT after a failed test statement is acknowledged too, but is a rollback. Returns <see langword="null"/> if the commit itself
+    /// failed.
     /// </summary>
     private static bool? EndWith(Exception failure, NpgsqlBatchCommandCollection sent, WriteLease lease)
     {
@@ -69,7 +74,7 @@ internal static class PositionedCommit
         return null;
     }
 
-    // The barriers make each statement stand alone: a failed probe does not keep COMMIT from ending the transaction.
+    // The barriers separate the statements: a failed test statement does not prevent COMMIT from ending the transaction.
     private static NpgsqlBatch Batch(NpgsqlConnection connection)
     {
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true };

@@ -3,19 +3,22 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>
-/// Has a server show what it is and has, in the same round trip as the read that depends on it. The answer comes before the read's snapshot
-/// is
-/// taken: the two are separated by a Sync, or a session default of repeatable read would give both one snapshot. Behind a pooler each of
-/// the two could
-/// run on another server connection, so there they run in one transaction, read-only and read committed, in which each statement has a
-/// snapshot of its own.
-/// </summary>
+/// <summary>Makes a server prove its role, epoch and position in the same round trip as the read that depends on them.</summary>
+/// <remarks>
+/// <para>
+/// The check must be answered before the read's snapshot is taken. A Sync separates the two: otherwise a session default of repeatable read
+/// would give both the same snapshot.
+/// </para>
+/// <para>
+/// Behind a pooler, the two could run on different server connections. There they run in one transaction, read-only and read committed, in
+/// which each statement has its own snapshot.
+/// </para>
+/// </remarks>
 internal static class ReadCheck
 {
     private const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
 
-    /// <summary>Asks in a round trip of its own, for a connection that is handed out.</summary>
+    /// <summary>Checks in a separate round trip, for a connection that is handed out.</summary>
     public static async ValueTask<bool> PassesAsync(
         NpgsqlConnection connection, ReadProof proof, IoMode io, CancellationToken cancellationToken)
     {
@@ -34,8 +37,8 @@ internal static class ReadCheck
     }
 
     /// <summary>
-    /// Runs the command after the check. Returns <see langword="null"/> if the node lacks what the read needs; the rows and errors of the
-    /// command are void then.
+    /// Runs the command after the check. Returns <see langword="null"/> if the check failed; rows and errors of the command are then
+    /// discarded.
     /// </summary>
     public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof,
         CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
@@ -71,8 +74,8 @@ internal static class ReadCheck
         return null;
     }
 
-    // The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A connection
-    // that only discovers its epoch, once in its lifetime, does so in a round trip of its own.
+    // The driver sends the later statements of a synchronous batch from the thread pool, which callers may have exhausted. A check that is
+    // only needed to record the epoch of a connection, once per connection, therefore takes a separate round trip.
     private static bool IsApart(ReadProof proof, IoMode io) => io == IoMode.Blocking && !proof.IsRequired && !proof.Node.IsPooled;
 
     private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof)
@@ -80,25 +83,29 @@ internal static class ReadCheck
         var batch = BatchText.Before(connection, proof.Question, command);
         if (!proof.Node.IsPooled) return batch;
 
-        // Without a Sync in between nothing can come between the statements, and an error ends them all.
+        // Without a Sync in between, the statements stay together, and an error ends all of them.
         batch.EnableErrorBarriers = false;
         batch.BatchCommands.Insert(0, new NpgsqlBatchCommand(Begin));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
         return batch;
     }
 
-    // The transaction pins the server connection until the reader closes the connection, which rolls it back: it has only read.
+    // The transaction pins the server connection until the reader closes the connection. That rolls the transaction back, which is safe
+    // because it has only read.
     private static async ValueTask BeginAsync(NpgsqlConnection connection, IoMode io, CancellationToken cancellationToken)
     {
         using var begin = new NpgsqlCommand(Begin, connection);
         await begin.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Readers that describe instead of running cannot follow another statement.</summary>
+    /// <summary>
+    /// Returns whether the check can be piggybacked. Readers that describe instead of executing cannot follow another statement.
+    /// </summary>
     private static bool CanPiggyback(NpgsqlCommand command, CommandBehavior behavior) =>
         (behavior & (CommandBehavior.SchemaOnly | CommandBehavior.KeyInfo)) == 0 && BatchText.CanPiggyback(command);
 
-    // The command's own error is void with its rows: on a replica that lacks the place it may be about a table that is not there yet.
+    // The command's own error is discarded with its rows: on a replica that lacks the position, it may concern a table that does not exist
+    // there yet.
     private static async ValueTask DropAsync(NpgsqlDataReader reader, IoMode io)
     {
         try

@@ -4,12 +4,13 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Counts a read while its connection is open. An answer that reaches the caller is an observation of its session at once, and stays under
-/// way until the connection is closed: more may be shown on it. Attempts that were given up showed nothing.
+/// Counts a read while its connection is open. An answer that the caller receives is an observation of its session at once. The observation
+/// stays open until the connection is closed, because more may be read on it. Attempts that were given up observed nothing.
 /// </summary>
 internal sealed class ReadLease(int[] readsInFlight, NodeState node, ConsistencySession? session, ConnectionEpochs? epochs = null)
 {
-    // PostgreSQL 14 and later report it with every change; servers and poolers that do not are not known to be read-only.
+    // PostgreSQL 14 and later report every change of this setting. A connection whose server or pooler does not report it is not considered
+    // read-only.
     private const string ReadOnlySetting = "default_transaction_read_only";
 
     private NodeState _node = node;
@@ -22,32 +23,32 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     private ServerEpoch? _observedIn;
     private PhysicalConnection? _physical;
 
-    /// <summary>The identity of the physical connection that was opened last; <see langword="null"/>: none was.</summary>
+    /// <summary>The identity of the physical connection that was opened last, or <see langword="null"/> if none was.</summary>
     public object? Connection { get; private set; }
 
-    /// <summary>The caller's command was sent since the last opening, and the connection is not known to be read-only.</summary>
+    /// <summary>Whether the caller's command was sent since the last opening, on a connection that may not be read-only.</summary>
     public bool MayHaveWritten { get; private set; }
 
     private bool OnPrimary => _node.Status == ConcludedStatus.Primary;
 
-    /// <summary>Follows a connection from its next opening on.</summary>
+    /// <summary>Follows a connection, starting with its next opening.</summary>
     public void Follow(NpgsqlConnection connection) => connection.StateChange += OnStateChange;
 
-    /// <summary>The connection object will be opened once more, for another read.</summary>
+    /// <summary>Prepares the lease for another opening of the same connection object, for another read.</summary>
     public void Renew(NodeState node, ConsistencySession? session)
     {
         if (!_isOpen) (_node, _session, MayHaveWritten) = (node, session, false);
     }
 
-    /// <summary>The connection itself is the caller's from now on, who may close it and open it again.</summary>
+    /// <summary>Hands the connection itself out to the caller, who may close it and open it again.</summary>
     public void HandOut(ReopeningCheck reopening) => _reopening = reopening;
 
     /// <summary>
-    /// The caller's command, or the connection itself, is about to be given away. On a connection that is not known to be read-only it may
-    /// write: it counts as a write of the session, except on a lone node, where no read can miss it.
+    /// Must be called before the caller's command is sent or the connection is handed out. Counts as a write of the session if the
+    /// connection may not be read-only, except with a single node, where no read can miss the write.
     /// </summary>
     /// <param name="connection">The open connection.</param>
-    /// <param name="proof">What is checked in the same round trip: behind a pooler within a read-only transaction.</param>
+    /// <param name="proof">What is checked in the same round trip. Behind a pooler, the check runs within a read-only transaction.</param>
     public void Sending(NpgsqlConnection connection, ReadProof? proof = null)
     {
         if (!_isOpen || MayHaveWritten) return;
@@ -56,7 +57,7 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
     }
 
     /// <inheritdoc cref="Sending(NpgsqlConnection, ReadProof?)"/>
-    /// <param name="isReadOnly">The server reports that the connection is read-only, and no pooler stands before it.</param>
+    /// <param name="isReadOnly">Whether the server reports that the connection is read-only, and no pooler is in between.</param>
     /// <param name="process">The server process of the connection.</param>
     /// <param name="proof">What is checked in the same round trip.</param>
     public void Sending(bool isReadOnly, int process, ReadProof? proof)
@@ -66,22 +67,22 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         if (readsInFlight.Length == 1 || _session?.BeginWrite() != true) return;
         _isWrite = true;
 
-        // Behind a pooler nobody knows who runs the statement.
+        // Behind a pooler, the server process that runs the statement is unknown.
         _backend = _node.IsPooled ? 0 : process;
     }
 
-    /// <summary>The caller gets rows, a count or an error from this connection, or the connection itself.</summary>
+    /// <summary>Records that the caller receives rows, a count or an error from this connection, or the connection itself.</summary>
     public void Deliver()
     {
         if (!_isOpen || _isObserved || _session is null) return;
 
-        // Behind a pooler another server may have answered than the one that the node's epoch is of, and where several servers answer to a
-        // name too.
+        // Behind a pooler, or if several servers share the address, the response may come from another server than the one that the node's
+        // epoch belongs to.
         _observedIn = _node.IsPooled ? default(ServerEpoch) : epochs?.EpochOf(Connection);
         _isObserved = _session.BeginObservation(_node, OnPrimary, Connection, _observedIn, epochs?.TimelineOf(Connection) ?? 0);
     }
 
-    /// <summary>The read is under way.</summary>
+    /// <summary>Starts the read.</summary>
     /// <param name="connection">The identity of the physical connection.</param>
     public void Opened(object connection)
     {
@@ -92,8 +93,10 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         Interlocked.Increment(ref readsInFlight[_node.Index]);
     }
 
-    /// <summary>The read is over. Only what ended before another read began binds that one, so what was shown is noted now.</summary>
-    /// <param name="isBroken">The connection broke: what it may have written may yet be committed.</param>
+    /// <summary>
+    /// Ends the read. What it observed is recorded now, because another read depends on it only if this one ended before the other began.
+    /// </summary>
+    /// <param name="isBroken">Whether the connection broke: what it may have written can still be committed.</param>
     public void Closed(bool isBroken = false)
     {
         if (!_isOpen) return;
@@ -112,12 +115,12 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
         var connection = (NpgsqlConnection)sender;
         if (change.CurrentState != ConnectionState.Open)
         {
-            // The event says "from open to closed" even of a connection that broke.
+            // The event reports "from open to closed" even for a connection that broke.
             Closed(isBroken: connection.FullState.HasFlag(ConnectionState.Broken));
         }
         else if (_reopening is null || _isOpen)
         {
-            // One object for each physical connection, the same whenever the pool gives it out again.
+            // There is one such object per physical connection, and it stays the same each time the pool hands the connection out.
             Opened(connection.PostgresParameters);
         }
         else
@@ -128,8 +131,8 @@ internal sealed class ReadLease(int[] readsInFlight, NodeState node, Consistency
 
     private void Reopened(NpgsqlConnection connection, ReopeningCheck reopening)
     {
-        // What the check throws fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool
-        // twice.
+        // An exception thrown by the check fails the opening, and Npgsql returns the connection to the pool. Closing it as well would put
+        // it into the pool twice.
         Connection = connection.PostgresParameters;
         (_node, _session) = reopening.Check(this, connection);
         Opened(connection.PostgresParameters);

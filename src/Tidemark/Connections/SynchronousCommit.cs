@@ -2,23 +2,29 @@ namespace Tidemark;
 
 /// <summary>What a commit waits for before it returns: PostgreSQL's <c>synchronous_commit</c>, for one transaction.</summary>
 /// <remarks>
-/// The synchronous replicas are those of the primary's <c>synchronous_standby_names</c>; without any, all but <see cref="Off"/> are
-/// <see cref="Local"/>.
+/// The primary's <c>synchronous_standby_names</c> selects the synchronous replicas. If it is empty, every value except <see cref="Off"/>
+/// has the effect of <see cref="Local"/>.
 /// </remarks>
 public enum SynchronousCommit
 {
-    /// <summary>The primary's own disk.</summary>
+    /// <summary>Waits until the commit is on the primary's own disk.</summary>
     Local,
 
-    /// <summary>Every synchronous replica has received it: it survives the loss of the primary, but not of all machines at once.</summary>
+    /// <summary>
+    /// Waits until every synchronous replica has received the commit. It survives the loss of the primary, but not of all machines at once.
+    /// </summary>
     RemoteWrite,
 
-    /// <summary>Every synchronous replica has it on disk.</summary>
+    /// <summary>Waits until every synchronous replica has the commit on disk.</summary>
     On,
 
-    /// <summary>Every synchronous replica has applied it: whoever reads there afterwards sees it, in a session or not.</summary>
+    /// <summary>
+    /// Waits until every synchronous replica has applied the commit. Later reads on those replicas include it, with or without a session.
+    /// </summary>
     RemoteApply,
 
-    /// <summary>Nothing: a crash of the primary within the next moments (up to three times <c>wal_writer_delay</c>) loses it.</summary>
+    /// <summary>
+    /// Does not wait. A crash of the primary shortly afterwards (within up to three times <c>wal_writer_delay</c>) loses the commit.
+    /// </summary>
     Off,
 }

@@ -3,19 +3,19 @@ using System.Globalization;
 namespace Tidemark;
 
 /// <summary>
-/// The statement with which PostgreSQL 19 waits for a position by itself, in place of asking again and again. Known from its documentation;
-/// no server of
-/// that version could be had to run it.
+/// The statement with which PostgreSQL 19 waits for a position on the server, instead of repeated sampling. Written from its documentation;
+/// no server of that version was available for a test.
 /// </summary>
 internal static class WaitForLsn
 {
-    /// <summary>What the server answers when the position is reached.</summary>
+    /// <summary>The result of the statement if the position was reached.</summary>
     public const string Reached = "success";
 
     public static bool IsIn(int serverVersion) => serverVersion >= 19;
 
     /// <summary>
-    /// The statement. The position is a literal there, and no parameter; a time-out of less than a millisecond would mean for ever.
+    /// Returns the statement. The position must be a literal, not a parameter. The timeout is at least 1 ms, because zero would mean no
+    /// limit.
     /// </summary>
     public static string Text(WalPosition position, TimeSpan timeout)
     {

@@ -1,8 +1,11 @@
 namespace Tidemark;
 
-/// <summary>What the reader of a write knows at its end. The default: the reader failed before, so nothing.</summary>
-/// <param name="IsAcknowledged">The server acknowledged the write.</param>
-/// <param name="Position">The answer to the position query; <see langword="null"/>: it failed.</param>
+/// <summary>
+/// The outcome of a write as its reader knows it at the end. The default value means that the reader failed before, so that the outcome is
+/// unknown.
+/// </summary>
+/// <param name="IsAcknowledged">Whether the server acknowledged the write.</param>
+/// <param name="Position">The result of the position query, or <see langword="null"/> if it failed.</param>
 internal readonly record struct WriteAnswerAtEnd(bool IsAcknowledged, PiggybackedPosition? Position)
 {
     public static WriteAnswerAtEnd WithoutPosition => new(IsAcknowledged: true, Position: null);

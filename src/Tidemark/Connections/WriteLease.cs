@@ -6,9 +6,9 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Follows a connection to the primary: what is done on it cannot be seen, so from opening to closing it counts as a write of the session,
-/// and shows it what the primary has. The position is pending at the end, unless a commit brought one along. Each opening checks the role
-/// and the status of the node.
+/// Follows a connection to the primary. The statements on it cannot be inspected. The time from opening to closing therefore counts as a
+/// write of the session, and as an observation of everything on the primary. The position is pending at the end, unless it was piggybacked
+/// on a commit. Each opening checks the role and the status of the node.
 /// </summary>
 internal sealed class WriteLease
 {
@@ -39,24 +39,26 @@ internal sealed class WriteLease
         Session = session;
     }
 
-    /// <summary>The node the connection leads to.</summary>
+    /// <summary>The node of the connection.</summary>
     public int NodeIndex => _node.Index;
 
     /// <summary>
-    /// The session that what is done between opening and closing belongs to, unless <see cref="FindSession"/> finds another.
+    /// The session of everything that is done between opening and closing, unless <see cref="FindSession"/> finds another.
     /// </summary>
     public ConsistencySession? Session { get; set; }
 
-    /// <summary>Finds the session at each opening; <see langword="null"/>: it is always <see cref="Session"/>.</summary>
+    /// <summary>Finds the session at each opening. If <see langword="null"/>, it is always <see cref="Session"/>.</summary>
     public Func<ConsistencySession?>? FindSession { get; set; }
 
-    /// <summary>The connection is opened for one save and closed at its end: nothing but the save is done on it.</summary>
+    /// <summary>Whether the connection is opened for one save and closed at its end, so that it is used for nothing else.</summary>
     public bool IsOpenedBySave { get; set; }
 
-    /// <summary>The latest statement that was sent with a position query; <see langword="null"/>: none, or a COMMIT.</summary>
+    /// <summary>
+    /// The latest statement that was sent with a position query, or <see langword="null"/> if there was none or it was a COMMIT.
+    /// </summary>
     public PositionedCommand? Piggybacked { get; private set; }
 
-    /// <summary>Follows a connection from its next opening on.</summary>
+    /// <summary>Follows a connection, starting with its next opening.</summary>
     public void Follow(NpgsqlConnection connection)
     {
         _connectionString = connection.ConnectionString;
@@ -65,27 +67,28 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The lease of a connection; <see langword="null"/> when it is not one of Tidemark's to the primary, or was given another connection
-    /// string since and
-    /// leads wherever that says.
+    /// Returns the lease of a connection. Returns <see langword="null"/> if Tidemark did not create the connection for writing, or if its
+    /// connection string was changed since and may lead elsewhere.
     /// </summary>
     public static WriteLease? Of(NpgsqlConnection connection) =>
         Leases.TryGetValue(connection, out var lease) && lease._connectionString == connection.ConnectionString ? lease : null;
 
     /// <summary>
-    /// The connection is open. The server says with every one whether it is a standby: a node demoted since the last probe is not written
-    /// to.
+    /// Records that the connection is open. The server reports with every connection whether it is a standby, so that a node demoted since
+    /// the last probe is not written to.
     /// </summary>
-    /// <exception cref="RoutingException">It is a standby, or not the primary of the snapshot; the connection must be closed.</exception>
-    /// <param name="isStandby">It is one.</param>
-    /// <param name="backend">The server process that the connection leads to.</param>
+    /// <exception cref="RoutingException">
+    /// The node is a standby, or not the primary of the snapshot. The connection must be closed.
+    /// </exception>
+    /// <param name="isStandby">Whether the server reports that it is a standby.</param>
+    /// <param name="backend">The server process of the connection.</param>
     public void Opened(bool isStandby, int backend)
     {
-        // The connection may have been created long ago: before a promotion, or before the node turned out to be of another cluster.
+        // The connection may have been created long ago: before a promotion, or before the node was found to belong to another cluster.
         var snapshot = _owner.Monitor.Snapshot;
 
-        // A pooler repeats what the server said when its first connection was opened, perhaps before a promotion. A standby refuses a write
-        // itself.
+        // A pooler reports what the server reported when its first connection was opened, perhaps before a promotion. A standby rejects a
+        // write itself.
         if (isStandby && !snapshot.Nodes[NodeIndex].IsPooled)
         {
             _owner.Monitor.Suspect(NodeIndex);
@@ -99,18 +102,18 @@ internal sealed class WriteLease
         Forget();
         _isOpen = true;
 
-        // The lease may be as old as a context: what counts is the life of the server that this connection leads to.
+        // The lease may be as old as its DbContext. Use the epoch of the server that this connection leads to.
         _node = snapshot.Nodes[NodeIndex];
         _probesSent = _owner.Monitor.ProbesSent;
 
-        // Behind a pooler nobody knows who runs the statement.
+        // Behind a pooler, the server process that runs the statement is unknown.
         (_backend, _process) = (_node.IsPooled ? 0 : backend, backend);
         if (CurrentSession is { } session) Join(session);
     }
 
     /// <summary>
-    /// What is done on the connection from now until it is closed belongs to the session too: it may have been opened before the session
-    /// began, or beside it.
+    /// Adds a session to the open connection: what is done on it until it is closed belongs to this session too. The connection may have
+    /// been opened before the session began, or outside it.
     /// </summary>
     public void Join(ConsistencySession session)
     {
@@ -126,17 +129,17 @@ internal sealed class WriteLease
             }
             else if (session.IgnoresWrites)
             {
-                // What is done after the scope is not to be ignored, though the connection was opened within it.
+                // Writes after the end of the scope must not be ignored, although the connection was opened within it.
                 (_ignoring ??= [])[session] = ConsistencySession.AtEndOfIgnoring(() => Join(session));
             }
         }
     }
 
     /// <summary>
-    /// A statement or a COMMIT is about to be sent with a position query. If the connection ends before one of the transitions below
-    /// follows, the write has not ended: whether it was acknowledged is known only to the code that sent it.
+    /// Must be called before a statement or a COMMIT is sent with a position query. If the connection ends before one of the transitions
+    /// below, the write has not ended: only the code that sent it knows whether it was acknowledged.
     /// </summary>
-    /// <param name="piggybacked">The statement; <see langword="null"/>: a COMMIT.</param>
+    /// <param name="piggybacked">The statement, or <see langword="null"/> for a COMMIT.</param>
     public void Begin(PositionedCommand? piggybacked)
     {
         Forget();
@@ -144,7 +147,7 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The server acknowledged the commit of everything that was sent so far, and the position query was answered after it.
+    /// Records that the server acknowledged the commit of everything sent so far, and answered the position query after it.
     /// </summary>
     public void Committed(in PiggybackedPosition position)
     {
@@ -153,37 +156,39 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The statement and its position query are read to their end. Whatever is answered on the connection before it closes was sent by code
-    /// that shares it, such as an interceptor of the application, and may have written more than the position includes.
+    /// Records that the statement and its position query were read to their end. Later responses on the connection belong to code that
+    /// shares it, such as an interceptor of the application. That code may have written more than the position includes.
     /// </summary>
     public void EndOfAnswer() => _receivedAtEnd = _physical?.Received;
 
     /// <summary>
-    /// The server acknowledged the write, and the position query failed: the position is pending, and nothing is in doubt even if the
-    /// connection broke.
+    /// Records that the server acknowledged the write but the position query failed. The position is pending, and nothing is in doubt even
+    /// if the connection broke.
     /// </summary>
     public void AcknowledgedWithoutPosition()
     {
         if (_ending != Ending.Committed) EndPiggyback(Ending.Acknowledged);
     }
 
-    /// <summary>Nothing was committed on the connection, or a rollback is about to be sent.</summary>
+    /// <summary>Records that nothing was committed on the connection, or that a rollback is about to be sent.</summary>
     public void RolledBack() => EndPiggyback(Ending.RolledBack);
 
-    /// <summary>The write failed, or the connection ended before an answer: how the connection ends tells what is in doubt.</summary>
+    /// <summary>
+    /// Records that the write failed, or that the connection ended before a response. How the connection ends decides what is in doubt.
+    /// </summary>
     public void Failed()
     {
         if (_isPiggybacked) EndPiggyback(Ending.Unknown);
     }
 
-    /// <summary>More may be sent on the connection: what was known of the statements before says nothing of it.</summary>
+    /// <summary>Discards the outcome of earlier statements, because it does not apply to what is sent next.</summary>
     public void Forget()
     {
         Failed();
         (_ending, _position, Piggybacked, _receivedAtEnd) = (Ending.Unknown, default, null, null);
     }
 
-    /// <summary>The connection was closed, or broke, perhaps during a commit, which the server may or may not finish.</summary>
+    /// <summary>Records that the connection was closed or broke, perhaps during a commit, which the server may or may not finish.</summary>
     public void Closed(bool isBroken)
     {
         ConsistencySession? first;
@@ -197,13 +202,13 @@ internal sealed class WriteLease
             (_first, _others, _ignoring) = (null, null, null);
         }
 
-        // What was written last is not the position's, and not the acknowledgement's.
+        // Something was sent after the last recorded outcome. Neither the position nor the acknowledgement covers it.
         isBroken |= _physical is { IsBroken: true };
         if (_physical is not null && _receivedAtEnd is { } end && _physical.Received != end) _ending = Ending.Unknown;
 
         foreach (var registration in ignoring?.Values ?? Enumerable.Empty<IDisposable>()) registration.Dispose();
 
-        // Npgsql raises the event of a broken connection before it throws what broke it.
+        // Npgsql raises the event of a broken connection before it throws the exception that caused it.
         if (_isPiggybacked) _deferred = new Deferred(first, others, isBroken);
         else End(first, others, isBroken);
     }
@@ -228,7 +233,7 @@ internal sealed class WriteLease
     {
         var at = _ending == Ending.Committed ? LearnedOf(_position) : null;
 
-        // Whatever the primary answered, an error included, told of what it has.
+        // Any response of the primary, including an error, may have shown what the primary has.
         session.Observe(_node, onPrimary: true, at);
         session.EndShowingWithWrites();
         var enlisted = isBroken ? null : EnlistedConnections.TransactionOf(_owner.WritesOf(NodeIndex), _process);
@@ -244,7 +249,7 @@ internal sealed class WriteLease
         session.EndWrite(_node, at: null, isInDoubt: true, _backend, _backend == 0 ? 0 : _probesSent + 1, openTransaction);
 
     /// <summary>
-    /// A transaction of System.Transactions outlives the connection: the write is under way until it ends, which is before its scope does.
+    /// Ends the write with the System.Transactions transaction, which outlives the connection. The transaction ends before its scope does.
     /// </summary>
     private void EndWith(Transaction transaction, ConsistencySession session)
     {
@@ -272,9 +277,9 @@ internal sealed class WriteLease
         {
             if (Of(connection) is null) return;
 
-            // What is thrown here fails the opening, and Npgsql gives the connection back. Closing it as well would put it into the pool
-            // twice.
-            // The node answers a connection, whatever the last probe brought: it is asked once more before the connection is refused.
+            // An exception thrown here fails the opening, and Npgsql returns the connection to the pool. Closing it as well would put it
+            // into the pool twice. The node has just accepted a connection, regardless of the last probe, so it is probed once more before
+            // the connection is rejected.
             if (_owner.Monitor.Snapshot.PrimaryIndex != NodeIndex) _owner.Sample(NodeIndex);
             _owner.Validate?.Invoke(CurrentSession);
             _physical = PhysicalConnection.Of(connection);
@@ -282,14 +287,13 @@ internal sealed class WriteLease
         }
         else if (change.CurrentState is ConnectionState.Closed or ConnectionState.Broken)
         {
-            // The event says "from open to closed" even of a connection that broke; only the connection itself tells.
+            // The event reports "from open to closed" even for a connection that broke. Only the connection itself shows the difference.
             Closed(isBroken: connection.FullState.HasFlag(ConnectionState.Broken));
         }
     }
 
-    // An open connection never outlives the primary's life that it was opened in. A crash that was noted since it was opened leaves open
-    // which
-    // life that was: the place is pending then, and the session hears that it may have been lost.
+    // An open connection never outlives the epoch of the primary in which it was opened. If a crash was detected since then, it is unclear
+    // which epoch that was. The position is then pending, and a possibly lost write is reported to the session.
     private LearnedPosition? LearnedOf(in PiggybackedPosition sampled)
     {
         if (_node.PrimaryEpoch != _owner.Monitor.Snapshot.Chain.PrimaryEpoch) return null;
@@ -303,13 +307,13 @@ internal sealed class WriteLease
     }
 
     /// <summary>
-    /// The position comes from the epoch of the node that the snapshot shows. One of another epoch says nothing before a probe has found
-    /// out what lies between the two.
+    /// Returns whether the position comes from the node's epoch in the snapshot. A position of another epoch proves nothing until a probe
+    /// has found out what happened in between.
     /// </summary>
     private static bool IsOfEpoch(ServerEpoch sampled, NodeState node) =>
         sampled.IsUnknown || sampled.IsSameButForCleanRestarts(node.Epoch);
 
-    /// <summary>How the latest statement on the connection ended, as far as the server answered.</summary>
+    /// <summary>How the latest statement on the connection ended, as far as the server has responded.</summary>
     private enum Ending
     {
         Unknown,
@@ -318,6 +322,6 @@ internal sealed class WriteLease
         RolledBack,
     }
 
-    /// <summary>The connection closed before it was known how its last statement ended.</summary>
+    /// <summary>A connection that closed before the outcome of its last statement was known.</summary>
     private sealed record Deferred(ConsistencySession? First, List<ConsistencySession>? Others, bool IsBroken);
 }

@@ -4,21 +4,20 @@ using System.Diagnostics.Metrics;
 namespace Tidemark;
 
 /// <summary>
-/// Remembers the texts of statements that were sent as reads and turned out to write (25006), so that they go to the primary at once the
-/// next time. Of more
-/// than it has room for, the one noted longest ago is forgotten, and found out anew when it is sent again.
+/// Remembers the texts of statements that were sent as reads and turned out to write (25006), so that they are sent to the primary directly
+/// next time. When it is full, the oldest text is discarded, and detected again the next time it is sent.
 /// </summary>
 internal sealed class WritingStatements
 {
     public const int MaxStatements = 1000;
 
-    /// <summary>Longer texts are not remembered: they are hardly sent twice, and would fill the memory.</summary>
+    /// <summary>Maximum length of a remembered text. Longer texts are rarely sent twice, and would take too much memory.</summary>
     public const int MaxLength = 8192;
 
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> HiddenWrites = Meter.CreateCounter<long>(
         "tidemark.hidden_writes", "{statement}",
-            "Statements sent as reads that turned out to write (25006), and were run on the primary instead");
+            "Statements sent as reads that turned out to write (25006) and ran on the primary instead");
 
     private readonly Lock _lock = new();
     private readonly Queue<string> _inOrder = new();
@@ -27,7 +26,7 @@ internal sealed class WritingStatements
 
     public bool Contains(string? text) => !_isEmpty && text is not null && _texts.ContainsKey(text);
 
-    /// <summary>The statement has turned out to write.</summary>
+    /// <summary>Records a statement that turned out to write.</summary>
     public void Note(string? text)
     {
         HiddenWrites.Add(1);

@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Passes messages on from the pool, in order, so that a logging provider that blocks does not hold up the monitor. Messages beyond
-/// <see cref="MaxPending"/> are dropped.
+/// Forwards messages to a logger from the thread pool, in order, so that a logging provider that blocks does not delay the monitor.
+/// Messages beyond <see cref="MaxPending"/> are dropped.
 /// </summary>
 internal sealed class DeferredLogger(ILogger inner) : ILogger
 {
-    /// <summary>Maximum number of messages that wait for the provider.</summary>
+    /// <summary>Maximum number of messages waiting for the provider.</summary>
     public const int MaxPending = 1_000;
 
     private readonly ConcurrentQueue<Action> _pending = new();
@@ -38,7 +38,7 @@ internal sealed class DeferredLogger(ILogger inner) : ILogger
             {
                 log!();
             }
-#pragma warning disable CA1031 // There is nowhere left to report it to.
+#pragma warning disable CA1031 // The logging provider itself failed, so the exception cannot be reported.
             catch (Exception)
 #pragma warning restore CA1031
             {

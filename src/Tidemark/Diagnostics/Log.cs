@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// All log messages of the core. 1xx: monitoring and sessions, 20x: routing, 21x: commits. They report changes of state, not states.
+/// Declares the log messages of the core. Event ids 1xx cover monitoring and sessions, 20x routing, and 21x commits. Messages report
+/// changes of state, not states.
 /// </summary>
 internal static partial class Log
 {
@@ -23,9 +24,8 @@ internal static partial class Log
     public static partial void PrimaryLost(ILogger logger);
 
     [LoggerMessage(105, LogLevel.Warning,
-        "The role cannot see which timeline replica {Node} follows. After a failover the replica serves reads that require a new "
-            + "position only once its "
-        + "control file shows the new timeline. GRANT pg_read_all_stats TO the role",
+        "The role cannot see which timeline replica {Node} follows. After a failover, the replica serves reads that require a new "
+        + "position only once its control file shows the new timeline. GRANT pg_read_all_stats TO the role",
         EventName = "TimelineHidden")]
     public static partial void TimelineHidden(ILogger logger, string node);
 
@@ -37,23 +37,22 @@ internal static partial class Log
     public static partial void WriteLost(ILogger logger, string lost);
 
     [LoggerMessage(108, LogLevel.Warning,
-        "Token rejected: {Problem}. The session asks the primary once for the WAL position of its writes", EventName = "TokenNotBelieved")]
+        "Token rejected: {Problem}. The session queries the primary once for the WAL position of its writes",
+        EventName = "TokenNotBelieved")]
     public static partial void TokenNotBelieved(ILogger logger, string problem);
 
     [LoggerMessage(109, LogLevel.Error, "An event handler of WriteLost threw an exception", EventName = "ListenerFailed")]
     public static partial void ListenerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(110, LogLevel.Warning,
-        "Node {Node} leads to several servers, such as a load balancer or a name with several addresses. Every read there is checked, "
-            + "so replicas serve "
-        + "fewer reads. Configure each server as a node of its own",
+        "Node {Node} resolves to several servers, such as a load balancer or a name with several addresses. Every read there is checked, "
+        + "so replicas serve fewer reads. Configure each server as a separate node",
         EventName = "SeveralServers")]
     public static partial void SeveralServers(ILogger logger, string node);
 
     [LoggerMessage(111, LogLevel.Critical,
-        "Most nodes have the system identifier {Majority}, but the first node that answered had {First} and may have been written to. "
-            + "All nodes are refused. "
-        + "Set SystemIdentifier to the right identifier and restart",
+        "Most nodes have the system identifier {Majority}, but the first node that responded had {First} and may have been written to. "
+        + "All nodes are excluded from routing. Set SystemIdentifier to the correct identifier and restart",
         EventName = "IdentityContradicted")]
     public static partial void IdentityContradicted(ILogger logger, ulong majority, ulong first);
 
@@ -82,7 +81,7 @@ internal static partial class Log
 
     [LoggerMessage(202, LogLevel.Information,
         "A statement sent as a read was retried on the primary, because it cannot run on node {Node} ({SqlState})",
-            EventName = "RepeatedOnPrimary")]
+        EventName = "RepeatedOnPrimary")]
     public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
 
     [LoggerMessage(203, LogLevel.Warning,
@@ -90,14 +89,14 @@ internal static partial class Log
     public static partial void SlowRead(ILogger logger, string? node, double milliseconds, string reason, string text);
 
     [LoggerMessage(210, LogLevel.Warning,
-        "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names of the primary is empty. The commit "
-            + "waits for no replica. "
-        + "Name the synchronous replicas in synchronous_standby_names",
+        "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names is empty on the primary. The commit does "
+        + "not wait for a replica. List the synchronous replicas in synchronous_standby_names",
         EventName = "NobodyToWaitFor")]
     public static partial void NobodyToWaitFor(ILogger logger, string setting);
 
     [LoggerMessage(211, LogLevel.Warning,
-        "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. It is committed, but replicas may lack it",
-            EventName = "CommitWaitCancelled")]
+        "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. The transaction is committed, but replicas may "
+        + "not have it",
+        EventName = "CommitWaitCancelled")]
     public static partial void CommitWaitCancelled(ILogger logger, string setting);
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Passes messages on and keeps the failures of a logging provider to itself: what cannot be logged must not fail a user's query.
+/// Forwards messages to a logger and suppresses exceptions of the logging provider: a failure to log must not fail a user's query.
 /// </summary>
 internal sealed class QuietLogger(ILogger inner) : ILogger
 {
@@ -16,7 +16,7 @@ internal sealed class QuietLogger(ILogger inner) : ILogger
         {
             return inner.IsEnabled(logLevel);
         }
-#pragma warning disable CA1031 // Whatever a provider throws is its own affair.
+#pragma warning disable CA1031 // A failing logging provider must not fail the query.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -31,11 +31,11 @@ internal sealed class QuietLogger(ILogger inner) : ILogger
         {
             inner.Log(logLevel, eventId, state, exception, formatter);
         }
-#pragma warning disable CA1031 // Whatever a provider throws is its own affair.
+#pragma warning disable CA1031 // A failing logging provider must not fail the query.
         catch (Exception)
 #pragma warning restore CA1031
         {
-            // There is nowhere left to report it.
+            // The logging provider itself failed, so the exception cannot be reported.
         }
     }
 }

@@ -1,14 +1,15 @@
 namespace Tidemark;
 
 /// <summary>
-/// Keys in the memory of this process, for as long as it lives: other processes do not see them (<see cref="TableFreshnessStore"/>). Of
-/// more keys than its
-/// limit the one noted longest ago is forgotten; unknown keys then have the latest place of all that were forgotten, which costs freshness
-/// nothing.
+/// Keeps keys in the memory of this process. Other processes do not share them; use <see cref="TableFreshnessStore"/> for that.
 /// </summary>
+/// <remarks>
+/// When the store is full, it discards the key that was recorded longest ago. Keys that are not in the store then have the latest of all
+/// discarded WAL positions, so no read becomes less fresh.
+/// </remarks>
 public sealed class InMemoryFreshnessStore : FreshnessStore
 {
-    /// <summary>Keys at most unless the constructor says otherwise.</summary>
+    /// <summary>Default maximum number of keys.</summary>
     public const int DefaultMaxKeys = 100_000;
 
     private readonly int _maxKeys;
@@ -17,9 +18,9 @@ public sealed class InMemoryFreshnessStore : FreshnessStore
     private readonly LinkedList<Entry> _oldestFirst = [];
     private CausalToken? _forgotten;
 
-    /// <summary>An empty store.</summary>
-    /// <param name="maxKeys">Keys at most, from 1 to 10,000,000; 100,000 by default.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The limit is out of bounds.</exception>
+    /// <summary>Creates an empty store.</summary>
+    /// <param name="maxKeys">Maximum number of keys, from 1 to 10,000,000. The default is 100,000.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxKeys"/> is out of bounds.</exception>
     public InMemoryFreshnessStore(int maxKeys = DefaultMaxKeys)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeys, 1);
@@ -45,10 +46,10 @@ public sealed class InMemoryFreshnessStore : FreshnessStore
 
     private void Advance(string key, CausalToken token)
     {
-        // A key that is new may be one that was forgotten: it must not come back at less than it had.
-        var known = _entries.GetValueOrDefault(key);
-        var latest = Later(known is null ? _forgotten : known.Value.Token, token);
-        if (known is not null) _oldestFirst.Remove(known);
+        // A new key may have been discarded before: it must not return with an earlier position than it had.
+        var entry = _entries.GetValueOrDefault(key);
+        var latest = Later(entry is null ? _forgotten : entry.Value.Token, token);
+        if (entry is not null) _oldestFirst.Remove(entry);
         _entries[key] = _oldestFirst.AddLast(new Entry(key, latest));
         if (_entries.Count <= _maxKeys) return;
 
@@ -58,13 +59,13 @@ public sealed class InMemoryFreshnessStore : FreshnessStore
         _forgotten = Later(_forgotten, oldest.Value.Token);
     }
 
-    private static CausalToken Later(CausalToken? known, CausalToken token)
+    private static CausalToken Later(CausalToken? recorded, CausalToken token)
     {
-        if (known is null) return token;
-        if (known.Cluster != token.Cluster)
-            throw new ArgumentException($"The token is of cluster {token.Cluster}, and the store holds places of {known.Cluster}: give "
-                + "each cluster its own store.", nameof(token));
-        return WalPosition.Later(known.Written!.Value, token.Written!.Value) == token.Written ? token : known;
+        if (recorded is null) return token;
+        if (recorded.Cluster != token.Cluster)
+            throw new ArgumentException($"The token belongs to cluster {token.Cluster}, but the store holds WAL positions of cluster "
+                + $"{recorded.Cluster}. Use a separate store for each cluster.", nameof(token));
+        return WalPosition.Later(recorded.Written!.Value, token.Written!.Value) == token.Written ? token : recorded;
     }
 
     private sealed record Entry(string Key, CausalToken Token);

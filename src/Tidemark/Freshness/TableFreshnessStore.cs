@@ -5,13 +5,12 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Keys in a table of the database itself, for all processes that use it. Noting is one statement on the primary, and so is finding: one
-/// round trip each, on
-/// the primary's pool, and no part of any session or transaction.
+/// Keeps keys in a table of the database itself, for all processes that use it. Recording or finding a key takes one statement and one
+/// round trip. Both use the primary's pool and run outside any session or transaction.
 /// </summary>
 /// <remarks>
-/// <see cref="Ddl"/> makes the table. Nothing is ever deleted from it; rows whose <c>noted_at</c> is longer ago than any replica lags say
-/// nothing any more and may be.
+/// <see cref="Ddl"/> creates the table. The store never deletes rows. Rows whose <c>noted_at</c> is older than the lag of any replica have
+/// no effect any more and may be deleted.
 /// </remarks>
 public sealed class TableFreshnessStore : FreshnessStore
 {
@@ -19,16 +18,17 @@ public sealed class TableFreshnessStore : FreshnessStore
     private readonly string _find;
     private Func<CancellationToken, ValueTask<NpgsqlConnection>>? _openWrite;
 
-    /// <summary>A store on a table.</summary>
-    /// <param name="table">Its name, with or without a schema before it; <c>tidemark_freshness</c> by default. Case counts.</param>
-    /// <exception cref="ArgumentException">It is no name: empty, of more than two parts, or a part has more than 63 characters.</exception>
+    /// <summary>Creates a store that uses a table.</summary>
+    /// <param name="table">Table name, optionally with a schema. The default is <c>tidemark_freshness</c>. Case-sensitive.</param>
+    /// <exception cref="ArgumentException">The name is empty, has more than two parts, or a part has more than 63 characters.</exception>
     public TableFreshnessStore(string table = "tidemark_freshness")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(table);
         var parts = table.Split('.');
         if (parts.Length > 2 || parts.Any(p => p.Length is 0 or > 63 || p.Contains('\0')))
-            throw new ArgumentException($"'{table}' is no name of a table. Give a name, or schema and name with a dot between, of at "
-                + "most 63 characters each.", nameof(table));
+            throw new ArgumentException(
+                $"'{table}' is not a valid table name. Use a table name, or a schema and a table name separated by a dot, of at most 63 "
+                + "characters each.", nameof(table));
         var name = string.Join('.', parts.Select(p => $"\"{p.Replace("\"", "\"\"", StringComparison.Ordinal)}\""));
         Ddl = $"""
             CREATE TABLE IF NOT EXISTS {name} (
@@ -40,22 +40,22 @@ public sealed class TableFreshnessStore : FreshnessStore
                 noted_at  timestamptz NOT NULL DEFAULT now())
             """;
 
-        // Two who note at once take turns at the row, and each compares with what the other left. Positions of another cluster mean nothing
-        // here: they
-        // came with a dump.
+        // Concurrent writers of a key take turns at its row, and each compares its position with the one that the other wrote. Positions of
+        // another cluster are meaningless here and are replaced: the table was restored from a dump.
         _advance = $"""
             INSERT INTO {name} AS f (key, cluster, timeline, began, position) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (key) DO UPDATE SET cluster = excluded.cluster, timeline = excluded.timeline, began = excluded.began, position = excluded.position, noted_at = now()
+            ON CONFLICT (key) DO UPDATE SET cluster = excluded.cluster, timeline = excluded.timeline, began = excluded.began,
+                position = excluded.position, noted_at = now()
             WHERE f.cluster <> excluded.cluster OR (f.timeline, f.position) < (excluded.timeline, excluded.position)
             """;
         _find = $"SELECT cluster, timeline, began, position FROM {name} WHERE key = $1";
     }
 
-    /// <summary>The statement that makes the table, for a migration.</summary>
+    /// <summary>The statement that creates the table, for use in a migration.</summary>
     public string Ddl { get; }
 
-    /// <summary>Makes the table where there is none.</summary>
-    /// <exception cref="InvalidOperationException">The store was given to no data source yet.</exception>
+    /// <summary>Creates the table if it does not exist.</summary>
+    /// <exception cref="InvalidOperationException">The store is not attached to a data source yet.</exception>
     public async Task CreateTableAsync(CancellationToken cancellationToken = default)
     {
         try
@@ -65,12 +65,12 @@ public sealed class TableFreshnessStore : FreshnessStore
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
         {
-            // Another process made it at the same moment.
+            // Another process created it at the same moment.
         }
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">There is no such table, or the store was given to no data source yet.</exception>
+    /// <exception cref="InvalidOperationException">The table does not exist, or the store is not attached to a data source yet.</exception>
     public override async ValueTask AdvanceAsync(string key, CausalToken token, CancellationToken cancellationToken = default)
     {
         ThrowIfInvalid(key);
@@ -89,7 +89,7 @@ public sealed class TableFreshnessStore : FreshnessStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">There is no such table, or the store was given to no data source yet.</exception>
+    /// <exception cref="InvalidOperationException">The table does not exist, or the store is not attached to a data source yet.</exception>
     public override async ValueTask<CausalToken?> FindAsync(string key, CancellationToken cancellationToken = default)
     {
         ThrowIfInvalid(key);
@@ -108,16 +108,18 @@ public sealed class TableFreshnessStore : FreshnessStore
     internal override void Attach(Func<CancellationToken, ValueTask<NpgsqlConnection>> openWrite)
     {
         if (Interlocked.CompareExchange(ref _openWrite, openWrite, null) is not null)
-            throw new InvalidOperationException("This store belongs to another data source already. Give each its own on the same table.");
+            throw new InvalidOperationException(
+                "This store belongs to another data source. Use a separate store for each data source; they can share the table.");
     }
 
     private async ValueTask<T> RunAsync<T>(string sql, Func<NpgsqlCommand, CancellationToken, ValueTask<T>> run,
         CancellationToken cancellationToken)
     {
         var openWrite = _openWrite ?? throw new InvalidOperationException(
-            "The store is not in use yet. Set it as TidemarkDataSourceBuilder.FreshnessStore before the data source is built.");
+            "The store is not attached to a data source yet. Set TidemarkDataSourceBuilder.FreshnessStore before the data source is "
+            + "built.");
 
-        // Whatever scope surrounds the caller, what is noted or found is no part of its transaction.
+        // Recording and finding a key are never part of the caller's transaction, even inside a TransactionScope.
         using var alone = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
         var connection = await openWrite(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))

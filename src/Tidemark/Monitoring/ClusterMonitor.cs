@@ -3,17 +3,16 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Probes all nodes, and is the only writer of snapshots. A synchronous step takes what has arrived, sends what is due and returns how long
-/// until something else
-/// is; a <see cref="MonitorDriver"/> runs the steps. A node that hangs delays no other node, and no reader ever waits for a probe once
-/// enough is known. Must never
-/// end before it is disposed of, and never throw into a user's query.
+/// Probes all nodes and is the only writer of snapshots. Each synchronous step processes the results that have arrived, sends the probes
+/// that are due, and returns the time until the next step is due. A <see cref="MonitorDriver"/> runs the steps. A node that hangs does not
+/// delay other nodes, and readers do not wait for a probe once enough is known. The monitor runs until it is disposed and never throws into
+/// a user's query.
 /// </summary>
 internal sealed class ClusterMonitor : IAsyncDisposable
 {
     private const int MaxGraces = 4;
 
-    // Positions that the traffic shows make a snapshot of their own at most so often.
+    // Minimum time between snapshots that are published because of positions observed in traffic.
     private static readonly TimeSpan NotePause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan MinLateness = TimeSpan.FromMilliseconds(20);
 
@@ -24,7 +23,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly MonitorDriver _driver;
     private readonly Slot[] _slots;
-#pragma warning disable CA2213 // It has no timer or handle to free, and is cancelled again by callers that come after the end.
+#pragma warning disable CA2213 // It has no timer or handle to free, and can be cancelled again after the monitor has ended.
     private readonly CancellationTokenSource _stop = new();
 #pragma warning restore CA2213
     private readonly TaskCreationOptions _resumption;
@@ -38,15 +37,15 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     private volatile bool _isStopping;
     private bool _isOver;
 
-    /// <summary>A monitor on a thread of its own.</summary>
-    /// <param name="names">The nodes.</param>
-    /// <param name="senders">Sends the probes of each node; owned by the caller.</param>
-    /// <param name="interval">How often each is asked.</param>
-    /// <param name="timeout">How long an answer may take.</param>
-    /// <param name="firstRoundTimeout">How long callers wait at the start while no primary is known.</param>
+    /// <summary>Creates a monitor that runs on its own thread.</summary>
+    /// <param name="names">The names of the nodes.</param>
+    /// <param name="senders">The probe sender of each node, owned by the caller.</param>
+    /// <param name="interval">Interval between probes of a node.</param>
+    /// <param name="timeout">Maximum time for a response to a probe.</param>
+    /// <param name="firstRoundTimeout">Maximum time that callers wait at startup while no primary has been found.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Receives the changes of state.</param>
-    /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
+    /// <param name="logger">Logs changes of state.</param>
+    /// <param name="systemIdentifier">The system identifier of the cluster, or 0 to detect it.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
         IReadOnlyList<ProbeSender> senders,
@@ -64,17 +63,17 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         for (var index = 0; index < _slots.Length; index++) Attach(index, senders[index]);
     }
 
-    /// <summary>A monitor without a thread, whose nodes are delegates.</summary>
-    /// <param name="names">The nodes.</param>
-    /// <param name="ask">Asks one.</param>
-    /// <param name="interval">How often each is asked.</param>
-    /// <param name="timeout">How long an answer may take.</param>
+    /// <summary>Creates a monitor without its own thread, which probes nodes through a delegate.</summary>
+    /// <param name="names">The names of the nodes.</param>
+    /// <param name="ask">Probes one node.</param>
+    /// <param name="interval">Interval between probes of a node.</param>
+    /// <param name="timeout">Maximum time for a response to a probe.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Receives the changes of state.</param>
+    /// <param name="logger">Logs changes of state.</param>
     /// <param name="resumption">
-    /// How callers that wait resume: on the pool, or within the step in a simulation, which has one thread for all.
+    /// How waiting callers resume: on the thread pool, or inside the step for a simulation, which has a single thread.
     /// </param>
-    /// <param name="systemIdentifier">The identity of the cluster; zero: found out.</param>
+    /// <param name="systemIdentifier">The system identifier of the cluster, or 0 to detect it.</param>
     public ClusterMonitor(
         IReadOnlyList<string> names,
         ProbeNode ask,
@@ -114,10 +113,12 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         _snapshot = ClusterSnapshot.Unprobed(names, systemIdentifier);
     }
 
-    /// <summary>The latest picture; one volatile read.</summary>
+    /// <summary>The latest snapshot. Reading it is one volatile read.</summary>
     public ClusterSnapshot Snapshot => Volatile.Read(ref _snapshot);
 
-    /// <summary>How many probes were sent so far. What was open at that count is older than any probe with a greater number.</summary>
+    /// <summary>
+    /// Number of probes sent so far. A connection that was open at this count is older than every probe with a greater number.
+    /// </summary>
     public long ProbesSent => Volatile.Read(ref _probesSent);
 
     public void Start()
@@ -127,16 +128,15 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until every node has answered or failed. Ends earlier once the probe time-out has passed and a primary is known; at the latest
-    /// after the connect
-    /// time-out, since a round that reached no node is not knowledge.
+    /// Waits until every node has responded or failed. Once the probe timeout has passed, waits only until a primary is found. Waits at
+    /// most for the connect timeout.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled, before or meanwhile.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled before or during the wait.</exception>
     public Task FirstRoundAsync(CancellationToken cancellationToken)
     {
         if (_firstRound.Task.IsCompleted) return Task.CompletedTask;
 
-        // As Npgsql does with a token that is cancelled from the start, and not with a TaskCanceledException.
+        // Npgsql also throws this for a token that is already cancelled, rather than a TaskCanceledException.
         cancellationToken.ThrowIfCancellationRequested();
         return _firstRound.Task.WaitAsync(cancellationToken);
     }
@@ -147,13 +147,12 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         if (!_firstRound.Task.IsCompleted) Block(_firstRound.Task);
     }
 
-    /// <summary>Something outside went wrong with the node: ask it now rather than at its turn.</summary>
+    /// <summary>Requests an immediate probe of a node after a failure outside the monitor.</summary>
     public void Suspect(int index) => Request(_slots[index], waiter: null, question: null);
 
     /// <summary>
-    /// The traffic itself has shown something of a node. What moves it on becomes part of the snapshot soon, by the next steps: the latest
-    /// wins. What does
-    /// not fit is a reason to ask the node.
+    /// Records a position that traffic observed on a node. A newer position becomes part of the snapshot in one of the next steps; the
+    /// latest sample wins. A sample that contradicts the snapshot triggers a probe of the node.
     /// </summary>
     public void Note(int index, in SampledPosition sample)
     {
@@ -168,7 +167,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             if (_isOver) return;
             var isFirst = slot.Note is null;
 
-            // What does not fit is rarer than what does.
+            // Keep a sample that contradicts the snapshot, because such samples are rarer.
             if (slot.Note is not { } noted || noted.Epoch == node.Epoch || sample.Epoch != node.Epoch) slot.Note = sample;
             if (!isFirst) return;
         }
@@ -176,8 +175,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         _driver.Wake();
     }
 
-    /// <summary>The state of a node by a probe that is sent after this call; one probe serves all callers that wait.</summary>
-    /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
+    /// <summary>Returns the state of a node from a probe that is sent after this call. One probe serves all waiting callers.</summary>
+    /// <exception cref="ObjectDisposedException">The monitor was stopped before the response arrived.</exception>
     public Task<NodeState> SampleAsync(int index, CancellationToken cancellationToken)
     {
         var waiter = new TaskCompletionSource<NodeState>(_resumption);
@@ -186,7 +185,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <inheritdoc cref="SampleAsync"/>
-    /// <remarks>Blocks, for no longer than an answer may take, and needs no thread of the pool.</remarks>
+    /// <remarks>Blocks for at most the time that a probe may take, and needs no thread-pool thread.</remarks>
     public NodeState Sample(int index)
     {
         var waiter = new TaskCompletionSource<NodeState>(_resumption);
@@ -195,9 +194,9 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Samples some nodes, and blocks until the first of them has answered or the time is over. Needs no thread of the pool.
+    /// Samples several nodes, and blocks until the first one responds or the time has passed. Needs no thread-pool thread.
     /// </summary>
-    /// <exception cref="ObjectDisposedException">The monitor ended before an answer.</exception>
+    /// <exception cref="ObjectDisposedException">The monitor was stopped before a response arrived.</exception>
     public void SampleAny(int[] indexes, TimeSpan atMost)
     {
         var waiters = Array.ConvertAll(indexes, index =>
@@ -207,13 +206,13 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             return (Task)waiter.Task;
         });
 
-        // Waits take whole milliseconds and cut off the rest: the caller would spin through the last one.
+        // Waits truncate to whole milliseconds, so without rounding up the caller would spin during the last one.
         var first = Task.WaitAny(waiters, TimeSpan.FromMilliseconds(Math.Ceiling(atMost.TotalMilliseconds)));
         if (first >= 0) Block(waiters[first]);
     }
 
     /// <inheritdoc cref="Sample"/>
-    /// <summary>Samples every node once, or waits until it is clear that it does not answer.</summary>
+    /// <summary>Samples every node once and waits until each one has responded or failed.</summary>
     public void SampleAll()
     {
         var waiters = Array.ConvertAll(_slots, slot =>
@@ -226,17 +225,18 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// What of this has ended on the node, by a probe that is sent after this call. Nothing if the node does not answer in time.
+    /// Finds which of the backends and transactions have ended on the node, by a probe that is sent after this call. Returns an empty
+    /// result if the node does not respond in time.
     /// </summary>
-    /// <exception cref="ObjectDisposedException">The monitor ended before the answer.</exception>
+    /// <exception cref="ObjectDisposedException">The monitor was stopped before the response arrived.</exception>
     public Task<Unsettled> FindEndedAsync(int index, Unsettled asked, CancellationToken cancellationToken) =>
         AskEnded(index, asked).WaitAsync(cancellationToken);
 
     /// <inheritdoc cref="FindEndedAsync"/>
-    /// <remarks>Blocks, for no longer than an answer may take, and needs no thread of the pool.</remarks>
+    /// <remarks>Blocks for at most the time that a probe may take, and needs no thread-pool thread.</remarks>
     public Unsettled FindEnded(int index, Unsettled asked) => Block(AskEnded(index, asked));
 
-    /// <summary>Ends the monitor without waiting for its last probes.</summary>
+    /// <summary>Stops the monitor without waiting for its last probes.</summary>
     public void Stop()
     {
         _isStopping = true;
@@ -272,15 +272,15 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             if (waiter is not null) slot.Waiting.Add(waiter);
             if (question is not null) slot.Questions.Add(question);
 
-            // The answer under way wakes the monitor, which then sends for all who have come meanwhile.
+            // The pending response wakes the monitor, which then sends one probe for all callers that have arrived since.
             if (slot.IsUnderWay && !slot.IsOverdue) return;
         }
 
         _driver.Wake();
     }
 
-    /// <summary>Takes what has arrived and sends what is due.</summary>
-    /// <returns>How long until something else is due; <see langword="null"/>: the monitor has ended.</returns>
+    /// <summary>Processes the results that have arrived and sends the probes that are due.</summary>
+    /// <returns>The time until the next step is due, or <see langword="null"/> if the monitor has ended.</returns>
     private TimeSpan? Step()
     {
         if (_isStopping)
@@ -312,9 +312,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     }
 
     /// <summary>
-    /// When this process itself was held up (a busy machine, a pause of the collector), so were the answers: they are given the time that
-    /// the step came
-    /// late, up to a limit. Otherwise every node at once would look dead for a moment.
+    /// Extends the deadlines of pending probes by the time that the step was late, up to a limit. If this process was delayed (a busy
+    /// machine, a garbage collection pause), so were the responses. Otherwise every node would appear unreachable at once.
     /// </summary>
     private void GrantLateness(TimeSpan lateness)
     {
@@ -335,8 +334,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
         if (arrived is { } result)
         {
-            // What arrived too late describes a moment long gone; the next probe is due at once. What was read in time and taken late is in
-            // time.
+            // A late response describes a moment that is long past, and the next probe is due at once. A response that was read in time
+            // counts even if it is processed late.
             if (!slot.IsOverdue || result.ArrivedAt < slot.OverdueAt) Publish(index, slot, result);
         }
         else if (!slot.IsOverdue && _time.GetTimestamp() >= dueBy)
@@ -344,12 +343,12 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             lock (_requests) slot.IsOverdue = true;
             slot.OverdueAt = dueBy;
             var allowed = (slot.Sender.Allowance ?? _timeout).TotalMilliseconds;
-            Publish(index, slot, new ProbeResult(ProbeAnswer.Failed($"no answer within {allowed:0} ms"), dueBy, Unsettled.None));
+            Publish(index, slot, new ProbeResult(ProbeAnswer.Failed($"no response within {allowed:0} ms"), dueBy, Unsettled.None));
         }
     }
 
-    /// <summary>Makes what the traffic has shown part of the snapshot, unless that was done a moment ago.</summary>
-    /// <returns>How long until something else is due.</returns>
+    /// <summary>Adds the positions that traffic observed to the snapshot, unless this was done a moment ago.</summary>
+    /// <returns>The time until the next action is due.</returns>
     private TimeSpan TakeNotes()
     {
         var pause = NotePause - _time.GetElapsedTime(_notesTakenAt);
@@ -375,15 +374,16 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         return NotePause;
     }
 
-    /// <summary>Sends the node's probe if it is due.</summary>
-    /// <returns>How long until something else is due for the node.</returns>
+    /// <summary>Sends the probe of the node if it is due.</summary>
+    /// <returns>The time until the next action for the node is due.</returns>
     private TimeSpan SendIfDue(int index, Slot slot)
     {
         if (slot.IsUnderWay)
         {
             if (!slot.IsOverdue) return Until(DueBy(slot));
 
-            // Being overdue is an answer. The probe itself goes on: a connection that takes long to open is open for the next one.
+            // Callers treat an overdue probe as a failure. The probe itself continues: a connection that is slow to open is then available
+            // to the next probe.
             Serve(slot, Snapshot.Nodes[index]);
             return _interval;
         }
@@ -400,7 +400,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         {
             (slot.IsWanted, slot.IsUnderWay, slot.IsOverdue) = (false, true, false);
 
-            // A round that failed may have left callers without an answer: they are served by this one.
+            // A failed round may have left callers without a result. This probe serves them.
             slot.Served.AddRange(slot.Waiting);
             slot.AskedQuestions.AddRange(slot.Questions);
             slot.Waiting.Clear();
@@ -415,10 +415,11 @@ internal sealed class ClusterMonitor : IAsyncDisposable
             slot.Sender.Send(slot.AskedQuestions.Count == 0
                 ? Unsettled.None : Unsettled.All([.. slot.AskedQuestions.Select(q => q.Asked)]));
         }
-#pragma warning disable CA1031 // A probe that cannot be sent, since no thread can be started for instance, has failed; the next one is due after the interval.
+#pragma warning disable CA1031 // A probe that cannot be sent has failed, for example because no thread can be started.
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            // The next probe is due after the interval.
             slot.Sender.Answered(new ProbeResult(ProbeAnswer.Failed(NodeProbe.Describe(e)), _time.GetTimestamp(), Unsettled.None));
         }
     }
@@ -444,7 +445,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         Try(() => SnapshotLog.Report(_logger, before, after));
     }
 
-    /// <summary>No caller waits for a node that does not answer.</summary>
+    /// <summary>Completes the callers that wait for a node that does not respond.</summary>
     private void Serve(Slot slot, NodeState state)
     {
         List<TaskCompletionSource<NodeState>> waiting;
@@ -490,10 +491,10 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private static ObjectDisposedException Ended() => new("TidemarkDataSource");
 
-    /// <summary>Blocks until a task of the monitor's completes, which it does without a thread of the pool, and in bounded time.</summary>
+    /// <summary>Blocks until a task of the monitor completes. The task needs no thread-pool thread and completes in bounded time.</summary>
     private static T Block<T>(Task<T> task)
     {
-#pragma warning disable RS0030 // No code runs between the monitor's thread, which completes the task, and this one.
+#pragma warning disable RS0030 // The monitor's thread completes the task directly, so this does not wait for the thread pool.
         return task.GetAwaiter().GetResult();
 #pragma warning restore RS0030
     }
@@ -505,14 +506,14 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 #pragma warning restore RS0030
     }
 
-    /// <summary>Logs. A logger that throws costs its line, and not the round.</summary>
+    /// <summary>Writes a log message. An exception of the logger loses the message but does not fail the round.</summary>
     private static void Try(Action log)
     {
         try
         {
             log();
         }
-#pragma warning disable CA1031 // There is nowhere left to report it to.
+#pragma warning disable CA1031 // The logger itself failed, so the exception cannot be reported.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -521,7 +522,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    /// <summary>What of something has ended.</summary>
+    /// <summary>A request to find which of a set of backends and transactions have ended.</summary>
     private sealed class EndedQuestion(Unsettled asked, TaskCreationOptions resumption)
     {
         public Unsettled Asked { get; } = asked;
@@ -529,10 +530,10 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public TaskCompletionSource<Unsettled> Answer { get; } = new(resumption);
     }
 
-    /// <summary>The one probe of a node that may be under way, and the callers that wait for it and for the next.</summary>
+    /// <summary>The single pending probe of a node, and the callers that wait for it and for the next one.</summary>
     private sealed class Slot
     {
-        // Written by the steps alone; what requests look at, within the lock.
+        // Written only by the steps. Fields that requests read are accessed under the lock.
         public ProbeSender Sender = null!;
         public bool IsUnderWay;
         public bool IsOverdue;
@@ -543,7 +544,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public List<TaskCompletionSource<NodeState>> Served = [];
         public List<EndedQuestion> AskedQuestions = [];
 
-        // Written by others too, within the lock.
+        // Also written by other threads, under the lock.
         public ProbeResult? Arrived;
         public SampledPosition? Note;
         public bool IsWanted;

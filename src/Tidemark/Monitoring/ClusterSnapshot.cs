@@ -2,45 +2,52 @@ using System.Collections.Immutable;
 
 namespace Tidemark;
 
-/// <summary>An immutable picture of all nodes at one moment: the only thing a routing decision reads.</summary>
+/// <summary>An immutable view of all nodes at one moment. Routing decisions read nothing else.</summary>
 internal sealed class ClusterSnapshot
 {
     public required ImmutableArray<NodeState> Nodes { get; init; }
 
-    /// <summary>Index of the one node that takes the writes; -1 when there is none.</summary>
+    /// <summary>Index of the node that accepts writes, or -1 if the cluster has no primary.</summary>
     public required int PrimaryIndex { get; init; }
 
-    /// <summary>Zero until the cluster's identity has been found.</summary>
+    /// <summary>The system identifier of the cluster, or 0 until it has been determined.</summary>
     public required ulong SystemIdentifier { get; init; }
 
-    /// <summary>The identity that the options ask for; zero: they name none.</summary>
+    /// <summary>The system identifier that the options require, or 0 if they do not set one.</summary>
     public ulong ExpectedIdentifier { get; init; }
 
     /// <summary>
-    /// Most of the configured nodes have answered with the identity, or the options name it. Until then it is provisional.
+    /// <see langword="true"/> if most of the configured nodes have responded with the system identifier, or the options set it. Otherwise
+    /// the identifier is provisional.
     /// </summary>
     public bool IsIdentitySettled { get; init; }
 
     /// <summary>
-    /// Most of the configured nodes turned out to be of this cluster after another identity had been taken for the cluster's; zero: none.
+    /// The system identifier of most configured nodes, if a different one had been adopted for the cluster before; otherwise 0.
     /// </summary>
     public ulong RivalIdentifier { get; init; }
 
-    /// <summary>The latest timeline seen since the cluster's identity was found: a primary of an earlier one is never written to.</summary>
+    /// <summary>
+    /// The latest timeline observed since the system identifier was determined. A primary on an earlier timeline never receives writes.
+    /// </summary>
     public required uint LatestTimeline { get; init; }
 
-    /// <summary>Where the primary was and when, as far as this process has seen it.</summary>
+    /// <summary>The positions of the primary over time, as observed by this process.</summary>
     public required PrimaryHistory History { get; init; }
 
-    /// <summary>How earlier timelines, and earlier lives of the primary, lead to the current one.</summary>
+    /// <summary>The forks and crashes that connect earlier timelines and epochs of the primary to the current ones.</summary>
     public required TimelineChain Chain { get; init; }
 
-    /// <summary>The furthest that a replica of the cluster was seen to have replayed on the latest timeline, in whatever epoch.</summary>
+    /// <summary>
+    /// The furthest position that a replica of the cluster was observed to have replayed on the latest timeline, in any epoch.
+    /// </summary>
     public FurthestReplay Furthest { get; init; }
 
     public NodeState? Primary => PrimaryIndex < 0 ? null : Nodes[PrimaryIndex];
 
-    /// <summary>Every node has been asked at least once: what is missing now is missing, not merely late.</summary>
+    /// <summary>
+    /// <see langword="true"/> if every node has been probed at least once. A fact that is still missing is then missing, not merely late.
+    /// </summary>
     public bool IsComplete
     {
         get
@@ -51,7 +58,7 @@ internal sealed class ClusterSnapshot
         }
     }
 
-    /// <summary>The snapshot with another state of one node, whose standing stays as it is.</summary>
+    /// <summary>Returns the snapshot with a new state of one node. The status of the node is not evaluated again.</summary>
     public ClusterSnapshot With(NodeState node) => new()
     {
         Nodes = Nodes.SetItem(node.Index, node),
@@ -66,8 +73,8 @@ internal sealed class ClusterSnapshot
         Furthest = Furthest,
     };
 
-    /// <param name="names">The nodes.</param>
-    /// <param name="systemIdentifier">The identity that the options ask for; zero: none.</param>
+    /// <param name="names">The names of the nodes.</param>
+    /// <param name="systemIdentifier">The system identifier that the options require, or 0 if they do not set one.</param>
     public static ClusterSnapshot Unprobed(IReadOnlyList<string> names, ulong systemIdentifier = 0) => new()
     {
         Nodes = [.. names.Select((name, index) => new NodeState { Name = name, Index = index })],

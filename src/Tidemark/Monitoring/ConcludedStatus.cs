@@ -1,6 +1,8 @@
 namespace Tidemark;
 
-/// <summary>Where a node stands among the others. Only the first two serve anything.</summary>
+/// <summary>
+/// The status of a node, concluded by comparing all nodes. Only <see cref="Primary"/> and <see cref="Replica"/> serve queries.
+/// </summary>
 internal enum ConcludedStatus
 {
     NotProbed,
@@ -8,21 +10,21 @@ internal enum ConcludedStatus
     Replica,
     Unreachable,
 
-    /// <summary>Its system identifier is not that of the cluster.</summary>
+    /// <summary>The system identifier of the node differs from that of the cluster.</summary>
     ForeignCluster,
 
-    /// <summary>It has no streaming replication: its positions mean nothing.</summary>
+    /// <summary>The node has no streaming replication, so its positions have no meaning.</summary>
     Aurora,
 
-    /// <summary>Two nodes claim to be the primary of one timeline: neither is believed.</summary>
+    /// <summary>The node and another one both report that they are the primary of the same timeline. Neither is used.</summary>
     RivalPrimary,
 
-    /// <summary>It claims to be the primary, but history went on without it on a later timeline.</summary>
+    /// <summary>The node reports that it is the primary, but the cluster has moved to a later timeline without it.</summary>
     SupersededPrimary,
 
-    /// <summary>A replica that has replayed what history went on without: it can never follow the primary again.</summary>
+    /// <summary>A replica that has replayed WAL that is not part of the cluster's history. It can never follow the primary again.</summary>
     LeftBehind,
 
-    /// <summary>A replica that has replayed what the primary of its timeline never had.</summary>
+    /// <summary>A replica that has replayed WAL that the primary of its timeline never had.</summary>
     Diverged,
 }

@@ -1,8 +1,8 @@
 namespace Tidemark;
 
-/// <summary>Sends the probes of one node by calling a delegate: for simulations, and tests without servers.</summary>
-/// <param name="ask">Asks the node.</param>
-/// <param name="index">The node.</param>
+/// <summary>Sends the probes of one node by calling a delegate, for simulations and for tests without servers.</summary>
+/// <param name="ask">Probes the node.</param>
+/// <param name="index">The index of the node.</param>
 /// <param name="time">The clock.</param>
 /// <param name="stop">Cancelled when the monitor ends.</param>
 internal sealed class DelegatedProbes(ProbeNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
@@ -16,7 +16,7 @@ internal sealed class DelegatedProbes(ProbeNode ask, int index, TimeProvider tim
         {
             answer = await ask(index, stop).ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // Whatever escapes a probe is an answer too: callers wait for one.
+#pragma warning disable CA1031 // An exception from a probe is a failed result: callers wait for a result.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -1,7 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Runs the steps of the monitor, never two at once: when it is woken, and when the time has passed that the last step returned.
+/// Runs the steps of the monitor, one at a time. A step runs when the driver is woken, and when the time that the last step returned has
+/// passed.
 /// </summary>
 internal abstract class MonitorDriver
 {
@@ -10,15 +11,17 @@ internal abstract class MonitorDriver
     /// <summary>Completes after the last step.</summary>
     public virtual Task Ended => _ended.Task;
 
-    /// <summary>Runs the first step, and from then on each that is due, until one returns <see langword="null"/>.</summary>
-    /// <param name="step">Returns how long until something is due.</param>
+    /// <summary>Runs the first step, and then each step that is due, until one returns <see langword="null"/>.</summary>
+    /// <param name="step">Runs one step, and returns the time until the next one is due.</param>
     public abstract void Start(Func<TimeSpan?> step);
 
-    /// <summary>Something has arrived: runs a step soon, and not within the caller unless that is what this driver is for.</summary>
+    /// <summary>Runs a step soon because something has arrived. Does not run it inside this call, unless the driver is inline.</summary>
     public abstract void Wake();
 
     protected void End() => _ended.TrySetResult();
 
-    /// <summary>Timers take whole milliseconds and cut off the rest: the monitor would spin through the last one.</summary>
+    /// <summary>
+    /// Rounds up to whole milliseconds. Timers truncate to them, so the monitor would otherwise spin during the last one.
+    /// </summary>
     protected static TimeSpan Whole(TimeSpan wait) => TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
 }

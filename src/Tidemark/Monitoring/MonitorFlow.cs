@@ -1,12 +1,14 @@
 namespace Tidemark;
 
 /// <summary>
-/// Runs the monitor without a thread of its own: within the call that wakes it, so that a simulation has one thread and the same run for
-/// each seed, or on the pool,
-/// for tests whose nodes are delegates.
+/// Runs the monitor without its own thread. Steps run inside the call that wakes it, so that a simulation has one thread and repeats
+/// exactly for each seed. For tests that probe through a delegate, steps run on the thread pool.
 /// </summary>
 /// <param name="time">The clock.</param>
-/// <param name="isInline">Within the call that wakes it; otherwise on the pool, but for the first step.</param>
+/// <param name="isInline">
+/// If <see langword="true"/>, steps run inside the call that wakes the monitor. Otherwise they run on the thread pool, except for the first
+/// one.
+/// </param>
 #pragma warning disable CA1001 // The last step disposes of the timer.
 internal sealed class MonitorFlow(TimeProvider time, bool isInline) : MonitorDriver
 #pragma warning restore CA1001
@@ -22,7 +24,7 @@ internal sealed class MonitorFlow(TimeProvider time, bool isInline) : MonitorDri
 
     public override void Start(Func<TimeSpan?> step)
     {
-        // The steps outlive the caller, whose trace and session must not flow into them.
+        // The steps outlive the caller. The caller's trace and session must not flow into them.
         using var noFlow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
         _step = step;
         _timer = time.CreateTimer(static driver => ((MonitorFlow)driver!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -50,7 +52,7 @@ internal sealed class MonitorFlow(TimeProvider time, bool isInline) : MonitorDri
             lock (_gate) _isWoken = false;
             if (_step() is not { } wait)
             {
-                // It counts as running for ever: nothing wakes it any more.
+                // _isRunning stays true, so that Wake does nothing from now on.
                 _timer?.Dispose();
                 _endedInline.TrySetResult();
                 End();

@@ -1,7 +1,7 @@
 namespace Tidemark;
 
-/// <summary>Runs the monitor on a background thread of its own, which needs no thread of the pool.</summary>
-/// <param name="time">The clock; another than the system's wakes the thread by its timers.</param>
+/// <summary>Runs the monitor on its own background thread, without using the thread pool.</summary>
+/// <param name="time">The clock. A time provider other than the system clock wakes the thread with its timers.</param>
 #pragma warning disable CA1001 // The last step disposes of the timer.
 internal sealed class MonitorThread(TimeProvider time) : MonitorDriver
 #pragma warning restore CA1001
@@ -12,7 +12,7 @@ internal sealed class MonitorThread(TimeProvider time) : MonitorDriver
     private ITimer? _timer;
     private bool _isAwake;
 
-    // UnsafeStart: the thread outlives the caller, whose trace and session must not flow into it.
+    // UnsafeStart: the thread outlives the caller. The caller's trace and session must not flow into it.
     public override void Start(Func<TimeSpan?> step) =>
         new Thread(() => Run(step), StackSize) { IsBackground = true, Name = "tidemark monitor" }.UnsafeStart();
 

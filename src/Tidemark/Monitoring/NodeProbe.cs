@@ -6,29 +6,28 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Asks one node what it is, in one statement on a connection of its own that it keeps. Owns that connection; never used by two callers
-/// at once. The server names its epoch itself; no crash lies between two answers on one connection that reaches the server without a
-/// pooler.
+/// Probes one node with a single statement on its own connection, which it keeps open and owns. Must not be used by two callers at once.
+/// The server reports its epoch. Without a pooler in between, the server did not crash between two responses on one connection.
 /// </summary>
-/// <param name="source">The node's database.</param>
+/// <param name="source">The data source of the node's database.</param>
 /// <param name="maintenance">
-/// The database <c>postgres</c> there: role and positions are the server's, also before the database is created.
+/// The data source of the database <c>postgres</c> on the same server. Role and positions belong to the server, so it can be used before
+/// the database is created.
 /// </param>
 /// <param name="replication">
-/// How a replication connection reaches the server: it tells where timelines were left, to roles with REPLICATION.
+/// The connection string for replication connections to the server. They report where timelines were left, if the role has REPLICATION.
 /// </param>
 /// <param name="time">The clock.</param>
-/// <param name="historyPatience">How long a probe waits for the history of a new timeline.</param>
+/// <param name="historyPatience">Maximum time that a probe waits for the history of a new timeline.</param>
 internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource maintenance, string replication, TimeProvider time,
     TimeSpan historyPatience) : IDisposable
 {
-    // The first may be lost, and so may be one that was opened since: an administrator ends all of them, again and again.
+    // The first connection may be lost, and so may one that was opened since: an administrator can terminate all of them repeatedly.
     private const int MaxConnections = 4;
 
-    // One statement, so that role and positions belong to one moment. A promotion in the midst of it fails with 55000; the next probe
-    // tells.
-    // to_regprocedure finds Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no timeline without pg_read_all_stats.
-    // The minimum recovery point does to any role: a standby has replayed WAL of its timeline.
+    // One statement, so that role and positions are from the same moment. If the server is promoted during it, it fails with 55000, and the
+    // next probe reports the new role. to_regprocedure detects Aurora by a function that only Aurora has. pg_stat_wal_receiver shows no
+    // timeline without pg_read_all_stats. Any role can read the minimum recovery point: the standby has replayed WAL of its timeline.
     private const string Question = $"""
         SELECT r.standby,
                (SELECT system_identifier FROM pg_control_system()),
@@ -42,10 +41,9 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
           FROM (SELECT pg_is_in_recovery() AS standby) r
         """;
 
-    // For a role that may not call the functions of positions: pg_walfile_name tells the primary's timeline of any position. It is
-    // immutable to the
-    // planner and fails on a standby, so its argument is kept from being a constant. Says last whether the role may
-    // call them by now.
+    // For a role that may not call the position functions. pg_walfile_name returns the primary's timeline for any position. The planner
+    // treats it as immutable, and it fails on a standby, so its argument must not be a constant. The last column reports whether the role
+    // may call the functions by now.
     private const string QuestionWithoutPositions = $"""
         SELECT r.standby,
                (SELECT system_identifier FROM pg_control_system()),
@@ -56,20 +54,21 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                pg_has_role('pg_read_all_stats', 'usage'),
                (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
                {ServerEpoch.Columns},
-               has_function_privilege('pg_last_wal_replay_lsn()', 'execute') AND has_function_privilege('pg_current_wal_flush_lsn()', 'execute')
+               has_function_privilege('pg_last_wal_replay_lsn()', 'execute')
+                   AND has_function_privilege('pg_current_wal_flush_lsn()', 'execute')
                    AND has_function_privilege('pg_current_wal_insert_lsn()', 'execute')
           FROM (SELECT pg_is_in_recovery() AS standby, '0/1000000'::pg_lsn AS anywhere OFFSET 0) r
         """;
 
-    /// <summary>A primary's timeline, flush and insert position; fails with 55000 on a standby.</summary>
+    /// <summary>Returns the timeline, flush position and insert position of a primary. Fails with 55000 on a standby.</summary>
     public const string PositionQuery =
         "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, pg_current_wal_flush_lsn(), "
             + "pg_current_wal_insert_lsn()";
 
     private const string AuroraQuestion = "SELECT to_regprocedure('aurora_version()') IS NOT NULL";
 
-    // Every role sees the process ids of all. A number that was given to a new process counts as there: that errs on the safe side.
-    // The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
+    // Every role can see the process ids of all backends. An id that was reused by a new process counts as still running, which is the safe
+    // side. The status of a transaction that ended long ago is NULL. A prepared transaction is in progress until COMMIT PREPARED.
     private const string EndedQuestion = """
         SELECT array(SELECT unnest($1) EXCEPT SELECT pid FROM pg_stat_activity),
                array(SELECT x FROM unnest($2) AS x WHERE pg_xact_status(x::xid8) IS DISTINCT FROM 'in progress')
@@ -91,12 +90,12 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     private bool _hidesPositions;
 
     /// <summary>
-    /// Asks the node, and blocks until it answers. A connection that was lost is no fact about the node, since an administrator, a time-out
-    /// or a pooler may have
-    /// ended it: another is opened and asked at once. A connection that cannot be opened is one.
+    /// Probes the node, and blocks until it responds. If an open connection is lost, another one is opened and used at once: an
+    /// administrator, a timeout or a pooler may have ended it, so the loss says nothing about the node. A connection that cannot be opened
+    /// is a failure of the node.
     /// </summary>
-    /// <param name="asked">What may still be committed: the result names the part of it that has ended.</param>
-    /// <param name="deadline">Is told what the time is spent on.</param>
+    /// <param name="asked">Backends and transactions that may still commit. The result contains those that have ended.</param>
+    /// <param name="deadline">Records the progress of the probe, so that each phase has its own deadline.</param>
     public ProbeResult Ask(Unsettled asked, ProbeDeadline deadline)
     {
         for (var attempt = 1; ; attempt++)
@@ -127,12 +126,12 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 var result = new ProbeResult(answer, arrivedAt, asked.IsEmpty ? Unsettled.None : FindEnded(_connection!, asked));
                 if (!seesPositionsAgain) return result;
 
-                // The role has been granted the functions: the next probe asks for all.
+                // The role has been granted EXECUTE on the functions. The next probe queries the positions again.
                 _hidesPositions = false;
                 Close();
                 return result;
             }
-#pragma warning disable CA1031 // Whatever goes wrong with a probe is an answer about the node; it must never end the monitor.
+#pragma warning disable CA1031 // Any failure of a probe is a result about the node. It must never end the monitor.
             catch (Exception e)
 #pragma warning restore CA1031
             {
@@ -153,24 +152,24 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         maintenance.Dispose();
     }
 
-    /// <summary>The cause in one line. Driver messages carry no password; inner exceptions say the most.</summary>
+    /// <summary>Returns the cause in one line. Driver messages contain no password, and inner exceptions are the most specific.</summary>
     internal static string Describe(Exception e) => e switch
     {
-        OperationCanceledException => "no answer in time",
+        OperationCanceledException => "no response in time",
         PostgresException p => string.Create(CultureInfo.InvariantCulture, $"{p.SqlState}: {p.MessageText}"),
         { InnerException: SocketException s } => s.Message,
         { InnerException: IOException { InnerException: SocketException s } } => s.Message,
-        { InnerException: EndOfStreamException } => "it closed the connection: it starts, stops, or is no PostgreSQL server",
-        { InnerException: TimeoutException } => "no answer in time",
+        { InnerException: EndOfStreamException } => "it closed the connection: it is starting, is stopping, or is not a PostgreSQL server",
+        { InnerException: TimeoutException } => "no response in time",
 
-        // To the first byte of a web server, say, the driver asks for a bug report.
+        // If the other end is a web server, for example, the driver asks the user to file a bug report after the first byte.
         NpgsqlException { Message: var text } when text.StartsWith("Received unknown response", StringComparison.Ordinal)
             || text.StartsWith("Received backend message", StringComparison.Ordinal) =>
-            "what answers there is no PostgreSQL server",
+            "the server at this address is not a PostgreSQL server",
         _ => e.Message,
     };
 
-    // FATAL and PANIC end the connection: 57P01 by an administrator, 57P04 with its database, 57P05 after idle_session_timeout.
+    // FATAL and PANIC end the connection: 57P01 by an administrator, 57P04 if its database is dropped, 57P05 after idle_session_timeout.
     private static bool IsLost(Exception e) => e switch
     {
         PostgresException p => p.InvariantSeverity is "FATAL" or "PANIC",
@@ -216,7 +215,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         ReadLayout(connection);
         _command = new NpgsqlCommand(_hidesPositions ? QuestionWithoutPositions : Question, connection);
 
-        // Behind a pooler the next statement may run in another backend, which knows no statement that this one prepared.
+        // With a pooler, the next statement may run on another backend, which does not have the statement that was prepared here.
         if (!_isPooled) _command.Prepare();
     }
 
@@ -229,9 +228,8 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
     }
 
     /// <summary>
-    /// Where the primary's timeline left its ancestors: asked once for each timeline, since it never changes. The driver reads it
-    /// asynchronously only; if the pool
-    /// has no thread for that or the server is slow, a later probe delivers it.
+    /// Reads where the primary's timeline left its ancestors. This is read once per timeline, because it never changes. The driver can read
+    /// it only asynchronously. If the thread pool has no free thread or the server is slow, a later probe returns it.
     /// </summary>
     private IReadOnlyList<Fork>? ReadForks(ProbeAnswer answer)
     {
@@ -244,7 +242,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             patience = historyPatience;
         }
 
-#pragma warning disable RS0030 // Bounded, on a thread of its own, and no part of the probe depends on it.
+#pragma warning disable RS0030 // The wait is bounded, runs on the probe's own thread, and the rest of the probe does not depend on it.
         if (!_history.Wait(patience)) return null;
         _historyRead = answer.Timeline;
         return _history.Result;
@@ -279,7 +277,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         }
         catch (PostgresException e) when (!IsLost(e))
         {
-            // After a crash or a promotion a transaction id may lie in the future. That says nothing about the node.
+            // After a crash or a promotion, a transaction id may be in the future. This says nothing about the node.
             return Unsettled.None;
         }
     }
@@ -293,7 +291,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
             command?.Dispose();
             connection?.Dispose();
         }
-#pragma warning disable CA1031 // It is given up, in whatever state it is.
+#pragma warning disable CA1031 // The connection is discarded in any case.
         catch (Exception)
 #pragma warning restore CA1031
         {

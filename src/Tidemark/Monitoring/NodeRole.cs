@@ -1,12 +1,12 @@
 namespace Tidemark;
 
-/// <summary>What a node was found to be. Roles are found by probes, never configured.</summary>
+/// <summary>The role of a node. Roles are detected by probes, never configured.</summary>
 public enum NodeRole
 {
-    /// <summary>The node has not answered yet, or not lately; or it is none that can be used (Amazon Aurora).</summary>
+    /// <summary>The node has not responded yet, did not respond to its last probe, or cannot be used (Amazon Aurora).</summary>
     Unknown,
 
-    /// <summary>The node takes the writes.</summary>
+    /// <summary>The node accepts writes.</summary>
     Primary,
 
     /// <summary>The node replays the primary's WAL (hot standby).</summary>

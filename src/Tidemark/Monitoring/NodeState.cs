@@ -3,119 +3,130 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What is known of one node at one moment. Immutable; a snapshot holds one for each node.</summary>
+/// <summary>The state of one node at one moment. Immutable. A snapshot holds one for each node.</summary>
 internal sealed record NodeState
 {
     public required string Name { get; init; }
 
     public required int Index { get; init; }
 
-    /// <summary>What the node said of itself, or that it said nothing.</summary>
+    /// <summary>The role that the node reported, or that it did not respond.</summary>
     public ReportedRole ReportedRole { get; init; }
 
-    /// <summary>What follows from its claim once all nodes were compared.</summary>
+    /// <summary>The status concluded from the reported role by comparing all nodes.</summary>
     public ConcludedStatus Status { get; init; }
 
-    /// <summary>Why the node did not answer its last probe; <see langword="null"/> when it did.</summary>
+    /// <summary>Why the node did not respond to its last probe, or <see langword="null"/> if it did.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>The number of the last probe that was answered. A connection first seen before it was sent shares its epoch.</summary>
+    /// <summary>The number of the last probe that succeeded. A connection first used before this probe was sent shares its epoch.</summary>
     public long ProbeNumber { get; init; }
 
-    /// <summary>The server's run in which this was sampled.</summary>
+    /// <summary>The epoch of the server in which this state was sampled.</summary>
     public ServerEpoch Epoch { get; init; }
 
-    /// <summary>The monitor's physical connection that brought it; zero: unknown.</summary>
+    /// <summary>The monitor's physical connection that the response came from, or 0 if unknown.</summary>
     public long Connection { get; init; }
 
-    /// <summary>The timeline written to or followed; zero while unknown.</summary>
+    /// <summary>The timeline that the node writes or follows, or 0 if unknown.</summary>
     public uint Timeline { get; init; }
 
     public bool SeesTimeline { get; init; }
 
     /// <summary>
-    /// The server has replayed WAL of this timeline, and perhaps of a later one; zero: unknown. All that a role without pg_read_all_stats
-    /// learns.
+    /// A timeline of which the server has replayed WAL, or 0 if unknown. It may have replayed WAL of a later one. A role without
+    /// pg_read_all_stats gets no other information about the timeline.
     /// </summary>
     public uint LeastTimeline { get; init; }
 
-    /// <summary>The role may not ask for positions: both are zero, and mean nothing.</summary>
+    /// <summary><see langword="true"/> if the role may not query positions. Both positions are then 0 and have no meaning.</summary>
     public bool HidesPositions { get; init; }
 
-    /// <summary>On a primary the flush position, on a replica what it has replayed: a lower bound of what the node has.</summary>
+    /// <summary>The flush position of a primary, or the replay position of a replica. It is a lower bound of what the node has.</summary>
     public NpgsqlLogSequenceNumber Lsn { get; init; }
 
-    /// <summary>On a primary the insert position, before any page header: a bound of all that is visible there.</summary>
+    /// <summary>The insert position of a primary, before any page header. It is an upper bound of everything visible there.</summary>
     public NpgsqlLogSequenceNumber InsertLsn { get; init; }
 
     /// <summary>The layout of the server's WAL.</summary>
     public WalPages Pages { get; init; } = WalPages.Usual;
 
     /// <summary>
-    /// Monotonic time of the latest sample of the primary that this replica has reached: it misses nothing committed before. Null: unknown.
+    /// Monotonic time of the latest sample of the primary that this replica has reached, or <see langword="null"/> if unknown. The replica
+    /// has everything that was committed before that time.
     /// </summary>
     public long? CompleteAsOf { get; init; }
 
     /// <summary>
-    /// Bytes a second that the replica replays when it has work all the time; <see langword="null"/>: it never had, as far as was seen.
+    /// Replay rate in bytes per second, measured while the replica was busy, or <see langword="null"/> if it was never observed to be busy.
     /// </summary>
     public double? ReplayRate { get; init; }
 
-    /// <summary>The replica was hardly behind when it was last probed: it is worth a check whether it has caught up since.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the replica had almost no lag when it was last probed, so that it is worth checking whether it has caught
+    /// up.
+    /// </summary>
     public bool KeepsUp { get; init; }
 
     /// <summary>
-    /// A pooler stands before the server: what a probe brought is proven for no connection, and every read that needs a position asks for
-    /// it.
+    /// <see langword="true"/> if there is a pooler in front of the server. Probe results then prove nothing about other connections, and
+    /// every read that requires a position queries it.
     /// </summary>
     public bool IsPooled { get; init; }
 
-    /// <summary>Which life of the primary the cluster was in when this was sampled, as this process counts crashes.</summary>
+    /// <summary>The epoch of the primary when this was sampled, as a count of the crashes that this process has detected.</summary>
     public int PrimaryEpoch { get; init; }
 
-    /// <summary>How a primary's timeline came from its ancestors, by its own history file; <see langword="null"/>: not told.</summary>
+    /// <summary>
+    /// The forks between the primary's timeline and its ancestors, from its own history file, or <see langword="null"/> if not available.
+    /// </summary>
     public IReadOnlyList<Fork>? Forks { get; init; }
 
     public ulong SystemIdentifier { get; init; }
 
     public int ServerVersion { get; init; }
 
-    /// <summary>The monotonic time just before the question was sent that gave this position.</summary>
+    /// <summary>Monotonic time just before the query for this position was sent.</summary>
     public long SampledAt { get; init; }
 
-    /// <summary>The monotonic time when its answer had arrived: what is asked later is sampled later.</summary>
+    /// <summary>Monotonic time at which the response arrived. Queries sent later sample a later state.</summary>
     public long ReceivedAt { get; init; }
 
-    /// <summary>What the last probe that was answered brought, whatever traffic has shown since.</summary>
+    /// <summary>The replay position from the last probe that succeeded, regardless of what traffic has shown since.</summary>
     public ReplayedBy Probed { get; init; }
 
-    /// <summary>What the probe before it brought in the same epoch and on the same timeline.</summary>
+    /// <summary>The replay position from the probe before it, if it was in the same epoch and on the same timeline.</summary>
     public ReplayedBy Earlier { get; init; }
 
-    /// <summary>Other epochs that this name has answered with.</summary>
+    /// <summary>Other epochs in which servers with this name have responded.</summary>
     public ImmutableArray<OtherEpoch> Others { get; init; } = [];
 
-    /// <summary>Two epochs were alive at once: several servers answer to this name.</summary>
+    /// <summary><see langword="true"/> if two epochs were active at once: several servers respond to this name.</summary>
     public bool HasSeveralServers { get; init; }
 
-    /// <summary>The identity of a second cluster, one of whose servers answers to this name; zero: none was seen.</summary>
+    /// <summary>The system identifier of a second cluster, if one of its servers responds to this name; otherwise 0.</summary>
     public ulong OtherIdentifier { get; init; }
 
-    /// <summary>Its replay was seen beyond what the primary had inserted on the same timeline.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the node was observed to have replayed more than the primary had inserted on the same timeline.
+    /// </summary>
     public bool IsDiverged { get; init; }
 
     /// <summary>
-    /// The epoch in which that was seen. In another one it may have been rebuilt, and is compared again before it serves.
+    /// The epoch in which the divergence was observed. In another epoch the node may have been rebuilt, and it is compared again before it
+    /// serves reads.
     /// </summary>
     public ServerEpoch DivergedIn { get; init; }
 
-    /// <summary>The latest timeline of the cluster that was known when this was sampled.</summary>
+    /// <summary>The latest timeline of the cluster that had been observed when this was sampled.</summary>
     public uint LatestTimeline { get; init; }
 
-    /// <summary>The timeline it follows or, where that is hidden, the one that it is known to have come to.</summary>
+    /// <summary>The timeline that the node follows. If it is hidden, the latest one that the node is proven to have reached.</summary>
     public uint ProvenTimeline => Timeline != 0 ? Timeline : Math.Max(LeastTimeline, 1);
 
-    /// <summary>The number of the last probe that found the node in the epoch; the greatest number when that is not remembered.</summary>
+    /// <summary>
+    /// Returns the number of the last probe that found the node in the epoch, or <see cref="long.MaxValue"/> if it is not recorded.
+    /// </summary>
     public long LastProbeIn(ServerEpoch epoch)
     {
         if (Epoch == epoch) return ProbeNumber;
@@ -124,7 +135,7 @@ internal sealed record NodeState
         return long.MaxValue;
     }
 
-    /// <summary>The name has answered with this other epoch.</summary>
+    /// <summary>Returns whether a server with this name has responded in the given other epoch.</summary>
     public bool HasShown(ServerEpoch epoch)
     {
         foreach (var other in Others)

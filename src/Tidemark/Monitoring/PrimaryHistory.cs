@@ -4,13 +4,13 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Where the primary was and when, by this process's own monotonic clock. A replica that has replayed at least the position sampled at s
-/// has
-/// everything committed before s: that bounds its staleness without reading a server's clock, and an idle primary makes nothing stale.
+/// The positions of the primary over time, by this process's own monotonic clock. A replica that has replayed up to the position sampled at
+/// time s has everything that was committed before s. This bounds its staleness without reading the clock of a server. While the primary is
+/// idle, no replica becomes stale.
 /// </summary>
 internal sealed class PrimaryHistory
 {
-    // An entry is dropped when its neighbours stand closer together than a tenth of its age, so that an hour takes about a hundred entries.
+    // An entry is dropped if its neighbors are closer together than a tenth of its age, so an hour takes about 100 entries.
     private const int Resolution = 10;
     private const int MaxEntries = 256;
 
@@ -22,14 +22,14 @@ internal sealed class PrimaryHistory
 
     public int Count => _entries.Length;
 
-    /// <summary>The timeline of the latest sample; zero before the first.</summary>
+    /// <summary>The timeline of the latest sample, or 0 before the first one.</summary>
     public uint LatestTimeline => _entries.IsEmpty ? 0 : _entries[^1].Timeline;
 
     /// <param name="sentAt">
-    /// Monotonic time just before the probe was sent: what was committed before it is at or before the position.
+    /// Monotonic time just before the probe was sent. Everything committed before then is at or before the position.
     /// </param>
     /// <param name="timeline">The primary's timeline.</param>
-    /// <param name="flushed">The flush position the probe brought.</param>
+    /// <param name="flushed">The flush position that the probe returned.</param>
     public PrimaryHistory Add(long sentAt, uint timeline, NpgsqlLogSequenceNumber flushed)
     {
         var kept = ImmutableArray.CreateBuilder<Entry>(_entries.Length + 1);
@@ -46,8 +46,8 @@ internal sealed class PrimaryHistory
     }
 
     /// <summary>
-    /// The monotonic time of the latest sample that the position has reached: a reader there misses nothing that was committed before it.
-    /// Null: it has reached none of them.
+    /// Returns the monotonic time of the latest sample that the position has reached, or <see langword="null"/> if it has reached none. A
+    /// read at the position includes everything that was committed before that time.
     /// </summary>
     public long? ReachedAt(uint timeline, NpgsqlLogSequenceNumber lsn)
     {

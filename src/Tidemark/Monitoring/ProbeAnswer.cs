@@ -2,18 +2,18 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What one node said of itself in one statement, or why it said nothing.</summary>
+/// <summary>The facts that a node reported in one statement, or why it did not respond.</summary>
 internal sealed record ProbeAnswer
 {
-    /// <summary>Why there is no answer, without secrets; <see langword="null"/> when the node answered.</summary>
+    /// <summary>Why the node did not respond, without secrets, or <see langword="null"/> if it did.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>The server's run, as it names it itself: what was known of positions in another is void.</summary>
+    /// <summary>The epoch that the server reports. Facts about positions from another epoch are void.</summary>
     public ServerEpoch Epoch { get; init; }
 
     /// <summary>
-    /// The number of the monitor's own physical connection that brought the answer; zero: unknown. No crash lies between two answers of one
-    /// connection.
+    /// The number of the monitor's own physical connection that the response came from, or 0 if unknown. The server did not crash between
+    /// two responses on one connection.
     /// </summary>
     public long Connection { get; init; }
 
@@ -21,27 +21,32 @@ internal sealed record ProbeAnswer
 
     public ulong SystemIdentifier { get; init; }
 
-    /// <summary>The timeline written to or followed. Zero: a standby that receives nothing now, or does not show it to this role.</summary>
+    /// <summary>
+    /// The timeline that the node writes or follows. It is 0 for a standby that receives no WAL now, or does not show the timeline to this
+    /// role.
+    /// </summary>
     public uint Timeline { get; init; }
 
     /// <summary>
-    /// The timeline of the control file's minimum recovery point, which any role may read: a standby has replayed WAL of this timeline, and
-    /// perhaps of a later one.
-    /// Zero: unknown.
+    /// The timeline of the minimum recovery point in the control file, or 0 if unknown. Any role can read it. A standby has replayed WAL of
+    /// this timeline, and may have replayed WAL of a later one.
     /// </summary>
     public uint LeastTimeline { get; init; }
 
-    /// <summary>The role may not call the functions that tell positions: both are zero.</summary>
+    /// <summary><see langword="true"/> if the role may not call the position functions. Both positions are then 0.</summary>
     public bool HidesPositions { get; init; }
 
-    /// <summary>The role has <c>pg_read_all_stats</c>, without which a standby does not show the timeline it follows.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the role has <c>pg_read_all_stats</c>. Without it, a standby does not show the timeline that it follows.
+    /// </summary>
     public bool SeesTimeline { get; init; }
 
-    /// <summary>On a primary the flush position, on a standby the replay position.</summary>
+    /// <summary>The flush position of a primary, or the replay position of a standby.</summary>
     public NpgsqlLogSequenceNumber Lsn { get; init; }
 
     /// <summary>
-    /// On a primary the insert position, moved before a page header that it stands behind: a bound of all that is visible there.
+    /// The insert position of a primary, moved before a page header if it directly follows one. It is an upper bound of everything visible
+    /// there.
     /// </summary>
     public NpgsqlLogSequenceNumber InsertLsn { get; init; }
 
@@ -49,12 +54,14 @@ internal sealed record ProbeAnswer
     public WalPages Pages { get; init; } = WalPages.Usual;
 
     /// <summary>
-    /// The backend is not the one that was connected to: a pooler stands in between, and a connection tells nothing of the server's life.
+    /// <see langword="true"/> if the backend is not the one that was connected to. There is then a pooler in between, and a connection
+    /// proves nothing about the epoch of the server.
     /// </summary>
     public bool IsPooled { get; init; }
 
     /// <summary>
-    /// Where the primary's timeline left its ancestors, from its own history file; <see langword="null"/> when it could not be read.
+    /// The forks between the primary's timeline and its ancestors, from its own history file, or <see langword="null"/> if it could not be
+    /// read.
     /// </summary>
     public IReadOnlyList<Fork>? Forks { get; init; }
 
@@ -63,7 +70,8 @@ internal sealed record ProbeAnswer
     public bool IsAurora { get; init; }
 
     /// <summary>
-    /// The server itself refused the probe, for want of a connection slot for example: it is there, and may well serve others.
+    /// <see langword="true"/> if the server itself refused the probe, for example because it had no free connection slot. The server is
+    /// running and may still serve other connections.
     /// </summary>
     public bool IsRefusal { get; init; }
 

@@ -1,16 +1,18 @@
 namespace Tidemark;
 
 /// <summary>
-/// By when the answer of one node must arrive. The probe time-out counts for a question on an open connection; opening one takes several
-/// round trips and is
-/// given more. Written by the monitor when it sends, and by the thread that probes; the monitor reads it at any time.
+/// The deadline for the response of a node. The probe timeout applies to a query on an open connection. Opening a connection takes several
+/// round trips and is allowed more time. The monitor writes the deadline when it sends, and the probe thread while it probes. The monitor
+/// can read it at any time.
 /// </summary>
 /// <param name="time">The clock.</param>
-/// <param name="probeTimeout">For a question on an open connection.</param>
-/// <param name="connectTimeout">For the first connection; also the most for any later one, unless the probe time-out is longer.</param>
+/// <param name="probeTimeout">Maximum time for a query on an open connection.</param>
+/// <param name="connectTimeout">
+/// Maximum time for opening the first connection. It also limits every later one, unless the probe timeout is longer.
+/// </param>
 internal sealed class ProbeDeadline(TimeProvider time, TimeSpan probeTimeout, TimeSpan connectTimeout)
 {
-    // A reconnect on a busy machine takes longer than the quickest one did.
+    // A reconnect on a busy machine takes longer than the fastest connect so far.
     private const int TimesQuickest = 4;
 
     private long _dueBy;
@@ -19,15 +21,15 @@ internal sealed class ProbeDeadline(TimeProvider time, TimeSpan probeTimeout, Ti
     private long _quickestTicks;
     private int _attempts;
 
-    /// <summary>The most that opening a connection may take.</summary>
+    /// <summary>Maximum time for opening a connection.</summary>
     public TimeSpan LongestConnect { get; } = connectTimeout > probeTimeout ? connectTimeout : probeTimeout;
 
     public long DueBy => Volatile.Read(ref _dueBy);
 
-    /// <summary>How long the step under way may take.</summary>
+    /// <summary>Maximum time for the current phase of the probe.</summary>
     public TimeSpan Allowance => TimeSpan.FromTicks(Volatile.Read(ref _allowedTicks));
 
-    /// <summary>How long the next connection may take.</summary>
+    /// <summary>Maximum time for opening the next connection.</summary>
     public TimeSpan ConnectAllowance
     {
         get
@@ -38,10 +40,10 @@ internal sealed class ProbeDeadline(TimeProvider time, TimeSpan probeTimeout, Ti
         }
     }
 
-    /// <summary>A probe is sent; until its thread runs, it may need a connection.</summary>
+    /// <summary>Records that a probe is sent. It may need a connection, which is not known until its thread runs.</summary>
     public void Sent() => Allow(ConnectAllowance);
 
-    /// <summary>A connection is about to be opened.</summary>
+    /// <summary>Records that a connection is about to be opened.</summary>
     public void Connecting()
     {
         Allow(ConnectAllowance);
@@ -49,14 +51,14 @@ internal sealed class ProbeDeadline(TimeProvider time, TimeSpan probeTimeout, Ti
         Volatile.Write(ref _attempts, _attempts + 1);
     }
 
-    /// <summary>The connection is open and ready for the question.</summary>
+    /// <summary>Records that the connection is open and ready for the query.</summary>
     public void Connected()
     {
         var taken = time.GetElapsedTime(_connectingSince).Ticks;
         if (_quickestTicks == 0 || taken < _quickestTicks) Volatile.Write(ref _quickestTicks, taken);
     }
 
-    /// <summary>The question is about to be sent on an open connection.</summary>
+    /// <summary>Records that the query is about to be sent on an open connection.</summary>
     public void Asking() => Allow(probeTimeout);
 
     private void Allow(TimeSpan allowance)

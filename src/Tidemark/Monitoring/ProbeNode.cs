@@ -1,4 +1,6 @@
 namespace Tidemark;
 
-/// <summary>Asks one node. A failure is an answer too: the task never faults, and ends soon after the token is cancelled.</summary>
+/// <summary>
+/// Probes one node. A failure is returned as a result. The task never faults, and completes soon after the token is cancelled.
+/// </summary>
 internal delegate Task<ProbeAnswer> ProbeNode(int index, CancellationToken cancellationToken);

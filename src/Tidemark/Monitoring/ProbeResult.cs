@@ -1,7 +1,9 @@
 namespace Tidemark;
 
-/// <summary>What one probe brought.</summary>
-/// <param name="Answer">What the node reported of itself, or why it did not.</param>
-/// <param name="ArrivedAt">The monotonic time at which the answer was read.</param>
-/// <param name="Ended">What of that which was asked for has ended; empty if nothing was asked for, or the node did not answer.</param>
+/// <summary>The result of one probe.</summary>
+/// <param name="Answer">The facts that the node reported, or why it did not respond.</param>
+/// <param name="ArrivedAt">Monotonic time at which the response was read.</param>
+/// <param name="Ended">
+/// The requested backends and transactions that have ended. Empty if none were requested, or the node did not respond.
+/// </param>
 internal readonly record struct ProbeResult(ProbeAnswer Answer, long ArrivedAt, Unsettled Ended);

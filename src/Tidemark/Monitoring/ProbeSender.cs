@@ -1,22 +1,20 @@
 namespace Tidemark;
 
-/// <summary>Sends the probes of one node. The monitor sends a probe only after the one before it was answered.</summary>
+/// <summary>Sends the probes of one node. The monitor sends a probe only after the previous one has completed.</summary>
 internal abstract class ProbeSender
 {
-    /// <summary>Takes the result of each probe, on any thread, perhaps before <see cref="Send"/> returns.</summary>
+    /// <summary>Receives the result of each probe, on any thread, possibly before <see cref="Send"/> returns.</summary>
     public Action<ProbeResult> Answered { get; set; } = static _ => { };
 
     /// <summary>
-    /// The monotonic time by which the answer must arrive; <see langword="null"/>: the probe time-out counts from sending.
+    /// Monotonic time by which the response must arrive, or <see langword="null"/> if the probe timeout counts from sending.
     /// </summary>
     public virtual long? DueBy => null;
 
-    /// <summary>
-    /// How long that is, counted from the step of the probe that is under way; <see langword="null"/>: the probe time-out.
-    /// </summary>
+    /// <summary>Maximum time for the current phase of the probe, or <see langword="null"/> if the probe timeout applies.</summary>
     public virtual TimeSpan? Allowance => null;
 
-    /// <summary>Begins one probe. Does not block.</summary>
-    /// <param name="asked">What may still be committed: the result names the part of it that has ended.</param>
+    /// <summary>Starts one probe without blocking.</summary>
+    /// <param name="asked">Backends and transactions that may still commit. The result contains those that have ended.</param>
     public abstract void Send(Unsettled asked);
 }

@@ -1,17 +1,16 @@
 namespace Tidemark;
 
 /// <summary>
-/// Probes one node on a thread of its own with synchronous I/O, so that a probe needs no thread of the pool, which callers can exhaust. The
-/// thread starts with
-/// the first probe, is a background thread, and ends by itself after <see cref="Stop"/>, as soon as a probe that hangs has timed out.
+/// Probes one node on its own background thread with synchronous I/O, so that probes work even if callers exhaust the thread pool. The
+/// thread starts with the first probe. It ends after <see cref="Stop"/>, as soon as a probe that hangs has timed out.
 /// </summary>
-/// <param name="name">Of the node.</param>
-/// <param name="probe">Asks the node; owned, and disposed of by the thread.</param>
-/// <param name="deadline">By when its answers must arrive.</param>
+/// <param name="name">The name of the node.</param>
+/// <param name="probe">Probes the node. The thread owns and disposes it.</param>
+/// <param name="deadline">The deadline for each response.</param>
 /// <param name="time">The clock.</param>
 internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline deadline, TimeProvider time) : ProbeSender
 {
-    // Password providers and TLS callbacks run on it; the driver itself needs far less.
+    // Password providers and TLS callbacks run on this thread. The driver itself needs far less.
     private const int StackSize = 512 * 1024;
 
     private readonly object _gate = new();
@@ -24,10 +23,10 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
 
     public override TimeSpan? Allowance => deadline.Allowance;
 
-    /// <summary>The most that opening a connection may take.</summary>
+    /// <summary>Maximum time for opening a connection.</summary>
     public TimeSpan LongestConnect => deadline.LongestConnect;
 
-    /// <summary>Runs on the thread with each answer, before the monitor takes it.</summary>
+    /// <summary>Runs on the probe thread with each response, before the monitor receives it.</summary>
     public Action<ProbeAnswer> BeforeAnswer { get; set; } = static _ => { };
 
     public override void Send(Unsettled asked)
@@ -38,7 +37,7 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
             _asked = asked;
             if (!_isStarted && !_isStopping)
             {
-                // UnsafeStart: the thread outlives the caller, whose trace and session must not flow into it.
+                // UnsafeStart: the thread outlives the caller. The caller's trace and session must not flow into it.
                 new Thread(Run, StackSize) { IsBackground = true, Name = $"tidemark probe {name}" }.UnsafeStart();
                 _isStarted = true;
             }
@@ -47,8 +46,8 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
         }
     }
 
-    /// <summary>Ends the thread after the probe under way.</summary>
-    /// <returns>Completes when the thread has closed its connection.</returns>
+    /// <summary>Ends the thread after the current probe.</summary>
+    /// <returns>A task that completes when the thread has closed its connection.</returns>
     public Task Stop()
     {
         lock (_gate)
@@ -71,7 +70,7 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
                 result = probe.Ask(asked, deadline);
                 BeforeAnswer(result.Answer);
             }
-#pragma warning disable CA1031 // Nothing may end the thread: a node that is never probed again would stay as it was.
+#pragma warning disable CA1031 // No exception may end the thread: a node that is never probed again would keep its last state.
             catch (Exception e)
 #pragma warning restore CA1031
             {
@@ -101,7 +100,7 @@ internal sealed class ProbeThread(string name, NodeProbe probe, ProbeDeadline de
         {
             probe.Dispose();
         }
-#pragma warning disable CA1031 // The connection is given up either way, and an exception on this thread would end the process.
+#pragma warning disable CA1031 // The connection is discarded in any case, and an exception on this thread would end the process.
         catch (Exception)
 #pragma warning restore CA1031
         {

@@ -1,17 +1,17 @@
 namespace Tidemark;
 
-/// <summary>What the last probe of a node brought.</summary>
+/// <summary>The role that a node reported to its last probe.</summary>
 internal enum ReportedRole
 {
     NotProbed,
     NoAnswer,
 
-    /// <summary>Not in recovery.</summary>
+    /// <summary>The server is not in recovery.</summary>
     Primary,
 
-    /// <summary>In recovery.</summary>
+    /// <summary>The server is in recovery.</summary>
     Replica,
 
-    /// <summary>Amazon Aurora, whose readers share storage and replay no WAL.</summary>
+    /// <summary>The server is Amazon Aurora, whose readers share storage and replay no WAL.</summary>
     Aurora,
 }

@@ -2,14 +2,16 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What the traffic itself has shown of a node: a check of a read, or a position that was piggybacked on a write.</summary>
-/// <param name="Epoch">The server's run that it was sampled in.</param>
-/// <param name="SystemIdentifier">The server's cluster; zero: unknown.</param>
-/// <param name="IsInRecovery">The server was a standby.</param>
-/// <param name="Timeline">The timeline written to or followed; zero: not shown.</param>
-/// <param name="Lsn">What a standby had replayed, what a primary had flushed.</param>
+/// <summary>
+/// A position of a node that was observed in traffic: by the check of a read, or by a query that was piggybacked on a write.
+/// </summary>
+/// <param name="Epoch">The epoch of the server in which it was sampled.</param>
+/// <param name="SystemIdentifier">The system identifier of the server, or 0 if unknown.</param>
+/// <param name="IsInRecovery"><see langword="true"/> if the server was a standby.</param>
+/// <param name="Timeline">The timeline that the server writes or follows, or 0 if not shown.</param>
+/// <param name="Lsn">The replay position of a standby, or the flush position of a primary.</param>
 /// <param name="InsertLsn">The insert position of a primary, before any page header.</param>
-/// <param name="SentAt">Monotonic time before the statement was sent that showed it.</param>
+/// <param name="SentAt">Monotonic time before the statement that returned the position was sent.</param>
 internal readonly record struct SampledPosition(
     ServerEpoch Epoch,
     ulong SystemIdentifier,

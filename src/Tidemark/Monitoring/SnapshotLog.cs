@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Tidemark;
 
-/// <summary>Says what changed from one snapshot to the next.</summary>
+/// <summary>Logs what changed from one snapshot to the next.</summary>
 internal static class SnapshotLog
 {
     public static void Report(ILogger logger, ClusterSnapshot before, ClusterSnapshot after)

@@ -3,25 +3,29 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>How a snapshot follows from the one before and an answer: who is the primary, who belongs to the cluster. Pure.</summary>
+/// <summary>
+/// Derives the next snapshot from the previous one and a probe result: which node is the primary, and which nodes belong to the cluster.
+/// Pure.
+/// </summary>
 internal static class SnapshotRules
 {
-    // Of one name: more servers than this behind a balancer are still several.
+    // Maximum number of other epochs that are recorded for one name. If more servers than this are behind a balancer, they still count as
+    // several.
     private const int MaxOtherEpochs = 16;
 
     private static readonly NpgsqlLogSequenceNumber Anywhere = new(ulong.MaxValue);
 
-    /// <summary>How far behind a replica may be and still be asked, in the read's own round trip, whether it has caught up.</summary>
+    /// <summary>Maximum staleness of a replica for which a read checks, in its own round trip, whether the replica has caught up.</summary>
     private static readonly TimeSpan KeepUpWindow = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The snapshot after one node has answered, or has failed to.</summary>
-    /// <param name="before">The snapshot until now.</param>
-    /// <param name="index">The node that was asked.</param>
-    /// <param name="answer">Its answer.</param>
+    /// <summary>Returns the snapshot after one node has responded or failed to respond.</summary>
+    /// <param name="before">The previous snapshot.</param>
+    /// <param name="index">The index of the probed node.</param>
+    /// <param name="answer">The response of the node.</param>
     /// <param name="probeNumber">The number of the probe.</param>
     /// <param name="sentAt">Monotonic time before the probe was sent.</param>
-    /// <param name="ticksPerSecond">The unit of monotonic time.</param>
-    /// <param name="receivedAt">Monotonic time when the answer had arrived.</param>
+    /// <param name="ticksPerSecond">Ticks per second of the monotonic clock.</param>
+    /// <param name="receivedAt">Monotonic time at which the response had arrived.</param>
     public static ClusterSnapshot After(
         ClusterSnapshot before, int index, ProbeAnswer answer, long probeNumber, long sentAt, long ticksPerSecond, long? receivedAt = null)
     {
@@ -40,16 +44,16 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// The snapshot after the traffic itself has shown a position of a node. A fact of another epoch, role or timeline moves nothing: it is
-    /// a reason to probe.
+    /// Returns the snapshot after traffic observed a position of a node. A sample of another epoch, role or timeline changes no position;
+    /// it requires a probe.
     /// </summary>
-    /// <param name="before">The snapshot until now.</param>
-    /// <param name="index">The node.</param>
-    /// <param name="sample">What was shown.</param>
-    /// <param name="probesSent">How many probes were sent until now.</param>
-    /// <param name="receivedAt">Monotonic time when the answer had arrived, or later.</param>
-    /// <param name="ticksPerSecond">The unit of monotonic time.</param>
-    /// <param name="isNews">The node should be probed.</param>
+    /// <param name="before">The previous snapshot.</param>
+    /// <param name="index">The index of the node.</param>
+    /// <param name="sample">The observed position.</param>
+    /// <param name="probesSent">Number of probes sent so far.</param>
+    /// <param name="receivedAt">Monotonic time at which the response had arrived, or later.</param>
+    /// <param name="ticksPerSecond">Ticks per second of the monotonic clock.</param>
+    /// <param name="isNews"><see langword="true"/> if the node should be probed.</param>
     public static ClusterSnapshot With(
         ClusterSnapshot before, int index, in SampledPosition sample, long probesSent, long receivedAt, long ticksPerSecond,
             out bool isNews)
@@ -63,7 +67,7 @@ internal static class SnapshotRules
             {
                 if (other.Epoch != sample.Epoch) continue;
 
-                // It was left for the present epoch, and is alive after that was seen.
+                // The node had left this epoch for the current one, and the epoch was active after the current one was observed.
                 var isAlive = other.WasBefore && sample.SentAt >= node.ReceivedAt && !node.HasSeveralServers;
                 return isAlive ? Compare(before.Nodes.SetItem(index, SeveralServers(node)), before, answered: -1) : before;
             }
@@ -95,21 +99,20 @@ internal static class SnapshotRules
     private static NodeState Observe(ClusterSnapshot before, NodeState node, ProbeAnswer answer, long probeNumber, long sentAt,
         long ticksPerSecond)
     {
-        // A primary that has no connection left for the monitor still has those in the pools: one refusal must not end all writes. Each
-        // write
-        // connection says for itself whether its server is a standby.
+        // A primary that has no connection slot left for the monitor still has its pooled connections. One refusal must not end all writes.
+        // Each write connection reports itself whether its server is a standby.
         if (answer is { IsRefusal: true } && node.ReportedRole == ReportedRole.Primary) return node with { Failure = answer.Failure };
 
-        // What was known is kept for the eye (last position, last start), but an unreachable node serves nothing.
+        // The last position and start time are kept for display, but an unreachable node serves nothing.
         if (answer.Failure is not null)
             return node with { ReportedRole = ReportedRole.NoAnswer, Failure = answer.Failure, KeepsUp = false };
 
-        // A receiver that is gone for a moment shows no timeline; nothing new is replayed meanwhile, so the last one stands.
+        // A WAL receiver that is briefly gone shows no timeline. No new WAL is replayed meanwhile, so the last timeline still applies.
         var isSameEpoch = answer.Epoch == node.Epoch;
         var timeline = answer.Timeline != 0 || !isSameEpoch ? answer.Timeline : node.Timeline;
         var others = OthersAfter(node, answer, probeNumber, out var hasSeveral);
 
-        // Where the timeline is hidden, the node may have gone on to a later one all the while.
+        // If the timeline is hidden, the node may have moved to a later one in the meantime.
         var isSameTimeline = answer.Timeline != 0 || answer.LeastTimeline == node.LeastTimeline;
         var state = node with
         {
@@ -125,7 +128,7 @@ internal static class SnapshotRules
             Lsn = answer.Lsn,
             InsertLsn = answer.InsertLsn,
             Pages = answer.Pages,
-            // A history file is read once for each timeline, perhaps before the node is known to be the primary.
+            // A history file is read once per timeline, possibly before the node is found to be the primary.
             Forks = answer.Forks ?? (timeline == node.Timeline && !answer.IsInRecovery ? node.Forks : null),
             SystemIdentifier = answer.SystemIdentifier,
             IsPooled = answer.IsPooled,
@@ -136,11 +139,11 @@ internal static class SnapshotRules
         };
         if (hasSeveral) state = SeveralServers(state);
 
-        // One that shows no timeline may have been left behind on a dead one, if anybody was ever promoted.
+        // If any node was ever promoted, a node that shows no timeline may have been left behind on an old one.
         var followed = timeline == 0 && answer.SeesTimeline && before.LatestTimeline > 1 ? 0 : FollowedBy(state);
         var asOf = answer is { IsInRecovery: true, HidesPositions: false } ? before.History.ReachedAt(followed, answer.Lsn) : null;
 
-        // Traffic may have shown more, sampled later than this probe was sent.
+        // Traffic may have returned a later position, sampled after this probe was sent.
         var isOutrun = isSameEpoch && answer.IsInRecovery && node.ReportedRole == ReportedRole.Replica && node.SampledAt > sentAt
             && node.Lsn > answer.Lsn && timeline == node.Timeline;
         return isOutrun ? state with { Lsn = node.Lsn, SampledAt = node.SampledAt } : state with
@@ -160,7 +163,8 @@ internal static class SnapshotRules
         asOf is { } reached && Seconds(sentAt - reached, ticksPerSecond) <= KeepUpWindow;
 
     /// <summary>
-    /// How fast the replica replays, measured over a time in which it was behind from beginning to end; the last such measure otherwise.
+    /// Returns the replay rate, measured over a period in which the replica was behind throughout. Otherwise returns the last measured
+    /// rate.
     /// </summary>
     private static double? RateOf(ClusterSnapshot before, NodeState node, NpgsqlLogSequenceNumber lsn, TimeSpan elapsed)
     {
@@ -170,9 +174,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// No server returns to an epoch. A name that answers with one again, after another was seen, leads to two servers that are alive at
-    /// once. So does one that
-    /// still answers with the present epoch to a probe sent after another was noted.
+    /// A server never returns to an earlier epoch. If a name responds with an earlier epoch again, it resolves to two running servers. The
+    /// same is true if it still responds with the current epoch to a probe that was sent after another epoch was recorded.
     /// </summary>
     private static ImmutableArray<OtherEpoch> OthersAfter(NodeState node, ProbeAnswer answer, long probeNumber, out bool hasSeveral)
     {
@@ -204,8 +207,8 @@ internal static class SnapshotRules
         others.Length < MaxOtherEpochs ? others.Add(added) : others.RemoveAt(0).Add(added);
 
     /// <summary>
-    /// The identity of the cluster: that of most nodes, or of the only primary among nodes that disagree. Zero while it cannot be told,
-    /// and nodes that disagree are then all refused: writing to the wrong cluster cannot be undone.
+    /// Returns the system identifier of most nodes or, if the nodes disagree, that of the only primary. Returns 0 if it cannot be
+    /// determined. Nodes that disagree are then all excluded, because writing to the wrong cluster cannot be undone.
     /// </summary>
     private static ulong FindCluster(ImmutableArray<NodeState> nodes)
     {
@@ -220,9 +223,9 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// The identity is settled once most of the configured nodes have answered with it. Until then what answers first is taken for the
-    /// cluster; if most nodes then
-    /// turn out to be of another, nobody can tell what was written where, and everything is refused.
+    /// Determines the system identifier of the cluster. It is settled once most of the configured nodes have responded with it. Until then,
+    /// the first response decides. If most nodes then have another identifier, it is unknown where earlier writes went, and all nodes are
+    /// excluded.
     /// </summary>
     private static (ulong Identifier, bool IsSettled, ulong Rival) Identify(ClusterSnapshot before, ImmutableArray<NodeState> nodes)
     {
@@ -245,27 +248,28 @@ internal static class SnapshotRules
     {
         var (identifier, isSettled, rival) = Identify(before, nodes);
 
-        // While the identity is open, nodes that agree with one another are believed; as soon as two differ, none is.
+        // Until the identifier is determined, nodes that agree with each other are used. As soon as two differ, all are excluded.
         var disagree = rival != 0 || (identifier == 0 && nodes.Where(Answered).Select(n => n.SystemIdentifier).Distinct().Skip(1).Any());
         bool IsForeign(NodeState n) =>
             Answered(n) && (disagree || n.OtherIdentifier != 0 || (identifier != 0 && n.SystemIdentifier != identifier));
 
-        // A timeline is remembered only from where it was certain that it is this cluster's.
+        // Keep a timeline only if it was certain at that time that it belongs to this cluster.
         var remembered = before.SystemIdentifier == 0 ? 0 : before.LatestTimeline;
 
-        // A replica has a say too: that it follows a later timeline tells of a promotion, even while the new primary cannot be reached.
+        // Replicas count too: a replica that follows a later timeline proves a promotion, even if the new primary cannot be reached.
         var latest = nodes.Where(n => Answered(n) && !IsForeign(n)).Select(n => Math.Max(n.Timeline, n.LeastTimeline)).Append(remembered)
             .Max();
         var current = nodes.Where(n => n.ReportedRole == ReportedRole.Primary && !IsForeign(n) && n.Timeline == latest).ToArray();
 
-        // Only a sample of its own moves the primary's history on: an answer of another node says nothing new about it.
+        // Only a sample of the primary itself extends its history. A response of another node adds nothing to it.
         var primary = current.Length == 1 ? current[0] : null;
         var isSample = primary is { HidesPositions: false, Failure: null } && primary.Index == answered
             && primary.SampledAt >= before.Nodes[answered].SampledAt;
         var history = isSample ? before.History.Add(primary!.SampledAt, primary.Timeline, primary.Lsn) : before.History;
         var chain = primary is null ? before.Chain : Extend(before, primary);
 
-        // Of its own sample it is certain that what came before it was known before it was asked; of an earlier one only the clock tells.
+        // For a sample of the primary itself, everything processed before it is certain to have arrived before the primary was probed. For
+        // an earlier sample, only the clock shows the order.
         var askedAt = isSample ? primary!.SampledAt : (primary?.SampledAt ?? 0) - 1;
         if (primary is { HidesPositions: false, Failure: null } && nodes.Any(n => IsNewOf(n, primary, askedAt)))
             nodes = [.. nodes.Select(n => IsNewOf(n, primary, askedAt)
@@ -289,7 +293,7 @@ internal static class SnapshotRules
             ? n with { Status = Evaluate(n), LatestTimeline = latest, PrimaryEpoch = chain.PrimaryEpoch }
             : n with { Status = Evaluate(n), LatestTimeline = latest };
 
-        // After a rollback the timeline begins again at what the primary has.
+        // After a rollback, the timeline restarts at the position of the primary.
         var furthest = primary is null || !before.Furthest.IsMissingFrom(primary) ? before.Furthest : default;
         if (answered >= 0 && nodes[answered] is { ReportedRole: ReportedRole.Replica, HidesPositions: false, IsDiverged: false } replica
             && identifier != 0 && !IsForeign(replica))
@@ -313,9 +317,8 @@ internal static class SnapshotRules
     }
 
     /// <summary>
-    /// Whether a replica has replayed what history went on without. It can follow no later timeline any more, and stays up and answers all
-    /// the same; whoever read
-    /// from it would see lost writes again and again.
+    /// Returns whether a replica has replayed WAL that is not part of the cluster's history. It can never follow a later timeline, but
+    /// stays up and responds. Reads there would return lost writes again and again.
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
         replica.Timeline != 0 && replica.Timeline < latest
@@ -323,11 +326,10 @@ internal static class SnapshotRules
             latest) == Survival.Lost;
 
     /// <summary>
-    /// A standby never passes its primary. One whose position had arrived here before the primary was asked, and is beyond all that the
-    /// primary had inserted
-    /// then, holds other data: a storage that was rolled back, or two promotions by hand. Both are asked at the same time, and a replica
-    /// may answer first each
-    /// time: the answer before counts too.
+    /// Returns whether a replica holds data that the primary never had. A standby is never ahead of its primary. The replica has diverged
+    /// if its position arrived before the primary was probed and exceeds everything that the primary had inserted by then. Possible causes
+    /// are storage that was rolled back, or two manual promotions. Both nodes are probed at the same time, and the replica may respond
+    /// first every time, so its previous response counts too.
     /// </summary>
     private static bool HasDiverged(NodeState replica, NodeState primary, long askedAt) =>
         replica.ReportedRole == ReportedRole.Replica && replica.ProvenTimeline == primary.Timeline
@@ -337,8 +339,8 @@ internal static class SnapshotRules
             || IsBeyond(replica.Earlier, primary, askedAt));
 
     /// <summary>
-    /// The comparison says something new of the replica: it has diverged, or one that had diverged in an earlier epoch, and was asked
-    /// before the primary, has not.
+    /// Returns whether the comparison changes the state of the replica. Either it has diverged, or it diverged in an earlier epoch and now,
+    /// probed before the primary, has not.
     /// </summary>
     private static bool IsNewOf(NodeState replica, NodeState primary, long askedAt) =>
         HasDiverged(replica, primary, askedAt)
@@ -346,48 +348,49 @@ internal static class SnapshotRules
             : replica is { IsDiverged: true, ReportedRole: ReportedRole.Replica } && replica.DivergedIn != replica.Epoch
                 && replica.ReceivedAt <= askedAt;
 
-    // A standby whose recovery began behind a page header has come no further than a primary that stands there: see WalPages.
+    // A standby whose recovery started just after a page header is not ahead of a primary at that position: see WalPages.
     private static bool IsBeyond(in ReplayedBy replayed, NodeState primary, long askedAt) =>
         replayed.At <= askedAt && primary.Pages.BeforeHeader(replayed.Lsn) > primary.InsertLsn;
 
-    /// <summary>Notes where history was left: by a promotion, or by a crash of the primary that lost what it had not flushed.</summary>
+    /// <summary>
+    /// Records where the history was left: by a promotion, or by a crash of the primary that lost WAL it had not flushed.
+    /// </summary>
     private static TimelineChain Extend(ClusterSnapshot before, NodeState primary)
     {
         var chain = before.Chain;
         var was = before.Nodes[primary.Index];
         var (lsn, insert) = primary.HidesPositions ? (Anywhere, Anywhere) : (primary.Lsn, primary.InsertLsn);
 
-        // From where a primary was last seen: a replica may have told of the new timeline before the new primary did.
+        // Start from the last sample of a primary, because a replica may have reported the new timeline before the new primary did.
         var parent = before.History.LatestTimeline;
         if (parent != 0 && primary.Timeline > parent)
         {
-            // The promoted node had replayed what it was last seen with, and its own timeline began before what it is first seen with.
+            // The promoted node had replayed at least its last observed position. Its own timeline began before its first observed
+            // position.
             var atLeast = was is { ReportedRole: ReportedRole.Replica } && was.ProvenTimeline == parent ? was.Lsn : default;
             chain = chain.With(new Fork(parent, primary.Timeline, atLeast, lsn));
         }
         else if (HasCrashed(was, primary))
         {
-            // What was flushed has survived it. If the primary is back before that, or before what a replica had, its storage was rolled
-            // back, and nobody can
-            // tell how far.
+            // Flushed WAL survives a crash. If the primary is before that position, or before the position of a replica, its storage was
+            // rolled back, and it is unknown how far.
             var isRollback = insert < was.Lsn || before.Furthest.IsMissingFrom(primary);
             chain = chain.WithCrash(primary.Timeline, isRollback ? default : was.Lsn, insert, isRollback);
         }
         else if (was.Epoch.IsUnknown && before.Furthest.IsMissingFrom(primary))
         {
-            // This process has never seen the primary before, but a replica that had more.
+            // This process observes the primary for the first time, but has observed a replica that had more WAL.
             chain = chain.WithCrash(primary.Timeline, default, insert, isRollback: true);
         }
 
-        // Only the primary's own: a rival, or a node of another cluster, has a history of its own.
+        // Use only the primary's own history file. A rival, or a node of another cluster, has a different history.
         return primary.Forks is { } forks && (!ReferenceEquals(forks, was.Forks) || before.PrimaryIndex != primary.Index)
             ? chain.With(forks) : chain;
     }
 
     /// <summary>
-    /// The server discards its statistics when it recovers from a crash, and keeps them over a clean restart. A reset that the monitor's
-    /// own physical connection
-    /// has survived was asked for by an administrator.
+    /// Returns whether the primary has crashed. The server discards its statistics when it recovers from a crash, and keeps them across a
+    /// clean restart. If the monitor's own physical connection survived a reset, an administrator had requested it.
     /// </summary>
     private static bool HasCrashed(NodeState was, NodeState primary)
     {
@@ -398,7 +401,9 @@ internal static class SnapshotRules
 
     private static bool Answered(NodeState node) => node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica;
 
-    /// <summary>It has told its cluster at some time: that it does not answer now takes nothing from what it said.</summary>
+    /// <summary>
+    /// Returns whether the node has ever reported its system identifier. The identifier stays valid while the node does not respond.
+    /// </summary>
     private static bool HasAnswered(NodeState node) =>
         node.SystemIdentifier != 0 && node.ReportedRole is ReportedRole.Primary or ReportedRole.Replica or ReportedRole.NoAnswer;
 }

@@ -6,15 +6,16 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// Reads where a timeline left its ancestors, from the server's own history file. Needs the REPLICATION right; without it, probes bracket
-/// the forks.
+/// Reads where a timeline left its ancestors, from the history file of the server. The role needs REPLICATION. Without it, probes narrow
+/// the forks to a range.
 /// </summary>
 internal static class TimelineHistoryReader
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The forks that lead to the timeline; <see langword="null"/> when the server does not tell, or not in time. Never faults.
+    /// Returns the forks that lead to the timeline, or <see langword="null"/> if the server does not return them in time or at all. Never
+    /// faults.
     /// </summary>
     public static async Task<IReadOnlyList<Fork>?> ReadAsync(string connectionString, uint timeline)
     {
@@ -30,7 +31,7 @@ internal static class TimelineHistoryReader
                 return Parse((string)row[1], timeline);
             }
         }
-#pragma warning disable CA1031 // Where a timeline was left is worth knowing, not worth a probe: whatever goes wrong here, the node has answered.
+#pragma warning disable CA1031 // The history is optional. A failure to read it must not fail the probe, which the node has answered.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -38,13 +39,12 @@ internal static class TimelineHistoryReader
         }
     }
 
-    // Npgsql's own TimelineHistory takes the content for bytea, which it was before PostgreSQL 15; since then it is text, and that method
-    // throws.
+    // Npgsql's TimelineHistory method expects the content as bytea. Since PostgreSQL 15 it is text, and the method throws.
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "ReadSingleRow")]
     private static extern Task<object[]> ReadSingleRow(ReplicationConnection connection, string command,
         CancellationToken cancellationToken);
 
-    /// <summary>Reads lines such as <c>1  0/3000158  no recovery target specified</c>: the ancestor, and where it was left.</summary>
+    /// <summary>Parses lines such as <c>1  0/3000158  no recovery target specified</c>: the ancestor, and where it was left.</summary>
     internal static IReadOnlyList<Fork> Parse(string file, uint timeline)
     {
         var left = new List<(uint Timeline, NpgsqlLogSequenceNumber At)>();
@@ -58,7 +58,7 @@ internal static class TimelineHistoryReader
             }
         }
 
-        // Timelines only grow. A file that says otherwise is none, and a chain made of it could be walked for ever.
+        // Timelines only grow. A file that contradicts this is invalid, and walking a chain made from it might not terminate.
         var forks = left.Select((l, i) => new Fork(l.Timeline, i + 1 < left.Count ? left[i + 1].Timeline : timeline, l.At, l.At));
         return [.. forks.Where(f => f.Parent < f.Child)];
     }

@@ -1,7 +1,7 @@
 namespace Tidemark;
 
-/// <summary>What may still be committed on a primary: asked of it, and answered with the part that has ended.</summary>
-/// <param name="Backends">Process ids of the servers' backends that may still commit something.</param>
+/// <summary>Backends and transactions on a primary that may still commit. A query for them returns those that have ended.</summary>
+/// <param name="Backends">Process ids of backends that may still commit.</param>
 /// <param name="Transactions">Transaction ids (<c>xid8</c>) that were open.</param>
 internal sealed record Unsettled(int[] Backends, string[] Transactions)
 {
@@ -9,7 +9,7 @@ internal sealed record Unsettled(int[] Backends, string[] Transactions)
 
     public bool IsEmpty => Backends.Length == 0 && Transactions.Length == 0;
 
-    /// <summary>Everything that any of them asks for.</summary>
+    /// <summary>Returns the union.</summary>
     public static Unsettled All(IReadOnlyCollection<Unsettled> all) => all.Count switch
     {
         0 => None,
@@ -17,6 +17,6 @@ internal sealed record Unsettled(int[] Backends, string[] Transactions)
         _ => new([.. all.SelectMany(a => a.Backends).Distinct()], [.. all.SelectMany(a => a.Transactions).Distinct()]),
     };
 
-    /// <summary>What of this is in the other.</summary>
+    /// <summary>Returns the part of this that is also in <paramref name="other"/>.</summary>
     public Unsettled In(Unsettled other) => new([.. Backends.Intersect(other.Backends)], [.. Transactions.Intersect(other.Transactions)]);
 }

@@ -4,14 +4,14 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>A read that shows its rows only when the node shows, in the same round trip, what the read needs.</summary>
+/// <summary>A read that returns its rows only if the node proves, in the same round trip, what the read needs.</summary>
 internal sealed class CheckedCommand : NpgsqlCommand
 {
     private readonly ReadProof _proof;
 
-    /// <param name="plain">The command; its text and parameters move here.</param>
+    /// <param name="plain">The command. Its text and parameters are moved to this command.</param>
     /// <param name="connection">An open connection to a replica.</param>
-    /// <param name="proof">What the node must show.</param>
+    /// <param name="proof">What the node must prove.</param>
     public CheckedCommand(NpgsqlCommand plain, NpgsqlConnection connection, ReadProof proof)
         : base(plain.CommandText, connection)
     {
@@ -29,4 +29,3 @@ internal sealed class CheckedCommand : NpgsqlCommand
         await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, io, cancellationToken).ConfigureAwait(false)
             ?? throw new ReplicaBehindException();
 }
-#pragma warning restore CA1032, CA1064

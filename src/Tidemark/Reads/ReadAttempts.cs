@@ -5,9 +5,8 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The attempts of one read: derives the node anew before each, and says after a failure whether another is worth it. Holds no connection
-/// and
-/// does no I/O, so that the synchronous and the asynchronous caller share it. A read is repeated before its first row only.
+/// The attempts of one read. Selects the node again before each attempt, and decides after a failure whether to make another. Holds no
+/// connection and does no I/O, so that synchronous and asynchronous callers share it. A read is retried only before its first row.
 /// </summary>
 internal struct ReadAttempts
 {
@@ -39,20 +38,24 @@ internal struct ReadAttempts
     public RouteDecision Decision { get; private set; }
 
     /// <summary>
-    /// The caller can wait for a replica (<see cref="WaitsFor"/>); a named one is then waited for before there is no node.
+    /// Whether the caller can wait for a replica (<see cref="WaitsFor"/>). The read then also waits for a named node before it fails.
     /// </summary>
     public bool MayWait { get; init; }
 
-    // A node that was named is judged by a position where that can be learned: the session may have read on another.
+    // A named node is evaluated by a position if that can be sampled, because the session may have read on another node.
     private readonly bool MayStay => !_mayNotStay && (_request.OnNode is null || _cluster.Monitor.Snapshot.Primary is null);
 
-    /// <summary>What to throw in place of a failure that was not absorbed: the statement was aimed at a node that cannot run it.</summary>
+    /// <summary>
+    /// The exception to throw in place of a failure that was not absorbed: the statement was sent to a named node that cannot run it.
+    /// </summary>
     public RoutingException? Refusal { get; private set; }
 
-    /// <summary>The statement turned out to write, so it needs a connection that may, and counts as a write of the session.</summary>
+    /// <summary>
+    /// Whether the statement turned out to write. It then needs a connection that may write, and counts as a write of the session.
+    /// </summary>
     public bool IsWrite { get; private set; }
 
-    /// <summary>What the read asks for now.</summary>
+    /// <summary>The current requirement of the read.</summary>
     public readonly ReadRequirement Requirement
     {
         get
@@ -72,20 +75,22 @@ internal struct ReadAttempts
         }
     }
 
-    /// <summary>The mark up to which a sample of the primary is wanted before the next attempt; <see langword="null"/>: none is.</summary>
+    /// <summary>
+    /// The mark up to which a sample of the primary is needed before the next attempt, or <see langword="null"/> if none is needed.
+    /// </summary>
     public readonly long? NeedsSample =>
         _isMoved || _request.Session is null || _cluster.Monitor.Snapshot is not { Primary: not null } snapshot
             ? null
             : _request.Session.NeedsSample(_request.Consistency.Demands, snapshot, MayStay, _mark);
 
-    /// <summary>The node for the next attempt.</summary>
-    /// <exception cref="RoutingException">None is left; says why for each.</exception>
+    /// <summary>Selects the node for the next attempt.</summary>
+    /// <exception cref="RoutingException">No node is left. Its message contains the reason for each node.</exception>
     public RouteDecision Next()
     {
         Decision = Decide(_failed | _behind);
         if (Decision.NodeIndex < 0 && WaitsFor is null && _broken != 0)
         {
-            // A pooled connection that broke says little about its node: before the read fails, such nodes are tried once more.
+            // A pooled connection that broke says little about its node, so such nodes are tried once more before the read fails.
             (_failed, _broken) = (_failed & ~_broken, 0);
             _brokeTwice = true;
             Decision = Decide(_failed | _behind);
@@ -98,9 +103,8 @@ internal struct ReadAttempts
     }
 
     /// <summary>
-    /// The attempt is given up without a failure: the node has not replayed what the read must include, though it may yet if the read
-    /// waits; or the
-    /// session cannot stay there without knowing its position.
+    /// Gives the attempt up without a failure. Either the node has not replayed what the read must include, although it may while the read
+    /// waits. Or the session cannot stay on the node unless its position is known.
     /// </summary>
     public void GiveUp(ConnectionCheck check, Activity? activity)
     {
@@ -108,18 +112,19 @@ internal struct ReadAttempts
         _mayNotStay |= Decision.Stays;
         if (check == ConnectionCheck.Position) _behind |= 1UL << Decision.NodeIndex;
 
-        // A connection that has nothing to show but where it leads to leads to another cluster, or twice not to the primary.
+        // If the check only concerned the connection's target, the connection leads to another cluster, or for the second time not to the
+        // primary.
         if (check == ConnectionCheck.Learn || (check == ConnectionCheck.Unverified && _isVerified)) _failed |= 1UL << Decision.NodeIndex;
         _isVerified |= check == ConnectionCheck.Unverified;
     }
 
     /// <summary>
-    /// A lone node's reads share the pool of its writes, and a statement there is not sent twice: what a session has lost is asked for
-    /// before it is sent.
+    /// Whether lost writes of the session must be checked before the statement is sent. The reads of a single node share the pool of its
+    /// writes, and a statement is not sent twice there.
     /// </summary>
     public readonly bool MustVerifyFirst => _cluster.IsAlone && _request.Session is { IsSomewhere: true };
 
-    /// <summary>What the connection must show before its rows are believed; <see langword="null"/>: nothing.</summary>
+    /// <summary>Returns what the connection must prove before its rows are used, or <see langword="null"/> if nothing.</summary>
     public readonly ReadProof? ProofOf(ConnectionCheck check)
     {
         var (node, identifier) = (Decision.State, Decision.Snapshot.SystemIdentifier);
@@ -130,9 +135,8 @@ internal struct ReadAttempts
                 new ReadProof(_cluster, node, Decision.MustInclude is null
                 ? null : Decision.MustShow, Decision.StayEpoch, OnPrimary: false, identifier),
 
-            // Outside a session no read depends on the one before. A plain statement then stays plain: the driver sends the later
-            // statements of a
-            // synchronous batch from the thread pool, which callers may have exhausted.
+            // Outside a session, no read depends on an earlier one, so a plain statement is sent without a check. The driver sends the
+            // later statements of a synchronous batch from the thread pool, which callers may have exhausted.
             ConnectionCheck.Learn when _request.Session is null && !node.IsPooled => null,
             ConnectionCheck.Learn => new ReadProof(_cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Unverified when !_cluster.IsAlone => new ReadProof(
@@ -143,30 +147,35 @@ internal struct ReadAttempts
     }
 
     /// <summary>
-    /// The read is about to go to the primary for want of a replica, or to fail for want of the one it named, and has not waited yet: the
-    /// place to wait
-    /// for. Null: there is nothing to wait for, or the caller cannot.
+    /// The position to wait for, if the read would fall back to the primary because no replica can serve it, or would fail because the
+    /// named node cannot, and it has not waited yet. Otherwise <see langword="null"/>; also <see langword="null"/> if the caller cannot
+    /// wait.
     /// </summary>
     public readonly WalPosition? WaitsFor =>
         MayWait && !_hasWaited && (Decision.Reason == RouteReason.NoReplicaCanServe || LacksNamed) ? Decision.MustInclude : null;
 
     private readonly bool LacksNamed => Decision.NodeIndex < 0 && _request.OnNode is not null && !_isMoved;
 
-    /// <summary>The read has waited. When a replica has caught up meanwhile, all are judged by their positions again.</summary>
+    /// <summary>
+    /// Records that the read has waited. If a replica has caught up, all replicas are evaluated by their positions again.
+    /// </summary>
     public void Waited(bool caughtUp) => (_hasWaited, _behind) = (true, caughtUp ? 0 : _behind);
 
-    /// <summary>Takes note of a failure. True: make the next attempt; false: the failure is the caller's.</summary>
-    /// <param name="failure">What went wrong.</param>
-    /// <param name="isOpen">It went wrong in the caller's own command, on a connection that had been opened.</param>
-    /// <param name="mayHaveWritten">The caller's command was sent on a connection that is not known to be read-only.</param>
+    /// <summary>
+    /// Handles a failure. Returns <see langword="true"/> to make another attempt, or <see langword="false"/> if the caller gets the
+    /// failure.
+    /// </summary>
+    /// <param name="failure">The failure.</param>
+    /// <param name="isOpen">Whether the caller's own command failed, on a connection that was open.</param>
+    /// <param name="mayHaveWritten">Whether the caller's command was sent on a connection that may not be read-only.</param>
     public bool Absorb(Exception failure, bool isOpen, bool mayHaveWritten = false)
     {
-        // No node was left: nothing to note about one.
+        // No node was selected, so no node has to be excluded.
         if (failure is RoutingException || Decision.Node is null) return false;
 
         switch (ReadFailures.Classify(failure, Decision.IsReplica, isOpen))
         {
-            // Only the server's own word that the statement has failed makes it safe to send again what may have written.
+            // A command that may have written is safe to send again only if the server itself reported that the statement failed.
             case ReadFailure.NodeLost or ReadFailure.TryAnotherNode when mayHaveWritten
                 && failure is not PostgresException { InvariantSeverity: "ERROR" }:
                 _cluster.Monitor.Suspect(Decision.NodeIndex);
@@ -208,11 +217,12 @@ internal struct ReadAttempts
         }
     }
 
-    /// <summary>What a level asks for where there is no session: nothing was written that a read could miss.</summary>
+    /// <summary>Returns the requirement of a consistency level without a session. Nothing was written that a read could miss.</summary>
     public static ReadRequirement Outside(Consistency consistency) =>
         consistency.Demands.HasFlag(ConsistencyDemands.Primary) ? ReadRequirement.Primary(RouteReason.StrongConsistency) : default;
 
-    // The position that a session needs in order to stay may be lost with its node: then only the primary can serve, which any read may.
+    // The position that a session needs in order to stay on its node may be lost with that node. Then only the primary can serve, as it can
+    // serve any read.
     private readonly bool CanServeElsewhere() =>
         Decide(_failed | _behind | (1UL << Decision.NodeIndex)).NodeIndex >= 0;
 

@@ -3,9 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Tidemark;
 
 /// <summary>
-/// The attempts of one read, from decision to answer, for everything that reads. A node that fails before the first row, or turns out not
-/// to have what
-/// the read must include, is left out, and the rest is decided anew. Never repeats what may have written.
+/// The loop of attempts of one read, from decision to answer, for all kinds of reads. If a node fails before the first row, or does not
+/// have what the read must include, the loop excludes it and decides again. Never retries what may have written.
 /// </summary>
 internal static class ReadLoop
 {
@@ -13,15 +12,15 @@ internal static class ReadLoop
     public static T Run<T>(WatermarkResolver watermarks, ReadRequest request, IReadOperation<T> operation)
         where T : class => Io.Result(RunAsync(watermarks, request, operation, IoMode.Blocking, CancellationToken.None));
 
-    /// <summary>Reads.</summary>
-    /// <param name="watermarks">Learns what the read must include, where that takes asking.</param>
+    /// <summary>Runs a read.</summary>
+    /// <param name="watermarks">Resolves what the read must include.</param>
     /// <param name="request">What the caller asks of the read.</param>
-    /// <param name="operation">What is done with a node.</param>
+    /// <param name="operation">What is done on a node.</param>
     /// <param name="io">How every step waits.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="RoutingException">No node can serve; says why for each.</exception>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="RoutingException">No node can serve the read. Its message contains the reason for each node.</exception>
     /// <remarks>
-    /// What a read keeps while it waits is much, and used again for the next: the task is awaited once, as it is by all who call.
+    /// The state of a waiting read is large, so it is pooled and reused. The task must be awaited only once, as all callers do.
     /// </remarks>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<T> RunAsync<T>(
@@ -66,8 +65,8 @@ internal static class ReadLoop
                 attempts.GiveUp(check, activity);
                 await operation.CloseAsync(io).ConfigureAwait(false);
 
-                // The primary that answered is not the run of it that is known: a session that came before it hears what was lost before it
-                // is answered.
+                // The primary that responded is not in the recorded epoch. Report lost writes to a session that started before that epoch,
+                // before it gets an answer.
                 if (check == ConnectionCheck.Unverified)
                     await watermarks.VerifyAsync(request.Session, attempts.Decision.NodeIndex, io, cancellationToken)
                         .ConfigureAwait(false);

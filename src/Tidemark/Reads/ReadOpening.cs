@@ -3,15 +3,14 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Opens a connection for reading, on a node that has what the read must include, and begins something on it. Once it is handed out, what
-/// is done on it
-/// is the caller's.
+/// Opens a connection for reading on a node that has what the read must include, and begins something on it. Once the connection is handed
+/// out, its use belongs to the caller.
 /// </summary>
-/// <param name="watermarks">Resolve what the session requires.</param>
-/// <param name="cluster">Where connections come from.</param>
+/// <param name="watermarks">Resolves what the session requires.</param>
+/// <param name="cluster">Creates the connections.</param>
 /// <param name="findSession">Returns the session that surrounds the caller.</param>
-/// <param name="consistency">What the reads ask for.</param>
-/// <param name="begin">Begins on an open connection what the caller is given; its third argument says how to wait.</param>
+/// <param name="consistency">The consistency level of the reads.</param>
+/// <param name="begin">Begins on an open connection what the caller receives. Its third argument says how to wait.</param>
 internal sealed class ReadOpening<T>(
     WatermarkResolver watermarks,
     ClusterConnections cluster,
@@ -25,12 +24,14 @@ internal sealed class ReadOpening<T>(
     private ReadLease? _lease;
     private RouteDecision _decision;
 
-    // Opening and checking are not the caller's commands, whatever takes too long in them.
+    // Opening and checking are not the caller's command, so a timeout in them is not the caller's.
     public bool RunsCallersCommand => false;
 
     public bool MayHaveWritten => false;
 
-    /// <summary>What is handed out is a read-only transaction of Tidemark's own: nothing in it writes, whatever the connection.</summary>
+    /// <summary>
+    /// Whether a read-only transaction of Tidemark is handed out. Nothing can write in it, whatever the connection allows.
+    /// </summary>
     public bool IsReadOnly { get; init; }
 
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,

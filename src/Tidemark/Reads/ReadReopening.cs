@@ -3,13 +3,13 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// Checks a connection for reading that was handed out, each time its user opens it again: the role, the node's status now, and what the
-/// session requires. It cannot be moved, so that a check that fails refuses the opening.
+/// Checks a read connection that was handed out, each time the caller opens it again: the role, the current status of the node, and what
+/// the session requires. The connection cannot be moved to another node, so a failed check fails the opening.
 /// </summary>
-/// <param name="watermarks">Resolve what the session requires.</param>
-/// <param name="cluster">Where the connection was opened.</param>
+/// <param name="watermarks">Resolves what the session requires.</param>
+/// <param name="cluster">The nodes.</param>
 /// <param name="findSession">Returns the session that surrounds the caller.</param>
-/// <param name="consistency">What its reads ask for.</param>
+/// <param name="consistency">The consistency level of its reads.</param>
 /// <param name="node">The name of its node.</param>
 internal sealed class ReadReopening(
     WatermarkResolver watermarks, ClusterConnections cluster, Func<ConsistencySession?> findSession, Consistency consistency,
@@ -31,7 +31,7 @@ internal sealed class ReadReopening(
         }
     }
 
-    /// <summary>An attempt that opens nothing: it checks the connection that there is.</summary>
+    /// <summary>An attempt that opens nothing: it checks the existing connection.</summary>
     private sealed class Operation(ClusterConnections cluster, ReadLease lease, NpgsqlConnection connection) : IReadOperation<Operation>
     {
         public RouteDecision Decision { get; private set; }

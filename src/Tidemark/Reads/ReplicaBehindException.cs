@@ -1,9 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// The node did not show what the read needs; the attempt is given up. A cancellation, so that EF Core notes it as one and logs no error
-/// for what the next
-/// attempt mends. It never reaches the caller.
+/// Ends an attempt on a node that did not prove what the read needs. It is a cancellation, so that EF Core does not log an error for
+/// something that the next attempt fixes. It never reaches the caller.
 /// </summary>
-#pragma warning disable CA1032, CA1064 // Nobody else makes or catches it.
+#pragma warning disable CA1032, CA1064 // Only this project creates and catches it.
 internal sealed class ReplicaBehindException() : OperationCanceledException("The replica has not replayed what the read must include.");

@@ -2,17 +2,17 @@ using System.Diagnostics;
 
 namespace Tidemark;
 
-/// <summary>The spans of routed statements: source <c>Tidemark</c>, one span for each attempt, with the decision in its tags.</summary>
+/// <summary>Spans of routed statements: source <c>Tidemark</c>, one span for each attempt, with the decision in its tags.</summary>
 internal static class RouteActivity
 {
     public const string SourceName = "Tidemark";
 
     private static readonly ActivitySource Source = new(SourceName);
 
-    /// <summary>Somebody listens: only then is a decision worth making for the span alone.</summary>
+    /// <summary>Whether there is a listener. Without one, no decision is made only for a span.</summary>
     public static bool IsWanted => Source.HasListeners();
 
-    /// <summary>Starts a span; nothing at all is done while nobody listens.</summary>
+    /// <summary>Starts a span. Does nothing without a listener.</summary>
     public static Activity? Start(in RouteDecision decision)
     {
         if (!Source.HasListeners()) return null;
@@ -31,7 +31,10 @@ internal static class RouteActivity
         return activity;
     }
 
-    /// <summary>The attempt failed. Says false, so that it can stand in an exception filter and let the exception pass.</summary>
+    /// <summary>
+    /// Records that the attempt failed. Returns <see langword="false"/>, so that it can be used in an exception filter that lets the
+    /// exception pass.
+    /// </summary>
     public static bool Fail(Activity? activity, Exception failure)
     {
         activity?.SetStatus(ActivityStatusCode.Error, NodeProbe.Describe(failure));
@@ -39,7 +42,7 @@ internal static class RouteActivity
     }
 
     /// <summary>
-    /// The attempt was given up: the replica turned out not to have what the read must include, or its connection proved nothing.
+    /// Records that the attempt was given up: the replica does not have what the read must include, or its connection proved nothing.
     /// </summary>
     public static void GiveUp(Activity? activity, ConnectionCheck check) =>
         activity?.SetTag("tidemark.outcome", check == ConnectionCheck.Position ? "behind" : "unproven");

@@ -1,9 +1,9 @@
 namespace Tidemark;
 
 /// <summary>
-/// Carries sessions from one process to another: makes tokens of what a session knows, and judges those that come in. A token that cannot
-/// be believed
-/// means "unknown", and the primary is asked; it is never fresh, and never an error page.
+/// Carries sessions from one process to another: creates tokens from the watermarks of a session, and evaluates tokens that come in. A
+/// rejected token makes the watermark unknown, so that reads resolve it on the primary. It never counts as fresh, and never causes an error
+/// page.
 /// </summary>
 internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolver watermarks, LiveOptions options, TimeProvider time)
 {
@@ -12,7 +12,7 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     private readonly byte[]? _key = CausalToken.KeyOf(options.Current.TokenKey);
     private long _lastWarning;
 
-    /// <summary>A token of the session; its places are unknown where they could not be learned.</summary>
+    /// <summary>Returns a token of the session. Watermarks that could not be resolved are unknown in it.</summary>
     public async ValueTask<CausalToken> CaptureAsync(ConsistencySession session, ConsistencyDemands what,
         CancellationToken cancellationToken)
     {
@@ -20,7 +20,7 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         return Of(session, what);
     }
 
-    /// <summary>A token of the session as it is, without asking any node: its places are unknown where they are pending.</summary>
+    /// <summary>Returns a token of the session as it is, without querying any node. Pending watermarks are unknown in it.</summary>
     public CausalToken Of(ConsistencySession session, ConsistencyDemands what)
     {
         var snapshot = cluster.Monitor.Snapshot;
@@ -30,9 +30,9 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     }
 
     /// <summary>
-    /// Returns if the tokens can all be continued in one session; they are compared before any of them changes the session.
+    /// Throws if the tokens cannot all be continued in one session. They are compared before any of them changes the session.
     /// </summary>
-    /// <exception cref="ArgumentException">A token is of another cluster than this one or than another token.</exception>
+    /// <exception cref="ArgumentException">A token belongs to another cluster than this one or than another token.</exception>
     public void ThrowIfContradictory(IReadOnlyList<CausalToken> tokens)
     {
         CausalToken? first = null;
@@ -43,69 +43,71 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
             first ??= token;
             if (token.Cluster != first.Cluster)
                 throw new ArgumentException(
-                    $"The tokens are of clusters {first.Cluster} and {token.Cluster}; positions of different clusters cannot be compared.",
-                        nameof(tokens));
+                    $"The tokens belong to clusters {first.Cluster} and {token.Cluster}. WAL positions of different clusters cannot be "
+                        + "compared.", nameof(tokens));
         }
 
         if (first is not null) ThrowIfElsewhere(first);
     }
 
     /// <summary>
-    /// The session goes on after the token. One that cannot be believed means "unknown": never fresh, and never an error page.
+    /// Continues the session from the token. A rejected token makes the watermark unknown: it never counts as fresh, and never causes an
+    /// error page.
     /// </summary>
-    /// <exception cref="ArgumentException">The token is of another cluster.</exception>
+    /// <exception cref="ArgumentException">The token belongs to another cluster.</exception>
     public void Continue(ConsistencySession session, CausalToken token)
     {
         ThrowIfElsewhere(token);
         var snapshot = cluster.Monitor.Snapshot;
         var isForged = _key is not null && !token.IsSignedBy(_key);
-        var problem = isForged ? (token.IsSigned ? "its signature is not of TokenKey" : "it is not signed, and TokenKey is set")
-            : snapshot.SystemIdentifier == 0 ? "no node has told which cluster this is"
-            : token.Cluster == 0 ? "its process did not know its cluster"
+        var problem = isForged ? (token.IsSigned ? "its signature does not match TokenKey" : "it is not signed, but TokenKey is set")
+            : snapshot.SystemIdentifier == 0 ? "no node has reported the system identifier of this cluster yet"
+            : token.Cluster == 0 ? "it was created before its process had detected the cluster"
             : token.ExpiresAt <= time.GetUtcNow() ? "it has expired"
             : null;
         if (problem is not null) Warn(problem);
         if (isForged) session.Resume(null, null, isUnknown: true);
 
-        // The places of one that may not be believed are true all the same, if it is signed well: where history went on without them, the
-        // session hears of it.
+        // The positions of a rejected token are real all the same if its signature is valid. If history continued without them, the session
+        // gets a report.
         else if (!BeganElsewhere(session, token, snapshot))
             session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
     }
 
     /// <summary>
-    /// The place is on a timeline of the same number that began elsewhere: another node was promoted, and history went on with this one.
+    /// Returns whether the position is on a timeline with the same number that began elsewhere: another node was promoted, and history
+    /// continued with this one.
     /// </summary>
     private static bool IsOfAnother(CausalToken token, WalPosition? position, bool wasWritten, ClusterSnapshot snapshot,
         ConsistencySession session)
     {
         if (position is not { } p || token.BeginOf(wasWritten) is not { } begun || snapshot.Chain.BeginOf(p.Timeline) is not { } begins
             || begun == begins) return false;
-        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten, $"it was on a timeline {p.Timeline} that began at {begun}, and "
-            + $"this one began at {begins}"));
+        session.NoteLoss(LostWrite.Of(p, isCertain: true, wasWritten,
+            $"it was on a timeline {p.Timeline} that began at {begun}, but timeline {p.Timeline} of this cluster began at {begins}"));
         return true;
     }
 
     /// <summary>
-    /// The session's reads include what a store of this application's has noted: it needs no signature and does not expire.
+    /// Makes the session's reads include a token from a store of this application. Such a token needs no signature and does not expire.
     /// </summary>
     public void Include(ConsistencySession session, CausalToken token)
     {
         var snapshot = cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier)
         {
-            // A table that came with a dump: what it notes was written elsewhere.
-            Warn("it was noted in another cluster");
+            // The table was restored from a dump: its positions come from another cluster.
+            Warn("it was recorded in another cluster");
             session.Resume(null, null, isUnknown: true);
         }
         else if (!BeganElsewhere(session, token, snapshot))
         {
-            // Somebody else's write, which no read may miss: as if written for one half of the levels, as if seen for the other.
+            // This is a write of another session that no read may miss, so it is merged into both watermarks: written and observed.
             session.Resume(token.Written, token.Written, token.IsUnknown);
         }
     }
 
-    /// <summary>A token of one place, for a store of this application's. It does not expire.</summary>
+    /// <summary>Returns a token of one position, for a store of this application. It does not expire.</summary>
     public CausalToken Of(WalPosition position)
     {
         var snapshot = cluster.Monitor.Snapshot;
@@ -114,7 +116,8 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     }
 
     /// <summary>
-    /// A place of the token is on a timeline that has the number of one of ours and is another: it is lost, and what replaces it unknown.
+    /// Returns whether a position of the token is on a timeline that has the number of one of this cluster's timelines but is a different
+    /// one. The position is then lost, and what replaced it is unknown.
     /// </summary>
     private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
     {
@@ -127,16 +130,16 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
 
     private void ThrowIfElsewhere(CausalToken token)
     {
-        // Before every node was asked, nobody knows which cluster this is.
+        // The cluster is unknown until every node was probed once.
         if (cluster.Monitor.Snapshot.SystemIdentifier == 0) cluster.Monitor.FirstRound();
         var snapshot = cluster.Monitor.Snapshot;
         if (snapshot.SystemIdentifier != 0 && token.Cluster != snapshot.SystemIdentifier && token.Cluster != 0)
             throw new ArgumentException(
-                $"The token is of cluster {token.Cluster}, and this is {snapshot.SystemIdentifier}: its positions mean nothing here.",
-                    nameof(token));
+                $"The token belongs to cluster {token.Cluster}, but this is cluster {snapshot.SystemIdentifier}. WAL positions of another "
+                    + "cluster have no meaning here.", nameof(token));
     }
 
-    /// <summary>Once a minute at most: whoever sends bad tokens by the thousand shall not fill the log too.</summary>
+    /// <summary>Logs at most once a minute, so that a client that sends many invalid tokens cannot flood the log.</summary>
     private void Warn(string problem)
     {
         var now = time.GetTimestamp();

@@ -3,21 +3,22 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// Tells of reads that took longer than they should: where, why there, how long and what. Does nothing where no threshold is set.
+/// Logs reads that took longer than the threshold: the node, the reason for it, the duration and the text. Does nothing if no threshold is
+/// set.
 /// </summary>
 internal sealed class SlowReads(LiveOptions options, TimeProvider time, ILogger logger)
 {
-    /// <summary>More of a text is cut off.</summary>
+    /// <summary>Maximum length of the logged text. Longer texts are truncated.</summary>
     private const int MaxLength = 4000;
 
     public bool IsWanted => Threshold is not null;
 
     private TimeSpan? Threshold => options.Current.SlowReadThreshold;
 
-    /// <summary>A mark to measure from.</summary>
+    /// <summary>Returns a timestamp to measure from.</summary>
     public long Start() => Threshold is null ? 0 : time.GetTimestamp();
 
-    /// <summary>The node has begun to answer.</summary>
+    /// <summary>Ends the measurement when the node has begun to respond.</summary>
     public void End(long start, in RouteDecision decision, string text)
     {
         if (start != 0) Note(time.GetElapsedTime(start), decision, text);

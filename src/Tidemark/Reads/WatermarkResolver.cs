@@ -3,15 +3,15 @@ using System.Diagnostics.Metrics;
 namespace Tidemark;
 
 /// <summary>
-/// Learns what a session's reads must include, where that takes asking: samples the primary for what is pending, compares places with the
-/// history that
-/// the cluster went on with, waits for replicas. One sample serves all who wait for it. Reports what was lost; silence is not an option.
+/// Resolves what a session's reads must include when that needs I/O: samples the primary for pending watermarks, compares WAL positions
+/// with the history that the cluster continued with, and waits for replicas. Callers that wait share one sample. Lost writes are always
+/// reported.
 /// </summary>
 internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions options, TimeProvider time, Action<LostWrite> report)
 {
     private static readonly Meter Meter = new("Tidemark");
     private static readonly Counter<long> LostWrites = Meter.CreateCounter<long>(
-        "tidemark.lost_writes", "{write}", "Sessions that wrote or read something which the cluster's history went on without");
+        "tidemark.lost_writes", "{write}", "Sessions that wrote or observed something that the cluster's history no longer contains");
 
     private int _waiting;
 
@@ -20,13 +20,12 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     private ClusterMonitor Monitor => cluster.Monitor;
 
     /// <summary>
-    /// Before the first attempt: every node was asked once, places that came from elsewhere are known to exist, and it is known whether the
-    /// replicas that served the
-    /// session have followed a promotion.
+    /// Prepares a read before its first attempt. Afterwards every node was probed once, positions that came from elsewhere are verified,
+    /// and it is known whether the replicas that served the session have followed a promotion.
     /// </summary>
-    /// <param name="session">Of the read.</param>
+    /// <param name="session">The session of the read.</param>
     /// <param name="io">How to wait.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async ValueTask PrepareAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
         if (io == IoMode.Async) await Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
@@ -40,13 +39,13 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
             Report(session.Verify(sampled));
     }
 
-    /// <summary>Tells the session what it has lost, as far as the latest snapshot shows.</summary>
+    /// <summary>Reports the session's lost writes, as far as the latest snapshot shows them.</summary>
     public void Validate(ConsistencySession? session) => Report(session?.Validate(Monitor.Snapshot));
 
     /// <summary>
-    /// Tells the session what it has lost, by the very snapshot that its node was chosen from: history may have gone on since the attempt
-    /// began, and no
-    /// answer comes before the word. True: it has lost something, and what it must include is to be decided anew.
+    /// Reports the session's lost writes by the same snapshot from which its node was selected. History may have continued without them
+    /// since the attempt began, and they must be reported before any answer. Returns <see langword="true"/> if writes were lost and the
+    /// requirement must be derived again.
     /// </summary>
     public bool Validate(ConsistencySession? session, ClusterSnapshot snapshot)
     {
@@ -56,8 +55,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     }
 
     /// <summary>
-    /// A connection to the primary that no probe has witnessed may lead to a life of it that began with a loss. One sample tells, before
-    /// the primary answers.
+    /// Takes a sample before the primary responds on a connection that no probe has verified. The connection may lead to an epoch of the
+    /// primary that began with a loss.
     /// </summary>
     public async ValueTask VerifyAsync(ConsistencySession? session, int nodeIndex, IoMode io, CancellationToken cancellationToken)
     {
@@ -65,7 +64,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
         Validate(session);
     }
 
-    /// <summary>Resolves what is pending, so that it can be carried elsewhere.</summary>
+    /// <summary>Resolves pending watermarks, so that they can be carried to another process.</summary>
     public async ValueTask ResolveAllAsync(ConsistencySession session, ConsistencyDemands what, CancellationToken cancellationToken)
     {
         await PrepareAsync(session, IoMode.Async, cancellationToken).ConfigureAwait(false);
@@ -76,18 +75,17 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     }
 
     /// <summary>
-    /// Waits until a replica that keeps up has replayed the place, or the wait is spent. All who wait for a node share its samples. False:
-    /// none has,
-    /// or it was not worth waiting.
+    /// Waits until a replica that keeps up has replayed the position, or the wait time has elapsed. Callers that wait for the same node
+    /// share its samples. Returns <see langword="false"/> if no replica has the position, or waiting was not worthwhile.
     /// </summary>
     public ValueTask<bool> WaitAsync(WalPosition position, CancellationToken cancellationToken) =>
         WaitAsync(position, onNode: null, IoMode.Async, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(WalPosition, CancellationToken)"/>
-    /// <param name="position">What a replica must have replayed.</param>
-    /// <param name="onNode">The only node that will do; <see langword="null"/>: any.</param>
-    /// <param name="io">How to wait. Blocking needs no thread of the pool.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="position">The WAL position that a replica must have replayed.</param>
+    /// <param name="onNode">The only acceptable node, or <see langword="null"/> for any.</param>
+    /// <param name="io">How to wait. Blocking needs no thread-pool thread.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async ValueTask<bool> WaitAsync(WalPosition position, string? onNode, IoMode io, CancellationToken cancellationToken)
     {
         var current = options.Current;
@@ -123,10 +121,10 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
                     continue;
                 }
 
-                // A node that hangs answers after the probe time-out, which may be far beyond what the read can spend.
+                // A node that hangs fails only after the probe timeout, which may be much longer than the wait of this read.
                 using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-                // Timers take whole milliseconds and cut off the rest: the loop would spin through the last one.
+                // Timers truncate to whole milliseconds. Without rounding up, the loop would spin through the last one.
                 var spent = new TaskCompletionSource();
                 var whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
                 using var timer =
@@ -136,7 +134,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
                 enough.Cancel();
                 cancellationToken.ThrowIfCancellationRequested();
 
-                // The monitor has ended: there is nothing to wait for any more.
+                // The monitor has stopped, so there is nothing left to wait for.
                 await first.ConfigureAwait(false);
             }
         }
@@ -147,9 +145,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     }
 
     /// <summary>
-    /// The replicas that lead through the place, were hardly behind when last asked, and replay fast enough to reach it in the time that is
-    /// left. One that
-    /// is paused or far behind is not waited for, unless it was named and nothing else will do.
+    /// Returns the replicas whose timeline includes the position, that were hardly behind at the last probe, and that replay fast enough to
+    /// reach it in the remaining time. A replica that is paused or far behind is not waited for, unless it was requested by name.
     /// </summary>
     private static List<NodeState> Candidates(ClusterSnapshot snapshot, WalPosition position, string? onNode, TimeSpan left)
     {
@@ -167,8 +164,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     }
 
     /// <summary>
-    /// What is in doubt is settled once the server processes that may still commit it are gone, and an open transaction once it has ended;
-    /// the primary knows both.
+    /// Resolves what is in doubt. A commit stops being in doubt once the server processes that may still commit it are gone, and an open
+    /// transaction once it has ended. The primary can report both.
     /// </summary>
     public async ValueTask SettleAsync(ConsistencySession? session, IoMode io, CancellationToken cancellationToken)
     {
@@ -186,8 +183,8 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     }
 
     /// <summary>
-    /// The primary as it is now. Null: there is none, or it does not answer; one that refused the probe keeps its standing, with positions
-    /// that are no sample.
+    /// Samples the primary. Returns <see langword="null"/> if none exists, or it does not respond. A primary that rejected the probe
+    /// keeps its status, but its positions are not a sample.
     /// </summary>
     private async ValueTask<NodeState?> SamplePrimaryAsync(IoMode io, CancellationToken cancellationToken)
     {
@@ -199,7 +196,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
     private async ValueTask<NodeState> SampleAsync(int nodeIndex, IoMode io, CancellationToken cancellationToken) =>
         io == IoMode.Async ? await Monitor.SampleAsync(nodeIndex, cancellationToken).ConfigureAwait(false) : Monitor.Sample(nodeIndex);
 
-    /// <summary>Asks every node once, or waits until it is clear that it does not answer.</summary>
+    /// <summary>Probes every node once, or waits until it is clear that it does not respond.</summary>
     private async ValueTask SampleAllAsync(IoMode io, CancellationToken cancellationToken)
     {
         if (io == IoMode.Async)
@@ -208,7 +205,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
         else Monitor.SampleAll();
     }
 
-    /// <summary>Tells of a loss: log, metric, event, and by option an exception.</summary>
+    /// <summary>Reports a lost write: log, metric, event, and optionally an exception.</summary>
     public void Report(LostWrite? lost)
     {
         if (lost is null) return;

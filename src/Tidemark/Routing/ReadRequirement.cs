@@ -1,34 +1,42 @@
 namespace Tidemark;
 
-/// <summary>What the node of one statement must be or contain. Derived from session and level anew for every attempt.</summary>
+/// <summary>
+/// The conditions that a node must meet to run one statement. Derived from the session and the consistency level for every attempt.
+/// </summary>
 internal readonly record struct ReadRequirement
 {
-    /// <summary>Set when the statement must run on the primary, and says why; <see cref="RouteReason.None"/> otherwise.</summary>
+    /// <summary>The reason why the statement must run on the primary, or <see cref="RouteReason.None"/> if it need not.</summary>
     public RouteReason PrimaryBecause { get; init; }
 
-    /// <summary>What the node must contain; <see langword="null"/>: anything will do.</summary>
+    /// <summary>The WAL position that the node must include, or <see langword="null"/> if no position is required.</summary>
     public WalPosition? MustInclude { get; init; }
 
     /// <summary>
-    /// What the session's reads have shown is known only as "what this node had": it may serve again, and no other replica.
+    /// The node that served the session's reads, if their position is known only as "what this node had". That node may serve again, but no
+    /// other replica.
     /// </summary>
     public NodeEpoch? StayOn { get; init; }
 
     /// <summary>
-    /// The physical connection on which the node served the session last: it is of the same life of the server, however young.
+    /// The physical connection on which the node last served the session. It belongs to the same epoch of the server, even if it was opened
+    /// recently.
     /// </summary>
     public object? StayConnection { get; init; }
 
-    /// <summary>Monotonic time: everything committed before it must be there; <see langword="null"/>: no bound.</summary>
+    /// <summary>
+    /// The node must include everything that was committed before this monotonic time. <see langword="null"/> if unbounded.
+    /// </summary>
     public long? CompleteSince { get; init; }
 
-    /// <summary>The bound behind <see cref="CompleteSince"/>, for words.</summary>
+    /// <summary>The staleness bound from which <see cref="CompleteSince"/> was calculated, for messages.</summary>
     public TimeSpan? MaxStaleness { get; init; }
 
-    /// <summary>The name of the node the caller asked for; <see langword="null"/>: any.</summary>
+    /// <summary>The name of the node that the caller requested, or <see langword="null"/> if any node may serve.</summary>
     public string? OnNode { get; init; }
 
-    /// <summary>The statement may write: only the primary will do, whatever was named.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the statement may write. It then runs only on the primary, even if another node was named.
+    /// </summary>
     public bool IsWrite { get; init; }
 
     public static ReadRequirement Primary(RouteReason because) =>
@@ -37,7 +45,7 @@ internal readonly record struct ReadRequirement
     public override string ToString()
     {
         var what = IsWrite ? "write" : "read";
-        if (OnNode is not null) return $"this {what} asks for node '{OnNode}'{Conditions(" that ", "")}";
+        if (OnNode is not null) return $"this {what} requires node '{OnNode}'{Conditions(", which ", "")}";
         if (IsWrite) return "this write needs the primary";
         if (PrimaryBecause != RouteReason.None) return $"this read needs the primary ({RouteText.Of(PrimaryBecause)})";
         return $"this read {Conditions("", "may go to any node")}";

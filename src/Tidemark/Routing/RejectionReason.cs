@@ -1,56 +1,61 @@
 namespace Tidemark;
 
-/// <summary>Why a node did not get a statement.</summary>
+/// <summary>The reason why a node was rejected for a statement.</summary>
 public enum RejectionReason
 {
-    /// <summary>It could have served; another was picked.</summary>
+    /// <summary>The node could have served, but another node was picked.</summary>
     NotPicked,
 
-    /// <summary>It has not answered a probe yet.</summary>
+    /// <summary>The node has not responded to a probe yet.</summary>
     NotProbed,
 
-    /// <summary>It did not answer its last probe.</summary>
+    /// <summary>The node did not respond to its last probe.</summary>
     Unreachable,
 
-    /// <summary>It belongs to another cluster: its system identifier differs.</summary>
+    /// <summary>The node belongs to another cluster: its system identifier differs.</summary>
     ForeignCluster,
 
-    /// <summary>It is Amazon Aurora, whose readers replay no WAL.</summary>
+    /// <summary>The node is Amazon Aurora, whose readers do not replay WAL.</summary>
     Aurora,
 
-    /// <summary>It claims to be the primary of the same timeline as another node.</summary>
+    /// <summary>The node reports that it is the primary, and so does another node on the same timeline.</summary>
     RivalPrimary,
 
-    /// <summary>It claims to be the primary of an earlier timeline than the cluster's latest.</summary>
+    /// <summary>The node reports that it is the primary, but on an earlier timeline than the latest of the cluster.</summary>
     SupersededPrimary,
 
-    /// <summary>It is a replica, and the statement needs the primary.</summary>
+    /// <summary>The node is a replica, and the statement needs the primary.</summary>
     IsReplica,
 
-    /// <summary>It is the primary, which serves reads only when no replica can.</summary>
+    /// <summary>The node is the primary, which serves reads only if no replica can.</summary>
     IsPrimary,
 
-    /// <summary>It has not replayed what the read must include.</summary>
+    /// <summary>The node has not replayed the WAL position that the read must include.</summary>
     Behind,
 
-    /// <summary>It follows another timeline than the place the read must include, or has replayed what history went on without.</summary>
+    /// <summary>
+    /// The node follows a timeline that does not include the WAL position of the read, or it has replayed WAL that is not part of the
+    /// cluster's history.
+    /// </summary>
     OtherTimeline,
 
-    /// <summary>It may miss what was committed longer ago than the read allows.</summary>
+    /// <summary>The node may lack changes that were committed longer ago than the maximum staleness of the read.</summary>
     TooStale,
 
-    /// <summary>It may lack what the session's reads have shown on another node.</summary>
+    /// <summary>The node may lack what the session has read on another node.</summary>
     SeenElsewhere,
 
-    /// <summary>It is in another zone than this process, and a nearer node can serve.</summary>
+    /// <summary>The node is in another zone than this process, and a node in the same zone can serve.</summary>
     OtherZone,
 
-    /// <summary>It failed during this very read.</summary>
+    /// <summary>The node failed during this read.</summary>
     FailedDuringRead,
 
-    /// <summary>Another node was asked for by name.</summary>
+    /// <summary>Another node was requested by name.</summary>
     NotNamed,
 
-    /// <summary>It is a replica that has replayed what the primary never had: its data has diverged, and it has to be rebuilt.</summary>
+    /// <summary>
+    /// The node is a replica that has replayed WAL that the primary does not have. Its data has diverged, and it must be rebuilt.
+    /// </summary>
     Diverged,
 }

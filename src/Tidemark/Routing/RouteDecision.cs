@@ -1,8 +1,8 @@
 namespace Tidemark;
 
 /// <summary>
-/// Where a statement goes, why, and why not elsewhere. The same object stands behind log, span, exception and <c>Explain</c>; its texts are
-/// made only when they are asked for.
+/// The node that was chosen for a statement, why it was chosen, and why the other nodes were rejected. Logs, activities, exceptions and
+/// <c>Explain</c> all use it. Its texts are created only on demand.
 /// </summary>
 public readonly struct RouteDecision : IEquatable<RouteDecision>
 {
@@ -22,32 +22,36 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         Reason = reason;
     }
 
-    /// <summary>A connection that is none of the cluster's decides: none of the nodes was chosen, whether or not it leads to one.</summary>
+    /// <summary>
+    /// The decision for a connection that does not belong to the cluster. No node was chosen, even if the connection leads to one of them.
+    /// </summary>
     internal static RouteDecision OwnConnection { get; } = new(null!, default, null!, 0, -1, RouteReason.OwnConnection);
 
     /// <summary>
-    /// The name of the node; <see langword="null"/> when no node can take the statement, or none was chosen
+    /// The name of the node, or <see langword="null"/> if no node can run the statement or none was chosen
     /// (<see cref="RouteReason.OwnConnection"/>).
     /// </summary>
     public string? Node => HasNode ? _snapshot.Nodes[NodeIndex].Name : null;
 
-    /// <summary>What the node was at that moment.</summary>
+    /// <summary>The role of the node at the time of the decision.</summary>
     public NodeRole Role => HasNode ? _snapshot.Nodes[NodeIndex].Role : NodeRole.Unknown;
 
-    /// <summary>Why this node.</summary>
+    /// <summary>The reason why the node was chosen.</summary>
     public RouteReason Reason { get; }
 
     /// <summary>
-    /// How old what this node shows may be at most: nothing that was committed longer ago than this is missing there. Zero on the primary;
-    /// <see langword="null"/> when it is not known. Measured from the moment it is read, by the primary's positions and this process's own
-    /// clock.
+    /// The maximum staleness of the node: it includes everything that was committed longer ago than this. Zero for the primary;
+    /// <see langword="null"/> if the staleness is unknown. Calculated when this property is read, from the primary's WAL positions and the
+    /// clock of this process.
     /// </summary>
     public TimeSpan? Staleness => _snapshot is null || NodeIndex < 0 ? null
         : Role == NodeRole.Primary ? TimeSpan.Zero
         : _snapshot.Nodes[NodeIndex].CompleteAsOf is { } asOf ? _rules.Time.GetElapsedTime(asOf)
         : null;
 
-    /// <summary>Every other node with its reason, in the order of the configuration. Built at each call.</summary>
+    /// <summary>
+    /// The other nodes and the reason why each was rejected, in the order of the configuration. Each call creates a new list.
+    /// </summary>
     public IReadOnlyList<NodeRejection> Rejected
     {
         get
@@ -62,21 +66,21 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         }
     }
 
-    /// <summary>The same choice for a reason that was not known when it was made.</summary>
+    /// <summary>Returns the same decision with another reason, if that becomes known after the decision.</summary>
     internal RouteDecision Because(RouteReason reason) => new(_snapshot, _requirement, _rules, _failed, NodeIndex, reason);
 
-    /// <summary>The same choice, told without the nodes that were asked in vain as if they had failed.</summary>
+    /// <summary>Returns the same decision, but with the given nodes listed as failed.</summary>
     internal RouteDecision Among(ulong failed) => new(_snapshot, _requirement, _rules, failed, NodeIndex, Reason);
 
-    /// <summary>Index of the node in the configuration; -1: none.</summary>
+    /// <summary>The index of the node in the configuration, or -1 if no node was chosen.</summary>
     internal int NodeIndex { get; }
 
     internal bool IsReplica => HasNode && _snapshot.Nodes[NodeIndex].Status == ConcludedStatus.Replica;
 
-    // The default value, in an exception that somebody else made, stands for no decision at all.
+    // The default value, in an exception that was created outside Tidemark, means that no decision was made.
     private bool HasNode => _snapshot is not null && NodeIndex >= 0;
 
-    /// <summary>What it was decided on.</summary>
+    /// <summary>The snapshot on which the decision is based.</summary>
     internal ClusterSnapshot Snapshot => _snapshot;
 
     internal NodeState State => _snapshot.Nodes[NodeIndex];
@@ -84,9 +88,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     internal WalPosition? MustInclude => _requirement.MustInclude;
 
     /// <summary>
-    /// What a replica must show on a connection that may lead to a later life of its server: what the read must include, and under a bound
-    /// of
-    /// staleness what made the node fresh enough. On the node's own timeline, which was found to lead through both.
+    /// The WAL position that a replica must have reached on a connection that may lead to a later epoch of its server. It is what the read
+    /// must include. Under a staleness bound, it is also the position that made the node fresh enough. The position is on the node's own
+    /// timeline, which is known to include both.
     /// </summary>
     internal WalPosition? MustShow
     {
@@ -99,34 +103,39 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
         }
     }
 
-    /// <summary>The node serves since the session has read there, and only as long as it is in the same life.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the node was chosen because the session has read there. It may serve only as long as it is in the same
+    /// epoch.
+    /// </summary>
     internal bool Stays => IsReplica && _requirement.StayOn is not null;
 
-    /// <summary>The epoch in which the session has read there; <see langword="null"/>: it is not known, or the session has not.</summary>
+    /// <summary>
+    /// The epoch in which the session has read on the node, or <see langword="null"/> if it is unknown or the session has not read there.
+    /// </summary>
     internal ServerEpoch? StayEpoch => _requirement.StayOn is { Epoch: { IsUnknown: false } epoch } ? epoch : null;
 
     internal object? StayConnection => _requirement.StayConnection;
 
     /// <summary>
-    /// The choice in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.
+    /// The decision in one line, such as <c>pg-2 (replica): it has replayed position 0/3000128, which the read must include</c>.
     /// </summary>
     public string Summary => Reason == RouteReason.OwnConnection ? RouteText.Of(Reason)
         : _snapshot is null ? "no decision"
         : NodeIndex < 0 ? $"no node: {_requirement}"
         : $"{Node} ({(Role == NodeRole.Primary ? "primary" : "replica")}): {RouteText.Of(Reason)}";
 
-    /// <summary>The summary, and a line for each rejected node.</summary>
+    /// <summary>Returns the summary, followed by a line for each rejected node.</summary>
     public override string ToString() => Summary + RejectedText;
 
-    /// <summary>Only the primary would have done.</summary>
+    /// <summary><see langword="true"/> if only the primary can run the statement.</summary>
     internal bool NeedsPrimary => _requirement.IsWrite || _requirement.PrimaryBecause != RouteReason.None;
 
-    /// <summary>The node that was asked for by name.</summary>
+    /// <summary>The name of the requested node, or <see langword="null"/>.</summary>
     internal string? OnNode => _requirement.OnNode;
 
     internal string RequirementText => _requirement.ToString();
 
-    /// <summary>A line for each rejected node, each with a line break before it.</summary>
+    /// <summary>A line for each rejected node, each preceded by a line break.</summary>
     internal string RejectedText
     {
         get
@@ -148,9 +157,9 @@ public readonly struct RouteDecision : IEquatable<RouteDecision>
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(NodeIndex, Reason, _requirement);
 
-    /// <summary>Whether both are the same choice made on the same snapshot.</summary>
+    /// <summary>Returns whether both are the same decision on the same snapshot.</summary>
     public static bool operator ==(RouteDecision left, RouteDecision right) => left.Equals(right);
 
-    /// <summary>Whether they differ in choice or snapshot.</summary>
+    /// <summary>Returns whether the decisions or their snapshots differ.</summary>
     public static bool operator !=(RouteDecision left, RouteDecision right) => !left.Equals(right);
 }

@@ -1,67 +1,70 @@
 namespace Tidemark;
 
-/// <summary>Why a statement went to its node.</summary>
+/// <summary>The reason why a node was chosen for a statement.</summary>
 public enum RouteReason
 {
-    /// <summary>No node could take it.</summary>
+    /// <summary>No node can run the statement.</summary>
     None,
 
-    /// <summary>A read that any replica may serve.</summary>
+    /// <summary>Any replica may serve the read.</summary>
     AnyReplica,
 
-    /// <summary>A replica that is known to have replayed what the read must include.</summary>
+    /// <summary>The replica is known to have replayed what the read must include.</summary>
     ReplicaHasPosition,
 
-    /// <summary>A replica that has probably caught up; it proves so before the read's rows are believed.</summary>
+    /// <summary>The replica has probably replayed what the read must include. Tidemark verifies this before it returns rows.</summary>
     ReplicaToVerify,
 
-    /// <summary>A replica that caught up while the read waited for it (<see cref="TidemarkOptions.ReadWait"/>).</summary>
+    /// <summary>The replica caught up while the read waited for it (<see cref="TidemarkOptions.ReadWait"/>).</summary>
     ReplicaCaughtUp,
 
-    /// <summary>The replica that has served the session's reads so far: what they showed, it still has.</summary>
+    /// <summary>The replica has served the session's reads so far, so it still has what they returned.</summary>
     StaysOnReplica,
 
     /// <summary>The primary takes its share of reads (<see cref="TidemarkOptions.PrimaryReadWeight"/>).</summary>
     PrimaryShare,
 
-    /// <summary>The primary, since no replica can serve the read.</summary>
+    /// <summary>The primary, because no replica can serve the read.</summary>
     NoReplicaCanServe,
 
-    /// <summary>The primary, since it is not known yet how far the session's own writes reach.</summary>
+    /// <summary>The primary, because the WAL position of the session's own writes is not known yet.</summary>
     WrittenPositionUnknown,
 
-    /// <summary>The primary, since it is not known how far the session's reads have shown history.</summary>
+    /// <summary>The primary, because the WAL position of the session's earlier reads is not known.</summary>
     SeenPositionUnknown,
 
-    /// <summary>The primary, by <see cref="Consistency.Strong"/>.</summary>
+    /// <summary>The primary, because the read requires <see cref="Consistency.Strong"/>.</summary>
     StrongConsistency,
 
-    /// <summary>The primary: the model says of an entity in the query that it is read there (<c>ReadsFromPrimary</c>).</summary>
+    /// <summary>The primary, because the model specifies it for an entity in the query (<c>ReadsFromPrimary</c>).</summary>
     EntityRule,
 
-    /// <summary>The node that was asked for by name.</summary>
+    /// <summary>The node was requested by name.</summary>
     NamedNode,
 
-    /// <summary>The primary: a write, or a connection opened without saying what for.</summary>
+    /// <summary>The primary, for a write or for a connection that was opened without a stated purpose.</summary>
     Write,
 
-    /// <summary>A transaction or a connection of the caller's is open there: the primary, or the node of a read-only transaction.</summary>
+    /// <summary>
+    /// A transaction or a connection of the caller is open on the node: on the primary, or on the node of a read-only transaction.
+    /// </summary>
     Transaction,
 
-    /// <summary>The primary: the query tracks entities, which is a promise to write them.</summary>
+    /// <summary>The primary, because the query tracks entities, which are usually modified and saved.</summary>
     TrackingQuery,
 
-    /// <summary>The primary: the text is the caller's own, and nobody knows whether it writes.</summary>
+    /// <summary>The primary, because the query is raw SQL, which may write.</summary>
     RawSql,
 
-    /// <summary>The primary: a replica answered that the statement writes (25006) or cannot run there.</summary>
+    /// <summary>The primary, because a replica reported that the statement writes (25006) or cannot run there.</summary>
     RepeatedOnPrimary,
 
-    /// <summary>The primary: the statement was sent as a read before, and turned out to write (25006).</summary>
+    /// <summary>The primary, because the statement was sent as a read before and turned out to write (25006).</summary>
     KnownToWrite,
 
     /// <summary>
-    /// No node was chosen: it runs on a connection that is none of the cluster's, such as one that the context was given at run time.
+    /// No node was chosen: the statement runs on a connection that does not belong to the cluster, such as one that the context was given
+    /// at run time.
     /// </summary>
     OwnConnection,
 }

@@ -1,25 +1,24 @@
 namespace Tidemark;
 
 /// <summary>
-/// Decides which node takes a statement, from values alone: a snapshot, a requirement, the reads in flight and a seeded chance. Does no I/O
-/// and
-/// allocates nothing.
+/// Decides which node runs a statement. The decision depends only on values: a snapshot, a requirement, the reads in flight and a seeded
+/// random number generator. Does no I/O and allocates nothing.
 /// </summary>
 internal sealed class Router(RoutingRules rules, Balancer balancer)
 {
     public RoutingRules Rules => rules;
 
-    /// <param name="snapshot">The one picture the decision rests on.</param>
-    /// <param name="requirement">What the node must be or contain.</param>
-    /// <param name="readsInFlight">The load of each node, by index.</param>
-    /// <param name="failed">A bit for each node that failed during this very read.</param>
-    /// <param name="preferred">The node to stay on when it can serve; -1: none.</param>
+    /// <param name="snapshot">The snapshot on which the decision is based.</param>
+    /// <param name="requirement">The conditions that the node must meet.</param>
+    /// <param name="readsInFlight">The number of reads in flight on each node, by index.</param>
+    /// <param name="failed">One bit for each node that failed during this read.</param>
+    /// <param name="preferred">The index of the node to stay on if it can serve, or -1.</param>
     /// <param name="affinity">
-    /// The hash of the key that picks among those that can serve otherwise; <see langword="null"/>: the balancer picks.
+    /// The hash of the affinity key that picks among the nodes that can serve, or <see langword="null"/> if the balancer picks.
     /// </param>
     public RouteDecision Decide(
         ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed = 0, int preferred = -1,
-            ulong? affinity = null)
+        ulong? affinity = null)
     {
         var (index, reason) = requirement switch
         {
@@ -32,7 +31,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return new RouteDecision(snapshot, requirement, rules, failed, index, reason);
     }
 
-    /// <summary>Says why a node did not get the statement.</summary>
+    /// <summary>Returns the reason why a node was rejected for the statement.</summary>
     internal static NodeRejection Reject(
         NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked)
     {
@@ -70,15 +69,16 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
 
     private (int Index, RouteReason Reason) AReplica(
         ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed, int preferred,
-            ulong? affinity)
+        ulong? affinity)
     {
         Span<Candidate> candidates = stackalloc Candidate[snapshot.Nodes.Length];
 
-        // What is proven first, since it costs nothing; then what probably has it and proves so in the same round trip.
+        // Nodes that are proven to have the position come first, because they need no check. Next are nodes that probably have it, which
+        // are verified in the same round trip.
         for (var wanted = Verdict.Eligible; wanted <= Verdict.ToVerify; wanted++)
         {
-            var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted, out var hasMoreToAsk);
-            if (count == 0 && hasMoreToAsk) continue;
+            var count = Gather(candidates, snapshot, requirement, readsInFlight, failed, wanted, out var hasMoreToVerify);
+            if (count == 0 && hasMoreToVerify) continue;
             if (count == 0) break;
             var index = Choose(candidates[..count], preferred, affinity);
             return (index, index == snapshot.PrimaryIndex ? RouteReason.PrimaryShare
@@ -97,14 +97,16 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return candidates[affinity is { } key ? Rendezvous.Pick(candidates, key, rules.Seeds) : balancer.Pick(candidates)].Index;
     }
 
-    /// <summary>Lists the nodes with this verdict, only the near ones where there is one; and says whether any has the next.</summary>
+    /// <summary>
+    /// Lists the nodes with this verdict, but only those in the same zone if there are any. Also returns whether any node has a later
+    /// verdict.
+    /// </summary>
     private int Gather(
         Span<Candidate> candidates, ClusterSnapshot snapshot, in ReadRequirement requirement, ReadOnlySpan<int> readsInFlight, ulong failed,
-            Verdict wanted,
-        out bool hasMoreToAsk)
+        Verdict wanted, out bool hasMoreToVerify)
     {
         var count = 0;
-        hasMoreToAsk = false;
+        hasMoreToVerify = false;
         var replicas = 0;
         var nearOnly = HasNearReplica(snapshot, requirement, failed, wanted);
         foreach (var node in snapshot.Nodes)
@@ -112,7 +114,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
             if (HasFailed(failed, node.Index) || (nearOnly && !rules.IsNear[node.Index])) continue;
             var isPrimary = node.Index == snapshot.PrimaryIndex;
             var verdict = isPrimary && rules.PrimaryReadWeight > 0 ? Verdict.Eligible : Evaluate(node, snapshot, requirement);
-            hasMoreToAsk |= verdict > wanted;
+            hasMoreToVerify |= verdict > wanted;
             if (verdict != wanted) continue;
 
             if (!isPrimary) replicas++;
@@ -120,11 +122,11 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
             candidates[count++] = new Candidate(node.Index, weight, readsInFlight[node.Index]);
         }
 
-        // The primary alone is no share of reads but the last resort, and has that name.
+        // If the primary is the only candidate, it does not serve as a share of reads but as the last resort, which has its own reason.
         return replicas == 0 ? 0 : count;
     }
 
-    // A primary that stands near does not count: it would then serve all reads, and its share is a share of them.
+    // A primary in the same zone does not count. Otherwise it would serve all reads, although its weight is only a share of them.
     private bool HasNearReplica(ClusterSnapshot snapshot, in ReadRequirement requirement, ulong failed, Verdict wanted)
     {
         foreach (var node in snapshot.Nodes)
@@ -132,7 +134,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         return false;
     }
 
-    /// <summary>Says whether a node may serve a read as a replica.</summary>
+    /// <summary>Evaluates whether a node may serve a read as a replica.</summary>
     private static Verdict Evaluate(NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement)
     {
         if (node.Status != ConcludedStatus.Replica || IsTooStale(node, requirement)) return Verdict.Rejected;
@@ -149,12 +151,14 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         requirement.CompleteSince is { } since && !(node.CompleteAsOf >= since);
 
     /// <summary>
-    /// The node's history leads through the place, or will. A standby left behind on a dead timeline passes any number in time. One whose
-    /// timeline is hidden
-    /// is known to have come to that of its minimum recovery point: it is trusted for what that one and the cluster's latest have in
-    /// common. One that shows
-    /// none because it receives nothing is believed only where nobody was ever promoted.
+    /// Returns whether the node's history includes the WAL position, or will include it. A standby on an abandoned timeline passes any LSN
+    /// in time, so LSNs alone do not decide.
     /// </summary>
+    /// <remarks>
+    /// If a node does not show its timeline to this role, it is known to have reached the timeline of its minimum recovery point. It is
+    /// trusted for the part that this timeline and the latest of the cluster have in common. A node that shows no timeline because it
+    /// receives no WAL is trusted only if there has never been a promotion.
+    /// </remarks>
     internal static bool Leads(NodeState node, ClusterSnapshot snapshot, WalPosition position) =>
         node.Timeline == 0
             ? node.SeesTimeline
@@ -165,7 +169,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
 
     private static RejectionReason ReasonAgainst(
         NodeState node, ClusterSnapshot snapshot, in ReadRequirement requirement, RoutingRules rules, ulong failed, int picked) =>
-            node.Status switch
+        node.Status switch
     {
         ConcludedStatus.NotProbed => RejectionReason.NotProbed,
         ConcludedStatus.Unreachable => RejectionReason.Unreachable,

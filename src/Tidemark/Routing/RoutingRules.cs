@@ -1,11 +1,11 @@
 namespace Tidemark;
 
-/// <summary>The settings a routing decision depends on, by node index.</summary>
+/// <summary>The settings on which routing decisions depend, by node index.</summary>
 internal sealed record RoutingRules(double[] Weights, bool[] IsNear, double PrimaryReadWeight)
 {
-    /// <summary>What an affinity ranks the nodes by; see <see cref="Rendezvous.Seed"/>.</summary>
+    /// <summary>The seeds by which an affinity ranks the nodes; see <see cref="Rendezvous.Seed"/>.</summary>
     public ulong[] Seeds { get; init; } = [];
 
-    /// <summary>The clock by which a decision tells how old what was served may be.</summary>
+    /// <summary>The clock from which a decision calculates the staleness of its node.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

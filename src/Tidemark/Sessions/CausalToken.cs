@@ -10,17 +10,16 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// What one process hands to the next so that a session goes on there: the cluster, what was written and seen, and until when that is worth
-/// anything.
-/// Its text is at most 160 characters, safe in URLs, headers and messages.
+/// Carries a session from one process to another: the cluster, the WAL positions of the session's writes and reads, and the time at which
+/// they expire. The text form has at most 160 characters and is safe in URLs, headers and messages.
 /// </summary>
 /// <remarks>
-/// It holds no secret, but whoever can write one decides which node reads go to: one that leaves the application is signed
+/// A token contains no secret, but its content decides which nodes serve reads. Sign tokens that leave the application
 /// (<see cref="TidemarkOptions.TokenKey"/>).
 /// </remarks>
 public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken>
 {
-    /// <summary>Characters at most in the text of a token.</summary>
+    /// <summary>Maximum length of a token's text, in characters.</summary>
     public const int MaxLength = 160;
 
     private const byte Version = 1;
@@ -47,17 +46,17 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         Unknown = UnknownPosition.Of(since);
     }
 
-    /// <param name="cluster">The system identifier.</param>
-    /// <param name="written">The place of its writes.</param>
-    /// <param name="seen">The place of its reads.</param>
-    /// <param name="unknown">What is known of what is not; <see langword="null"/>: everything is known.</param>
-    /// <param name="expiresAt">Until when the places count.</param>
-    /// <param name="chain">Tells where timelines began.</param>
-    /// <param name="key">Signs it; <see langword="null"/>: it is not signed.</param>
-    /// <param name="isInDoubt">A connection broke during a commit.</param>
+    /// <param name="cluster">The system identifier of the cluster.</param>
+    /// <param name="written">The WAL position of the session's writes.</param>
+    /// <param name="seen">The WAL position of the session's reads.</param>
+    /// <param name="unknown">What is known about pending positions, or <see langword="null"/> if nothing is pending.</param>
+    /// <param name="expiresAt">The time at which the positions expire.</param>
+    /// <param name="chain">The timeline history, for the LSNs at which timelines began.</param>
+    /// <param name="key">The signing key, or <see langword="null"/> for an unsigned token.</param>
+    /// <param name="isInDoubt"><see langword="true"/> if a connection broke during a commit.</param>
     internal CausalToken(
         ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, DateTimeOffset expiresAt, TimelineChain chain,
-            byte[]? key, bool isInDoubt = false)
+        byte[]? key, bool isInDoubt = false)
         : this(Write(cluster, written, seen, unknown, isInDoubt, expiresAt, chain), [])
     {
         if (key is not null) _signature = Sign(_content, key);
@@ -70,36 +69,45 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         Written = 1,
         Seen = 2,
 
-        /// <summary>Something was written, and nobody knows how far it reaches: the primary must be asked.</summary>
+        /// <summary>The session wrote something, and its position is unknown. The primary must be queried.</summary>
         Unknown = 4,
 
-        /// <summary>A connection broke during a commit, which may happen yet.</summary>
+        /// <summary>A connection broke during a commit, which the server may still complete.</summary>
         InDoubt = 8,
 
-        /// <summary>Since which timeline something is unknown, and which server process may still commit.</summary>
+        /// <summary>
+        /// The token contains the earliest timeline of the unknown position, and the server processes that may still commit.
+        /// </summary>
         Since = 16,
     }
 
-    /// <summary>The system identifier of the cluster it is of.</summary>
+    /// <summary>The system identifier of the token's cluster.</summary>
     public ulong Cluster { get; }
 
-    /// <summary>The place the session's writes reach; <see langword="null"/>: it wrote nothing, or <see cref="IsUnknown"/>.</summary>
+    /// <summary>
+    /// The WAL position of the session's writes, or <see langword="null"/> if it wrote nothing or the position is unknown
+    /// (<see cref="IsUnknown"/>).
+    /// </summary>
     public WalPosition? Written { get; }
 
-    /// <summary>The place up to which the session's reads may have shown history; <see langword="null"/>: they showed nothing.</summary>
+    /// <summary>
+    /// The WAL position that bounds what the session's reads returned, or <see langword="null"/> if they returned nothing.
+    /// </summary>
     public WalPosition? Seen { get; }
 
-    /// <summary>The session wrote something, and how far it reaches was not learned: the reader asks the primary once.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the session wrote something and its position was not determined. A process that continues the session
+    /// queries the primary once.
+    /// </summary>
     public bool IsUnknown { get; }
 
     /// <summary>
-    /// A connection broke during a commit, and the server may finish it yet: until the server processes that may are gone, or the timeline
-    /// is over, reads keep to the
-    /// primary.
+    /// <see langword="true"/> if a connection broke during a commit, which the server may still complete. Reads stay on the primary until
+    /// the server processes that may commit have exited, or until the timeline has ended.
     /// </summary>
     public bool IsInDoubt { get; }
 
-    /// <summary>The earliest timeline of what it carries; zero: it carries none.</summary>
+    /// <summary>The earliest timeline in the token, or zero if it contains none.</summary>
     internal uint EarliestTimeline
     {
         get
@@ -109,32 +117,36 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         }
     }
 
-    /// <summary>What is known of what <see cref="IsUnknown"/>.</summary>
+    /// <summary>What is known about the position if <see cref="IsUnknown"/> is set.</summary>
     internal UnknownPosition Unknown { get; }
 
-    /// <summary>From then on its places count as unknown.</summary>
+    /// <summary>The time after which the positions in the token count as unknown.</summary>
     public DateTimeOffset ExpiresAt { get; }
 
-    /// <summary>It carries a signature; whether that is good is found when a session begins after it.</summary>
+    /// <summary>
+    /// <see langword="true"/> if the token carries a signature. The signature is verified when a session begins with the token.
+    /// </summary>
     public bool IsSigned => _signature.Length > 0;
 
-    /// <summary>Reads the text of a token.</summary>
-    /// <exception cref="FormatException">It is none: too long, cut short, spoilt, or of another format version.</exception>
+    /// <summary>Parses the text of a token.</summary>
+    /// <exception cref="FormatException">
+    /// The text is not a valid token: too long, truncated, corrupted, or of another format version.
+    /// </exception>
     public static CausalToken Parse(string s, IFormatProvider? provider = null)
     {
         ArgumentNullException.ThrowIfNull(s);
         return TryParse(s, provider, out var token, out var problem)
-            ? token : throw new FormatException($"This is no causal token: {problem}.");
+            ? token : throw new FormatException($"The text is not a valid causal token: {problem}.");
     }
 
-    /// <summary>Reads the text of a token, and says whether it is one. Never throws, whatever the text.</summary>
+    /// <summary>Parses the text of a token. Returns <see langword="false"/> if it is not a valid token; never throws.</summary>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, [MaybeNullWhen(false)] out CausalToken result) =>
         TryParse(s, provider, out result, out _);
 
-    /// <summary>The text of the token, URL-safe.</summary>
+    /// <summary>Returns the text of the token, which is URL-safe.</summary>
     public override string ToString() => Base64Url.EncodeToString([.. _content, .. _signature]);
 
-    /// <summary>The token as bytes, for transports that carry them.</summary>
+    /// <summary>Returns the token in binary form.</summary>
     internal byte[] ToBytes() => [.. _content, .. _signature];
 
     /// <inheritdoc/>
@@ -152,14 +164,13 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     }
 
     /// <summary>
-    /// Returns whether a session that goes on after this token includes all that the other asks for. Compares what the tokens say and
-    /// nothing that changes, so
-    /// that every process gives the same answer; returns <see langword="false"/> where the two cannot be compared without the cluster's
+    /// Returns whether a session that continues this token includes everything that the other token requires. The result depends only on
+    /// the two tokens, so every process returns the same. Returns <see langword="false"/> if they cannot be compared without the cluster's
     /// history.
     /// </summary>
     internal bool Covers(CausalToken other)
     {
-        // What is unknown or in doubt carries more than a place. When a token ends does not matter: its place is the same afterwards.
+        // An unknown or in-doubt token carries more than a position. The expiry does not matter: the position is the same afterwards.
         if (Equals(other)) return true;
         if (IsUnknown || IsInDoubt || other.IsUnknown || other.IsInDoubt || Cluster != other.Cluster) return false;
         return IncludesPositionOf(other, written: true) && IncludesPositionOf(other, written: false);
@@ -172,21 +183,23 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             && mine.Lsn >= theirs.Lsn;
     }
 
-    /// <summary>Returns whether the signature is of the key. A token without a signature has an empty one, which no key gives.</summary>
+    /// <summary>
+    /// Returns whether the token was signed with the key. An unsigned token has an empty signature, which no key produces.
+    /// </summary>
     internal bool IsSignedBy(byte[] key) => CryptographicOperations.FixedTimeEquals(_signature, Sign(_content, key));
 
-    /// <summary>The key that signs, from the text in the options.</summary>
+    /// <summary>Derives the signing key from the text in the options.</summary>
     internal static byte[]? KeyOf(string? text) => string.IsNullOrEmpty(text) ? null : SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
     internal static bool TryRead(ReadOnlySpan<byte> bytes, [MaybeNullWhen(false)] out CausalToken token, out string problem)
     {
         token = null;
-        problem = "it is cut short";
+        problem = "it is truncated";
         if (bytes.Length < HeadSize) return false;
-        problem = $"it is of format version {bytes[0]}, and this is version {Version}";
+        problem = $"it has format version {bytes[0]}, and only version {Version} is supported";
         if (bytes[0] != Version) return false;
         var flags = (Flags)bytes[1];
-        problem = "it is spoilt";
+        problem = "it is corrupted";
         if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown | Flags.InDoubt | Flags.Since)) != 0) return false;
         var size = HeadSize + (Positions(flags) * PositionSize);
         if (bytes.Length != size && bytes.Length != size + SignatureSize) return false;
@@ -201,12 +214,12 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         result = null;
         problem = "it is empty";
         if (string.IsNullOrEmpty(s)) return false;
-        problem = $"it is {s.Length} characters long, and a token has at most {MaxLength}";
+        problem = $"it is {s.Length} characters long (maximum {MaxLength})";
         if (s.Length > MaxLength) return false;
         problem = "it is not URL-safe Base64";
         Span<byte> bytes = stackalloc byte[MaxLength];
 
-        // Not TryDecodeFromChars, which throws where the text is none.
+        // TryDecodeFromChars cannot be used: it throws if the text is not Base64.
         return Base64Url.DecodeFromChars(s, bytes, out _, out var written) == OperationStatus.Done
             && TryRead(bytes[..written], out result, out problem);
     }
@@ -230,7 +243,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         return content;
     }
 
-    // Timeline, where it began, position. Where it began tells two timelines apart that two promotions gave the same number.
+    // Timeline, its first LSN, LSN. The first LSN distinguishes timelines that have the same number because of two promotions.
     private static void WritePosition(byte[] content, int index, WalPosition position, TimelineChain chain)
     {
         var at = content.AsSpan(HeadSize + (index * PositionSize));
@@ -246,7 +259,10 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             new NpgsqlLogSequenceNumber(BinaryPrimitives.ReadUInt64BigEndian(at[12..])));
     }
 
-    /// <summary>Where the timeline of a place began, as the token's writer knew; <see langword="null"/>: it did not.</summary>
+    /// <summary>
+    /// Returns the LSN at which the timeline of a position began, or <see langword="null"/> if the process that created the token did not
+    /// have it.
+    /// </summary>
     internal NpgsqlLogSequenceNumber? BeginOf(bool written)
     {
         var index = written || !((Flags)_content[1]).HasFlag(Flags.Written) ? 0 : 1;

@@ -3,8 +3,10 @@ using System.Globalization;
 
 namespace Tidemark;
 
-/// <summary>What a read asks for: how much of history the node that serves it must contain, and how old it may be at most.</summary>
-/// <remarks>The names are those .NET users know from Cosmos DB; the guarantees are Terry's (1994).</remarks>
+/// <summary>
+/// The consistency level of a read: which of the session's WAL positions the node must include, and the maximum staleness.
+/// </summary>
+/// <remarks>The names are those of Azure Cosmos DB, which .NET users know. The guarantees are those of Terry et al. (1994).</remarks>
 public readonly record struct Consistency : ISpanParsable<Consistency>
 {
     private const string Bounded = "BoundedStaleness(";
@@ -17,24 +19,25 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     }
 
     /// <summary>
-    /// Any replica that is not older than the cluster's <see cref="TidemarkOptions.MaxStaleness"/>. The default value of the type.
+    /// Any replica within the cluster's <see cref="TidemarkOptions.MaxStaleness"/> may serve the read. This is the default value of the
+    /// type.
     /// </summary>
     public static Consistency Eventual { get; } = new(ConsistencyDemands.None);
 
-    /// <summary>The read never shows less than the session's reads before it have shown.</summary>
+    /// <summary>The read includes everything that the session has read before.</summary>
     public static Consistency MonotonicReads { get; } = new(ConsistencyDemands.Seen);
 
-    /// <summary>The read includes everything the session has written.</summary>
+    /// <summary>The read includes everything that the session has written.</summary>
     public static Consistency ReadYourWrites { get; } = new(ConsistencyDemands.Written);
 
-    /// <summary>The read includes everything the session has written and seen: a user never goes back in time.</summary>
+    /// <summary>The read includes everything that the session has written and read, so a user never goes back in time.</summary>
     public static Consistency Session { get; } = new(ConsistencyDemands.Written | ConsistencyDemands.Seen);
 
-    /// <summary>The primary. It is as strong as the fencing of an old primary after a failover.</summary>
+    /// <summary>The read goes to the primary. The guarantee holds only if an old primary is fenced after a failover.</summary>
     public static Consistency Strong { get; } = new(ConsistencyDemands.Primary);
 
     /// <summary>
-    /// How old what is read may be at most; <see langword="null"/>: the cluster's <see cref="TidemarkOptions.MaxStaleness"/> decides.
+    /// Maximum staleness of the read, or <see langword="null"/> if the cluster's <see cref="TidemarkOptions.MaxStaleness"/> applies.
     /// </summary>
     public TimeSpan? MaxStaleness { get; }
 
@@ -43,15 +46,18 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     internal static string Names => "Strong, Session, ReadYourWrites, MonotonicReads, BoundedStaleness(00:01:00), Eventual";
 
     /// <summary>
-    /// A read that misses nothing committed longer ago than this. Measured by replication positions against this process's own clock, so
-    /// that no
-    /// server's clock matters, and an idle primary makes nothing stale.
+    /// The read includes everything that was committed longer ago than the given time. Staleness is measured from replication positions and
+    /// the clock of this process. The servers' clocks do not matter, and replicas of an idle primary do not become stale.
     /// </summary>
-    /// <param name="maxStaleness">Above zero. Where it is used, at least the cluster's <see cref="TidemarkOptions.ProbeInterval"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Zero or less.</exception>
+    /// <param name="maxStaleness">
+    /// Maximum staleness. Greater than zero, and at least the cluster's <see cref="TidemarkOptions.ProbeInterval"/> when it is used.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">The value is zero or negative.</exception>
     public static Consistency BoundedStaleness(TimeSpan maxStaleness) => Eventual.Within(maxStaleness);
 
-    /// <summary>The same level, and nothing that was committed longer ago than this may be missing.</summary>
+    /// <summary>
+    /// Returns the same level with a maximum staleness: the read also includes everything that was committed longer ago than that.
+    /// </summary>
     /// <inheritdoc cref="BoundedStaleness"/>
     public Consistency Within(TimeSpan maxStaleness)
     {
@@ -60,21 +66,21 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     }
 
     /// <summary>
-    /// The level that asks for all that both ask for. <see cref="Strong"/> asks for most; a <see cref="Session"/> is
-    /// <see cref="ReadYourWrites"/> and
-    /// <see cref="MonotonicReads"/> together; of two bounds of staleness the smaller counts, and any bound asks for more than none.
+    /// Returns the level that meets the requirements of both levels. <see cref="Strong"/> is the most demanding, and <see cref="Session"/>
+    /// combines <see cref="ReadYourWrites"/> and <see cref="MonotonicReads"/>. The smaller of two staleness bounds applies, and any bound
+    /// is more demanding than none.
     /// </summary>
     public static Consistency MostDemanding(Consistency one, Consistency other)
     {
         var both = one.Demands | other.Demands;
         var bound = (one.MaxStaleness, other.MaxStaleness) is ({ } a, { } b) ? (a < b ? a : b) : one.MaxStaleness ?? other.MaxStaleness;
 
-        // Where the primary is asked for, nothing else asks for more.
+        // Reads on the primary meet every other demand.
         return new Consistency(both.HasFlag(ConsistencyDemands.Primary) ? ConsistencyDemands.Primary : both, bound);
     }
 
-    /// <summary>Reads a level as <see cref="ToString"/> writes it, in any case.</summary>
-    /// <exception cref="FormatException">The text names no level.</exception>
+    /// <summary>Parses a level in the format of <see cref="ToString"/>. Case-insensitive.</summary>
+    /// <exception cref="FormatException">The text is not a consistency level.</exception>
     public static Consistency Parse(string s, IFormatProvider? provider = null)
     {
         ArgumentNullException.ThrowIfNull(s);
@@ -87,7 +93,7 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
             ? parsed
             : throw new FormatException($"'{s}' is not a consistency level. The levels are {Names}.");
 
-    /// <summary>Reads a level, and says whether the text names one.</summary>
+    /// <summary>Parses a level. Returns <see langword="false"/> if the text is not a consistency level.</summary>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Consistency result) =>
         TryParse(s.AsSpan(), provider, out result);
 
@@ -105,7 +111,9 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
         return within < 0 || TryBound(s[(within + Within_.Length)..], level, out result);
     }
 
-    /// <summary>The level as <see cref="Parse(string, IFormatProvider?)"/> reads it, such as <c>Session within 00:00:30</c>.</summary>
+    /// <summary>
+    /// Returns the level in the format of <see cref="Parse(string, IFormatProvider?)"/>, such as <c>Session within 00:00:30</c>.
+    /// </summary>
     public override string ToString() => (Demands, MaxStaleness) switch
     {
         (ConsistencyDemands.None, { } bound) => $"{Bounded}{bound.ToString("c", CultureInfo.InvariantCulture)})",
@@ -139,7 +147,7 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     {
         bounded = default;
 
-        // "30" would be thirty days.
+        // TimeSpan would parse "30" as thirty days.
         if (!text.Contains(':') || !TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var bound) || bound <= TimeSpan.Zero)
             return false;
         bounded = level.Within(bound);

@@ -1,17 +1,17 @@
 namespace Tidemark;
 
-/// <summary>What of a session's history a read must include.</summary>
+/// <summary>The watermarks of a session that a read must include.</summary>
 [Flags]
 internal enum ConsistencyDemands
 {
     None = 0,
 
-    /// <summary>What the session wrote.</summary>
+    /// <summary>The session's writes.</summary>
     Written = 1,
 
-    /// <summary>What the session's reads may have shown.</summary>
+    /// <summary>What the session's reads may have returned.</summary>
     Seen = 2,
 
-    /// <summary>Everything: the primary.</summary>
+    /// <summary>The primary, which includes everything.</summary>
     Primary = 4,
 }

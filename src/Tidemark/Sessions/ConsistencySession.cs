@@ -1,17 +1,17 @@
 namespace Tidemark;
 
 /// <summary>
-/// One user's unit of work (a request, a job) in which reads must not miss what came before them. Safe for concurrent use; one session may
-/// span several connections and contexts. <see cref="Dispose"/> ends it.
+/// A unit of work of one user, such as a request or a job, whose reads must include its earlier writes and reads. Safe for concurrent use.
+/// One session may span several connections and contexts. <see cref="Dispose"/> ends it.
 /// </summary>
 /// <remarks>
-/// It keeps two horizons: what it wrote, and what its reads may have shown, on whichever node. Each is a place in history, or pending (the
-/// end of
-/// something whose position was not seen: one sample of the primary resolves it), or in doubt (a connection broke during a commit).
+/// The session keeps two watermarks: one for its writes, and one for what its reads may have returned, on any node. Each consists of known
+/// WAL positions and of pending entries, whose positions are not known yet. One sample of the primary resolves the pending entries. A write
+/// is in doubt if its connection broke during a commit.
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
 {
-    private static readonly AsyncLocal<Ignoring?> Unmoved = new();
+    private static readonly AsyncLocal<Ignoring?> IgnoringScope = new();
 
     private readonly Lock _lock = new();
     private readonly Action? _onDispose;
@@ -29,7 +29,7 @@ public sealed class ConsistencySession : IDisposable
     internal ConsistencySession(ClusterMonitor? monitor = null, Action? onDispose = null) => (_monitor, _onDispose) = (monitor, onDispose);
 
     /// <summary>
-    /// The place the session's writes are known to reach; <see langword="null"/> when it has written nothing or that is not known.
+    /// The WAL position of the session's writes, or <see langword="null"/> if it has written nothing or the position is not known.
     /// </summary>
     public WalPosition? Written
     {
@@ -40,8 +40,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The place up to which the session's reads may have shown history; <see langword="null"/> when they showed nothing or that is not
-    /// known.
+    /// The WAL position that bounds what the session's reads returned, or <see langword="null"/> if they returned nothing or the position
+    /// is not known.
     /// </summary>
     public WalPosition? Seen
     {
@@ -52,18 +52,19 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The hash of the key that keeps the session's reads on one node where that can serve; <see langword="null"/>: it has none.
+    /// The hash of the affinity key, which keeps the session's reads on one node if it can serve them. <see langword="null"/> if there is
+    /// no key.
     /// </summary>
     internal ulong? Affinity { get; init; }
 
     /// <summary>
-    /// Judges tokens that are included later; <see langword="null"/>: the session belongs to a context, and nobody includes any.
+    /// Validates tokens that are included later. <see langword="null"/> if the session belongs to a context, where no tokens are included.
     /// </summary>
     internal Action<ConsistencySession, CausalToken>? ContinueAfter { private get; init; }
 
     /// <summary>
-    /// It has to go on after more than it was begun with: what it wrote itself, what it lost, or a token that it included. Its token must
-    /// be replaced.
+    /// <see langword="true"/> if the session has more to include than the token with which it began: its own writes, a loss, or an included
+    /// token. Its token must then be replaced.
     /// </summary>
     internal bool NeedsNewToken
     {
@@ -73,7 +74,7 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>It wrote something, and how far that reaches is not known.</summary>
+    /// <summary><see langword="true"/> if the session has written something whose position is not known.</summary>
     internal bool IsUnknown
     {
         get
@@ -83,11 +84,11 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What a token says of the session, as of one moment: a write that begins while a token is made is either not in it at all, or makes
-    /// it unknown.
+    /// Captures the watermarks for a token, as of one moment. A write that begins during the capture is either not in the token at all, or
+    /// makes it unknown.
     /// </summary>
-    /// <param name="what">What the token is to carry.</param>
-    /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
+    /// <param name="what">The watermarks that the token must carry.</param>
+    /// <param name="chain">The cluster's timeline history, or <see langword="null"/> if it is not known.</param>
     internal CapturedWatermarks Capture(ConsistencyDemands what, TimelineChain? chain = null)
     {
         lock (_lock)
@@ -95,13 +96,13 @@ public sealed class ConsistencySession : IDisposable
             var withSeen = what.HasFlag(ConsistencyDemands.Seen);
             UnknownPosition? unknown = null;
 
-            // A token has one place for each. Where the latest may not contain the others, what history went on without is reported to
-            // whoever continues it.
+            // A token has room for one position per watermark. If the latest position may not include the others, the token is marked as
+            // unknown, so that the session that continues it reports a loss.
             var (hasWrites, hasObservations) =
                 (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasObservations || !IsSettled(_seen, chain));
             if (hasWrites || (withSeen && hasObservations))
             {
-                // The earliest timeline that anything of the session is on, and the server processes that may still commit something.
+                // The earliest timeline of anything in the session, and the server processes that may still commit something.
                 var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty()
                     .Min();
                 unknown = UnknownPosition.Of(timeline, [.. _pending.BackendsInDoubt]);
@@ -113,9 +114,9 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The place of the session's writes, if it is known to include every write that the caller made; <see langword="null"/>: the session
-    /// wrote nothing itself,
-    /// something of it is pending, or some of its writes are not counted (<see cref="IgnoreWrites"/>, or made after its end).
+    /// The WAL position of the session's writes, if it is known to cover every write of the caller. <see langword="null"/> if the session
+    /// has written nothing itself, if a write is pending, or if some writes are not tracked (see <see cref="IgnoreWrites"/>, or writes
+    /// after the end of the session).
     /// </summary>
     internal WalPosition? PositionOfAllWrites
     {
@@ -130,7 +131,7 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>A connection of the session broke during a commit, and it is not settled whether that happened.</summary>
+    /// <summary><see langword="true"/> if a connection of the session broke during a commit, and the outcome is still unknown.</summary>
     internal bool IsInDoubt
     {
         get
@@ -140,8 +141,7 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What the session wrote is no longer what it was begun with: it wrote something since, or something was lost. Its token must be
-    /// replaced.
+    /// <see langword="true"/> if the session has written or lost something since it began. Its token must then be replaced.
     /// </summary>
     internal bool HasMoved
     {
@@ -151,7 +151,7 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>Notes a write that went past Tidemark, such as one by another library: the next read includes it.</summary>
+    /// <summary>Records a write that was made without Tidemark, such as one by another library. The next read includes it.</summary>
     /// <exception cref="ObjectDisposedException">The session has ended.</exception>
     public void MarkWritten()
     {
@@ -164,27 +164,27 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The session's reads include from now on what another session wrote and had seen, in this process or another. Takes a token as
-    /// <see cref="TidemarkDataSource.BeginSession(CausalToken?, string?)"/> does: one that is not accepted counts as unknown.
+    /// Makes the session's following reads include what another session has written and read, in this process or another. Validates the
+    /// token as <see cref="TidemarkDataSource.BeginSession(CausalToken?, string?)"/> does: the positions in a token that is not accepted
+    /// count as unknown.
     /// </summary>
-    /// <exception cref="ArgumentException">The token is of another cluster; the session is unchanged.</exception>
+    /// <exception cref="ArgumentException">The token belongs to another cluster. The session is unchanged.</exception>
     /// <exception cref="ObjectDisposedException">The session has ended.</exception>
     public void Include(CausalToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
         lock (_lock) ThrowIfEnded();
-        var continueAfter = ContinueAfter ?? throw new InvalidOperationException("The session belongs to no data source.");
+        var continueAfter = ContinueAfter ?? throw new InvalidOperationException("The session does not belong to a data source.");
         continueAfter(this, token);
         lock (_lock) _hasIncluded = true;
     }
 
     /// <summary>
-    /// Until the returned scope is disposed of, writes do not move the session: for what its reads need not include, such as a last-seen
-    /// time or
-    /// an audit record.
+    /// Stops tracking the caller's writes until the returned scope is disposed. Use it for writes that the session's reads need not
+    /// include, such as a last-seen time or an audit record.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The session has ended.</exception>
-    /// <remarks>It flows with <see langword="await"/> and concerns nobody else who uses the session at the same time.</remarks>
+    /// <remarks>The scope flows with <see langword="await"/>, and does not affect other concurrent users of the session.</remarks>
     public IDisposable IgnoreWrites()
     {
         lock (_lock)
@@ -193,15 +193,14 @@ public sealed class ConsistencySession : IDisposable
             _hasIgnored = true;
         }
 
-        var outer = Unmoved.Value;
-        return Unmoved.Value = new Ignoring(this, outer);
+        var outer = IgnoringScope.Value;
+        return IgnoringScope.Value = new Ignoring(this, outer);
     }
 
     /// <summary>
-    /// Ends the session. Connections it opened stay usable; what is done on them belongs to no session then. Whatever goes on in its flow
-    /// begins a session of its
-    /// own: a routed read that is still of this one throws an <see cref="ObjectDisposedException"/>, unless it asks for
-    /// <see cref="Consistency.Strong"/>.
+    /// Ends the session. Its connections stay usable, but what runs on them no longer belongs to a session. Work that continues after the
+    /// end must begin its own session. A routed read that still uses this one throws <see cref="ObjectDisposedException"/>, unless it
+    /// requires <see cref="Consistency.Strong"/>.
     /// </summary>
     public void Dispose()
     {
@@ -214,13 +213,14 @@ public sealed class ConsistencySession : IDisposable
         _onDispose?.Invoke();
     }
 
-    /// <summary>What a read must include. Derived from values alone; asked anew for each attempt.</summary>
-    /// <param name="demands">What the level asks for.</param>
+    /// <summary>Returns the requirement of a read. It is derived only from values, and derived again for each attempt.</summary>
+    /// <param name="demands">The demands of the consistency level.</param>
     /// <param name="mayStay">
-    /// A node whose reads are pending may serve again without a number; false when it is known that it cannot.
+    /// <see langword="true"/> if a node whose observations are pending may serve again without a known position; <see langword="false"/> if
+    /// it is known that it cannot.
     /// </param>
-    /// <param name="mark">The read's own mark (<see cref="NextMark"/>); zero: it has none.</param>
-    /// <param name="chain">The cluster's history; <see langword="null"/>: nothing is known of it.</param>
+    /// <param name="mark">The read's own mark (<see cref="NextMark"/>), or zero if it has none.</param>
+    /// <param name="chain">The cluster's timeline history, or <see langword="null"/> if it is not known.</param>
     internal ReadRequirement Require(ConsistencyDemands demands, bool mayStay = true, long mark = 0, TimelineChain? chain = null)
     {
         if (demands.HasFlag(ConsistencyDemands.Primary)) return ReadRequirement.Primary(RouteReason.StrongConsistency);
@@ -230,8 +230,8 @@ public sealed class ConsistencySession : IDisposable
             WalPosition? must = null;
             if (demands.HasFlag(ConsistencyDemands.Written))
             {
-                // Places of two timelines while no primary answers: a node with the latest may be of a history that went on without the
-                // others.
+                // The session can have positions on two timelines while no primary responds. The history of a node with the latest position
+                // may not include the others.
                 if (_pending.HasWrites || !IsSettled(_written, chain)) return ReadRequirement.Primary(RouteReason.WrittenPositionUnknown);
                 must = _written.Latest;
             }
@@ -252,9 +252,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// What a sample of the primary, taken after this call, would resolve of what the read must include. Null: nothing, or the read can
-    /// stay where
-    /// it is without.
+    /// Returns the mark up to which a sample of the primary, taken after this call, would resolve what the read must include. Returns
+    /// <see langword="null"/> if it would resolve nothing, or if the read can stay on its node without a sample.
     /// </summary>
     internal long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, long mark = 0)
     {
@@ -266,7 +265,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A mark for a read that is judged by positions: what was shown before it is bounded for it by samples that are started after it.
+    /// Returns a mark for a read that is checked by positions. Samples that start after the mark bound everything that was observed before
+    /// it.
     /// </summary>
     internal long NextMark()
     {
@@ -274,9 +274,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Resolves what was pending at the mark, by a sample of the primary that was started after it. Gives what was lost, if history was
-    /// broken in
-    /// between.
+    /// Resolves what was pending at the mark, from a sample of the primary that started after it. Returns what was lost if the history was
+    /// broken in between.
     /// </summary>
     internal LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot)
     {
@@ -284,9 +283,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Compares the session's places with the history that the cluster went on with. A place that is not part of it, or may not be, gives
-    /// way to the
-    /// present of the primary, which has whatever survived. Gives the worst of what was lost.
+    /// Compares the session's positions with the current history of the cluster. A position that is not part of it, or may not be, is
+    /// replaced by the current position of the primary, which includes everything that survived. Returns the worst loss.
     /// </summary>
     internal LostWrite? Validate(ClusterSnapshot snapshot)
     {
@@ -302,7 +300,7 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>It wrote or saw something that a crash of the primary may have lost.</summary>
+    /// <summary><see langword="true"/> if the session has written or read something that a crash of the primary may have lost.</summary>
     internal bool IsSomewhere
     {
         get
@@ -312,8 +310,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A place from another process lies beyond what the primary is known to have: only a sample taken after it came can tell whether it
-    /// exists.
+    /// Returns whether a position from another process is beyond what the primary is known to have. Only a sample taken after the position
+    /// was received can show whether it exists.
     /// </summary>
     internal bool NeedsVerification(NodeState primary)
     {
@@ -321,7 +319,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A place from another process is on a timeline that this one has not seen yet: there was a promotion that it must learn of first.
+    /// Returns whether a position from another process is on a timeline that this process has not observed yet. This process must first
+    /// detect the promotion.
     /// </summary>
     internal bool IsAheadOf(ClusterSnapshot snapshot)
     {
@@ -329,7 +328,7 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// The replicas that should be probed before it is judged whether what they showed is lost, by node index; see
+    /// Returns the indexes of the replicas to probe before it is evaluated whether what they returned is lost; see
     /// <see cref="PendingPositions"/>.
     /// </summary>
     internal int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
@@ -337,7 +336,7 @@ public sealed class ConsistencySession : IDisposable
         lock (_lock) return _pending.ReplicasToAsk(primary, snapshot);
     }
 
-    /// <summary>Something of what the session is to go on after was lost; told by the next read.</summary>
+    /// <summary>Records the loss of something that the session continues. The next read reports it.</summary>
     internal void NoteLoss(LostWrite lost)
     {
         lock (_lock)
@@ -348,9 +347,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Compares places from another process with a sample of the primary taken after they came. One beyond it is forged, or of a write lost
-    /// in a crash:
-    /// it gives way to the present.
+    /// Compares positions from other processes with a sample of the primary taken after they were received. A position beyond the sample is
+    /// forged, or its write was lost in a crash. It is replaced by the current position.
     /// </summary>
     internal LostWrite? Verify(NodeState primary)
     {
@@ -363,12 +361,12 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The session goes on where another left off: at places, or somewhere unknown (pending).</summary>
-    /// <param name="written">Where its writes reach.</param>
-    /// <param name="seen">What its reads have shown.</param>
-    /// <param name="isUnknown">Something of it is not known.</param>
-    /// <param name="isInDoubt">A connection of it broke during a commit.</param>
-    /// <param name="unknown">What is known of what is not.</param>
+    /// <summary>Continues another session, at known positions or at an unknown position (pending).</summary>
+    /// <param name="written">The WAL position of its writes.</param>
+    /// <param name="seen">The WAL position of its reads.</param>
+    /// <param name="isUnknown"><see langword="true"/> if some of its positions are not known.</param>
+    /// <param name="isInDoubt"><see langword="true"/> if one of its connections broke during a commit.</param>
+    /// <param name="unknown">What is known about the unknown positions.</param>
     internal void Resume(WalPosition? written, WalPosition? seen = null, bool isUnknown = false, bool isInDoubt = false,
         UnknownPosition unknown = default)
     {
@@ -390,8 +388,8 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Something that may write is about to be sent to the primary. Until <see cref="EndWrite"/> reads keep to it. False: the session does
-    /// not follow it.
+    /// Called before a statement that may write is sent to the primary. Reads stay on the primary until <see cref="EndWrite"/>. Returns
+    /// <see langword="false"/> if the session does not track the write.
     /// </summary>
     internal bool BeginWrite()
     {
@@ -404,15 +402,18 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The write has ended: at a known place, or somewhere (pending), or nobody knows whether it happened (in doubt).</summary>
-    /// <param name="node">Where it was sent.</param>
-    /// <param name="at">Its place, if that is known.</param>
-    /// <param name="isInDoubt">The connection broke before it was acknowledged.</param>
-    /// <param name="backend">The server process that may still commit it; zero: unknown.</param>
+    /// <summary>
+    /// Called when a write has ended: at a known position, at an unknown one (pending), or with an unknown outcome (in doubt).
+    /// </summary>
+    /// <param name="node">The node to which it was sent.</param>
+    /// <param name="at">Its position, if known.</param>
+    /// <param name="isInDoubt"><see langword="true"/> if the connection broke before the write was acknowledged.</param>
+    /// <param name="backend">The server process that may still commit it, or zero if unknown.</param>
     /// <param name="probesSent">
-    /// How many probes had been sent when its connection was opened; zero: it is of the node's epoch for certain.
+    /// The number of probes that had been sent when its connection was opened; zero if the connection certainly belongs to the node's
+    /// epoch.
     /// </param>
-    /// <param name="openTransaction">The transaction that may still be committed; <see langword="null"/>: none is known.</param>
+    /// <param name="openTransaction">The transaction that may still be committed, or <see langword="null"/> if none is known.</param>
     internal void EndWrite(NodeState node, LearnedPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0,
         string? openTransaction = null)
     {
@@ -429,49 +430,52 @@ public sealed class ConsistencySession : IDisposable
         }
     }
 
-    /// <summary>The transactions of the primary that were open when the session's connections left them; empty: none.</summary>
+    /// <summary>
+    /// Returns the transactions of the primary that were open when the session's connections were abandoned; empty if there are none.
+    /// </summary>
     internal string[] OpenTransactions(NodeState primary)
     {
         lock (_lock) return _pending.OpenTransactionsAt(primary);
     }
 
-    /// <summary>Transactions of the primary have ended, by commit or by rollback.</summary>
+    /// <summary>Called when transactions of the primary have ended, by commit or by rollback.</summary>
     internal void Settle(NodeState primary, string[] ended)
     {
         lock (_lock) _pending.Settle(primary, ended);
     }
 
-    /// <summary>The server processes of the primary that may still commit something of the session's; empty: none is known.</summary>
+    /// <summary>
+    /// Returns the server processes of the primary that may still commit something of the session; empty if none are known.
+    /// </summary>
     internal int[] BackendsInDoubt(NodeState primary)
     {
         lock (_lock) return _pending.BackendsInDoubtAt(primary);
     }
 
     /// <summary>
-    /// Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has
-    /// it.
+    /// Called when server processes of the primary have exited. Their transactions are now committed or never will be, and a sample taken
+    /// from now on includes them.
     /// </summary>
     internal void Settle(NodeState primary, int[] gone)
     {
         lock (_lock) _pending.Settle(primary, gone);
     }
 
-    /// <summary>The write is known not to have happened, such as a transaction that was rolled back.</summary>
+    /// <summary>Called when a write is known not to have happened, such as a transaction that was rolled back.</summary>
     internal void AbandonWrite()
     {
         lock (_lock) _pending.EndWrite();
     }
 
     /// <summary>
-    /// A node has answered something: with rows, a count or an error, each of which tells of what it has. Known on the primary when the
-    /// answer
-    /// brought its insert position along; pending otherwise.
+    /// Records an observation: a node has returned rows, a count or an error, each of which depends on its data. On the primary the
+    /// position is known if the response contained its insert position. Otherwise it is pending.
     /// </summary>
-    /// <param name="node">The node, as it was known when it was chosen.</param>
-    /// <param name="onPrimary">It was the primary.</param>
-    /// <param name="at">What bounds what it has shown; <see langword="null"/>: unknown.</param>
+    /// <param name="node">The node, in its state when it was chosen.</param>
+    /// <param name="onPrimary"><see langword="true"/> if the node was the primary.</param>
+    /// <param name="at">The position that bounds what was observed, or <see langword="null"/> if unknown.</param>
     /// <param name="connection">The identity of the physical connection.</param>
-    /// <param name="epoch">The epoch that the connection itself has shown; <see langword="null"/>: that of the node.</param>
+    /// <param name="epoch">The epoch that the connection itself reported, or <see langword="null"/> to use that of the node.</param>
     internal void Observe(NodeState node, bool onPrimary, LearnedPosition? at = null, object? connection = null, ServerEpoch? epoch = null)
     {
         lock (_lock)
@@ -488,15 +492,14 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// A node shows something on a connection that stays open, and may show more until <see cref="EndObservation"/>. It counts at once, and
-    /// nothing resolves it before
-    /// its end. False: the session has ended.
+    /// Records an observation on a connection that stays open, and that may return more until <see cref="EndObservation"/>. It counts at
+    /// once, and no sample resolves it before its end. Returns <see langword="false"/> if the session has ended.
     /// </summary>
-    /// <param name="node">The node, as it was known when it was chosen.</param>
-    /// <param name="onPrimary">It was the primary.</param>
+    /// <param name="node">The node, in its state when it was chosen.</param>
+    /// <param name="onPrimary"><see langword="true"/> if the node was the primary.</param>
     /// <param name="connection">The identity of the physical connection.</param>
-    /// <param name="epoch">The epoch that the connection itself has shown; <see langword="null"/>: that of the node.</param>
-    /// <param name="timeline">The timeline that the connection has shown with its epoch; zero: none.</param>
+    /// <param name="epoch">The epoch that the connection itself reported, or <see langword="null"/> to use that of the node.</param>
+    /// <param name="timeline">The timeline that the connection reported with its epoch, or zero if none.</param>
     internal bool BeginObservation(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch = null, uint timeline = 0)
     {
         lock (_lock)
@@ -504,53 +507,53 @@ public sealed class ConsistencySession : IDisposable
             if (_isEnded) return false;
             var observation = ObservationOf(node, onPrimary, connection, epoch) with { UnderWay = 1 };
 
-            // Another server than the probed one has answered, or a later run of it: what the probes say of the timeline is not true of
-            // that.
+            // The connection leads to another server than the probed one, or to a later run of it. The timeline that the probes reported
+            // does not apply to it.
             var isAnother = !onPrimary && epoch is { IsUnknown: false } shown && shown != node.Epoch;
             _pending.Add(isAnother ? observation with { Timeline = Math.Max(timeline, 1) } : observation);
             return true;
         }
     }
 
-    /// <summary>The connection was closed on which the node was showing something.</summary>
+    /// <summary>Called when the connection of an observation that had begun is closed.</summary>
     internal void EndObservation(NodeState node, bool onPrimary, ServerEpoch? epoch = null)
     {
         lock (_lock) _pending.EndObservation(new NodeEpoch(node.Index, epoch ?? node.Epoch), onPrimary);
     }
 
-    /// <summary>A connection for writing is open, and the primary shows on it what it has.</summary>
+    /// <summary>Called when a connection for writing is opened. What the primary returns on it is an observation.</summary>
     internal void BeginShowingWithWrites()
     {
         lock (_lock) _pending.BeginShowingWithWrites();
     }
 
-    /// <summary>The connection for writing was closed. What it has shown is noted besides (<see cref="Observe"/>).</summary>
+    /// <summary>
+    /// Called when the connection for writing is closed. What it has returned is recorded separately (<see cref="Observe"/>).
+    /// </summary>
     internal void EndShowingWithWrites()
     {
         lock (_lock) _pending.EndShowingWithWrites();
     }
 
     /// <summary>
-    /// Runs when the innermost scope of <see cref="IgnoreWrites"/> around the caller ends, unless what is returned is disposed of before.
-    /// Only within such a scope
-    /// of this session.
+    /// Runs an action when the innermost <see cref="IgnoreWrites"/> scope around the caller ends, unless the returned registration is
+    /// disposed first. May be called only inside such a scope of this session.
     /// </summary>
-    internal static IDisposable AtEndOfIgnoring(Action then) => Unmoved.Value!.AtEnd(then);
+    internal static IDisposable AtEndOfIgnoring(Action then) => IgnoringScope.Value!.AtEnd(then);
 
-    /// <summary>The caller's writes do not move the session.</summary>
-    internal bool IgnoresWrites => Unmoved.Value?.Session == this;
+    /// <summary><see langword="true"/> if the caller's writes are not tracked.</summary>
+    internal bool IgnoresWrites => IgnoringScope.Value?.Session == this;
 
-    // One that receives nothing shows no timeline: it may have been left behind on any. One that hides it counts as on the latest known
-    // then.
+    // A node that receives no WAL shows no timeline, and may have been left behind on any. A node that hides its timeline counts as on the
+    // latest one known at that time.
     private static PendingObservation ObservationOf(NodeState node, bool onPrimary, object? connection, ServerEpoch? epoch) => new(
         new NodeEpoch(node.Index, epoch ?? node.Epoch), node.Timeline != 0 ? node.Timeline : node.SeesTimeline
             ? 1 : Math.Max(node.LatestTimeline, 1),
         node.PrimaryEpoch, onPrimary, connection);
 
     /// <summary>
-    /// The primary crashed, was seen to have lost something, and is away again: what it has instead is not known, and is pending. A replica
-    /// must not answer before the
-    /// session is told, for later WAL passes the position.
+    /// Handles a crash of the primary that is known to have lost something, while the primary is unavailable again. Its current position is
+    /// not known, and is pending. The loss must be reported before a replica serves a read, because later WAL will pass the lost position.
     /// </summary>
     private LostWrite? RemoveCrashed(ClusterSnapshot snapshot)
     {
@@ -572,15 +575,15 @@ public sealed class ConsistencySession : IDisposable
         if (_isEnded)
             throw new ObjectDisposedException(
                 nameof(ConsistencySession),
-                "The session has ended: the request, or the BeginSession block, that it belongs to is over. Work that goes on after "
-                    + "that begins a session of its own (BeginSession), or asks for Strong.");
+                "The session has ended: the request or BeginSession block to which it belongs is over. Work that continues after the "
+                    + "end must begin its own session (BeginSession) or read with Consistency.Strong.");
     }
 
     private void AddUnknownWrite(UnknownPosition at = default, bool isInDoubt = false, int backend = 0)
     {
         var snapshot = _monitor?.Snapshot;
 
-        // Where no server process is known, the end of the primary's present run settles it.
+        // If no server process is known, the end of the primary's current run settles the write.
         var primary = backend == 0 ? snapshot?.Primary : null;
         _pending.Add(new PendingWrite(
             at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.PrimaryEpoch ?? LearnedPosition.Unknown,
@@ -602,14 +605,14 @@ public sealed class ConsistencySession : IDisposable
                 if (_atEnd is not null) return new Registration(this, then);
             }
 
-            // Another flow has ended the scope.
+            // Another flow has already ended the scope.
             then();
             return new Registration(this, then);
         }
 
         public void Dispose()
         {
-            Unmoved.Value = outer;
+            IgnoringScope.Value = outer;
             List<Action>? atEnd;
             lock (_lock) (atEnd, _atEnd) = (_atEnd, null);
             foreach (var then in atEnd ?? []) then();

@@ -5,43 +5,43 @@ using System.Security.Cryptography;
 namespace Tidemark;
 
 /// <summary>
-/// The cookies in which a browser carries its session from one request to the next, and the rules by which responses replace them. Pure: no
-/// HTTP, no time.
+/// The cookies that carry a browser's session from one request to the next, and the rules by which responses replace them. Pure: uses no
+/// HTTP and no clock.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A browser sends requests in parallel, and their responses arrive in any order: none of them knows what the others set. So every response
-/// that sets a token
-/// uses a name that no other response uses, and the content of a name never changes. A response deletes only names that its own request
-/// brought, and its token
-/// includes what they said. Whatever the order of arrival, what a response set stays until something that includes it was set: nothing is
-/// overwritten.
+/// A browser sends requests in parallel, and the responses arrive in any order. A response cannot depend on what the others set. Therefore
+/// each response that sets a token uses a name that no other response uses, and the content of a name never changes. A response deletes
+/// only names that its own request carried, and its token includes their content. In any order of arrival, the token of a response remains
+/// until a token that includes it has been set. Nothing is overwritten.
 /// </para>
 /// <para>
-/// One request after another has one cookie: each response that sets one deletes the one before. Parallel responses leave one each; the
-/// next response that sets
-/// a token deletes them all, and one that sets nothing deletes those that another one covers. No fixed number of slots could do this, since
-/// with one more
-/// parallel response than slots two must share a slot without knowing of one another. <see cref="MostPerJar"/> limits the number where many
-/// responses to the same
-/// cookies set one: beyond it a response sets <see cref="Overflow"/>, whose content is constant and covers everything, so that it can be
-/// shared. It is never
-/// deleted, for another response may have set it since; it ends with its lifetime, and until then each request asks the primary.
+/// Sequential requests need one cookie: each response that sets a cookie deletes the previous one. Parallel responses leave one cookie
+/// each. The next response that sets a token deletes them all. A response that sets nothing deletes those that another cookie covers. A
+/// fixed number of slots cannot work: with one more parallel response than slots, two responses would share a slot without coordination.
+/// </para>
+/// <para>
+/// <see cref="MostPerJar"/> limits the number of cookies if many responses to the same cookies set one. Beyond the limit a response sets
+/// <see cref="Overflow"/>, whose content is constant and covers everything, so it can be shared. It is never deleted, because another
+/// response may have set it in the meantime. It expires with its lifetime; until then each request queries the primary.
 /// </para>
 /// </remarks>
 internal sealed class CookieSlots
 {
-    /// <summary>What the names of all slots begin with.</summary>
+    /// <summary>The prefix of all slot names.</summary>
     public const string Prefix = ".Tidemark.";
 
-    /// <summary>The slot that says only that something was written; with a dot and a timeline, on which one or later.</summary>
+    /// <summary>
+    /// The name of the slot that records only that something was written. A dot and a timeline may follow: the write is on that timeline or
+    /// a later one.
+    /// </summary>
     public const string Overflow = Prefix + "all";
 
-    /// <summary>Maximum number of slots of one request that are read; more count as unknown.</summary>
+    /// <summary>Maximum number of slots that are read from one request. Further slots count as unknown.</summary>
     public const int MostRead = 32;
 
     /// <summary>
-    /// Maximum number of responses to requests with the same cookies, in one process and one period, that set a slot of their own.
+    /// Maximum number of responses to requests with the same cookies, in one process and one period, that set their own slot.
     /// </summary>
     public const int MostPerJar = 8;
 
@@ -49,65 +49,68 @@ internal sealed class CookieSlots
 
     private readonly IReadOnlyList<CookieSlot> _brought;
 
-    /// <param name="brought">What the request brought; names that are no slot's must be left out.</param>
+    /// <param name="brought">The slots of the request. Cookies that are not slots must be left out.</param>
     public CookieSlots(IReadOnlyList<CookieSlot> brought) => _brought = brought;
 
-    /// <summary>The tokens that the session goes on after.</summary>
+    /// <summary>The tokens that the session continues.</summary>
     public IEnumerable<CausalToken> Tokens => _brought.Where(slot => slot.Token is not null).Select(slot => slot.Token!);
 
     /// <summary>
-    /// Something of what the browser's requests wrote is not known: a slot is damaged, or there were too many parallel responses.
+    /// <see langword="true"/> if some position of the browser's requests is unknown: a slot is damaged, or there were too many parallel
+    /// responses.
     /// </summary>
     public bool IsUnknown => _brought.Any(slot => slot.Token is null);
 
-    /// <summary>The earliest timeline on which something unknown may have ended, by the overflow slots; zero: they do not say.</summary>
+    /// <summary>The earliest timeline of an unknown position according to the overflow slots, or zero if they do not contain one.</summary>
     public uint UnknownSince => _brought.Select(slot => TimelineOf(slot.Name)).Where(timeline => timeline != 0).DefaultIfEmpty().Min();
 
-    /// <summary>Returns the name of the overflow slot for what ended on a timeline or later; zero: the timeline is not known.</summary>
+    /// <summary>
+    /// Returns the name of the overflow slot for writes on a timeline or a later one. A timeline of zero means that it is not known.
+    /// </summary>
     public static string OverflowSince(uint timeline) =>
         timeline == 0 ? Overflow : string.Create(CultureInfo.InvariantCulture, $"{Overflow}.{timeline}");
 
-    /// <summary>Returns whether a slot is an overflow slot, by its name.</summary>
+    /// <summary>Returns whether a slot name is that of an overflow slot.</summary>
     public static bool IsOverflow(string name) => name == Overflow || name.StartsWith(Overflow + ".", StringComparison.Ordinal);
 
-    /// <summary>Returns whether a cookie is a slot, by its name.</summary>
+    /// <summary>Returns whether a cookie name is that of a slot.</summary>
     public static bool IsSlot(string name) => name.Length > Prefix.Length && name.StartsWith(Prefix, StringComparison.Ordinal);
 
-    /// <summary>A name that no other response uses.</summary>
+    /// <summary>Returns a name that no other response uses.</summary>
     public static string NewName()
     {
-        // 48 bits: the slots of one browser that are alive at the same time are a handful.
+        // 48 bits are enough, because one browser has only a few slots at the same time.
         Span<byte> random = stackalloc byte[NameBytes];
         RandomNumberGenerator.Fill(random);
         return Prefix + Base64Url.EncodeToString(random);
     }
 
     /// <summary>
-    /// The change by a response whose session wrote, or learned what a slot did not say. Its token must be captured from a session that was
-    /// continued with every
-    /// slot of its own request.
+    /// Returns the change by a response whose session wrote something, or resolved what a slot left unknown. Its token must be captured
+    /// from a session that continues every slot of the request.
     /// </summary>
     /// <param name="name">A new name; see <see cref="NewName"/>.</param>
-    /// <param name="hasWritten">The token says more than what the request brought.</param>
-    /// <param name="isCrowded">Too many responses to requests with the same cookies have set a slot already.</param>
-    /// <param name="since">The earliest timeline in the token; zero: none.</param>
+    /// <param name="hasWritten"><see langword="true"/> if the token contains more than the slots of the request.</param>
+    /// <param name="isCrowded">
+    /// <see langword="true"/> if too many responses to requests with the same cookies have already set a slot.
+    /// </param>
+    /// <param name="since">The earliest timeline in the token, or zero if it contains none.</param>
     /// <param name="latest">
-    /// The latest timeline of the cluster, of which the token tells what became of the earlier ones; zero: not known.
+    /// The latest timeline of the cluster, or zero if not known. The token already reflects what became of the earlier timelines.
     /// </param>
     public CookieChange Replace(string name, bool hasWritten, bool isCrowded, uint since = 0, uint latest = 0)
     {
-        // What was only learned is learned again by the next request, so it needs no slot.
+        // If the response only resolved unknown positions, the next request can resolve them again, so no slot is needed.
         if (isCrowded) return hasWritten ? new CookieChange(null, [], OverflowSince(since)) : CookieChange.None;
 
-        // Nothing ends on a timeline that is over, so that the slot of what ended there can go: the session was told of the loss.
+        // No write can end on a timeline that is over, so its overflow slot can be deleted. The session has already reported the loss.
         return new CookieChange(name,
             [.. _brought.Select(slot => slot.Name).Where(n => IsOwned(n) || (TimelineOf(n) is var t && t != 0 && t < latest))]);
     }
 
     /// <summary>
-    /// The change by a response that sets nothing: it deletes slots that another one covers. All responses to the same cookies judge alike,
-    /// so that no two of them
-    /// delete each other's reason.
+    /// Returns the change by a response that sets no slot: it deletes slots that another slot covers. All responses to the same cookies
+    /// decide alike, so no response deletes the slot because of which another one deletes its own.
     /// </summary>
     public CookieChange Prune()
     {
@@ -117,7 +120,7 @@ internal sealed class CookieSlots
         return covered is null ? CookieChange.None : new CookieChange(null, covered);
     }
 
-    // Of two that say the same, the one with the greater name stays.
+    // If two slots have the same content, the one with the greater name is kept.
     private static bool CoversFor(CookieSlot slot, CookieSlot other) =>
         slot.Name != other.Name && slot.Token is { } token && other.Token is { } covered && token.Covers(covered)
         && (!covered.Covers(token) || string.CompareOrdinal(slot.Name, other.Name) > 0);

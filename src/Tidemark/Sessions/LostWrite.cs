@@ -1,21 +1,26 @@
 namespace Tidemark;
 
 /// <summary>
-/// Something a session wrote or saw, and that the cluster's history went on without: an acknowledged write lost in a failover or crash. Its
-/// reads
-/// are answered from the present.
+/// Reports something that a session wrote or read and that the cluster's history no longer contains, such as an acknowledged write that was
+/// lost in a failover or crash. The session's reads return the current data.
 /// </summary>
-/// <param name="Position">The place that was lost; <see langword="null"/> when it was not known.</param>
-/// <param name="IsCertain">History is known not to contain the place. False: where it was left is known too roughly to tell.</param>
-/// <param name="WasWritten">The session wrote it. False: it read it.</param>
-/// <param name="Reason">Where history left the place behind, in words.</param>
+/// <param name="Position">The lost WAL position, or <see langword="null"/> if it was not known.</param>
+/// <param name="IsCertain">
+/// <see langword="true"/> if the history is known not to contain the position; <see langword="false"/> if the point at which the history
+/// was left is not known precisely enough.
+/// </param>
+/// <param name="WasWritten"><see langword="true"/> if the session wrote it; <see langword="false"/> if the session read it.</param>
+/// <param name="Reason">A description of where the history diverged from the position.</param>
 public sealed record LostWrite(WalPosition? Position, bool IsCertain, bool WasWritten, string Reason)
 {
-    /// <summary>What was lost and why, in one sentence.</summary>
-    public override string ToString() =>
-        $"What this session {(WasWritten ? "wrote" : "read")}{(Position is { } p ? $" up to position {p}" : "")} {(IsCertain ? "was lost" : "may have been lost")}: {Reason}.";
+    /// <summary>Returns what was lost and why, in one sentence.</summary>
+    public override string ToString()
+    {
+        var extent = Position is { } position ? $" up to position {position}" : "";
+        return $"What this session {(WasWritten ? "wrote" : "read")}{extent} {(IsCertain ? "was lost" : "may have been lost")}: {Reason}.";
+    }
 
-    /// <summary>The one to tell of two: a certain loss before one that may be, and the first of equals.</summary>
+    /// <summary>Returns the loss to report: a certain loss takes precedence over a possible one, and the first over an equal one.</summary>
     internal static LostWrite? Worse(LostWrite? one, LostWrite? other) =>
         one is null || (other is { IsCertain: true } && !one.IsCertain) ? other ?? one : one;
 
@@ -27,12 +32,12 @@ public sealed record LostWrite(WalPosition? Position, bool IsCertain, bool WasWr
     internal static LostWrite OfUnknownObservation(uint from, uint to) => new(null, IsCertain: false, WasWritten: false, Between(from, to));
 
     internal static LostWrite OfCrash(bool wasWritten) =>
-        new(null, IsCertain: false, wasWritten, "the primary may have crashed before its position was learned");
+        new(null, IsCertain: false, wasWritten, "the primary may have crashed before the position was known");
 
     internal static LostWrite OfDivergedReplica(string node) =>
         new(null, IsCertain: false, WasWritten: false,
-            $"replica '{node}', which showed it, has replayed WAL that the primary does not have");
+            $"replica '{node}', which returned it, has replayed WAL that the primary does not have");
 
     private static string Between(uint from, uint to) =>
-        $"history went on from timeline {from} to {to} before its position was learned";
+        $"the history continued from timeline {from} to {to} before the position was known";
 }

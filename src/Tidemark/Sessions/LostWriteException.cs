@@ -1,23 +1,23 @@
 namespace Tidemark;
 
 /// <summary>
-/// Thrown by a read, a write or a capture before it is sent, where <see cref="TidemarkOptions.ThrowOnLostWrite"/> asks for it, once for
-/// each loss.
+/// Thrown by a read, a write or a token capture before anything is sent, if the session has lost something and
+/// <see cref="TidemarkOptions.ThrowOnLostWrite"/> is set. Thrown once for each loss.
 /// </summary>
 public sealed class LostWriteException : Exception
 {
-    /// <summary>An exception without a loss.</summary>
+    /// <summary>Creates an exception without a loss.</summary>
     public LostWriteException()
     {
     }
 
-    /// <summary>An exception without a loss.</summary>
+    /// <summary>Creates an exception without a loss.</summary>
     public LostWriteException(string message)
         : base(message)
     {
     }
 
-    /// <summary>An exception without a loss.</summary>
+    /// <summary>Creates an exception without a loss.</summary>
     public LostWriteException(string message, Exception innerException)
         : base(message, innerException)
     {
@@ -26,6 +26,6 @@ public sealed class LostWriteException : Exception
     internal LostWriteException(LostWrite lost)
         : base(lost.ToString()) => Lost = lost;
 
-    /// <summary>What was lost.</summary>
+    /// <summary>The loss.</summary>
     public LostWrite? Lost { get; }
 }

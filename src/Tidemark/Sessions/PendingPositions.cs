@@ -3,9 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tidemark;
 
 /// <summary>
-/// What of a session ended somewhere in history, and it is not known yet where: its writes, and what it has seen. A sample of the primary
-/// that was started after
-/// them resolves both; what is in doubt has to be settled first. Not safe for several threads at once.
+/// The writes and observations of a session whose WAL positions are not known yet. A sample of the primary that starts after them resolves
+/// both. A write that is in doubt has to be settled first. Not thread-safe.
 /// </summary>
 internal sealed class PendingPositions
 {
@@ -15,16 +14,17 @@ internal sealed class PendingPositions
     private int _underWay;
     private int _shownWithWrites;
 
-    /// <summary>Nothing has ended somewhere; writes that are under way do not count.</summary>
+    /// <summary><see langword="true"/> if nothing is pending. Writes in progress do not count.</summary>
     public bool IsEmpty => _writes.Count == 0 && _observations.Count == 0;
 
-    /// <summary>How far writes reach is not known, or changes now.</summary>
+    /// <summary><see langword="true"/> if the position of the session's writes is not known or is changing.</summary>
     public bool HasWrites => _writes.Count > 0 || _underWay > 0;
 
     public bool HasObservations => _observations.Count > 0 || _shownWithWrites > 0;
 
     /// <summary>
-    /// Something was seen, and no sample bounds it that was started after the mark; zero: after everything was closed that shows more.
+    /// Returns whether there are observations that no sample started after the mark has bounded. With a mark of zero, an observation counts
+    /// until every connection that may return more is closed.
     /// </summary>
     public bool HasObservationsAt(long mark)
     {
@@ -34,28 +34,32 @@ internal sealed class PendingPositions
         return false;
     }
 
-    /// <summary>A mark for one read: samples that are started after it bound all that was shown before the read began.</summary>
+    /// <summary>
+    /// Returns a mark for one read. Samples that start after the mark bound everything that was observed before the read began.
+    /// </summary>
     public long NextMark() => ++_marks;
 
-    /// <summary>A connection broke during a commit, and it is not settled whether that happened.</summary>
+    /// <summary><see langword="true"/> if a connection broke during a commit, and the outcome is still unknown.</summary>
     public bool IsInDoubt => _writes.Exists(w => w.IsInDoubt);
 
-    /// <summary>What was seen, if it was seen on one node; <see langword="null"/>: nothing, or on several.</summary>
+    /// <summary>
+    /// The observation, if all of them were made on one node; <see langword="null"/> if there are none or they were made on several nodes.
+    /// </summary>
     public PendingObservation? OnlyObservation => _observations.Count == 1 && _shownWithWrites == 0 ? _observations[0] : null;
 
     public IEnumerable<uint> Timelines => _writes.Select(w => w.Timeline).Concat(_observations.Select(s => s.Timeline));
 
-    /// <summary>The server processes, of whichever primary, that may still commit something; zero stands for one that is unknown.</summary>
+    /// <summary>The server processes of any primary that may still commit something. Zero represents an unknown process.</summary>
     public IEnumerable<int> BackendsInDoubt => _writes.Where(w => w.IsInDoubt).Select(w => w.Backend).Distinct();
 
     public void BeginWrite() => _underWay++;
 
-    /// <summary>A write that is under way has ended at a known place, or did not happen.</summary>
+    /// <summary>Called when a write in progress has ended at a known position, or did not happen.</summary>
     public void EndWrite() => _underWay--;
 
     /// <summary>
-    /// A write has ended somewhere. The session may never read: one entry stands for all writes that the same samples resolve, with the
-    /// latest mark.
+    /// Adds a write that has ended at an unknown position. The session may never read, so one entry represents all writes that the same
+    /// samples resolve, with the latest mark.
     /// </summary>
     public void Add(PendingWrite write)
     {
@@ -66,28 +70,35 @@ internal sealed class PendingPositions
         else _writes.Add(write with { Mark = ++_marks });
     }
 
-    /// <summary>A connection for writing is open, on which the primary shows what no sample bounds before it is closed.</summary>
+    /// <summary>
+    /// Called when a connection for writing is opened. No sample bounds what the primary returns on it before it is closed.
+    /// </summary>
     public void BeginShowingWithWrites() => _shownWithWrites++;
 
-    /// <summary>That connection was closed.</summary>
+    /// <summary>Called when that connection is closed.</summary>
     public void EndShowingWithWrites() => _shownWithWrites--;
 
-    /// <summary>A node has shown something.</summary>
+    /// <summary>Adds an observation.</summary>
     public void Add(PendingObservation observation)
     {
         observation = observation with { Mark = ++_marks };
         var same = _observations.Count - 1;
         while (same >= 0 && !_observations[same].IsLike(observation)) same--;
 
-        // The first connection vouches for what came before: a later one may lead to a life of the server that no probe has noticed yet.
+        // Keep the first connection, because it identifies the epoch of the earlier observations. A later one may lead to an epoch that no
+        // probe has detected yet.
         if (same >= 0)
-            _observations[same] =
-            observation with { Connection = _observations[same].Connection, UnderWay = observation.UnderWay
-            + _observations[same].UnderWay };
+        {
+            _observations[same] = observation with
+            {
+                Connection = _observations[same].Connection,
+                UnderWay = observation.UnderWay + _observations[same].UnderWay,
+            };
+        }
         else AddFirst(observation);
     }
 
-    // Sessions read from one node or two: a list would begin with room for four.
+    // A session reads from one or two nodes. A list would allocate room for four entries.
     private void AddFirst(in PendingObservation observation)
     {
         if (_observations.Capacity == 0) _observations.Capacity = 2;
@@ -95,14 +106,14 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// A connection was closed on which a node was showing something (<see cref="PendingObservation.UnderWay"/>): what it showed has ended
-    /// somewhere.
+    /// Called when a connection is closed on which a node was being observed (<see cref="PendingObservation.UnderWay"/>). The observation
+    /// has then ended at an unknown position.
     /// </summary>
     public void EndObservation(NodeEpoch node, bool onPrimary)
     {
         foreach (ref var observation in CollectionsMarshal.AsSpan(_observations))
         {
-            // A timeline that came to its end meanwhile was reported, and has given way to the current one.
+            // If its timeline has ended in the meantime, that was reported, and the entry now has the current timeline.
             if (observation.UnderWay == 0 || observation.Node != node || observation.OnPrimary != onPrimary) continue;
             observation = observation with { Mark = ++_marks, UnderWay = observation.UnderWay - 1 };
             return;
@@ -110,22 +121,22 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// What a sample of the primary, taken after this call, would resolve of what a read must include. Null: nothing, or the read can stay
-    /// where it is without.
+    /// Returns the mark up to which a sample of the primary, taken after this call, would resolve what a read must include. Returns
+    /// <see langword="null"/> if it would resolve nothing, or if the read can stay on its node without a sample.
     /// </summary>
-    /// <param name="demands">What the read asks for.</param>
-    /// <param name="snapshot">The nodes now.</param>
-    /// <param name="mayStay">The read may go to the node that everything was seen on.</param>
-    /// <param name="must">What it must include besides.</param>
+    /// <param name="demands">The demands of the read.</param>
+    /// <param name="snapshot">The current snapshot.</param>
+    /// <param name="mayStay"><see langword="true"/> if the read may go to the node on which everything was observed.</param>
+    /// <param name="must">The position that the read must include in addition.</param>
     /// <param name="mark">
-    /// The read's own mark (<see cref="NextMark"/>); zero: it has none, and what is under way stays pending for it.
+    /// The read's own mark (<see cref="NextMark"/>), or zero if it has none. With zero, observations on open connections stay pending.
     /// </param>
     public long? NeedsSample(ConsistencyDemands demands, ClusterSnapshot snapshot, bool mayStay, WalPosition? must, long mark = 0)
     {
         if (demands.HasFlag(ConsistencyDemands.Written) && _underWay == 0)
         {
-            // What is in doubt is settled once the backend that may still commit is known to be gone, with its server's life or its
-            // timeline.
+            // A write in doubt is settled once the server process that may commit it is known to have exited, together with its server's
+            // epoch or its timeline.
             foreach (var write in _writes)
                 if (!write.IsOpen(snapshot)) return _marks;
         }
@@ -134,8 +145,8 @@ internal sealed class PendingPositions
         if (mark == 0 && KeepsToPrimary) return null;
         if (!mayStay || OnlyObservation is not { OnPrimary: false } observation) return _marks;
 
-        // A node that history went on past cannot serve, and the primary must not before it is known what became of what the node has
-        // shown.
+        // A node that the cluster's history has passed cannot serve. The primary must not serve either before it is known what became of
+        // the data that the node returned.
         var node = snapshot.Nodes[observation.Node.Index];
         var mayServe = node.Status == ConcludedStatus.Replica && observation.Node.MayBe(node.Index, node.Epoch)
             && (must is not { } position || Router.Leads(node, snapshot, position));
@@ -143,9 +154,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// Moves what was pending at the mark to the horizons, by a sample of the primary that was started after it. Gives what was lost, if
-    /// history was broken in
-    /// between: a sample of another timeline says nothing about a position on the one before.
+    /// Moves what was pending at the mark to the watermarks, from a sample of the primary that started after it. Returns what was lost if
+    /// the history was broken in between: a sample of another timeline does not bound a position on the previous one.
     /// </summary>
     public LostWrite? Resolve(long mark, NodeState primary, ClusterSnapshot snapshot, Watermark written, Watermark seen)
     {
@@ -156,7 +166,8 @@ internal sealed class PendingPositions
             if (write.IsInDoubt && write.Timeline != 0 && write.Timeline != primary.Timeline)
                 lost = LostWrite.Worse(lost, LostWrite.OfUnknownPosition(write.Timeline, primary.Timeline));
 
-            // The commit may not have waited for its flush, which only its own connection could tell: it is beyond the flush position then.
+            // The commit may not have waited for its flush, which only its own connection could report. Its position is then beyond the
+            // flush position.
             written.Add(new LearnedPosition(new WalPosition(primary.Timeline, primary.InsertLsn), primary.PrimaryEpoch));
         }
 
@@ -164,8 +175,8 @@ internal sealed class PendingPositions
         {
             if (observation.Mark > mark) continue;
 
-            // Others' asynchronous commits are seen on the primary before they are flushed; replicas receive flushed WAL only.
-            // So does a connection whose replica was promoted after it was opened.
+            // On the primary, the asynchronous commits of others are visible before they are flushed. Replicas receive only flushed WAL.
+            // The same applies to a connection whose replica was promoted after it was opened.
             var bound = observation.OnPrimary || observation.Node.Index == primary.Index ? primary.InsertLsn : primary.Lsn;
             seen.Add(new LearnedPosition(new WalPosition(primary.Timeline, bound), primary.PrimaryEpoch));
             observation = observation with { BoundAt = mark };
@@ -177,9 +188,9 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// What ended on a timeline, or in a life of the primary, that is over: no sample of this one tells where. That is told at once, and it
-    /// is pending in the
-    /// present from then on. What is in doubt was never acknowledged, and has its own end.
+    /// Handles what ended on a timeline, or in an epoch of the primary, that is over: no sample of the current one reveals its position.
+    /// Such a loss is reported at once, and the entry is pending on the current timeline from then on. A write in doubt was never
+    /// acknowledged, and is settled separately.
     /// </summary>
     public LostWrite? Validate(NodeState primary, ClusterSnapshot snapshot)
     {
@@ -194,14 +205,15 @@ internal sealed class PendingPositions
 
         foreach (ref var observation in CollectionsMarshal.AsSpan(_observations))
         {
-            // It holds other data than the primary does, and nobody can tell which of them it has shown.
+            // The replica's data differs from the primary's, and it is not known which of it the session has read.
             if (observation is { OnPrimary: false, IsReportedDiverged: false } && snapshot.Nodes[observation.Node.Index].IsDiverged)
             {
                 lost = LostWrite.Worse(lost, LostWrite.OfDivergedReplica(snapshot.Nodes[observation.Node.Index].Name));
                 observation = observation with { IsReportedDiverged = true };
             }
 
-            // A crash of the primary loses what was not flushed, which no replica has shown. Only a storage that is rolled back loses more.
+            // A crash of the primary loses WAL that was not flushed, which no replica has returned. Only storage that is rolled back loses
+            // more.
             var mayBeLost = observation.OnPrimary || snapshot.Chain.IsRolledBackSince(observation.PrimaryEpoch);
             if (!IsOver(observation.Timeline, mayBeLost ? observation.PrimaryEpoch : LearnedPosition.Unknown, primary)) continue;
             if (observation.Timeline == primary.Timeline) lost = LostWrite.Worse(lost, LostWrite.OfCrash(wasWritten: false));
@@ -214,8 +226,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// The replicas, by node index, that have shown something on a timeline that is over, and may follow the present one by now: a probe
-    /// tells. Empty: there is none.
+    /// Returns the indexes of the replicas that were observed on a timeline that is over, and that may follow the current one by now. A
+    /// probe can determine that. Empty if there are none.
     /// </summary>
     public int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
     {
@@ -231,10 +243,10 @@ internal sealed class PendingPositions
         return replicas is null ? [] : [.. replicas];
     }
 
-    /// <summary>The server processes of the primary that may still commit something; empty: none is known.</summary>
+    /// <summary>Returns the server processes of the primary that may still commit something; empty if none are known.</summary>
     public int[] BackendsInDoubtAt(NodeState primary)
     {
-        // Asked before every read: nothing is allocated where there is no doubt.
+        // Called before every read, so nothing is allocated if nothing is in doubt.
         List<int>? backends = null;
         foreach (var write in _writes)
         {
@@ -247,8 +259,8 @@ internal sealed class PendingPositions
     }
 
     /// <summary>
-    /// Server processes of the primary are gone: what they were to commit is committed or never will be, and a sample taken from now on has
-    /// it.
+    /// Called when server processes of the primary have exited. Their transactions are now committed or never will be, and a sample taken
+    /// from now on includes them.
     /// </summary>
     public void Settle(NodeState primary, int[] gone)
     {
@@ -258,9 +270,10 @@ internal sealed class PendingPositions
         foreach (var write in settled) Add(write with { IsInDoubt = false });
     }
 
-    /// <summary>Number of entries, which stays small however much the session did.</summary>
+    /// <summary>The number of entries. It stays small no matter how much the session does.</summary>
     internal int Count => _writes.Count + _observations.Count;
-    // What is under way there keeps the read on the primary whatever a sample resolves besides.
+
+    // Open connections to the primary keep the read there, no matter what else a sample resolves.
     private bool KeepsToPrimary
     {
         get
@@ -272,7 +285,10 @@ internal sealed class PendingPositions
         }
     }
 
-    /// <summary>The transactions of the primary that were open when they were left, and may still be committed; empty: none.</summary>
+    /// <summary>
+    /// Returns the transactions of the primary that were open when their connections were abandoned, and that may still be committed; empty
+    /// if there are none.
+    /// </summary>
     public string[] OpenTransactionsAt(NodeState primary)
     {
         List<string>? open = null;
@@ -281,7 +297,7 @@ internal sealed class PendingPositions
         return open is null ? [] : [.. open];
     }
 
-    /// <summary>Transactions of the primary have ended: a sample taken from now on has what they committed.</summary>
+    /// <summary>Called when transactions of the primary have ended. A sample taken from now on includes what they committed.</summary>
     public void Settle(NodeState primary, string[] ended)
     {
         foreach (ref var write in CollectionsMarshal.AsSpan(_writes))

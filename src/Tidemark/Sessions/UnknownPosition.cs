@@ -2,15 +2,16 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What is known of something that is not: enough to hear of a loss, and to find out when it is settled.</summary>
+/// <summary>What is known about an unknown position: enough to detect a loss, and to detect when the position is settled.</summary>
 /// <param name="Timeline">
-/// It ended on this timeline or a later one; where history went on with a later one, it may have been lost. Zero: not even that.
+/// The position is on this timeline or a later one. If the history continued on a later one, it may have been lost. Zero if the timeline is
+/// not known either.
 /// </param>
-/// <param name="Backend">A server process that may still commit it; zero: there is none, or they are not known.</param>
-/// <param name="OtherBackend">Another one; zero: there is none. More than two are not known.</param>
+/// <param name="Backend">A server process that may still commit, or zero if none can or the processes are not known.</param>
+/// <param name="OtherBackend">A second such process, or zero if only one can. More than two are not recorded.</param>
 internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, int OtherBackend = 0)
 {
-    /// <summary>What a token says of it, in the form of a place.</summary>
+    /// <summary>Decodes the value from its form in a token, which is that of a WAL position.</summary>
     public static UnknownPosition Of(WalPosition position) =>
         new(position.Timeline, (int)(uint)(ulong)position.Lsn, (int)((ulong)position.Lsn >> 32));
 
@@ -20,6 +21,6 @@ internal readonly record struct UnknownPosition(uint Timeline, int Backend = 0, 
 
     public WalPosition ToPosition() => new(Timeline, new NpgsqlLogSequenceNumber((uint)Backend | ((ulong)(uint)OtherBackend << 32)));
 
-    /// <summary>The server processes that may still commit it.</summary>
+    /// <summary>The server processes that may still commit.</summary>
     public IEnumerable<int> Backends => OtherBackend != 0 ? [Backend, OtherBackend] : Backend != 0 ? [Backend] : [];
 }

@@ -1,11 +1,10 @@
 namespace Tidemark;
 
 /// <summary>
-/// How far a session's writes, or what its reads have shown, are known to reach: one place for each life of history, the latest in it,
-/// since places of
-/// different lives are compared only through the chain. Not safe for several threads at once.
+/// The known WAL positions of a session's writes or observed reads. It holds the latest position for each epoch and timeline, because
+/// positions of different epochs can be compared only through the timeline history. Not thread-safe.
 /// </summary>
-/// <param name="isWritten">It is what the session wrote. False: what it saw.</param>
+/// <param name="isWritten"><see langword="true"/> for the session's writes; <see langword="false"/> for its observed reads.</param>
 internal sealed class Watermark(bool isWritten)
 {
     private readonly List<LearnedPosition> _positions = [];
@@ -14,7 +13,7 @@ internal sealed class Watermark(bool isWritten)
 
     public IEnumerable<uint> Timelines => _positions.Select(s => s.Position.Timeline);
 
-    /// <summary>The latest place; <see langword="null"/>: there is none.</summary>
+    /// <summary>The latest position, or <see langword="null"/> if none exists.</summary>
     public WalPosition? Latest
     {
         get
@@ -25,7 +24,7 @@ internal sealed class Watermark(bool isWritten)
         }
     }
 
-    /// <summary>The history that leads to the timeline is known to contain every place.</summary>
+    /// <summary>Returns whether the history that leads to the timeline is known to contain every position.</summary>
     public bool IsContainedIn(uint timeline, TimelineChain chain)
     {
         foreach (var learned in _positions)
@@ -46,7 +45,7 @@ internal sealed class Watermark(bool isWritten)
         _positions.Add(added);
     }
 
-    /// <summary>A place from another process lies beyond what the primary is known to have.</summary>
+    /// <summary>Returns whether a position from another process is beyond what the primary is known to have.</summary>
     public bool IsBeyond(NodeState primary)
     {
         foreach (var learned in _positions)
@@ -54,7 +53,7 @@ internal sealed class Watermark(bool isWritten)
         return false;
     }
 
-    /// <summary>A place from another process is on a later timeline.</summary>
+    /// <summary>Returns whether a position from another process is on a later timeline.</summary>
     public bool IsAheadOf(uint timeline)
     {
         foreach (var learned in _positions)
@@ -63,7 +62,8 @@ internal sealed class Watermark(bool isWritten)
     }
 
     /// <summary>
-    /// Places from another process that lie beyond what the primary has, as sampled after they came, give way to its present.
+    /// Replaces positions from other processes that are beyond a sample of the primary, taken after they were received, by the primary's
+    /// current position. Returns the loss, or <see langword="null"/> if none exists.
     /// </summary>
     public LostWrite? Verify(NodeState primary)
     {
@@ -82,7 +82,8 @@ internal sealed class Watermark(bool isWritten)
     }
 
     /// <summary>
-    /// Places that are not part of the history that the cluster went on with, or may not be, give way to the present of the primary.
+    /// Replaces positions that are not part of the cluster's current history, or may not be, by the current position of the primary.
+    /// Returns the worst loss, or <see langword="null"/> if none exists.
     /// </summary>
     public LostWrite? Validate(NodeState primary, TimelineChain chain)
     {
@@ -92,15 +93,14 @@ internal sealed class Watermark(bool isWritten)
             var learned = _positions[i];
             if (learned.Position.Timeline == primary.Timeline && learned.PrimaryEpoch == primary.PrimaryEpoch) continue;
 
-            // The snapshot is older than the place: another flow of the session, or another process, has learned of a promotion before it.
+            // The snapshot is older than the position: another flow of the session, or another process, has detected a promotion first.
             if (learned.Position.Timeline > primary.Timeline) continue;
             var survival = chain.SurvivalOf(learned, primary.Timeline);
             if (survival == Survival.Holds) continue;
 
-            // What was seen is known by a bound, which may lie beyond a fork though nothing that was shown does.
-            lost = LostWrite.Worse(lost,
-                LostWrite.Of(learned.Position, isCertain: survival == Survival.Lost
-                && isWritten, isWritten, chain.DescribeEnd(learned.Position)));
+            // What was observed is known only by an upper bound, which may be beyond a fork even if nothing that was returned is.
+            var isCertain = survival == Survival.Lost && isWritten;
+            lost = LostWrite.Worse(lost, LostWrite.Of(learned.Position, isCertain, isWritten, chain.DescribeEnd(learned.Position)));
             GiveWay(i, primary, keepsPosition: survival == Survival.MayBeLost && learned.Position.Timeline == primary.Timeline);
         }
 
@@ -108,8 +108,8 @@ internal sealed class Watermark(bool isWritten)
     }
 
     /// <summary>
-    /// While the primary is away: removes the places that a crash of it lost, or may have lost. Returns the worst of them;
-    /// <see langword="null"/>: there is none.
+    /// Removes positions that a crash lost, or may have lost, while the primary is unavailable. Returns the worst loss, or
+    /// <see langword="null"/> if none exists.
     /// </summary>
     public LostWrite? RemoveCrashed(TimelineChain chain)
     {
@@ -126,13 +126,12 @@ internal sealed class Watermark(bool isWritten)
         return lost;
     }
 
-    /// <summary>Replaces a place by what the primary is known to have.</summary>
-    /// <param name="index">The place.</param>
+    /// <summary>Replaces a position by the primary's current one.</summary>
+    /// <param name="index">The index of the position.</param>
     /// <param name="primary">The primary.</param>
     /// <param name="keepsPosition">
-    /// The place may have survived: another process may have written it after the crash, and after this snapshot. Its number is passed soon
-    /// in any
-    /// case, so it is kept where it is farther.
+    /// <see langword="true"/> if the position may have survived: another process may have written it after the crash and after this
+    /// snapshot. The primary passes its LSN soon in any case, so the later of the two is kept.
     /// </param>
     private void GiveWay(int index, NodeState primary, bool keepsPosition)
     {

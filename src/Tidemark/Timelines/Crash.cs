@@ -3,12 +3,14 @@ using NpgsqlTypes;
 namespace Tidemark;
 
 /// <summary>
-/// A crash of the primary on its timeline: acknowledged commits that were not flushed are gone, and later WAL passes their positions.
+/// A crash of the primary on its timeline. Acknowledged commits that were not flushed are lost, and new WAL reuses their positions.
 /// </summary>
-/// <param name="Timeline">The timeline it happened on.</param>
-/// <param name="AtLeast">Everything up to here was flushed, and survived.</param>
-/// <param name="AtMost">Where the primary stood when it was first seen again.</param>
-/// <param name="PrimaryEpoch">The number of the primary's life that began with it, as this process counts.</param>
-/// <param name="IsRollback">The primary was back before what it had flushed: replicas may have shown what is gone.</param>
+/// <param name="Timeline">The timeline on which the primary crashed.</param>
+/// <param name="AtLeast">WAL up to this position was flushed and survived the crash.</param>
+/// <param name="AtMost">The position of the primary when it was first observed after the crash.</param>
+/// <param name="PrimaryEpoch">The number of the primary's epoch that began with the crash, counted by this process.</param>
+/// <param name="IsRollback">
+/// <see langword="true"/> if the primary came back before its last flushed position; replicas may then have shown data that is lost.
+/// </param>
 internal readonly record struct Crash(uint Timeline, NpgsqlLogSequenceNumber AtLeast, NpgsqlLogSequenceNumber AtMost, int PrimaryEpoch,
     bool IsRollback);

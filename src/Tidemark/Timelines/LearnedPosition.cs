@@ -1,11 +1,13 @@
 namespace Tidemark;
 
-/// <summary>A place, and the primary's life in which this process learned it.</summary>
-/// <param name="Position">The place.</param>
-/// <param name="PrimaryEpoch">The life, as this process counts crashes.</param>
-/// <param name="ReceivedIn">Of a place from another process: the life that was current when it came.</param>
+/// <summary>A WAL position and the epoch of the primary in which this process received it.</summary>
+/// <param name="Position">The WAL position.</param>
+/// <param name="PrimaryEpoch">The epoch of the primary, as a count of the crashes that this process has detected.</param>
+/// <param name="ReceivedIn">
+/// For a position from another process, the epoch of the primary that was current when the position was received.
+/// </param>
 internal readonly record struct LearnedPosition(WalPosition Position, int PrimaryEpoch, int ReceivedIn = 0)
 {
-    /// <summary>The place came from another process.</summary>
+    /// <summary>Epoch of a position that was received from another process.</summary>
     public const int Unknown = -1;
 }

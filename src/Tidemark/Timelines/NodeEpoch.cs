@@ -1,8 +1,10 @@
 namespace Tidemark;
 
-/// <summary>A node in one of its epochs; <see langword="default"/> where it is not known which.</summary>
+/// <summary>A node and one of its epochs, or <see langword="default"/> if unknown.</summary>
 internal readonly record struct NodeEpoch(int Index, ServerEpoch Epoch)
 {
-    /// <summary>The node may still be in that epoch. One that is not known has to be shown by the connection.</summary>
+    /// <summary>
+    /// Returns whether this may be the given node in the given epoch. An unknown epoch matches; the connection must then prove it.
+    /// </summary>
     public bool MayBe(int index, ServerEpoch epoch) => Index == index && (Epoch.IsUnknown || Epoch == epoch);
 }

@@ -1,14 +1,14 @@
 namespace Tidemark;
 
-/// <summary>What became of a place in history.</summary>
+/// <summary>Whether a WAL position survived in the history of the cluster.</summary>
 internal enum Survival
 {
-    /// <summary>It is part of the current history.</summary>
+    /// <summary>The position is part of the current history.</summary>
     Holds,
 
-    /// <summary>It lies where it cannot be told whether history contains it.</summary>
+    /// <summary>It cannot be determined whether the current history includes the position.</summary>
     MayBeLost,
 
-    /// <summary>History went on without it.</summary>
+    /// <summary>The current history does not include the position.</summary>
     Lost,
 }

@@ -3,7 +3,7 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>The way from the timelines of the past to the current one. Immutable; judging is pure.</summary>
+/// <summary>The forks and crashes that connect earlier timelines to the current one. Immutable; evaluation is pure.</summary>
 internal sealed class TimelineChain
 {
     private readonly ImmutableArray<Fork> _forks;
@@ -13,15 +13,15 @@ internal sealed class TimelineChain
 
     public static TimelineChain Empty { get; } = new([], []);
 
-    /// <summary>The primary's life on its timeline, as this process counts crashes.</summary>
+    /// <summary>The current epoch of the primary, as a count of the crashes that this process has detected.</summary>
     public int PrimaryEpoch => _crashes.Length;
 
-    /// <summary>With a fork that probes bracketed. What is known exactly stays.</summary>
+    /// <summary>Adds a fork that probes have narrowed to a range. An exact fork of the same timeline is kept.</summary>
     public TimelineChain With(Fork fork) =>
         _forks.Any(f => f.Child == fork.Child && f.AtLeast == f.AtMost)
             ? this : new(_forks.RemoveAll(f => f.Child == fork.Child).Add(fork), _crashes);
 
-    /// <summary>With the forks that a server's own history file tells, which are exact.</summary>
+    /// <summary>Adds the forks from the history file of a server, which are exact.</summary>
     public TimelineChain With(IReadOnlyList<Fork> exact) =>
         new(_forks.RemoveAll(f => exact.Any(e => e.Child == f.Child)).AddRange(exact), _crashes);
 
@@ -29,7 +29,9 @@ internal sealed class TimelineChain
         bool isRollback = false) =>
         new(_forks, _crashes.Add(new Crash(timeline, atLeast, atMost, _crashes.Length + 1, isRollback)));
 
-    /// <summary>The primary's storage was rolled back after this life, as far as was seen.</summary>
+    /// <summary>
+    /// Returns whether the storage of the primary was rolled back after the given epoch, as far as this process has observed.
+    /// </summary>
     public bool IsRolledBackSince(int primaryEpoch)
     {
         foreach (var crash in _crashes)
@@ -37,9 +39,9 @@ internal sealed class TimelineChain
         return false;
     }
 
-    /// <summary>Whether the history that leads to the current timeline contains the place.</summary>
-    /// <param name="learned">The place, and the primary's life in which it was taken.</param>
-    /// <param name="current">The timeline that history is on now.</param>
+    /// <summary>Returns whether the history of the current timeline includes the WAL position.</summary>
+    /// <param name="learned">The WAL position, and the epoch of the primary in which it was sampled.</param>
+    /// <param name="current">The current timeline of the cluster.</param>
     public Survival SurvivalOf(LearnedPosition learned, uint current)
     {
         var survival = SurvivedCrashes(learned);
@@ -47,7 +49,7 @@ internal sealed class TimelineChain
         var isExact = false;
         while (timeline != learned.Position.Timeline && survival != Survival.Lost)
         {
-            // A server's own history names every ancestor. Probes may have missed one, and know nothing of what is still to come.
+            // The history file of a server lists every ancestor. Probes may have missed a timeline, and cannot cover later ones.
             if (timeline < learned.Position.Timeline) return isExact ? Survival.Lost : Survival.MayBeLost;
             if (Find(timeline) is not { } fork) return Survival.MayBeLost;
             survival = Worse(survival, Before(learned.Position.Lsn, fork.AtLeast, fork.AtMost));
@@ -58,7 +60,7 @@ internal sealed class TimelineChain
         return survival;
     }
 
-    /// <summary>Whether a node on the timeline contains the place once it has reached the position.</summary>
+    /// <summary>Returns whether a node that follows the timeline has the WAL position once it has replayed up to the LSN.</summary>
     public bool Leads(WalPosition position, uint timeline)
     {
         while (timeline != position.Timeline)
@@ -70,28 +72,28 @@ internal sealed class TimelineChain
         return true;
     }
 
-    /// <summary>Where a timeline began, when that is known exactly.</summary>
+    /// <summary>Returns the position at which a timeline began, or <see langword="null"/> if it is not known exactly.</summary>
     public NpgsqlLogSequenceNumber? BeginOf(uint timeline) =>
         Find(timeline) is { } fork && fork.AtLeast == fork.AtMost ? fork.AtMost : null;
 
-    /// <summary>Where the place's timeline was left, in words.</summary>
+    /// <summary>Describes how the timeline of the WAL position was left.</summary>
     public string DescribeEnd(WalPosition position)
     {
         foreach (var fork in _forks)
         {
             if (fork.Parent == position.Timeline)
                 return fork.AtLeast == fork.AtMost
-                    ? $"timeline {fork.Child} left it at {fork.AtMost}"
-                    : $"timeline {fork.Child} left it between {fork.AtLeast} and {fork.AtMost}";
+                    ? $"timeline {fork.Child} forked from it at {fork.AtMost}"
+                    : $"timeline {fork.Child} forked from it between {fork.AtLeast} and {fork.AtMost}";
         }
 
         foreach (var crash in _crashes.Reverse())
         {
             if (crash.Timeline == position.Timeline)
-                return $"the primary crashed and kept everything to {crash.AtLeast}, perhaps as much as {crash.AtMost}";
+                return $"the primary crashed and kept all WAL up to {crash.AtLeast}, possibly up to {crash.AtMost}";
         }
 
-        return "where it was left is not known";
+        return "the end of the timeline is unknown";
     }
 
     private Fork? Find(uint child)
@@ -109,9 +111,8 @@ internal sealed class TimelineChain
             if (crash.Timeline != learned.Position.Timeline || learned.PrimaryEpoch >= crash.PrimaryEpoch) continue;
             var survived = Before(learned.Position.Lsn, crash.AtLeast, crash.AtMost);
 
-            // Whoever came from another process does not know in which life of the primary it was written: beyond the crash it may be of
-            // the next, all
-            // the more if the crash was known when it came.
+            // A position from another process carries no epoch of the primary. Beyond the crash point it may belong to the next epoch. If
+            // it was received after the crash was recorded, it is assumed to.
             if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown)
                 survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
             survival = Worse(survival, survived);

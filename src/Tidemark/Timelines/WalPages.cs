@@ -2,22 +2,21 @@ using NpgsqlTypes;
 
 namespace Tidemark;
 
-/// <summary>What the layout of a server's WAL means for its positions.</summary>
-/// <param name="PageSize">Bytes of a page (<c>wal_block_size</c>).</param>
-/// <param name="SegmentSize">Bytes of a segment (<c>wal_segment_size</c>); 0: unknown.</param>
+/// <summary>The layout of the WAL of a server, which determines how positions are compared.</summary>
+/// <param name="PageSize">Page size in bytes (<c>wal_block_size</c>).</param>
+/// <param name="SegmentSize">Segment size in bytes (<c>wal_segment_size</c>), or 0 if unknown.</param>
 internal readonly record struct WalPages(ulong PageSize, ulong SegmentSize)
 {
     private const ulong Header = 24;
     private const ulong SegmentHeader = 40;
 
-    /// <summary>The layout where nothing was read: pages of 8 kB.</summary>
+    /// <summary>The layout that is assumed if it has not been read: pages of 8 kB and an unknown segment size.</summary>
     public static WalPages Usual { get; } = new(8192, 0);
 
     /// <summary>
-    /// An insert position that stands right behind a page header, moved before it: no record ends inside a header, and a replica does not
-    /// get there
-    /// until something else is written. In mid-segment commits do end 40 bytes into a page, so the long header counts at a segment's start
-    /// only.
+    /// Moves an insert position that directly follows a page header to the position before the header. No record ends inside a header, and
+    /// a replica does not reach the end of the header until the next record is written. Commits in the middle of a segment do end 40 bytes
+    /// into a page, so the long header is considered only at the start of a segment.
     /// </summary>
     public NpgsqlLogSequenceNumber BeforeHeader(NpgsqlLogSequenceNumber insert)
     {

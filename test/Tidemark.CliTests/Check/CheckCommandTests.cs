@@ -31,7 +31,7 @@ public sealed class CheckCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_violation_is_a_finding_that_is_told_in_its_sentence()
+    public async Task A_violation_is_a_finding_with_its_description()
     {
         var ran = await CheckAsync(Histories.Text(Stale));
         ran.Output.ShouldContain("ReadYourWrites: Operation #1 (read on replica-1, alice");
@@ -39,7 +39,7 @@ public sealed class CheckCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Json_has_the_records_that_the_text_tells()
+    public async Task JSON_has_the_same_records_as_the_text()
     {
         var json = (await CheckAsync(Histories.Text(Stale), "--json")).Json;
         (json.GetProperty("operations").GetInt64(), json.GetProperty("reads").GetInt64(), json.GetProperty("violations").GetInt64())
@@ -59,15 +59,15 @@ public sealed class CheckCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_contradicts_itself_is_refused_with_its_line()
+    public async Task A_contradictory_file_is_rejected_with_its_line()
     {
         var ran = await CheckAsync(Histories.Text(Stale + "\ncommit 1 1 100 1 11"), "--json");
-        ran.Errors.ShouldContain("cannot be judged. Line ");
+        ran.Errors.ShouldContain("cannot be checked. Line ");
         (ran.ExitCode, ran.Output).ShouldBe((ExitCode.WrongUsage, ""));
     }
 
     [Fact]
-    public async Task A_file_that_is_not_there_or_cannot_be_written_is_told_by_its_name()
+    public async Task A_missing_or_unwritable_file_is_reported_with_its_name()
     {
         var missing = await RanCommand.RunAsync("check", "/nowhere/history.txt");
         missing.Errors.ShouldContain("/nowhere/history.txt");
@@ -81,11 +81,11 @@ public sealed class CheckCommandTests : IDisposable
     [Theory]
     [InlineData(Stale, 1)]
     [InlineData(Clean, 0)]
-    public async Task A_pipe_whose_reader_has_gone_does_not_change_what_was_found(string records, int exitCode)
+    public async Task A_closed_pipe_does_not_change_the_exit_code(string records, int exitCode)
     {
         await File.WriteAllTextAsync(_file, Histories.Text(records), TestContext.Current.CancellationToken);
 
-        // The reader is gone before the tool has started, so that its first line already finds nobody.
+        // The reader closes the pipe before the tool starts, so that its first write already fails.
         var (broken, brokenErrors) = await RunAsync("{ while [ ! -e \"$1.gone\" ]; do sleep 0.02; done; dotnet \"$0\" check \"$1\"; "
             + "echo $? > \"$1\"; } | { exec 0<&-; touch \"$1.gone\"; }");
         (broken, brokenErrors).ShouldBe((exitCode, ""));
@@ -93,7 +93,7 @@ public sealed class CheckCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_full_disk_does_not_turn_a_violation_into_something_else()
+    public async Task A_full_disk_does_not_change_the_exit_code_of_a_violation()
     {
         await File.WriteAllTextAsync(_file, Histories.Text(Stale), TestContext.Current.CancellationToken);
         (await RunAsync("dotnet \"$0\" check \"$1\" > /dev/full; echo $? > \"$1\"")).ExitCode.ShouldBe(1);
@@ -103,7 +103,7 @@ public sealed class CheckCommandTests : IDisposable
         errors.ShouldContain("the output could not be written");
     }
 
-    // Runs the tool as it was built in a shell, which writes the exit code into the file.
+    // Runs the built tool in a shell, which writes the exit code into the file.
     private async Task<(int ExitCode, string Errors)> RunAsync(string script)
     {
         using var shell =

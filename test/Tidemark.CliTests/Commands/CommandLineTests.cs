@@ -20,10 +20,10 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("which command?")]
-    [InlineData("there is no command \"bogus\"", "bogus")]
+    [InlineData("a command is required")]
+    [InlineData("unknown command \"bogus\"", "bogus")]
     [InlineData("Required argument missing", "check")]
-    public async Task What_is_no_command_is_refused(string complaint, params string[] arguments)
+    public async Task An_unknown_command_is_rejected(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(arguments);
         ran.Errors.ShouldContain(complaint);
@@ -47,7 +47,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_pipe_that_closes_is_no_error()
+    public async Task A_pipe_that_closes_is_not_an_error()
     {
         var (_, output, errors) = await ShellAsync("dotnet \"$1\" simulate --seed 3 --policy AlwaysPrimary | head -n 1; echo "
             + "\"${PIPESTATUS[0]}\"");

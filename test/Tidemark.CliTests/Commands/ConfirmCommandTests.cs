@@ -8,7 +8,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_row_comes_back_from_each_replica_and_nothing_is_left()
+    public async Task A_row_is_read_from_each_replica_and_the_schema_is_dropped()
     {
         var ran = await ConfirmAsync("--json");
 
@@ -23,7 +23,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     }
 
     [Fact]
-    public async Task People_read_it_as_tables_with_a_verdict()
+    public async Task The_text_output_has_tables_and_a_verdict()
     {
         var ran = await ConfirmAsync();
 
@@ -33,14 +33,14 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     }
 
     [Fact]
-    public async Task A_replica_that_does_not_show_the_row_in_time_is_a_finding_and_nothing_hangs()
+    public async Task A_replica_that_does_not_show_the_row_in_time_is_a_finding()
     {
         await three.Cluster["pg-3"].PauseReplayAsync(Cancelled);
         try
         {
             var ran = await ConfirmAsync("--timeout", "300ms");
-            ran.Output.ShouldContain("has not shown it within 300 ms");
-            ran.Output.ShouldContain($"Replication does not work everywhere: {three.NameOf("pg-3")}. 'tidemark doctor'");
+            ran.Output.ShouldContain("row not visible within 300 ms");
+            ran.Output.ShouldContain($"Replication does not work everywhere: {three.NameOf("pg-3")}. Run 'tidemark doctor'");
             ran.ExitCode.ShouldBe(ExitCode.Finding);
         }
         finally
@@ -50,7 +50,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     }
 
     [Fact]
-    public async Task A_role_without_the_right_is_told_which_one()
+    public async Task A_role_without_the_privilege_gets_the_missing_grant()
     {
         await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader "
             + "LOGIN; END IF; END $$");
@@ -59,26 +59,26 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         var ran = await RanCommand.RunAsync(
             ["confirm",
             .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
-        ran.Errors.ShouldContain("permission denied for database store. The row needs a schema of its own: GRANT CREATE ON DATABASE "
+        ran.Errors.ShouldContain("permission denied for database store. The command creates a schema for the row: GRANT CREATE ON DATABASE "
             + "\"store\" TO \"reader\".");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task What_the_primary_refuses_to_make_is_the_complaint_and_nothing_is_said_to_be_left()
+    public async Task A_refused_row_is_reported_without_a_leftover_schema()
     {
         var ran = await RanCommand.RunAsync(
             ["confirm", .. three.Options.Select(option => option.Replace("Username=postgres", "Username=postgres;Options=-c "
             + "default_transaction_read_only=on", StringComparison.Ordinal))]);
-        ran.Errors.ShouldContain("refused to take a row: cannot execute CREATE SCHEMA in a read-only transaction");
-        ran.Errors.ShouldNotContain("What is left");
+        ran.Errors.ShouldContain("refused the row: cannot execute CREATE SCHEMA in a read-only transaction");
+        ran.Errors.ShouldNotContain("could not be dropped");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Theory]
     [InlineData("role", "ALTER ROLE")]
     [InlineData("database", "ALTER DATABASE")]
-    public async Task A_limit_of_connections_is_told_with_what_raises_it(string which, string remedy)
+    public async Task A_connection_limit_is_reported_with_the_statement_that_raises_it(string which, string remedy)
     {
         var settings = new NpgsqlConnectionStringBuilder(three.Cluster.Primary.ConnectionString) { Username = "limited" };
         await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited "
@@ -89,16 +89,16 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         if (which == "database") settings.Database = "limited";
 
         var ran = await RanCommand.RunAsync("doctor", "--connection", settings.ConnectionString);
-        (ran.Output + ran.Errors).ShouldContain($"has no connection left for {which} limited");
+        (ran.Output + ran.Errors).ShouldContain($"has no free connections for {which} limited");
         (ran.Output + ran.Errors).ShouldContain($"{remedy} … CONNECTION LIMIT");
     }
 
     [Theory]
     [InlineData("confirm")]
     [InlineData("verify")]
-    public async Task Where_all_tables_are_published_no_table_is_made(string command)
+    public async Task No_table_is_created_if_all_tables_are_published(string command)
     {
-        // Its subscribers have no such table, and would never get past its rows.
+        // Its subscribers do not have the table, and would stop at its rows.
         await AskAsync<object>("CREATE PUBLICATION everything FOR ALL TABLES");
         try
         {
@@ -113,19 +113,19 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     }
 
     [Fact]
-    public async Task Without_a_primary_there_is_nothing_to_write_on()
+    public async Task Without_a_primary_confirm_fails()
     {
         var ran = await RanCommand.RunAsync("confirm", "--connection", three.Cluster["pg-2"].ConnectionString);
-        ran.Errors.ShouldContain("there is no primary to write a row on");
+        ran.Errors.ShouldContain("no primary found to write the row on");
         ran.Errors.ShouldContain($"127.0.0.1 ({three.NameOf("pg-2")}): is a replica");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task A_primary_alone_confirms_nothing()
+    public async Task A_primary_without_replicas_is_a_finding()
     {
         var ran = await RanCommand.RunAsync("confirm", "--connection", three.Cluster["pg-1"].ConnectionString);
-        ran.Output.ShouldContain("There is no replica among the nodes");
+        ran.Output.ShouldContain("There is nothing to confirm: the cluster has no replicas.");
         ran.ExitCode.ShouldBe(ExitCode.Finding);
     }
 

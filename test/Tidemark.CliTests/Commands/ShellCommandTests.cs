@@ -30,7 +30,7 @@ public sealed class ShellCommandTests(ClusterOfThree three) : IClassFixture<Clus
     }
 
     [Fact]
-    public async Task The_password_is_neither_an_argument_nor_told()
+    public async Task The_password_is_neither_an_argument_nor_printed()
     {
         var (exitCode, output, errors) = await ShellAsync(
             ["--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret", "127.0.0.1", "--", "-c", "SELECT 1"],
@@ -41,31 +41,31 @@ public sealed class ShellCommandTests(ClusterOfThree three) : IClassFixture<Clus
     }
 
     [Fact]
-    public async Task What_is_for_psql_goes_behind_two_dashes()
+    public async Task Arguments_for_psql_follow_two_dashes()
     {
         var ran = await RanCommand.RunAsync(["shell", .. three.Options, three.NameOf("pg-1"), three.NameOf("pg-2")]);
-        ran.Errors.ShouldContain("a shell is on one node, and these are 2. What is for psql goes behind --.");
+        ran.Errors.ShouldContain("shell takes one node, but 2 were given. Put arguments for psql after --.");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task Without_psql_it_is_told_how_to_get_it()
+    public async Task Without_psql_the_error_describes_how_to_install_it()
     {
         var nowhere = RanCommand.Nowhere with { FindProgram = _ => null };
         var ran = await RanCommand.RunAsync(nowhere, ["shell", .. three.Options]);
-        ran.Errors.ShouldContain("psql is not in PATH");
+        ran.Errors.ShouldContain("psql was not found in PATH");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task A_node_that_does_not_exist_is_told_with_those_that_do()
+    public async Task A_missing_node_is_reported_with_the_existing_ones()
     {
         var ran = await RanCommand.RunAsync(["shell", "pg-9", .. three.Options]);
-        ran.Errors.ShouldContain("there is no node \"pg-9\" in the cluster from --connection. Its nodes are 127.0.0.1:");
+        ran.Errors.ShouldContain("the cluster from --connection has no node \"pg-9\". Its nodes are 127.0.0.1:");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
-    // psql writes to the streams of the process, so the command needs one of its own.
+    // psql writes to the streams of the process, so the command runs in a separate process.
     private static async Task<(int ExitCode, string Output, string Errors)> ShellAsync(string[] arguments, string? psql = null)
     {
         var folder = Directory.CreateTempSubdirectory("tidemark-shell-");

@@ -9,7 +9,7 @@ namespace Tidemark;
 public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<ClusterOfThree>
 {
     [Fact]
-    public async Task Each_node_is_told_with_role_position_staleness_and_load()
+    public async Task Each_node_is_shown_with_role_position_staleness_and_load()
     {
         var ran = await RanCommand.RunAsync(["status", "--json", .. three.Options]);
         var nodes = ran.Json.GetProperty("nodes").EnumerateArray().ToList();
@@ -23,7 +23,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task A_table_says_the_same_to_people()
+    public async Task The_text_output_is_a_table_with_the_same_content()
     {
         var ran = await RanCommand.RunAsync(["status", .. three.Options]);
 
@@ -34,9 +34,9 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task What_answers_on_a_port_cannot_paint_the_terminal_before_anybody_has_proven_anything()
+    public async Task An_unauthenticated_server_cannot_send_control_characters_to_the_terminal()
     {
-        // An ErrorResponse: its length counts itself.
+        // An ErrorResponse. Its length field includes itself.
         const string fields = "SFATAL\0VFATAL\0C28000\0Mgo away \e[2J\a\0\0";
         await using var listener = new OddListener($"E\0\0\0{(char)(fields.Length + 4)}{fields}");
         var alone =
@@ -62,7 +62,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task Paused_replay_is_noted_and_no_finding()
+    public async Task Paused_replay_is_a_note_and_not_a_finding()
     {
         var replica = three.Cluster["pg-2"];
         await replica.PauseReplayAsync(TestContext.Current.CancellationToken);
@@ -79,7 +79,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task A_node_that_is_down_is_a_finding_and_the_others_are_told()
+    public async Task A_node_that_is_down_is_a_finding_and_the_others_are_shown()
     {
         var ran = await RanCommand.RunAsync(
             ["status", "--json", .. three.Options, "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres"]);
@@ -92,16 +92,16 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task A_database_that_is_not_there_is_a_finding_though_the_servers_are()
+    public async Task A_missing_database_is_a_finding_although_the_servers_are_up()
     {
         var ran = await RanCommand.RunAsync(
             ["status", .. three.Options.Select(option => option.Replace("Database=store", "Database=nosuch", StringComparison.Ordinal))]);
-        ran.Output.ShouldContain("it has no database nosuch");
+        ran.Output.ShouldContain("no database nosuch");
         ran.ExitCode.ShouldBe(ExitCode.Finding);
     }
 
     [Fact]
-    public async Task Where_nobody_answers_each_node_is_named_with_its_reason()
+    public async Task Without_a_reachable_node_each_node_is_listed_with_its_reason()
     {
         var ran = await RanCommand.RunAsync("status", "--connection",
             "Host=127.0.0.1;Port=1;Database=store;Username=postgres;Password=s3cret");
@@ -112,7 +112,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task Watching_goes_on_until_it_is_stopped_and_that_is_no_failure()
+    public async Task Watching_continues_until_it_is_interrupted_which_is_a_success()
     {
         using var stop = new CancellationTokenSource();
         var lines = new LineCounter(3, stop);
@@ -147,7 +147,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     [Theory]
     [InlineData("")]
     [InlineData("SSL Mode=Disable;GSS Encryption Mode=Disable")]
-    public async Task What_is_no_postgresql_is_told_as_that(string more)
+    public async Task A_port_that_is_not_PostgreSQL_is_reported(string more)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -162,13 +162,13 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
 
         var ran = await RanCommand.RunAsync("status", "--connection",
             $"Host=127.0.0.1;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=u;Password=s3cret;{more}");
-        ran.Errors.ShouldContain("is no PostgreSQL server");
+        ran.Errors.ShouldContain("is not a PostgreSQL server");
         ran.Errors.ShouldNotContain("s3cret");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task A_screen_is_left_as_it_was_and_shows_how_staleness_went()
+    public async Task Watching_uses_the_alternate_screen_and_shows_recent_staleness()
     {
         using var stop = new CancellationTokenSource();
         var pages = new LineCounter(12, stop);
@@ -181,7 +181,7 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
         pages.Text.ShouldMatch("[▁▂▃▄▅▆▇█]{2}");
     }
 
-    /// <summary>Output that stops the command after so many lines.</summary>
+    /// <summary>An output that stops the command after a number of lines.</summary>
     private sealed class LineCounter(int lines, CancellationTokenSource stop) : StringWriter
     {
         public string Text => ToString();

@@ -18,7 +18,7 @@ public sealed class TargetOptionsTests : IDisposable
     [InlineData("host='pg-1' dbname='my store' user=a\\'b", "pg-1 pg-1:5432 my store a'b")]
     [InlineData("host=127.0.0.1,127.0.0.1 port=1,2 dbname=store user=app", "127.0.0.1:1 127.0.0.1:1 store app",
         "127.0.0.1:2 127.0.0.1:2 store app")]
-    public void A_connection_is_named_in_the_words_of_npgsql_of_urls_and_of_libpq(string text, params string[] nodes) =>
+    public void A_connection_string_can_be_in_Npgsql_URL_or_libpq_format(string text, params string[] nodes) =>
         Find("--connection", text).ShouldBe(nodes);
 
     [Fact]
@@ -27,7 +27,7 @@ public sealed class TargetOptionsTests : IDisposable
             .Select(node => node.Split(' ')[0]).ShouldBe(["a", "b"]);
 
     [Fact]
-    public void What_a_connection_leaves_out_comes_from_the_environment_of_libpq()
+    public void Missing_connection_settings_come_from_the_libpq_environment()
     {
         (_variables["PGPORT"], _variables["PGDATABASE"]) = ("6000", "store");
 
@@ -39,7 +39,7 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void The_environment_of_libpq_names_a_server()
+    public void The_libpq_environment_can_select_a_server()
     {
         (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) =
             ("pg-7,pg-8", "6000", "store", "app");
@@ -48,7 +48,7 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void A_service_file_names_a_server_and_says_the_rest()
+    public void A_service_file_provides_the_host_and_the_other_settings()
     {
         Write(".pg_service.conf",
             "# services\n[other]\nhost=elsewhere\n\n[shop]\nhost=pg-1\nport=5555\ndbname=store\nuser=app\n[last]\nhost=no\n");
@@ -56,12 +56,12 @@ public sealed class TargetOptionsTests : IDisposable
         _variables["PGSERVICE"] = "shop";
         Find().ShouldBe(["pg-1 pg-1:5555 store app"]);
         Find("--connection", "service=shop dbname=else").ShouldBe(["pg-1 pg-1:5555 else app"]);
-        _variables["PGSERVICE"] = "nobody";
-        Complaint().ShouldContain("no service \"nobody\" in " + Path.Combine(_folder, ".pg_service.conf"));
+        _variables["PGSERVICE"] = "missing";
+        Complaint().ShouldContain("service \"missing\" was not found in " + Path.Combine(_folder, ".pg_service.conf"));
     }
 
     [Fact]
-    public void What_was_given_comes_before_the_service_and_the_service_before_the_environment()
+    public void The_command_line_precedes_the_service_and_the_service_the_environment()
     {
         Write(".pg_service.conf", "[shop]\nhost=pg-1\nport=5555\ndbname=store\n");
         (_variables["PGSERVICE"], _variables["PGHOST"], _variables["PGPORT"], _variables["PGUSER"]) = ("shop", "elsewhere", "6000", "app");
@@ -72,7 +72,7 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void The_folder_of_a_socket_has_a_port_too()
+    public void A_socket_folder_has_a_port_too()
     {
         (_variables["PGHOST"], _variables["PGPORT"], _variables["PGDATABASE"], _variables["PGUSER"]) =
             ("/var/run/postgresql", "5433", "store", "app");
@@ -82,26 +82,26 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void An_address_beside_the_host_is_refused_since_it_would_decide_where_the_connection_goes()
+    public void A_hostaddr_is_rejected_because_it_would_override_the_host()
     {
-        Complaint("--connection", "host=pg-1 hostaddr=10.0.0.7").ShouldContain("it has 'hostaddr': give the address as 'host'");
+        Complaint("--connection", "host=pg-1 hostaddr=10.0.0.7").ShouldContain("'hostaddr' is not supported: give the address as 'host'");
         (_variables["PGSERVICE"], _variables["PGHOSTADDR"]) = ("shop", "10.0.0.7");
         Write(".pg_service.conf", "[shop]\ndbname=store\n");
-        Complaint().ShouldContain("PGHOSTADDR is set: give the address as PGHOST");
+        Complaint().ShouldContain("PGHOSTADDR is not supported: give the address as PGHOST");
     }
 
     [Fact]
-    public void A_semicolon_does_not_make_pairs_between_spaces_a_host()
+    public void A_semicolon_does_not_turn_libpq_pairs_into_a_host()
     {
         var complaint = Complaint("--connection", "Application Name=x;host=pg-1 user=app password=s3cret;");
-        complaint.ShouldContain("a host in it holds a space or '='");
+        complaint.ShouldContain("a host in it contains a space or '='");
         complaint.ShouldNotContain("s3cret");
         Target("--connection", "host=pg-1 password='a;b' user=app").Nodes.ShouldHaveSingleItem().Settings.Password.ShouldBe("a;b");
         Find("--connection", "Host=pg-1;Application Name=my shop;Username=app;Database=x").ShouldBe(["pg-1 pg-1:5432 x app"]);
     }
 
     [Fact]
-    public void Without_a_word_on_the_stage_it_is_production_as_in_every_host()
+    public void Without_an_environment_name_it_is_Production()
     {
         Write("appsettings.json", """{ "Tidemark": { "ConnectionString": "Host=development;Database=x" } }""");
         Write("appsettings.Production.json", """{ "Tidemark": { "ConnectionString": "Host=production;Database=x" } }""");
@@ -115,7 +115,7 @@ public sealed class TargetOptionsTests : IDisposable
     [InlineData("--interval", "Host=a;Password=s3cret")]
     [InlineData("--json=Host=a;Password=s3cret")]
     [InlineData("--watch=postgres://u:s3cret@h")]
-    public async Task A_connection_string_behind_another_option_is_not_repeated(params string[] arguments)
+    public async Task A_connection_string_given_to_another_option_is_not_printed(params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["status", .. arguments]);
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
@@ -123,7 +123,7 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void The_settings_of_the_application_are_read_with_all_there_is_to_a_node()
+    public void The_application_settings_are_read_with_all_settings_of_each_node()
     {
         Write("appsettings.json",
             """{ "Tidemark": { "MaxStaleness": "00:00:30", "Nodes": { "one": "Host=a;Database=x", "two": { "ConnectionString": "Host=b;Database=x", "MaxPoolSize": 7 } } } }""");
@@ -141,7 +141,7 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void Variables_alone_are_settings_too()
+    public void Environment_variables_alone_can_be_the_settings()
     {
         (_variables["TIDEMARK__NODES__PG1"], _variables["tidemark__nodes__pg1"]) = ("Host=a;Database=x", "Host=a;Database=x");
 
@@ -150,17 +150,17 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void Another_file_and_section_may_hold_the_settings()
+    public void The_settings_can_come_from_another_file_and_section()
     {
         Write("other.json", """{ "Orders": { "ConnectionString": "Host=a,b;Database=x" } }""");
 
         Find("--config", "other.json", "--section", "Orders").Count.ShouldBe(2);
-        Complaint("--config", "other.json").ShouldBe("other.json has no section Tidemark; --section names another.");
-        Complaint("--config", "missing.json").ShouldBe("there is no file missing.json.");
+        Complaint("--config", "other.json").ShouldBe("other.json has no section Tidemark; select another with --section.");
+        Complaint("--config", "missing.json").ShouldBe("file missing.json does not exist.");
     }
 
     [Fact]
-    public void What_was_given_counts_alone_and_the_application_before_libpq()
+    public void The_command_line_overrides_the_application_which_overrides_libpq()
     {
         Write("appsettings.json", """{ "Tidemark": { "ConnectionString": "Host=app;Database=x" } }""");
         _variables["PGHOST"] = "libpq";
@@ -170,7 +170,8 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void Where_nothing_names_a_cluster_the_ways_are_told() => Complaint().ShouldContain("which cluster? --connection TEXT");
+    public void Without_a_selected_cluster_the_error_lists_the_ways_to_select_one() => Complaint().ShouldContain("no cluster is selected. "
+        + "Use --connection TEXT");
 
     [Theory]
     [InlineData("Host=a;Pasword=s3cret")]
@@ -179,7 +180,7 @@ public sealed class TargetOptionsTests : IDisposable
     [InlineData("postgres://u:s3cret/x@a/b")]
     [InlineData("s3cret")]
     [InlineData("Host=a;Port=s3cret")]
-    public void A_connection_that_cannot_be_read_is_not_repeated(string text)
+    public void An_invalid_connection_string_is_not_printed(string text)
     {
         var complaint = Complaint("--connection", text);
         complaint.ShouldStartWith("--connection");
@@ -187,24 +188,24 @@ public sealed class TargetOptionsTests : IDisposable
     }
 
     [Fact]
-    public void Settings_that_are_no_json_or_wrong_are_refused_with_the_place()
+    public void Invalid_JSON_and_unknown_settings_are_rejected_with_their_location()
     {
         Write("appsettings.json", "{ \"Tidemark\": ");
-        Complaint().ShouldStartWith("appsettings.json is no JSON");
+        Complaint().ShouldStartWith("appsettings.json is not valid JSON");
         Write("appsettings.json", """{ "Tidemark": { "Nodes": { "one": "Host=a;Database=x" }, "MaxStalenes": "1" } }""");
-        Complaint().ShouldContain("Tidemark:MaxStalenes is no setting");
+        Complaint().ShouldContain("Tidemark:MaxStalenes is not a setting");
     }
 
     [Fact]
-    public async Task Two_ways_at_once_contradict_each_other()
+    public async Task Two_options_that_select_a_cluster_are_rejected()
     {
         var ran = await RanCommand.RunAsync("status", "--connection", "Host=a", "--cluster", "b");
-        ran.Errors.ShouldContain("--connection and --cluster contradict each other");
+        ran.Errors.ShouldContain("--connection and --cluster cannot be combined");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task A_connection_string_in_the_wrong_place_is_not_repeated()
+    public async Task A_connection_string_given_as_an_argument_is_not_printed()
     {
         (await RanCommand.RunAsync("status", "Host=a;Password=s3cret")).Errors.ShouldNotContain("s3cret");
         (await RanCommand.RunAsync("postgres://u:s3cret@h")).Errors.ShouldNotContain("s3cret");

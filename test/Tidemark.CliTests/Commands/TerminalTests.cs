@@ -7,18 +7,18 @@ public sealed class TerminalTests : IDisposable
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
 
-    private readonly Heard _errors = new();
+    private readonly SharedWriter _errors = new();
     private readonly VirtualTime _time = new();
     private readonly TaskCompletionSource<int> _work = new();
 
     public void Dispose() => _errors.Dispose();
 
     [Fact]
-    public async Task What_takes_a_moment_is_not_shown_to_be_under_way()
+    public async Task Short_work_shows_no_progress()
     {
-        var working = Watched().WithStagesAsync("Starting", tell =>
+        var working = Watched().WithStagesAsync("Starting", report =>
         {
-            tell("Copying");
+            report("Copying");
             return _work.Task;
         });
         _time.Advance(Moment - TimeSpan.FromMilliseconds(1));
@@ -28,31 +28,31 @@ public sealed class TerminalTests : IDisposable
     }
 
     [Fact]
-    public async Task What_takes_longer_shows_its_stage_and_those_that_follow_until_it_is_over()
+    public async Task Longer_work_shows_its_current_stage_until_it_ends()
     {
-        Action<string> tell = _ => { };
-        var working = Watched().WithStagesAsync("Starting", teller =>
+        Action<string> report = _ => { };
+        var working = Watched().WithStagesAsync("Starting", reporter =>
         {
-            tell = teller;
-            tell("Copying");
+            report = reporter;
+            report("Copying");
             return _work.Task;
         });
         _time.Advance(Moment);
         await DoctorCluster.UntilAsync(() => Task.FromResult(_errors.ToString().Length > 0));
         _errors.ToString().ShouldBe("Copying …");
-        tell("Waiting for \e[2J");
+        report("Waiting for \e[2J");
         _errors.ToString().ShouldEndWith($"\r{new string(' ', 9)}\rWaiting for ?[2J …");
 
         _work.SetException(new IOException("no room"));
         await Should.ThrowAsync<IOException>(() => working);
         _errors.ToString().ShouldEndWith($"\r{new string(' ', 18)}\r");
         var shown = _errors.ToString();
-        tell("Late");
+        report("Late");
         _errors.ToString().ShouldBe(shown);
     }
 
     [Fact]
-    public async Task A_stage_is_no_longer_than_the_terminal_is_wide()
+    public async Task A_stage_is_truncated_to_the_width_of_the_terminal()
     {
         var working = Watched().WithStagesAsync(new string('x', 200), _ => _work.Task);
         _time.Advance(Moment);
@@ -63,7 +63,7 @@ public sealed class TerminalTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_is_shown_where_nobody_watches()
+    public async Task Nothing_is_shown_if_errors_are_redirected()
     {
         var working = new Terminal(_errors, _errors) { Time = _time }.WithStagesAsync("Starting", _ => _work.Task);
         _time.Advance(10 * Moment);
@@ -73,7 +73,7 @@ public sealed class TerminalTests : IDisposable
     }
 
     [Fact]
-    public void A_line_a_fact_and_a_cell_stay_one_line_and_paint_nothing_whatever_is_in_them()
+    public void Control_characters_in_lines_facts_and_cells_are_replaced()
     {
         const string hostile = "x\e[2J\u009b\r\ny";
         using var output = new StringWriter { NewLine = "\n" };
@@ -85,17 +85,17 @@ public sealed class TerminalTests : IDisposable
     }
 
     [Fact]
-    public void A_complaint_keeps_its_lines_and_paints_nothing()
+    public void An_error_keeps_its_lines_without_control_characters()
     {
         using var errors = new StringWriter { NewLine = "\n" };
-        CommandLine.Complain("no node can be asked:\r\n  pg-1: \e[2Jgone", new Terminal(errors, errors));
-        errors.ToString().ShouldBe("tidemark: no node can be asked:\n  pg-1: ?[2Jgone\n");
+        CommandLine.Complain("no node can be reached:\r\n  pg-1: \e[2Jgone", new Terminal(errors, errors));
+        errors.ToString().ShouldBe("tidemark: no node can be reached:\n  pg-1: ?[2Jgone\n");
     }
 
     private Terminal Watched() => new(_errors, _errors) { ShowsProgress = true, Width = 40, Time = _time };
 
-    /// <summary>What was written, for a reader on another thread.</summary>
-    private sealed class Heard : StringWriter
+    /// <summary>A writer that can be read on another thread.</summary>
+    private sealed class SharedWriter : StringWriter
     {
         private readonly Lock _gate = new();
 

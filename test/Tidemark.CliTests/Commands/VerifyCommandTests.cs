@@ -15,7 +15,7 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_cluster_of_its_own_with_lag_breaks_no_promise_and_serves_most_reads_from_replicas()
+    public async Task A_lagging_local_cluster_has_no_violations_and_reads_mostly_from_replicas()
     {
         var ran = await RanCommand.RunAsync("verify", "--delay", "5,200", "--seconds", "2", "--sessions", "4", "--json");
 
@@ -29,35 +29,36 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     }
 
     [Fact]
-    public async Task A_naive_router_on_the_same_cluster_breaks_many_and_the_verdict_says_which()
+    public async Task A_random_router_violates_guarantees_and_the_verdict_lists_them()
     {
         var ran = await RanCommand.RunAsync("verify", "--delay", "5,200", "--seconds", "2", "--sessions", "4", "--policy", "random");
 
         ran.ExitCode.ShouldBe(ExitCode.Finding, ran.Output + ran.Errors);
-        ran.Output.ShouldMatch("random replica broke promises: [0-9,]{2,} own writes not read, [0-9,]+ steps back in time");
+        ran.Output.ShouldMatch("random replica violated guarantees: [0-9,]{2,} own writes missing from reads, [0-9,]+ reads older than an "
+            + "earlier read");
     }
 
     [Fact]
-    public async Task A_cluster_that_is_given_is_left_as_it_was()
+    public async Task A_given_cluster_is_left_unchanged()
     {
         var before = await ObjectsAsync();
         var ran = await VerifyAsync("--seconds", "1");
 
         ran.ExitCode.ShouldBe(ExitCode.Success, ran.Output + ran.Errors);
-        ran.Lines.ShouldContain("Clean: Tidemark broke no promise.");
+        ran.Lines.ShouldContain("Clean: Tidemark violated no guarantee.");
         (await ObjectsAsync()).ShouldBe(before);
     }
 
     [Fact]
-    public async Task Without_a_replica_it_says_what_is_not_proven()
+    public async Task Without_a_replica_the_output_states_what_was_not_verified()
     {
         var ran = await RanCommand.RunAsync("verify", "--connection", three.Cluster.Primary.ConnectionString, "--seconds", "1");
-        ran.Lines.ShouldContain("No replica answered a read, so nothing is proven of replicas.");
-        (await VerifyAsync("--seconds", "1")).Output.ShouldNotContain("nothing is proven");
+        ran.Lines.ShouldContain("No replica served a read, so nothing was verified about replicas.");
+        (await VerifyAsync("--seconds", "1")).Output.ShouldNotContain("nothing was verified");
     }
 
     [Fact]
-    public async Task One_who_stops_it_leaves_nothing_behind()
+    public async Task An_interrupted_run_drops_its_schema()
     {
         var before = await ObjectsAsync();
         using var stop = new CancellationTokenSource();
@@ -65,12 +66,12 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
         while (await ObjectsAsync() == before) await Task.Delay(20, Cancelled);
         await stop.CancelAsync();
 
-        (await running).Errors.ShouldBe("tidemark: stopped.\n");
+        (await running).Errors.ShouldBe("tidemark: interrupted.\n");
         (await ObjectsAsync()).ShouldBe(before);
     }
 
     [Fact]
-    public async Task A_failover_in_the_midst_ends_it_without_a_verdict()
+    public async Task A_failover_during_the_run_ends_it_without_a_verdict()
     {
         await using var cluster = await LocalCluster.StartAsync(replicas: 1, Cancelled);
         var options = cluster.Nodes.SelectMany(node => (string[])["--connection", node.ConnectionString]);
@@ -86,18 +87,18 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
 
         var ran = await running;
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage, ran.Output);
-        ran.Errors.ShouldNotContain("should not happen");
+        ran.Errors.ShouldNotContain("internal error");
     }
 
     [Fact]
-    public async Task A_node_that_serves_nothing_is_left_out_and_named()
+    public async Task A_node_that_does_not_serve_is_excluded_and_named()
     {
         var ran = await VerifyAsync("--seconds", "1", "--json", "--connection", "Host=127.0.0.1;Port=1;Database=store;Username=postgres");
         ran.Json.GetProperty("leftOut").EnumerateArray().Select(node => node.GetString()).ShouldBe(["127.0.0.1:1"]);
     }
 
     [Fact]
-    public async Task A_role_that_may_make_no_schema_is_told_which_right_it_needs()
+    public async Task A_role_that_cannot_create_a_schema_gets_the_missing_privilege()
     {
         await using var source = NpgsqlDataSource.Create(three.Cluster.Primary.ConnectionString);
         await using var command = source.CreateCommand("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN "
@@ -108,21 +109,21 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
         var ran = await RanCommand.RunAsync(
             ["verify",
             .. three.Options.Select(option => option.Replace("Username=postgres", "Username=reader", StringComparison.Ordinal))]);
-        ran.Errors.ShouldContain("permission denied for database store. The workload needs a schema of its own: GRANT CREATE ON DATABASE");
+        ran.Errors.ShouldContain("permission denied for database store. The workload creates a schema. Run GRANT CREATE ON DATABASE");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Theory]
-    [InlineData("--delay takes whole numbers from 0 to 60000", "--delay", "5,x")]
-    [InlineData("--replicas asks for 2 replicas, and --delay names 3.", "--replicas", "2", "--delay", "1,2,3")]
-    [InlineData("--delay and --connection contradict each other", "--delay", "5", "--connection", "Host=a")]
-    [InlineData("--policy knows no \"luck\". It knows Tidemark, Random, RoundRobin, Primary", "--policy", "luck")]
-    [InlineData("--html is to be in a folder that does not exist.", "--html", "/nowhere/at/all.html")]
-    [InlineData("--max-staleness takes a time from 100 ms to 60 min, such as 500ms, 30s or 2min, and not \"soon\"", "--max-staleness",
+    [InlineData("--delay must be a comma-separated list of integers from 0 to 60000", "--delay", "5,x")]
+    [InlineData("--replicas is 2, but --delay has 3 values.", "--replicas", "2", "--delay", "1,2,3")]
+    [InlineData("--delay and --connection cannot be combined", "--delay", "5", "--connection", "Host=a")]
+    [InlineData("--policy does not accept \"luck\". Valid values: Tidemark, Random, RoundRobin, Primary", "--policy", "luck")]
+    [InlineData("--html: the folder of the file does not exist.", "--html", "/nowhere/at/all.html")]
+    [InlineData("--max-staleness must be a duration from 100 ms to 60 min, such as 500ms, 30s or 2min, not \"soon\"", "--max-staleness",
         "soon")]
-    [InlineData("there is no primary to verify (cluster from --connection):\n  127.0.0.1 (127.0.0.1:1): unreachable: Connection refused",
+    [InlineData("no primary found to verify (cluster from --connection):\n  127.0.0.1 (127.0.0.1:1): unreachable: Connection refused",
         "--connection", "Host=127.0.0.1;Port=1;Username=u;Password=s3cret")]
-    public async Task What_cannot_be_verified_is_refused(string complaint, params string[] arguments)
+    public async Task Invalid_options_are_rejected(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["verify", .. arguments]);
         ran.Errors.ShouldContain(complaint);
@@ -134,7 +135,7 @@ public sealed class VerifyCommandTests(ClusterOfThree three) : IClassFixture<Clu
     public async Task A_policy_that_needs_a_replica_is_refused_without_one()
     {
         var ran = await RanCommand.RunAsync("verify", "--policy", "RoundRobin", "--connection", three.Cluster["pg-1"].ConnectionString);
-        ran.Errors.ShouldContain("--policy RoundRobin reads from replicas, and the cluster has none that serves.");
+        ran.Errors.ShouldContain("--policy RoundRobin reads from replicas, and the cluster has no replica that serves.");
     }
 
     private Task<RanCommand> VerifyAsync(params string[] arguments) => RanCommand.RunAsync(["verify", .. three.Options, .. arguments]);

@@ -4,14 +4,14 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Real servers for check-ups, with what tests do to them. A changed setting goes back when it is disposed of.</summary>
+/// <summary>Helpers for doctor tests on real servers. Disposing the result of <see cref="SetAsync"/> restores the setting.</summary>
 internal static class DoctorCluster
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>TIDEMARK_TEST_PG chooses another major version of PostgreSQL than the one that is found.</summary>
+    /// <summary><c>TIDEMARK_TEST_PG</c> selects a major version of PostgreSQL other than the installed one.</summary>
     public static LocalClusterOptions Options(int replicas = 2) => new()
     {
         Replicas = replicas,
@@ -27,7 +27,7 @@ internal static class DoctorCluster
     public static Task<Diagnosis> ExamineAsync(LocalCluster cluster, DoctorBounds? bounds = null) =>
         ExamineAsync(Targets(cluster.Nodes), bounds);
 
-    /// <summary>Examines until something is found; what servers do takes its time.</summary>
+    /// <summary>Examines the nodes repeatedly until the finding appears, since servers take time to change state.</summary>
     public static async Task<Finding> WaitForFindingAsync(this IReadOnlyList<DoctorNode> nodes, string id, Severity severity,
         DoctorBounds? bounds = null)
     {
@@ -38,13 +38,14 @@ internal static class DoctorCluster
             if (diagnosis.Findings.FirstOrDefault(finding => finding.Id == id && finding.Severity == severity) is { } found) return found;
             TimeProvider.System.GetElapsedTime(start)
                 .ShouldBeLessThan(Limit,
-                $"{severity} {id} is not among {string.Join(", ", diagnosis.Findings.Select(finding => $"{finding.Severity} {finding.Id}"))}");
+                $"{severity} {id} was not found in "
+                    + $"{string.Join(", ", diagnosis.Findings.Select(finding => $"{finding.Severity} {finding.Id}"))}");
         }
     }
 
-    /// <summary>The one finding of an id.</summary>
+    /// <summary>Returns the only finding with the given id.</summary>
     public static Finding Only(this Diagnosis diagnosis, string id) => diagnosis.Findings.Where(finding => finding.Id == id)
-        .ShouldHaveSingleItem($"{id} is not once among {string.Join(", ", diagnosis.Findings.Select(finding => finding.Id))}");
+        .ShouldHaveSingleItem($"{id} does not occur exactly once in {string.Join(", ", diagnosis.Findings.Select(finding => finding.Id))}");
 
     public static IReadOnlyList<string> Ids(this Diagnosis diagnosis) => [.. diagnosis.Findings.Select(finding => finding.Id)];
 
@@ -63,7 +64,7 @@ internal static class DoctorCluster
         return connection;
     }
 
-    /// <summary>Sets a setting that a reload brings into force.</summary>
+    /// <summary>Changes a setting that takes effect with a reload.</summary>
     public static async Task<IAsyncDisposable> SetAsync(this LocalNode node, string setting, string value)
     {
         var before = await node.ReadAsync(setting);
@@ -88,7 +89,7 @@ internal static class DoctorCluster
         while (!await isDone()) TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit);
     }
 
-    // A standby whose default is serializable answers nothing that does not say another level, not even what Npgsql asks when it connects.
+    // A standby with serializable as its default rejects every query without an explicit level, including the type query of Npgsql.
     private static async Task<string> ReadAsync(this LocalNode node, string setting)
     {
         await using var source = new NpgsqlDataSourceBuilder($"{node.ConnectionString};Pooling=false")

@@ -9,31 +9,31 @@ namespace Tidemark;
 [Collection(nameof(RealServers))]
 public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healthy) : IClassFixture<DoctorOnServersTests.HealthyCluster>
 {
-    private const string NobodyListens = "Host=127.0.0.1:1;Username=store;Password=correct-horse;Database=store";
+    private const string ClosedPort = "Host=127.0.0.1:1;Username=store;Password=correct-horse;Database=store";
 
     private LocalCluster Cluster => healthy.Cluster;
 
     private string[] Connections => ["--connection", At([.. Cluster.Nodes.Select(node => node.Port)])];
 
     [Fact]
-    public async Task A_healthy_cluster_is_a_success_that_says_how_much_was_checked()
+    public async Task A_healthy_cluster_is_a_success_with_the_number_of_checks()
     {
         var ran = await RanCommand.RunAsync(["doctor", .. Connections]);
         ran.Lines[0].ShouldBe(
             $"3 nodes from --connection: 127.0.0.1:{Cluster["pg-1"].Port} (primary), 127.0.0.1:{Cluster["pg-2"].Port} (replica), "
             + $"127.0.0.1:{Cluster["pg-3"].Port} (replica). 1 notice.");
-        ran.Lines[^2].ShouldBe($"1 notice by {Check.All.Length} checks. Each id is a section of docs/doctor.md.");
+        ran.Lines[^2].ShouldBe($"1 notice in {Check.All.Length} checks. Each finding id is a section of docs/doctor.md.");
         (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
 
         await using var durable =
             await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 0, Settings = { ["fsync"] = "on" } }, DoctorCluster.Stop);
         var nothing = await RanCommand.RunAsync("doctor", "--connection", durable.Primary.ConnectionString);
-        nothing.Lines[^2].ShouldBe($"Nothing found by {Check.All.Length} checks.");
+        nothing.Lines[^2].ShouldBe($"No findings in {Check.All.Length} checks.");
         nothing.ExitCode.ShouldBe(ExitCode.Success);
     }
 
     [Fact]
-    public async Task A_finding_has_its_id_evidence_consequence_and_remedy_in_both_forms_and_makes_the_exit_code_1()
+    public async Task A_finding_is_complete_in_text_and_JSON_and_sets_exit_code_1()
     {
         await Cluster["pg-2"].PauseReplayAsync(DoctorCluster.Stop);
         var name = $"127.0.0.1:{Cluster["pg-2"].Port}";
@@ -46,7 +46,7 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
 
             replay-paused: {name}
               {name}: pg_get_wal_replay_pause_state() = 'paused'
-              It stands still: what it shows grows old, the WAL piles up, and reads that need something newer go elsewhere.
+              The replica replays nothing: its data becomes stale, WAL accumulates, and reads that need newer data go to other nodes.
               > SELECT pg_wal_replay_resume();
 
             Notices
@@ -80,22 +80,22 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     }
 
     [Fact]
-    public async Task Where_nothing_answers_each_node_gets_a_line_and_no_password_is_told()
+    public async Task Without_a_reachable_node_each_node_gets_a_line_without_its_password()
     {
         await using var web = new OddListener("HTTP/1.1 400 Bad Request\r\n\r\n");
         var ran = await RanCommand.RunAsync("doctor", "--connection", $"{At(1, web.Port)};Password=correct-horse", "--json");
-        ran.Errors.ShouldContain("tidemark: 127.0.0.1:1: nothing listens at 127.0.0.1:1. Start the server");
-        ran.Errors.ShouldContain($"tidemark: 127.0.0.1:{web.Port}: 127.0.0.1:{web.Port} did not answer as PostgreSQL does");
+        ran.Errors.ShouldContain("tidemark: 127.0.0.1:1: connection refused: no server listens on 127.0.0.1:1. Start the server");
+        ran.Errors.ShouldContain($"tidemark: 127.0.0.1:{web.Port}: 127.0.0.1:{web.Port} sent a response that is not PostgreSQL's");
         ran.Errors.ShouldNotContain("correct-horse");
         (ran.ExitCode, ran.Output).ShouldBe((ExitCode.WrongUsage, ""));
     }
 
     [Theory]
-    [InlineData("which cluster?")]
-    [InlineData("--max-staleness takes a time", "--connection", NobodyListens, "--max-staleness", "soon")]
-    [InlineData("--max-staleness takes a time", "--connection", NobodyListens, "--max-staleness", "0s")]
-    [InlineData("--connection cannot be read", "--connection", "Host=pg-1;Password=correct-horse;Nonsense=1")]
-    public async Task What_cannot_be_meant_is_refused(string complaint, params string[] arguments)
+    [InlineData("no cluster is selected")]
+    [InlineData("--max-staleness must be a duration", "--connection", ClosedPort, "--max-staleness", "soon")]
+    [InlineData("--max-staleness must be a duration", "--connection", ClosedPort, "--max-staleness", "0s")]
+    [InlineData("--connection is invalid", "--connection", "Host=pg-1;Password=correct-horse;Nonsense=1")]
+    public async Task Invalid_arguments_are_rejected(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["doctor", .. arguments]);
         ran.Errors.ShouldContain(complaint);
@@ -104,7 +104,7 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     }
 
     [Fact]
-    public async Task The_application_settings_give_names_pools_and_the_bound()
+    public async Task The_application_settings_provide_names_pool_sizes_and_the_bound()
     {
         var folder = Directory.CreateTempSubdirectory();
         try
@@ -113,7 +113,7 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
             await File.WriteAllTextAsync(Path.Combine(folder.FullName, "appsettings.json"),
                 JsonSerializer.Serialize(new { Tidemark = new { Nodes = nodes, MaxStaleness = "00:00:00.100" } }), DoctorCluster.Stop);
 
-            // How old a replica is can only be told by a commit that it has replayed, and this one is older than the bound.
+            // The staleness of a replica is measured by its last replayed commit, and this one is older than the bound.
             await Cluster.Primary.RunAsync("SELECT pg_logical_emit_message(true, 'doctor', 'replayed')");
             await DoctorCluster.UntilAsync(async () =>
                 await Cluster["pg-3"].RunAsync("SELECT clock_timestamp() - pg_last_xact_replay_timestamp() > interval '100 ms'") is true);
@@ -121,7 +121,8 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
             await Cluster.Primary.RunAsync("SELECT pg_logical_emit_message(true, 'doctor', 'not replayed')");
             var ran = await RanCommand.RunAsync(RanCommand.Nowhere with { Directory = folder.FullName }, "doctor");
             ran.Lines[0].ShouldStartWith("3 nodes from appsettings.json: pg-1 (primary), pg-2 (replica), pg-3 (replica). 3 warnings");
-            ran.Output.ShouldContain("pg-1: pools for reads and writes of 500 connections each; max_connections leaves 197 to ordinary "
+            ran.Output.ShouldContain("pg-1: two pools (reads and writes) of up to 500 connections each; max_connections leaves 197 to "
+                + "ordinary "
                 + "roles");
             ran.Output.ShouldContain("older than the bound of 0.1 s");
             var patient =
@@ -136,7 +137,7 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     }
 
     [Fact]
-    public async Task Somebody_who_watches_is_told_whom_it_waits_for_and_what_is_painted_is_for_terminals()
+    public async Task A_terminal_gets_progress_and_colours_and_a_pipe_gets_plain_text()
     {
         await using var silent = new OddListener(answer: null);
         using var output = new StringWriter();
@@ -146,13 +147,13 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
                 new Terminal(output, errors) { Width = 100, HasColour = true, ShowsProgress = true }, RanCommand.Nowhere,
                 DoctorCluster.Stop);
         exitCode.ShouldBe(ExitCode.Finding);
-        errors.ToString().ShouldStartWith($"Asking 127.0.0.1:{Cluster.Primary.Port}, 127.0.0.1:{silent.Port} …\r");
+        errors.ToString().ShouldStartWith($"Examining 127.0.0.1:{Cluster.Primary.Port}, 127.0.0.1:{silent.Port} …\r");
         output.ToString().ShouldContain("\e[31mnode-unreachable");
         (await RanCommand.RunAsync("doctor", "--connection", Cluster.Primary.ConnectionString)).Output.ShouldNotContain('\e');
     }
 
     [Fact]
-    public async Task A_pipe_that_closes_is_no_error()
+    public async Task A_pipe_that_closes_is_not_an_error()
     {
         var tool = Path.Combine(AppContext.BaseDirectory, "Tidemark.Cli.dll");
         var script = "dotnet \"$1\" doctor --connection \"$2\" | head -n 1; echo \"${PIPESTATUS[0]}\"";
@@ -167,14 +168,14 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     }
 
     [Fact]
-    public async Task Ctrl_C_ends_it_at_once()
+    public async Task Ctrl_C_ends_the_command_immediately()
     {
         await using var silent = new OddListener(answer: null);
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
         var start = TimeProvider.System.GetTimestamp();
         var ran = await RanCommand.RunAsync(int.MaxValue, stop.Token, "doctor", "--connection", silent.ConnectionString);
         TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(TimeSpan.FromSeconds(4));
-        ran.Errors.ShouldContain("stopped");
+        ran.Errors.ShouldContain("interrupted");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 

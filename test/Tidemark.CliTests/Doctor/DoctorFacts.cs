@@ -3,7 +3,7 @@ using Tidemark.Cli.Doctor;
 
 namespace Tidemark;
 
-/// <summary>A primary and its replica, with which nothing is wrong.</summary>
+/// <summary>Facts of a healthy primary and its replica.</summary>
 internal static class DoctorFacts
 {
     public static NodeFacts Primary { get; } = new()

@@ -4,26 +4,28 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>What needs a restart, a promotion or a loss, on clusters of their own; and what is no server at all.</summary>
+/// <summary>
+/// Findings that need a restart, a promotion or a lost slot, each on a separate cluster, and listeners that are not PostgreSQL.
+/// </summary>
 [Collection(nameof(RealServers))]
 public sealed class DoctorOnBrokenServersTests
 {
     [Fact]
-    public async Task Two_primaries_a_replica_left_behind_and_a_node_of_another_cluster_and_version_are_found()
+    public async Task Two_primaries_an_old_timeline_another_cluster_and_another_version_are_found()
     {
         await using var cluster = await LocalCluster.StartAsync(DoctorCluster.Options(), DoctorCluster.Stop);
         await cluster["pg-2"].PromoteAsync(follow: false, DoctorCluster.Stop);
 
-        // On a busy machine pg-3 may just be between two connections to pg-1.
+        // On a busy machine, pg-3 may be reconnecting to pg-1.
         await DoctorCluster.Targets(cluster.Nodes).WaitForFindingAsync("old-timeline", Severity.Error);
         var diagnosis = await DoctorCluster.ExamineAsync(cluster);
         var claimants = diagnosis.Only("two-primaries");
         claimants.Evidence.ShouldBe(["pg-2: pg_is_in_recovery() = false, timeline 2", "pg-1: pg_is_in_recovery() = false, timeline 1"]);
-        claimants.Remedy.ShouldHaveSingleItem().ShouldStartWith("Stop pg-1, and make it a standby of pg-2");
+        claimants.Remedy.ShouldHaveSingleItem().ShouldStartWith("Stop pg-1, and rebuild it as a standby of pg-2");
         diagnosis.Only("old-timeline").Evidence.ShouldBe(["pg-3: receives timeline 1, pg-2 is on 2"]);
         diagnosis.Only("old-timeline").Severity.ShouldBe(Severity.Error);
         diagnosis.Only("old-timeline")
-            .Remedy[1].ShouldContain($"where the replica reaches pg-2 (from here: host=127.0.0.1 port={cluster["pg-2"].Port})");
+            .Remedy[1].ShouldContain($"at which the replica reaches pg-2 (from this machine: host=127.0.0.1 port={cluster["pg-2"].Port})");
 
         await using var other =
             await LocalCluster.StartAsync(
@@ -38,7 +40,7 @@ public sealed class DoctorOnBrokenServersTests
     }
 
     [Fact]
-    public async Task Settings_that_only_a_restart_brings_into_force_are_found()
+    public async Task Settings_that_take_effect_only_with_a_restart_are_found()
     {
         await using var cluster = await LocalCluster.StartAsync(DoctorCluster.Options(), DoctorCluster.Stop);
         foreach (var setting in new[] { "max_connections = 300", "max_prepared_transactions = 5", "max_wal_senders = 2",
@@ -60,14 +62,14 @@ public sealed class DoctorOnBrokenServersTests
     }
 
     [Fact]
-    public async Task A_replica_that_stays_away_is_found_until_its_slot_is_lost_and_then_that_it_cannot_stream()
+    public async Task A_stopped_replica_is_found_until_its_slot_is_lost_and_it_cannot_stream()
     {
         await using var cluster = await LocalCluster.StartAsync(DoctorCluster.Options(replicas: 1), DoctorCluster.Stop);
         var (primary, replica) = (cluster.Primary, cluster["pg-2"]);
         var targets = DoctorCluster.Targets(cluster.Nodes);
         await replica.StopAsync(cancellationToken: DoctorCluster.Stop);
         (await DoctorCluster.ExamineAsync(cluster)).Only("node-unreachable")
-            .Evidence.ShouldBe([$"pg-2: nothing listens at 127.0.0.1:{replica.Port}"]);
+            .Evidence.ShouldBe([$"pg-2: connection refused: no server listens on 127.0.0.1:{replica.Port}"]);
         await targets.WaitForFindingAsync("slot-inactive", Severity.Warning);
         (await DoctorCluster.ExamineAsync(cluster)).Only("synchronous-standby-missing").Severity.ShouldBe(Severity.Warning);
 
@@ -89,7 +91,7 @@ public sealed class DoctorOnBrokenServersTests
     }
 
     [Fact]
-    public async Task A_server_too_small_for_the_pools_or_for_replication_or_without_the_files_of_an_extension_is_found()
+    public async Task Low_connection_or_replication_limits_and_missing_extension_files_are_findings()
     {
         var options = DoctorCluster.Options(replicas: 0);
         foreach (var (name, value) in new[] { ("wal_level", "minimal"), ("max_wal_senders", "0"),
@@ -100,14 +102,15 @@ public sealed class DoctorOnBrokenServersTests
 
         await cluster.Primary.RunAsync("INSERT INTO pg_extension VALUES (99999, 'ghost', 10, 2200, true, '1.2', NULL, NULL)");
         (await DoctorCluster.ExamineAsync([node])).Only("extension-unavailable").Evidence
-            .ShouldBe(["pg-1: ghost 1.2: created in the database, not among pg_available_extensions"]);
+            .ShouldBe(["pg-1: ghost 1.2: created in the database, but missing from pg_available_extensions"]);
 
         (await DoctorCluster.ExamineAsync([node with { PoolSize = 17 }])).Only("pool-exceeds-connections")
             .Severity.ShouldBe(Severity.Notice);
         (await DoctorCluster.ExamineAsync([node with { PoolSize = 8 }])).Ids().ShouldNotContain("pool-exceeds-connections");
         var pool = (await DoctorCluster.ExamineAsync([node with { PoolSize = 100 }])).Only("pool-exceeds-connections");
         pool.Severity.ShouldBe(Severity.Warning);
-        pool.Evidence.ShouldBe(["pg-1: pools for reads and writes of 100 connections each; max_connections leaves 17 to ordinary roles"]);
+        pool.Evidence.ShouldBe(["pg-1: two pools (reads and writes) of up to 100 connections each; max_connections leaves 17 to ordinary "
+            + "roles"]);
 
         var connections = new List<NpgsqlConnection>();
         for (var i = 0; i < 16; i++) connections.Add(await cluster.Primary.OpenAsync());
@@ -115,7 +118,7 @@ public sealed class DoctorOnBrokenServersTests
         foreach (var connection in connections) await connection.DisposeAsync();
 
         var twoNodes =
-            await DoctorCluster.ExamineAsync([node, new DoctorNode("nobody", new NpgsqlConnectionStringBuilder("Host=127.0.0.1;Port=1"))]);
+            await DoctorCluster.ExamineAsync([node, new DoctorNode("closed", new NpgsqlConnectionStringBuilder("Host=127.0.0.1;Port=1"))]);
         twoNodes.Only("wal-level-minimal").Nodes.ShouldBe(["pg-1"]);
         twoNodes.Only("too-few-wal-senders").Severity.ShouldBe(Severity.Error);
     }
@@ -123,7 +126,7 @@ public sealed class DoctorOnBrokenServersTests
     [Fact]
     public async Task A_replica_without_an_extension_or_with_another_version_of_its_files_is_found()
     {
-        // From PostgreSQL 18 on, servers on one machine can have different extensions.
+        // Since PostgreSQL 18, servers on one machine can have different extensions.
         await using var cluster =
             await LocalCluster.StartAsync(new LocalClusterOptions { Replicas = 1, PostgresVersion = 18 }, DoctorCluster.Stop);
         var (primary, replica) = (cluster.Primary, cluster["pg-2"]);
@@ -135,13 +138,13 @@ public sealed class DoctorOnBrokenServersTests
             await cluster.WaitForReplayAsync(DoctorCluster.Stop);
             var missing = (await DoctorCluster.ExamineAsync(cluster)).Only("extension-unavailable");
             (missing.Severity, missing.Evidence.ShouldHaveSingleItem())
-                .ShouldBe((Severity.Error, "pg-2: tides 1.2: created in the database, not among pg_available_extensions"));
+                .ShouldBe((Severity.Error, "pg-2: tides 1.2: created in the database, but missing from pg_available_extensions"));
 
             await using (await replica.SetAsync("extension_control_path", $"'$system:{theirs.FullName}'"))
             {
                 var other = (await DoctorCluster.ExamineAsync(cluster)).Only("extension-unavailable");
                 (other.Severity, other.Evidence.ShouldHaveSingleItem())
-                    .ShouldBe((Severity.Warning, "pg-2: tides 1.2: not among pg_available_extension_versions, as it is on pg-1"));
+                    .ShouldBe((Severity.Warning, "pg-2: tides 1.2: missing from pg_available_extension_versions, but present on pg-1"));
             }
 
             await using (await replica.SetAsync("extension_control_path", $"'$system:{ours.FullName}'"))
@@ -155,25 +158,25 @@ public sealed class DoctorOnBrokenServersTests
     }
 
     [Fact]
-    public async Task A_listener_that_never_answers_takes_no_longer_than_the_time_out()
+    public async Task A_listener_that_never_responds_is_unreachable_after_the_time_out()
     {
         await using var silent = new OddListener(answer: null);
         var start = TimeProvider.System.GetTimestamp();
         var diagnosis = await DoctorCluster.ExamineAsync([Node(silent)]);
         TimeProvider.System.GetElapsedTime(start).ShouldBeInRange(TimeSpan.FromSeconds(4.5), TimeSpan.FromSeconds(7));
-        diagnosis.Only("node-unreachable").Evidence.ShouldHaveSingleItem().ShouldContain("said nothing within 5 s");
+        diagnosis.Only("node-unreachable").Evidence.ShouldHaveSingleItem().ShouldContain("did not respond within 5 s");
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 400 Bad Request\r\n\r\n", "did not answer as PostgreSQL does")]
-    [InlineData("", "closed the connection before it had answered as PostgreSQL does")]
-    public async Task What_is_not_PostgreSQL_behind_the_port_is_told_so(string answer, string reason)
+    [InlineData("HTTP/1.1 400 Bad Request\r\n\r\n", "sent a response that is not PostgreSQL's")]
+    [InlineData("", "closed the connection before sending a PostgreSQL response")]
+    public async Task A_port_that_is_not_PostgreSQL_is_reported_as_such(string answer, string reason)
     {
         await using var web = new OddListener(answer);
         (await DoctorCluster.ExamineAsync([Node(web)])).Only("node-unreachable").Evidence.ShouldHaveSingleItem().ShouldContain(reason);
     }
 
-    // A folder of extensions, which the role of the servers can read.
+    // An extension folder that the operating system user of the servers can read.
     private static DirectoryInfo Extension(string version)
     {
         var folder = Directory.CreateTempSubdirectory();

@@ -5,7 +5,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// What a reload, a role or a row provokes on a healthy cluster that all these tests share. Each puts back what it changed.
+/// Findings caused by a setting, a role or a row, on a healthy cluster that these tests share. Each test restores what it changed.
 /// </summary>
 [Collection(nameof(RealServers))]
 public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster healthy) : IClassFixture<DoctorOnServersTests.HealthyCluster>
@@ -17,7 +17,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     private LocalNode Replica => Cluster["pg-2"];
 
     [Fact]
-    public async Task A_healthy_cluster_has_nothing_above_a_notice_and_everything_is_checked()
+    public async Task A_healthy_cluster_has_only_notices_and_all_checks_are_made()
     {
         var diagnosis = await DoctorCluster.ExamineAsync(Cluster);
         diagnosis.Ids().ShouldBe(["fsync-off"]);
@@ -37,7 +37,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     [InlineData("pg-2", "recovery_min_apply_delay", "50", "replay-delayed", "Warning")]
     [InlineData("pg-1", "max_slot_wal_keep_size", "-1", "slot-without-limit", "Notice")]
     [InlineData("pg-1", "synchronous_standby_names", "'FIRST 1 (ghost)'", "synchronous-standby-missing", "Warning")]
-    public async Task A_setting_is_found_on_its_node(string node, string setting, string value, string id, string severity)
+    public async Task A_setting_is_reported_for_its_node(string node, string setting, string value, string id, string severity)
     {
         await using var set = await Cluster[node].SetAsync(setting, value);
         var finding = await DoctorCluster.Targets(Cluster.Nodes).WaitForFindingAsync(id, Enum.Parse<Severity>(severity));
@@ -46,20 +46,20 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_synchronous_commit_that_waits_for_nobody_or_for_a_standby_that_is_not_there_is_found()
+    public async Task A_synchronous_commit_without_enough_standbys_is_found()
     {
         await using var apply = await Primary.SetAsync("synchronous_commit", "remote_apply");
         await using (await Primary.SetAsync("synchronous_standby_names", "''"))
             (await DoctorCluster.ExamineAsync(Cluster)).Only("synchronous-without-standby").Severity.ShouldBe(Severity.Warning);
 
-        // ALTER SYSTEM writes no WAL, and so does not hang.
+        // ALTER SYSTEM writes no WAL, so it does not wait for a standby.
         await using var ghosts = await Primary.SetAsync("synchronous_standby_names", "'ANY 3 (*)'");
         var finding = await DoctorCluster.Targets(Cluster.Nodes).WaitForFindingAsync("synchronous-standby-missing", Severity.Error);
-        finding.Evidence.ShouldHaveSingleItem().ShouldContain("wants 3, 2 connected");
+        finding.Evidence.ShouldHaveSingleItem().ShouldContain("requires 3, 2 connected");
     }
 
     [Fact]
-    public async Task A_read_only_primary_is_found_where_it_is_set_for_the_database()
+    public async Task A_primary_made_read_only_by_a_database_setting_is_found()
     {
         await Primary.RunAsync("ALTER DATABASE store SET default_transaction_read_only = on");
         try
@@ -74,7 +74,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task Replicas_alone_have_no_primary_and_a_primary_alone_has_a_standby_that_is_not_configured()
+    public async Task A_missing_primary_and_a_standby_that_is_not_configured_are_found()
     {
         (await DoctorCluster.ExamineAsync(DoctorCluster.Targets(Cluster.Replicas))).Only("no-primary").Nodes.ShouldBe(["pg-2", "pg-3"]);
 
@@ -84,7 +84,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_replica_whose_replay_is_paused_is_found_and_once_it_is_too_old_and_lacks_types_that_too()
+    public async Task A_paused_replica_is_found_with_its_staleness_and_missing_types()
     {
         await Replica.PauseReplayAsync(DoctorCluster.Stop);
         try
@@ -103,7 +103,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
             diagnosis.Only("enums-differ").Evidence.ShouldHaveSingleItem()
                 .ShouldMatch(@"^pg-2: public\.mood \(missing; on pg-1 oid \d+: sad, glad\)$");
             diagnosis.Only("extensions-differ").Evidence.ShouldBe(["pg-2: plpgsql (1.0; on pg-1 1.1)"]);
-            diagnosis.Ids().ShouldNotContain("extension-unavailable", "a version that no machine brings a script of works where it was "
+            diagnosis.Ids().ShouldNotContain("extension-unavailable", "a version without a script on any machine still works where it was "
                 + "created");
             diagnosis.Ids().ShouldNotContain("replica-stale");
         }
@@ -116,7 +116,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_replica_that_catches_up_in_a_moment_is_not_stale()
+    public async Task A_replica_that_catches_up_within_the_limit_is_not_stale()
     {
         await Primary.RunAsync("CREATE TABLE late ()");
         await Cluster.WaitForReplayAsync(DoctorCluster.Stop);
@@ -130,7 +130,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task Two_names_for_one_server_are_no_two_primaries()
+    public async Task Two_names_for_one_server_are_not_reported_as_two_primaries()
     {
         var diagnosis =
             await DoctorCluster.ExamineAsync(
@@ -148,7 +148,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_transaction_that_lies_idle_is_found_with_its_process()
+    public async Task An_idle_transaction_is_found_with_its_process()
     {
         await using var connection = await Replica.OpenAsync("Application Name=forgotten");
         await using (var begin = new NpgsqlCommand("BEGIN; SELECT 1", connection)) await begin.ExecuteNonQueryAsync(DoctorCluster.Stop);
@@ -180,7 +180,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_replica_without_a_slot_is_found_and_so_is_the_slot_it_left()
+    public async Task A_replica_without_a_slot_and_its_unused_slot_are_found()
     {
         await using (await Replica.SetAsync("primary_slot_name", "''"))
         {
@@ -198,7 +198,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task Trust_beyond_loopback_and_a_wrong_password_are_found_and_the_password_is_never_told()
+    public async Task Trust_beyond_loopback_and_a_wrong_password_are_found_without_printing_it()
     {
         await Primary.RunAsync("CREATE ROLE guarded LOGIN PASSWORD 'correct-horse'");
         var rules = Path.Combine(Primary.DataDirectory, "pg_hba.conf");
@@ -217,12 +217,12 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
                 target with { Settings =
                 new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded", Password = "battery-staple" } };
             var finding = (await DoctorCluster.ExamineAsync([.. DoctorCluster.Targets(Replica), wrong])).Only("node-unreachable");
-            finding.Evidence.ShouldBe([$"pg-1: 127.0.0.1:{Primary.Port} refuses the password of role guarded"]);
+            finding.Evidence.ShouldBe([$"pg-1: 127.0.0.1:{Primary.Port} rejects the password of role guarded"]);
 
             var none = target with { Settings =
                 new NpgsqlConnectionStringBuilder(target.Settings.ConnectionString) { Username = "guarded" } };
             (await DoctorCluster.ExamineAsync([none])).Only("node-unreachable")
-                .Evidence[0].ShouldContain("wants a password of role guarded");
+                .Evidence[0].ShouldContain("requires a password for role guarded");
         }
         finally
         {
@@ -233,7 +233,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_role_without_rights_is_told_what_it_could_not_check()
+    public async Task A_role_without_privileges_gets_the_list_of_unmade_checks()
     {
         await Primary.RunAsync("CREATE ROLE modest LOGIN");
         await Cluster.WaitForReplayAsync(DoctorCluster.Stop);
@@ -243,12 +243,12 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
             var hidden = diagnosis.Only("timeline-hidden");
             (hidden.Severity, hidden.Remedy.ShouldHaveSingleItem()).ShouldBe((Severity.Error, "GRANT pg_read_all_stats TO modest;"));
             diagnosis.Only("role-sees-too-little")
-                .Evidence[0].ShouldBe("pg-1: role modest does not see pg_hba_file_rules, pg_stat_activity, pg_stat_replication, "
+                .Evidence[0].ShouldBe("pg-1: role modest cannot read pg_hba_file_rules, pg_stat_activity, pg_stat_replication, "
                 + "pg_stat_wal_receiver");
             foreach (var check in new[] { "receiver-not-streaming", "old-timeline", "trust-beyond-loopback", "idle-in-transaction" })
                 diagnosis.NotChecked.ShouldContain(one => one.Node == "pg-2" && one.Check == check);
             diagnosis.NotChecked.ShouldContain(one => one.Check == "synchronous-standby-missing" && one.Node == "pg-1"
-                && one.Because == "role modest has not the rights of pg_read_all_stats");
+                && one.Because == "role modest does not have the privileges of pg_read_all_stats");
 
             await Primary.RunAsync("GRANT pg_monitor TO modest; GRANT SELECT ON pg_hba_file_rules TO modest; GRANT EXECUTE ON FUNCTION "
                 + "pg_hba_file_rules() TO modest");
@@ -264,7 +264,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_question_that_a_lock_holds_up_is_told_and_the_others_are_answered()
+    public async Task A_query_blocked_by_a_lock_is_reported_and_the_others_still_run()
     {
         await using var connection = await Primary.OpenAsync();
         await using (var locking =
@@ -278,7 +278,7 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_role_that_may_not_read_the_identity_is_told_what_to_grant()
+    public async Task The_finding_for_a_hidden_identity_has_the_missing_grant()
     {
         await Primary.RunAsync("CREATE ROLE blind LOGIN; REVOKE EXECUTE ON FUNCTION pg_control_system() FROM public");
         await Cluster.WaitForReplayAsync(DoctorCluster.Stop);
@@ -295,18 +295,18 @@ public sealed class DoctorOnServersTests(DoctorOnServersTests.HealthyCluster hea
     }
 
     [Fact]
-    public async Task A_database_that_does_not_exist_and_a_role_that_does_not_exist_are_findings_with_their_names()
+    public async Task A_missing_database_and_a_missing_role_are_findings_with_their_names()
     {
         var target = DoctorCluster.Targets(Replica)[0].Settings.ConnectionString;
         var diagnosis = await DoctorCluster.ExamineAsync(
         [
             .. DoctorCluster.Targets(Primary),
             new DoctorNode("no-database", new NpgsqlConnectionStringBuilder(target) { Database = "shop" }),
-            new DoctorNode("no-role", new NpgsqlConnectionStringBuilder(target) { Username = "nobody-there" }),
+            new DoctorNode("no-role", new NpgsqlConnectionStringBuilder(target) { Username = "missing" }),
         ]);
         diagnosis.Findings.Where(finding => finding.Id == "node-unreachable").Select(finding => finding.Evidence[0])
             .ShouldBe([$"no-database: 127.0.0.1:{Replica.Port} has no database shop",
-                $"no-role: 127.0.0.1:{Replica.Port} does not let role nobody-there in: role \"nobody-there\" does not exist"]);
+                $"no-role: 127.0.0.1:{Replica.Port} does not admit role missing: role \"missing\" does not exist"]);
         diagnosis.NotChecked.Select(one => (one.Check, one.Node)).ShouldBe([("all", "no-database"), ("all", "no-role")]);
     }
 

@@ -3,25 +3,25 @@ using static Tidemark.DoctorFacts;
 
 namespace Tidemark;
 
-/// <summary>A remedy that is followed to the letter makes nothing worse.</summary>
+/// <summary>Remedies do not make anything worse if they are applied literally.</summary>
 public sealed class DoctorRemedyTests
 {
     [Theory]
     [InlineData(20, 20, 40)]
     [InlineData(2, 2, 10)]
     [InlineData(1, 0, 10)]
-    public void More_senders_are_never_fewer_than_there_are_and_the_standbys_come_first(int most, int used, int expected)
+    public void The_remedy_never_lowers_max_wal_senders_and_starts_with_the_standbys(int most, int used, int expected)
     {
         var senders = Enumerable.Range(0, used).Select(i => new Sender(100 + i, "pg_receivewal", null, "streaming", "async"))
             .Append(Primary.Senders![0]).Take(Math.Max(1, used)).ToList();
         var remedy = Diagnose(Primary.With("max_wal_senders", $"{most}") with { Senders = senders }, Replica.With("max_wal_senders", "50"))
             .Only("too-few-wal-senders").Remedy;
-        remedy[0].ShouldBe($"ALTER SYSTEM SET max_wal_senders = {expected};   -- on every standby that has less, and on pg-1");
-        remedy[1].ShouldStartWith("Restart the standbys first, and pg-1 when they are back");
+        remedy[0].ShouldBe($"ALTER SYSTEM SET max_wal_senders = {expected};   -- on every standby with a lower value, and on pg-1");
+        remedy[1].ShouldStartWith("Restart the standbys first, then pg-1.");
     }
 
     [Fact]
-    public void A_standby_that_has_less_of_one_thing_keeps_what_it_has_more_of()
+    public void The_remedy_for_low_standby_settings_names_only_the_settings_that_are_low()
     {
         var (few, many) =
             (Replica.With("max_connections", "50"), Replica.With("max_connections", "500")
@@ -36,7 +36,7 @@ public sealed class DoctorRemedyTests
         Diagnose(Primary with { PoolSize = 49 }, Replica).Only("pool-exceeds-connections")
             .Remedy[0].ShouldContain("raise max_connections, on the standbys first");
         Diagnose(Primary with { Server = Primary.Server! with { Connections = 90 } }, Replica).Only("connections-nearly-used")
-            .Remedy[^1].ShouldContain("raise max_connections on the standbys first");
+            .Remedy[^1].ShouldContain("raise max_connections, on the standbys first");
     }
 
     [Theory]
@@ -45,7 +45,7 @@ public sealed class DoctorRemedyTests
     [InlineData("204800", "unreserved", 201, "slot-unreserved", 402)]
     [InlineData("204800", "unreserved", 150, "slot-unreserved", 400)]
     [InlineData("1", "unreserved", 0, "slot-unreserved", 1)]
-    public void A_limit_leaves_every_slot_what_it_keeps_and_is_never_lower_than_it_was(string limitMegabytes, string status,
+    public void A_suggested_slot_limit_covers_the_kept_WAL_and_is_never_lower_than_before(string limitMegabytes, string status,
         long keptGigabytes, string id, int expectedGigabytes)
     {
         var slots =
@@ -55,40 +55,40 @@ public sealed class DoctorRemedyTests
     }
 
     [Fact]
-    public void Where_there_is_no_limit_or_none_can_be_seen_none_is_set_for_a_slot_at_risk()
+    public void An_unlimited_or_unknown_slot_limit_is_not_changed_by_the_remedy()
     {
         var atRisk = Primary with { Slots = [Primary.Slots![0] with { WalStatus = "unreserved", Retained = 1 }] };
         Diagnose(atRisk.With("max_slot_wal_keep_size", "-1"), Replica).Only("slot-unreserved")
-            .Remedy.ShouldBe(["Bring its reader back now."]);
-        Diagnose(atRisk with { Settings = null }, Replica).Only("slot-unreserved").Remedy.ShouldBe(["Bring its reader back now."]);
+            .Remedy.ShouldBe(["Start its reader now."]);
+        Diagnose(atRisk with { Settings = null }, Replica).Only("slot-unreserved").Remedy.ShouldBe(["Start its reader now."]);
     }
 
     [Fact]
-    public void A_logical_slot_is_dropped_only_when_its_reader_is_gone_and_a_lost_one_wants_no_base_backup()
+    public void Remedies_for_logical_slots_protect_unread_changes_and_need_no_base_backup()
     {
         var (physical, logical) =
             (new Slot("away", "physical", Active: false, null, "reserved", 5),
             new Slot("changes", "logical", Active: false, null, "reserved", 5));
-        Remedy("slot-inactive", physical).ShouldBe(["Bring the standby back that uses it, or:", "SELECT "
+        Remedy("slot-inactive", physical).ShouldBe(["Start the standby that uses the slot, or drop the slot:", "SELECT "
             + "pg_drop_replication_slot('away');"]);
         var back = Remedy("slot-inactive", logical);
-        back[0].ShouldContain("misses all it has not read; only if it is gone for good:");
+        back[0].ShouldContain("misses all changes that it has not read. Only if the reader is permanently gone:");
         back[1].ShouldBe("SELECT pg_drop_replication_slot('changes');");
         Remedy("slot-inactive", physical, logical).ShouldBe([.. Remedy("slot-inactive", physical), .. back]);
 
         Remedy("slot-lost", physical with { WalStatus = "lost" })
-            .ShouldContain(line => line.StartsWith("Make the standby anew: pg_basebackup", StringComparison.Ordinal));
-        var anew = Remedy("slot-lost", logical with { WalStatus = "lost" });
-        anew[0].ShouldContain("DROP SUBSCRIPTION, which drops the slot too; empty the tables it filled; CREATE SUBSCRIPTION");
-        anew.ShouldNotContain(line => line.Contains("pg_basebackup", StringComparison.Ordinal));
-        anew.ShouldContain("SELECT pg_drop_replication_slot('changes');");
+            .ShouldContain(line => line.StartsWith("Rebuild the standby: pg_basebackup", StringComparison.Ordinal));
+        var recreate = Remedy("slot-lost", logical with { WalStatus = "lost" });
+        recreate[0].ShouldContain("DROP SUBSCRIPTION (also drops the slot), TRUNCATE the subscribed tables, CREATE SUBSCRIPTION");
+        recreate.ShouldNotContain(line => line.Contains("pg_basebackup", StringComparison.Ordinal));
+        recreate.ShouldContain("SELECT pg_drop_replication_slot('changes');");
 
         static IReadOnlyList<string> Remedy(string id, params Slot[] slots) =>
             Diagnose(Primary with { Slots = [Primary.Slots![0], .. slots] }, Replica).Only(id).Remedy;
     }
 
     [Fact]
-    public void Where_no_standby_streams_commits_go_on_only_when_they_wait_for_nobody()
+    public void Without_a_streaming_standby_the_remedy_disables_synchronous_replication()
     {
         var missing = Primary.With("synchronous_standby_names", "ghost");
         Remedy("synchronous-standby-missing", missing).ShouldContain("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)';");
@@ -97,8 +97,8 @@ public sealed class DoctorRemedyTests
             Remedy("synchronous-standby-missing", missing with { Senders = senders })
                 .ShouldContain("ALTER SYSTEM SET synchronous_standby_names = '';");
 
-        Remedy("synchronous-without-standby", Primary.With("synchronous_commit", "remote_apply"))[0].ShouldContain("while none does, "
-            + "this hangs every commit");
+        Remedy("synchronous-without-standby", Primary.With("synchronous_commit", "remote_apply"))[0].ShouldContain("Without one, "
+            + "every commit hangs");
 
         static IReadOnlyList<string> Remedy(string id, NodeFacts primary) => Diagnose(primary, Replica).Only(id).Remedy;
     }
@@ -109,7 +109,7 @@ public sealed class DoctorRemedyTests
     [InlineData("0", "on", "30s")]
     [InlineData("-1", "off", null)]
     [InlineData("-1", "on", null)]
-    public void A_replica_that_cancelled_reads_is_never_told_to_wait_for_them_less(string delay, string feedback, string? expected)
+    public void The_remedy_for_cancelled_reads_never_shortens_the_standby_delay(string delay, string feedback, string? expected)
     {
         var replica = Replica.With("max_standby_streaming_delay", delay)
             .With("hot_standby_feedback", feedback) with { Conflicts = new Conflicts(1, 0, 0, 0, 0) };
@@ -122,7 +122,7 @@ public sealed class DoctorRemedyTests
     }
 
     [Fact]
-    public void What_pg_rewind_lacks_is_set_on_the_node_that_lacks_it()
+    public void The_remedy_for_pg_rewind_names_the_node_that_lacks_the_setting()
     {
         string[] pages = ["ALTER SYSTEM SET full_page_writes = on;   -- on pg-1", "SELECT pg_reload_conf();"];
         string[] hints = ["ALTER SYSTEM SET wal_log_hints = on;   -- on pg-2", "Restart the server."];
@@ -133,18 +133,19 @@ public sealed class DoctorRemedyTests
     }
 
     [Fact]
-    public void A_replica_that_follows_the_wrong_server_keeps_its_user_and_its_encryption()
+    public void The_remedy_for_an_old_timeline_keeps_user_and_encryption()
     {
         var remedy =
             Diagnose(Primary with { Address = "host=10.0.0.1 port=5433", Position = Primary.Position! with { Timeline = 2 } }, Replica)
             .Only("old-timeline").Remedy;
-        remedy[1].ShouldStartWith("Change host and port in it to where the replica reaches pg-1 (from here: host=10.0.0.1 port=5433)");
+        remedy[1].ShouldStartWith("Change host and port in it to the address at which the replica reaches pg-1 (from this machine: "
+            + "host=10.0.0.1 port=5433)");
         remedy[1].ShouldContain("keep the rest (user, password, sslmode …)");
         remedy.ShouldNotContain(line => line.StartsWith("ALTER SYSTEM", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Files_of_an_extension_are_missed_where_there_are_none_and_another_version_only_on_a_replica_that_differs()
+    public void Missing_or_different_extension_files_are_reported_for_the_affected_node_only()
     {
         var (old, current) =
             (new Extension("hstore", "1.3", IsAvailable: true, IsInstallable: false),

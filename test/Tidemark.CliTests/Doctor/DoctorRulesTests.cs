@@ -5,10 +5,10 @@ using static Tidemark.DoctorFacts;
 
 namespace Tidemark;
 
-/// <summary>The rules alone, on facts that no server has to say.</summary>
+/// <summary>Tests of the checks alone, on constructed facts.</summary>
 public sealed partial class DoctorRulesTests
 {
-    // What makes of the healthy pair a cluster with this finding.
+    // For each finding, the change to the healthy pair that causes it.
     private static readonly Dictionary<string, (Severity Severity, NodeFacts Primary, NodeFacts Replica)> Ills = new()
     {
         ["node-unreachable"] = (Severity.Error, Primary, Unreachable("pg-2")),
@@ -83,7 +83,7 @@ public sealed partial class DoctorRulesTests
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void Each_check_finds_its_ill_and_no_other_check_does(string id)
+    public void Each_problem_is_found_by_its_check_only(string id)
     {
         var (severity, primary, replica) = Ills[id];
         var diagnosis = Diagnose(primary, replica);
@@ -98,7 +98,7 @@ public sealed partial class DoctorRulesTests
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void A_check_that_cannot_see_what_it_needs_finds_nothing_and_says_so(string id)
+    public void A_check_without_its_section_finds_nothing_and_is_listed_as_not_checked(string id)
     {
         var check = Check.All.Single(one => one.Id == id);
         foreach (var section in check.Needs)
@@ -120,7 +120,7 @@ public sealed partial class DoctorRulesTests
     }
 
     [Fact]
-    public void Each_id_is_a_section_of_the_document_and_each_section_an_id()
+    public void Each_check_has_a_section_in_the_document_and_vice_versa()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Tidemark.slnx"))) folder = folder.Parent!;
@@ -130,7 +130,7 @@ public sealed partial class DoctorRulesTests
     }
 
     [Fact]
-    public void Findings_stand_in_the_same_order_however_the_nodes_are_given()
+    public void The_order_of_findings_does_not_depend_on_the_order_of_nodes()
     {
         var (primary, replica) =
             (Primary.With("fsync", "off").With("hot_standby", "off"), Replica.With("hot_standby_feedback", "off")
@@ -141,7 +141,7 @@ public sealed partial class DoctorRulesTests
     }
 
     [Fact]
-    public void A_cluster_all_on_one_machine_may_do_without_fsync()
+    public void Without_fsync_a_cluster_on_one_machine_gets_only_a_notice()
     {
         var diagnosis = Diagnose(Primary.With("fsync", "off") with { IsLoopback = true }, Replica with { IsLoopback = true });
         diagnosis.Findings.ShouldHaveSingleItem().Severity.ShouldBe(Severity.Notice);
@@ -156,11 +156,11 @@ public sealed partial class DoctorRulesTests
     [InlineData("a, b", 1)]
     [InlineData("*", 1)]
     [InlineData("\"2\"", 1)]
-    public void A_list_of_standbys_says_how_many_a_commit_waits_for(string names, int expected) =>
+    public void The_number_of_required_standbys_is_parsed(string names, int expected) =>
         Tidemark.Cli.Doctor.Checks.SynchronousChecks.Required(names).ShouldBe(expected);
 
     [Fact]
-    public void A_replica_a_little_behind_or_old_only_because_nothing_was_written_is_not_stale()
+    public void A_replica_with_little_lag_or_without_new_writes_is_not_stale()
     {
         Diagnose(Primary, Replica with { Position = Replica.Position! with { Position = 999_999, LastCommitAt = 970.1 } })
             .Findings.ShouldBeEmpty();
@@ -170,7 +170,7 @@ public sealed partial class DoctorRulesTests
     }
 
     [Fact]
-    public void A_slot_that_a_standby_keeps_for_a_failover_is_not_forgotten_until_it_keeps_much()
+    public void A_failover_slot_of_a_standby_is_a_finding_only_if_it_keeps_much_WAL()
     {
         var kept = new Slot("pg_3", "physical", Active: false, null, "reserved", 1 << 20);
         Diagnose(Primary, Replica with { Slots = [kept] }).Findings.ShouldBeEmpty();
@@ -188,7 +188,7 @@ public sealed partial class DoctorRulesTests
     }
 
     [Fact]
-    public void What_servers_say_cannot_paint_the_terminal_and_names_are_quoted_in_remedies()
+    public void Server_text_is_printed_without_control_characters_and_remedies_quote_names()
     {
         var diagnosis = Diagnose(
             Primary with { PreparedTransactions = [new PreparedTransaction("it's \e[2J", "app", 301)],
@@ -201,7 +201,7 @@ public sealed partial class DoctorRulesTests
     }
 
     private static NodeFacts Unreachable(string name) =>
-        new() { Name = name, Failure = new ConnectionFailure("nothing listens at pg-2:5432", "Start the server.") };
+        new() { Name = name, Failure = new ConnectionFailure("connection refused: no server listens on pg-2:5432", "Start the server.") };
 
     private static Dictionary<Section, string> Hidden(Section section, string because) => new() { [section] = because };
 

@@ -2,14 +2,14 @@ using Tidemark.Cli;
 
 namespace Tidemark;
 
-/// <summary>One local cluster, and what commands do to it. Each test leaves it in good order.</summary>
-[Collection("local clusters")]     // they share an environment variable
+/// <summary>Tests of the commands on one shared local cluster. Each test leaves it healthy.</summary>
+[Collection("local clusters")]     // these tests share an environment variable
 public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : IClassFixture<ClusterCommandTests.UpCluster>
 {
     private static readonly string[] Good = ["pg-1", "pg-2", "pg-3"];
 
     [Fact]
-    public void Up_says_what_runs_how_to_reach_it_and_what_to_try()
+    public void Up_prints_the_servers_the_connection_string_and_next_steps()
     {
         var ran = up.Ran;
         ran.Output.ShouldContain("Started 3 servers in");
@@ -21,7 +21,7 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     }
 
     [Fact]
-    public async Task Status_tells_of_every_node_as_a_table_and_as_JSON()
+    public async Task Status_shows_every_node_as_a_table_and_as_JSON()
     {
         var table = await RunAsync("status");
         table.Output.ShouldContain("mine: PostgreSQL 15, database shop");
@@ -52,28 +52,28 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     }
 
     [Fact]
-    public async Task A_second_up_shows_the_cluster_and_refuses_another_shape()
+    public async Task A_second_up_shows_the_cluster_and_rejects_other_settings()
     {
         var again = await RunAsync("up", "--replicas", "2", "--database", "shop");
-        again.Output.ShouldContain("There is a cluster mine already");
+        again.Output.ShouldContain("Cluster mine is already running");
         again.Output.ShouldContain("Host=127.0.0.1:");
         again.ExitCode.ShouldBe(ExitCode.Success);
 
         var other = await RunAsync("up", "--replicas", "1", "--sync", "--postgres", "18", "--database", "store", "--delay", "100");
-        foreach (var difference in new[] { "it has 3 nodes", "not synchronous", "it has PostgreSQL 15", "its database is shop",
+        foreach (var difference in new[] { "it has 2 replicas", "not synchronous", "it has PostgreSQL 15", "its database is shop",
             "its delays are 0,0 ms" }) other.Errors.ShouldContain(difference);
         (other.ExitCode, other.Output).ShouldBe((ExitCode.WrongUsage, ""));
     }
 
     [Fact]
-    public async Task A_paused_replica_is_shown_as_such_until_it_resumes()
+    public async Task A_paused_replica_is_shown_as_paused_until_it_resumes()
     {
         var replica = await ReplicaAsync();
         (await RunAsync("pause", replica)).Output.ShouldContain($"{replica} is paused, at 0/");
-        (await RunAsync("pause", replica)).Output.ShouldContain("paused already");
+        (await RunAsync("pause", replica)).Output.ShouldContain("was already paused");
         (await NodeAsync(replica)).GetProperty("paused").GetBoolean().ShouldBeTrue();
-        (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);      // asked for, so nothing is wrong
-        (await RunAsync("resume", replica)).Output.ShouldContain($"{replica} replays again");
+        (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);      // a requested pause is not a finding
+        (await RunAsync("resume", replica)).Output.ShouldContain($"{replica} resumed replay");
         (await NodeAsync(replica)).GetProperty("paused").GetBoolean().ShouldBeFalse();
 
         var second = await RunAsync("resume", replica);
@@ -82,10 +82,10 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     }
 
     [Fact]
-    public async Task A_delay_is_shown_and_taken_back()
+    public async Task A_delay_is_shown_and_can_be_removed()
     {
         var replica = await ReplicaAsync();
-        (await RunAsync("delay", replica, "1500")).Output.ShouldContain("1,500 ms after");
+        (await RunAsync("delay", replica, "1500")).Output.ShouldContain("a delay of 1,500 ms");
         (await NodeAsync(replica)).GetProperty("delayMs").GetInt32().ShouldBe(1500);
         (await RunAsync("delay", replica, "0")).ExitCode.ShouldBe(ExitCode.Success);
         (await NodeAsync(replica)).GetProperty("delayMs").GetInt32().ShouldBe(0);
@@ -93,38 +93,38 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     }
 
     [Fact]
-    public async Task Servers_are_killed_stopped_and_started_and_what_has_happened_already_is_said()
+    public async Task Killing_stopping_and_starting_report_a_server_that_is_already_in_that_state()
     {
         var replica = await ReplicaAsync();
-        (await RunAsync("kill", replica)).Output.ShouldContain($"{replica} is killed");
+        (await RunAsync("kill", replica)).Output.ShouldContain($"Killed {replica}");
         var status = await RunAsync("status");
         status.Output.ShouldContain($"{replica} is down: tidemark cluster start {replica} --name mine");
         status.ExitCode.ShouldBe(ExitCode.Finding);
         var second = await RunAsync("kill", replica);
-        second.Errors.ShouldContain("down already");
+        second.Errors.ShouldContain("already down");
         second.ExitCode.ShouldBe(ExitCode.WrongUsage);
         (await RunAsync("pause", replica)).Errors.ShouldContain($"{replica} is down");
 
-        (await RunAsync("start", replica)).Output.ShouldContain("and streams");
-        (await RunAsync("start", replica)).Output.ShouldContain("runs already");
-        (await RunAsync("stop", replica, "--immediate")).Output.ShouldContain($"{replica} is stopped");
-        (await RunAsync("stop", replica)).Output.ShouldContain("down already");
+        (await RunAsync("start", replica)).Output.ShouldContain("and is streaming");
+        (await RunAsync("start", replica)).Output.ShouldContain("is already running");
+        (await RunAsync("stop", replica, "--immediate")).Output.ShouldContain($"Stopped {replica}");
+        (await RunAsync("stop", replica)).Output.ShouldContain("already down");
         (await RunAsync("start")).Output.ShouldContain($"{replica} is a replica");
-        (await RunAsync("start")).Output.ShouldContain("All servers run already");
+        (await RunAsync("start")).Output.ShouldContain("All servers are already running");
     }
 
     [Fact]
-    public async Task A_cluster_whose_servers_are_all_down_is_started_by_up()
+    public async Task Up_starts_a_cluster_whose_servers_are_all_down()
     {
         foreach (var node in Good) await RunAsync("kill", node);
         (await RunAsync("status", "--json")).Json.GetProperty("nodes").EnumerateArray()
             .ShouldAllBe(node => !node.GetProperty("running").GetBoolean());
-        (await RunAsync("up")).Output.ShouldContain("were down, and were started again");
+        (await RunAsync("up")).Output.ShouldContain("were down and were started");
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);
     }
 
     [Fact]
-    public async Task Up_and_start_without_a_node_leave_an_old_primary_down_and_say_how_it_rejoins()
+    public async Task Up_and_start_without_a_node_do_not_start_an_old_primary_and_suggest_rejoin()
     {
         var (old, next) = (await PrimaryAsync(), await ReplicaAsync());
         await RunAsync("promote", next);
@@ -138,27 +138,27 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
             (await NodeAsync(Good.Except([old, next]).Single())).GetProperty("streaming").GetBoolean().ShouldBeTrue();
         }
 
-        (await RunAsync("start")).Output.ShouldContain("The primary and its replicas run already");
+        (await RunAsync("start")).Output.ShouldContain("The primary and its replicas are already running");
         (await RunAsync("rejoin", old)).ExitCode.ShouldBe(ExitCode.Success);
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);
     }
 
     [Fact]
-    public async Task A_promotion_says_what_the_others_do_and_the_old_primary_rejoins()
+    public async Task A_promotion_reports_the_other_nodes_and_the_old_primary_can_rejoin()
     {
         var (old, next) = (await PrimaryAsync(), await ReplicaAsync());
         var other = Good.Except([old, next]).Single();
         var promoted = await RunAsync("promote", next);
         promoted.Output.ShouldContain($"{next} is the primary, on timeline");
         promoted.Output.ShouldContain($"{other} follows it");
-        promoted.Output.ShouldContain($"{old} takes writes that no other node will have");
-        (await RunAsync("promote", next)).Errors.ShouldContain($"{next} is the primary already");
+        promoted.Output.ShouldContain($"{old} accepts writes that will be lost");
+        (await RunAsync("promote", next)).Errors.ShouldContain($"{next} is already the primary");
         (await RunAsync("promote", old)).Errors.ShouldContain($"it was the primary before {next}");
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Finding);
 
         var rejoined = await RunAsync("rejoin", old);
         rejoined.Output.ShouldContain($"{old} was rewound (pg_rewind)");
-        rejoined.Output.ShouldContain($"{old} is a replica of {next}, and streams");
+        rejoined.Output.ShouldContain($"{old} is a replica of {next} and is streaming");
         (await RunAsync("status")).ExitCode.ShouldBe(ExitCode.Success);
 
         var good = await RunAsync("rejoin", old);
@@ -171,7 +171,7 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     [InlineData("pause")]
     [InlineData("promote")]
     [InlineData("kill")]
-    public async Task A_node_that_does_not_exist_is_answered_with_those_that_do(string command)
+    public async Task A_missing_node_is_reported_with_the_existing_ones(string command)
     {
         var ran = await RunAsync(command, "pg-9");
         ran.Errors.ShouldContain("no node pg-9; it has pg-1, pg-2, pg-3");
@@ -185,13 +185,13 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
         foreach (var arguments in new[] { new[] { "pause", primary }, ["resume", primary], ["delay", primary, "5"] })
         {
             var ran = await RunAsync(arguments);
-            ran.Errors.ShouldContain("a primary replays nothing. The replicas are");
+            ran.Errors.ShouldContain("a primary does not replay WAL. Replicas:");
             ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
         }
     }
 
     [Fact]
-    public async Task A_cluster_that_is_not_there_is_answered_with_those_that_are()
+    public async Task A_missing_cluster_is_reported_with_the_existing_ones()
     {
         var ran = await RanCommand.RunAsync("cluster", "status", "--name", "yours");
         ran.Errors.ShouldContain("There is no cluster yours. Existing clusters");
@@ -207,8 +207,8 @@ public sealed class ClusterCommandTests(ClusterCommandTests.UpCluster up) : ICla
     {
         line = line.Replace("promote ", "promote --name mine ", StringComparison.Ordinal);
         var ran = await RanCommand.RunAsync($"[suggest{position}]", line);
-        var said = ran.Lines.Where(word => word.Length > 0 && !word.StartsWith('-')).ToList();
-        said.ShouldBe(expected.Split(' '), ignoreOrder: true);
+        var suggested = ran.Lines.Where(word => word.Length > 0 && !word.StartsWith('-')).ToList();
+        suggested.ShouldBe(expected.Split(' '), ignoreOrder: true);
     }
 
     private static async Task<RanCommand> RunAsync(params string[] arguments)

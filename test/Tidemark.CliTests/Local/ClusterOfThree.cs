@@ -9,7 +9,7 @@ public sealed class ClusterOfThree : IAsyncLifetime
 
     internal LocalCluster Cluster => _cluster!;
 
-    /// <summary>The options that name its nodes: pg-1, pg-2 and pg-3 are told apart by their ports.</summary>
+    /// <summary>The options that select its nodes. The nodes pg-1, pg-2 and pg-3 differ by their ports.</summary>
     internal string[] Options => [.. Cluster.Nodes.SelectMany(node => (string[])["--connection", node.ConnectionString])];
 
     public async ValueTask InitializeAsync() => _cluster = await LocalCluster.StartAsync(replicas: 2);

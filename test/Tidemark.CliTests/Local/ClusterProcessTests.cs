@@ -6,7 +6,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// Local clusters from their beginning to their end, by the tool as it was built, and what commands refuse before anything is done.
+/// Tests of local clusters from start to deletion with the built tool, and of errors that commands detect before any action.
 /// </summary>
 [Collection("local clusters")]
 public sealed class ClusterProcessTests : IAsyncDisposable
@@ -18,7 +18,7 @@ public sealed class ClusterProcessTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _folder.DisposeAsync();
 
     [Fact]
-    public async Task One_process_starts_a_cluster_another_shows_it_a_third_breaks_it_and_a_fourth_ends_it()
+    public async Task Separate_processes_start_show_break_and_delete_the_same_cluster()
     {
         var up = await RunAsync("cluster", "up", "--replicas", "1", "--sync", "--delay", "20", "--json");
         (up.ExitCode, up.Errors).ShouldBe((0, ""));
@@ -33,10 +33,10 @@ public sealed class ClusterProcessTests : IAsyncDisposable
 
         var stopped = await RunAsync("cluster", "stop", "pg-2");
         stopped.Output.ShouldContain("Commits on pg-1 wait until pg-2 streams again");
-        (await RunAsync("cluster", "start", "pg-2")).Output.ShouldContain("and streams");
+        (await RunAsync("cluster", "start", "pg-2")).Output.ShouldContain("and is streaming");
 
         var down = await RunAsync("cluster", "down");
-        down.Output.ShouldContain("The cluster default is gone");
+        down.Output.ShouldContain("Deleted cluster default");
         down.ExitCode.ShouldBe(0);
         _folder.Processes.ShouldBeEmpty();
         _folder.Entries.ShouldBeEmpty();
@@ -57,11 +57,11 @@ public sealed class ClusterProcessTests : IAsyncDisposable
         await up.WaitForExitAsync(Stop);
         if (signal == "INT")
         {
-            (await up.StandardError.ReadToEndAsync(Stop)).ShouldContain("stopped.");
+            (await up.StandardError.ReadToEndAsync(Stop)).ShouldContain("interrupted.");
             up.ExitCode.ShouldBe(2);
         }
 
-        // After SIGKILL it is the watchdog that cleans up; of the lock a file is left that nobody holds.
+        // After SIGKILL, the watchdog cleans up, and the released lock file remains.
         var clean = await Poll.UntilAsync(
             () => ValueTask.FromResult(!_folder.Processes.Any()
                 && _folder.Entries.All(entry => signal == "KILL" && entry == ".default.lock")),
@@ -70,21 +70,21 @@ public sealed class ClusterProcessTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("cannot be the name of a folder", "up", "--name", "../x")]
-    [InlineData("cannot be the name of a folder", "status", "--name", ".hidden")]
-    [InlineData("--postgres takes a whole number from 15 to 18", "up", "--postgres", "14")]
-    [InlineData("--replicas takes a whole number from 0 to 14", "up", "--replicas", "15")]
-    [InlineData("--delay has 2 numbers for 3 replicas", "up", "--replicas", "3", "--delay", "1,2")]
-    [InlineData("--delay takes whole numbers from 0 to 2147483647", "up", "--delay", "1,x")]
+    [InlineData("is not a valid cluster name", "up", "--name", "../x")]
+    [InlineData("is not a valid cluster name", "status", "--name", ".hidden")]
+    [InlineData("--postgres must be an integer from 15 to 18", "up", "--postgres", "14")]
+    [InlineData("--replicas must be an integer from 0 to 14", "up", "--replicas", "15")]
+    [InlineData("--delay has 2 values for 3 replicas", "up", "--replicas", "3", "--delay", "1,2")]
+    [InlineData("--delay must be a comma-separated list of integers from 0 to 2147483647", "up", "--delay", "1,x")]
     [InlineData("Database must be a non-empty name", "up", "--database", "a\"b")]
     [InlineData("There is no cluster default. No clusters exist", "down")]
     [InlineData("There is no cluster default. No clusters exist", "pause", "pg-2")]
-    [InlineData("--all and --name contradict", "down", "--all", "--name", "x")]
+    [InlineData("--all and --name cannot be combined", "down", "--all", "--name", "x")]
     [InlineData("Required argument missing", "kill")]
     [InlineData("'tidemark cluster kill --help'", "kill")]
-    [InlineData("what about the cluster? up, down, status")]
+    [InlineData("a subcommand is required: up, down, status")]
     [InlineData("\"bogus\"", "bogus")]
-    public async Task Bad_input_is_refused_and_nothing_is_made(string complaint, params string[] arguments)
+    public async Task Bad_input_is_rejected_and_nothing_is_created(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["cluster", .. arguments]);
         ran.Errors.ShouldContain(complaint);
@@ -93,7 +93,7 @@ public sealed class ClusterProcessTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_damaged_state_is_told_by_every_command_and_down_still_deletes_the_cluster()
+    public async Task A_damaged_state_file_is_reported_and_down_still_deletes_the_cluster()
     {
         await RanCommand.RunAsync("cluster", "up", "--name", "torn", "--replicas", "0");
         await File.WriteAllTextAsync(Path.Combine(_folder.Path, "torn", KeptState.FileName), "{ \"form", Stop);
@@ -107,32 +107,32 @@ public sealed class ClusterProcessTests : IAsyncDisposable
 
         (await RanCommand.RunAsync("cluster", "list")).Output.ShouldContain("cannot be read");
         (await RanCommand.RunAsync("[suggest]", "tidemark cluster stop --name torn ")).Errors.ShouldBeEmpty();
-        (await RanCommand.RunAsync("cluster", "down", "--all")).Output.ShouldContain("The cluster torn is gone");
+        (await RanCommand.RunAsync("cluster", "down", "--all")).Output.ShouldContain("Deleted cluster torn");
         _folder.Processes.ShouldBeEmpty();
         _folder.Entries.ShouldBeEmpty();
-        (await RanCommand.RunAsync("cluster", "down", "--all")).Output.ShouldContain("No cluster is kept");
+        (await RanCommand.RunAsync("cluster", "down", "--all")).Output.ShouldContain("No local clusters exist");
         (await RanCommand.RunAsync("cluster", "list")).Output.ShouldContain("tidemark cluster up");
     }
 
     [Fact]
-    public async Task Down_goes_through_all_clusters_and_then_tells_what_it_could_not_end()
+    public async Task Down_all_deletes_the_other_clusters_before_it_reports_a_failure()
     {
         foreach (var name in new[] { "one", "two" }) await RanCommand.RunAsync("cluster", "up", "--name", name, "--replicas", "0");
         var inUse = await LocalCluster.OpenAsync("one", Stop);
         var down = await RanCommand.RunAsync("cluster", "down", "--all");
         await inUse.DisposeAsync();
-        down.Output.ShouldContain("The cluster two is gone");
+        down.Output.ShouldContain("Deleted cluster two");
         down.Errors.ShouldContain("The cluster one is in use");
         down.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Fact]
-    public async Task Of_two_that_start_one_cluster_at_once_one_starts_it_and_the_other_shows_it()
+    public async Task Of_two_concurrent_ups_one_starts_the_cluster_and_the_other_shows_it()
     {
         var both = await Task.WhenAll(RunAsync("cluster", "up", "--replicas", "0"), RunAsync("cluster", "up", "--replicas", "0"));
         both.ShouldAllBe(ran => ran.ExitCode == 0 && ran.Errors == "");
         both.Count(ran => ran.Output.Contains("Started 1 server", StringComparison.Ordinal)).ShouldBe(1);
-        both.Count(ran => ran.Output.Contains("There is a cluster default already", StringComparison.Ordinal)).ShouldBe(1);
+        both.Count(ran => ran.Output.Contains("Cluster default is already running", StringComparison.Ordinal)).ShouldBe(1);
     }
 
     private static async Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments)

@@ -4,7 +4,7 @@ using Tidemark.Testing;
 namespace Tidemark;
 
 /// <summary>
-/// A folder for the clusters that commands keep, in this process and in those it starts; nothing of it outlives its tests.
+/// A folder for the local clusters of this process and its child processes. Everything in it is deleted after the tests.
 /// </summary>
 public sealed class LocalClusterFolder : IAsyncDisposable
 {
@@ -18,10 +18,10 @@ public sealed class LocalClusterFolder : IAsyncDisposable
 
     public string Path { get; } = Directory.CreateTempSubdirectory("tidemark-cli-").FullName;
 
-    /// <summary>All that is in it, hidden or not.</summary>
+    /// <summary>The entries of the folder, including hidden ones.</summary>
     public IEnumerable<string> Entries => Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry));
 
-    /// <summary>The processes that have the folder in their command line: servers, and watchdogs.</summary>
+    /// <summary>The processes whose command line contains the folder: servers and watchdogs.</summary>
     public IEnumerable<string> Processes =>
         Directory.EnumerateDirectories("/proc").Select(folder => System.IO.Path.GetFileName(folder))
         .Where(name => char.IsAsciiDigit(name[0]))
@@ -29,9 +29,8 @@ public sealed class LocalClusterFolder : IAsyncDisposable
             .Where(line => line.Contains(Path, StringComparison.Ordinal));
 
     /// <summary>
-    /// The tool, as it was built, as a process of its own. Whoever runs the tests in the background has SIGINT ignored, and children
-    /// inherit that; a terminal's Ctrl-C would
-    /// reach nobody.
+    /// Starts the built tool as a process. If the tests run in the background, SIGINT is ignored and child processes inherit that, so the
+    /// signal is reset to its default.
     /// </summary>
     public static Process Start(params string[] arguments) =>
         Process.Start(

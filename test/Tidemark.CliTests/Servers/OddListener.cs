@@ -4,10 +4,12 @@ using System.Text;
 
 namespace Tidemark;
 
-/// <summary>Something on a port that is not PostgreSQL: it accepts, and then says nothing, or one thing to everybody.</summary>
+/// <summary>
+/// A listener that is not PostgreSQL: it accepts connections and then sends nothing, or the same response to all clients.
+/// </summary>
 internal sealed class OddListener : IAsyncDisposable
 {
-#pragma warning disable CA2213 // Stop() disposes of it.
+#pragma warning disable CA2213 // Stop() disposes it.
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
 #pragma warning restore CA2213
     private readonly CancellationTokenSource _stop = new();
@@ -43,7 +45,7 @@ internal sealed class OddListener : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The test has what it wants.
+            // The test has ended.
         }
     }
 
@@ -54,12 +56,12 @@ internal sealed class OddListener : IAsyncDisposable
             await client.ReadAtLeastAsync(new byte[8], 8, cancellationToken: _stop.Token);
             await client.WriteAsync(Encoding.ASCII.GetBytes(answer), _stop.Token);
 
-            // Whoever hangs up on somebody who still speaks takes the answer back with it.
+            // Closing the socket with unread data would send a reset, and the client would lose the response.
             if (answer.Length > 0) await client.CopyToAsync(Stream.Null, _stop.Token);
         }
         catch (IOException)
         {
-            // The other side has hung up.
+            // The client closed the connection.
         }
     }
 }

@@ -4,10 +4,10 @@ using Tidemark.Cli.Targets;
 
 namespace Tidemark;
 
-/// <summary>A command line that was run in this process, and what it said.</summary>
+/// <summary>The result of a command line that was run in this process.</summary>
 internal sealed record RanCommand(ExitCode ExitCode, string Output, string Errors)
 {
-    /// <summary>Surroundings that name no cluster.</summary>
+    /// <summary>An environment that does not select a cluster.</summary>
     public static TargetEnvironment Nowhere { get; } =
         new() { Variables = new Dictionary<string, string>(), Directory = "/nowhere", Home = "/nowhere", KeptClusters = () => [] };
 

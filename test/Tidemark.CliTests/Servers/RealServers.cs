@@ -1,5 +1,5 @@
 namespace Tidemark;
 
-/// <summary>Tests with servers run one class after the other, and not beside tests that use up the processors.</summary>
+/// <summary>Test classes with servers run one after the other, and not in parallel with tests that load the processors.</summary>
 [CollectionDefinition(nameof(RealServers), DisableParallelization = true)]
 public sealed class RealServers;

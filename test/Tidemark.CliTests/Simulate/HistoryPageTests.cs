@@ -5,7 +5,7 @@ namespace Tidemark;
 
 public sealed class HistoryPageTests
 {
-    // bob takes over from alice, and misses what carol wrote and alice saw.
+    // bob continues the session of alice, and misses a write of carol that alice observed.
     private const string HandedOver = """
         client carol
         write 2 0 5 1 1 100 acknowledged
@@ -16,14 +16,14 @@ public sealed class HistoryPageTests
         """;
 
     [Fact]
-    public void The_page_needs_nothing_but_itself()
+    public void The_page_has_no_external_references()
     {
         var page = Page(HandedOver);
         foreach (var word in new[] { "http:", "https:", "<script", "src=", "@import", "url(" }) page.ShouldNotContain(word);
     }
 
     [Fact]
-    public void The_picture_of_a_violation_has_a_lane_for_each_client_the_operations_that_make_it_and_the_hand_over()
+    public void The_diagram_of_a_violation_shows_its_clients_operations_and_hand_over()
     {
         var page = Page(HandedOver);
         var picture = Pictures(page).Last();
@@ -39,7 +39,7 @@ public sealed class HistoryPageTests
     }
 
     [Fact]
-    public void A_hand_over_that_came_too_late_to_bind_is_not_drawn()
+    public void A_hand_over_that_is_too_late_to_matter_is_not_drawn()
     {
         var page = Page(HandedOver.Replace("hand-over 0 1 10 12", "hand-over 0 1 13 14\nhand-over 0 1 10 12", StringComparison.Ordinal));
         Pictures(page).Last().Descendants().Count(e => Has(e, "hand-over")).ShouldBe(1);
@@ -48,7 +48,7 @@ public sealed class HistoryPageTests
     }
 
     [Fact]
-    public void Lag_is_the_age_of_the_oldest_acknowledged_commit_that_a_read_did_not_show()
+    public void Lag_is_the_age_of_the_oldest_acknowledged_commit_missing_from_a_read()
     {
         var history = Histories.Of(HandedOver);
         SeenLag.Of(history, new ReportClock(history)).ShouldBe([new SeenLag(0, 0.7, 0), new SeenLag(1, 1.4, 1.4 - 0.5)]);
@@ -68,14 +68,14 @@ public sealed class HistoryPageTests
     }
 
     [Fact]
-    public void A_clean_history_says_so_and_an_empty_one_does_too()
+    public void A_clean_history_and_an_empty_one_are_shown_as_clean()
     {
         Page("write 0 0 5 1 1 100 acknowledged\ncommit 1 1 100 1 10").ShouldContain("<b>Clean.</b>");
         Page("").ShouldContain("<b>Clean.</b>");
     }
 
     [Fact]
-    public void The_pictures_of_simulated_worlds_are_well_formed_and_stay_within_their_frames()
+    public void Diagrams_of_simulated_histories_are_well_formed_and_stay_within_their_frames()
     {
         var careless = new SimulationCampaignOptions { Seeds = 12, Arm = RoutingArm.RandomReplica };
         var failing = SimulationCampaign.Run(careless, TestContext.Current.CancellationToken).FailingSeeds;

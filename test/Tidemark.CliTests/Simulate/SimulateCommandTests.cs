@@ -11,7 +11,7 @@ public sealed class SimulateCommandTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Json_has_the_figures_of_the_campaign()
+    public async Task JSON_has_the_numbers_of_the_campaign()
     {
         var ran = await RanCommand.RunAsync("simulate", "--seeds", "3", "--json");
         var json = ran.Json;
@@ -29,19 +29,19 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_fault_that_is_caught_is_a_success_and_one_that_is_not_a_finding()
+    public async Task A_detected_fault_is_a_success_and_an_undetected_one_a_finding()
     {
         var caught = await RanCommand.RunAsync("simulate", "--seeds", "30", "--fault", "GateAsSeenWatermark", "--json");
         caught.Json.GetProperty("violations").GetInt64().ShouldBeGreaterThan(0);
         caught.ExitCode.ShouldBe(ExitCode.Success);
 
         var missed = await RanCommand.RunAsync("simulate", "--seeds", "1", "--fault", "YoungConnectionProven");
-        missed.Output.ShouldContain("Nothing caught YoungConnectionProven.");
+        missed.Output.ShouldContain("YoungConnectionProven was not detected.");
         missed.ExitCode.ShouldBe(ExitCode.Finding);
     }
 
     [Fact]
-    public async Task The_promises_that_other_policies_break_are_counted_and_no_finding()
+    public async Task Violations_of_other_policies_are_counted_but_are_not_findings()
     {
         var ran = await RanCommand.RunAsync("simulate", "--seeds", "3", "--policy", "randomreplica", "--json");
         ran.Json.GetProperty("violations").GetInt64().ShouldBeGreaterThan(0);
@@ -49,7 +49,7 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_fault_has_its_row_in_the_kill_table()
+    public async Task Every_fault_has_a_row_in_the_fault_table()
     {
         var ran = await RanCommand.RunAsync("simulate", "--faults", "--seeds", "1", "--json");
         var faults = ran.Json.GetProperty("faults").EnumerateArray().ToList();
@@ -78,7 +78,7 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task On_forty_columns_no_line_is_longer()
+    public async Task All_lines_fit_forty_columns()
     {
         var ran = await RanCommand.RunAsync(40, CancellationToken.None, "simulate", "--seeds", "1", "--policy", "all");
         ran.Lines.ShouldAllBe(line => line.Length <= 40);
@@ -86,7 +86,7 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_seed_is_replayed_with_its_trace_and_twice_in_the_same_words()
+    public async Task A_replayed_seed_prints_its_trace_and_the_same_output_each_time()
     {
         string[] replay = ["simulate", "--seed", "17"];
         var ran = await RanCommand.RunAsync(replay);
@@ -98,7 +98,7 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task An_exported_history_is_judged_as_the_seed_was()
+    public async Task An_exported_history_gets_the_verdict_of_its_seed()
     {
         var file = Path.Combine(_folder, "history.txt");
         var careless = new SimulationCampaignOptions { Arm = RoutingArm.RandomReplica, StopAtFirstFinding = true };
@@ -112,32 +112,32 @@ public sealed class SimulateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stopped_campaign_says_so_and_is_no_success()
+    public async Task An_interrupted_campaign_is_reported_and_is_not_a_success()
     {
         var ran = await RanCommand.RunAsync(int.MaxValue, new CancellationToken(canceled: true), "simulate", "--policy", "AlwaysPrimary");
-        ran.Errors.ShouldContain("stopped");
+        ran.Errors.ShouldContain("interrupted");
         ran.ExitCode.ShouldBe(ExitCode.WrongUsage);
     }
 
     [Theory]
-    [InlineData("--profile knows no \"Sunny\". It knows Mixed, Healthy,", "--profile", "Sunny")]
-    [InlineData("--profile knows no \"1\"", "--profile", "1")]
-    [InlineData("--policy knows no \"none\"", "--policy", "none")]
-    [InlineData("--fault knows no \"all\"", "--fault", "all")]
-    [InlineData("--seed takes a whole number from 0 to 2147483647, and not \"abc\"", "--seed", "abc")]
-    [InlineData("--seeds takes a whole number from 1", "--seeds", "0")]
-    [InlineData("--seeds takes a whole number from 1", "--seeds", "99999999999")]
-    [InlineData("--parallel takes a whole number from 1", "--parallel", "-1")]
-    [InlineData("--seed and --seeds contradict", "--seed", "1", "--seeds", "2")]
-    [InlineData("--seed and --faults contradict", "--seed", "1", "--faults")]
-    [InlineData("--faults and --fault contradict", "--faults", "--fault", "GateAsSeenWatermark")]
-    [InlineData("--json and --markdown contradict", "--json", "--markdown")]
-    [InlineData("--profile all and --seed contradict", "--profile", "all", "--seed", "1")]
-    [InlineData("--html tells of one world, and needs --seed", "--html", "x.html")]
-    [InlineData("--export tells of one world, and needs --seed", "--export", "x.txt")]
+    [InlineData("--profile does not accept \"Sunny\". Valid values: Mixed, Healthy,", "--profile", "Sunny")]
+    [InlineData("--profile does not accept \"1\"", "--profile", "1")]
+    [InlineData("--policy does not accept \"none\"", "--policy", "none")]
+    [InlineData("--fault does not accept \"all\"", "--fault", "all")]
+    [InlineData("--seed must be an integer from 0 to 2147483647, not \"abc\"", "--seed", "abc")]
+    [InlineData("--seeds must be an integer from 1", "--seeds", "0")]
+    [InlineData("--seeds must be an integer from 1", "--seeds", "99999999999")]
+    [InlineData("--parallel must be an integer from 1", "--parallel", "-1")]
+    [InlineData("--seed and --seeds cannot be combined", "--seed", "1", "--seeds", "2")]
+    [InlineData("--seed and --faults cannot be combined", "--seed", "1", "--faults")]
+    [InlineData("--faults and --fault cannot be combined", "--faults", "--fault", "GateAsSeenWatermark")]
+    [InlineData("--json and --markdown cannot be combined", "--json", "--markdown")]
+    [InlineData("--profile all and --seed cannot be combined", "--profile", "all", "--seed", "1")]
+    [InlineData("--html applies to a single run and requires --seed", "--html", "x.html")]
+    [InlineData("--export applies to a single run and requires --seed", "--export", "x.txt")]
     [InlineData("leaves too few seeds", "--from", "2147483647", "--seeds", "2")]
     [InlineData("extra", "extra")]
-    public async Task Wrong_usage_is_refused_with_what_is_wrong(string complaint, params string[] arguments)
+    public async Task Wrong_usage_is_rejected_with_a_reason(string complaint, params string[] arguments)
     {
         var ran = await RanCommand.RunAsync(["simulate", .. arguments]);
         ran.Errors.ShouldContain(complaint);

@@ -4,13 +4,13 @@ namespace Tidemark;
 
 public sealed class SimulationCampaignTests
 {
-    // Violates promises in nearly every world, so that there is something to compare.
+    // Violates guarantees in nearly every run, so that the results can be compared.
     private static readonly SimulationCampaignOptions Careless = new() { Seeds = 12, Arm = RoutingArm.RandomReplica };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void What_a_campaign_says_does_not_depend_on_how_many_worlds_run_at_a_time()
+    public void The_result_of_a_campaign_does_not_depend_on_its_parallelism()
     {
         var alone = SimulationCampaign.Run(Careless with { Parallelism = 1 }, Stop);
         var together = SimulationCampaign.Run(Careless with { Parallelism = 4 }, Stop);
@@ -22,7 +22,7 @@ public sealed class SimulationCampaignTests
     }
 
     [Fact]
-    public void The_figures_are_the_sums_of_those_of_each_seed()
+    public void The_totals_are_the_sums_over_the_seeds()
     {
         var runs = Enumerable.Range(5, 3).Select(seed => SimulationCampaign.Run(Careless with { FirstSeed = seed, Seeds = 1 }, Stop))
             .ToList();
@@ -35,7 +35,7 @@ public sealed class SimulationCampaignTests
     }
 
     [Fact]
-    public void A_hunt_ends_with_the_smallest_seed_that_catches_the_fault()
+    public void A_hunt_ends_with_the_smallest_seed_that_detects_the_fault()
     {
         var options = new SimulationCampaignOptions { Seeds = 300, FirstSeed = 3 };
         var hunt = SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 4 }, Stop);
@@ -48,14 +48,14 @@ public sealed class SimulationCampaignTests
     }
 
     [Fact]
-    public void A_campaign_that_is_to_stop_at_its_first_finding_runs_few_seeds_beyond_it()
+    public void A_campaign_that_stops_at_its_first_finding_runs_few_more_seeds()
     {
         var result = SimulationCampaign.Run(Careless with { Seeds = 100_000, Parallelism = 2, StopAtFirstFinding = true }, Stop);
         result.Seeds.ShouldBeInRange(result.FailingSeeds[0].Seed, result.FailingSeeds[0].Seed + 2);
     }
 
     [Fact]
-    public void A_cancelled_campaign_finishes_the_worlds_under_way_and_begins_no_other()
+    public void A_cancelled_campaign_finishes_the_current_runs_and_starts_no_others()
     {
         using var stop = new CancellationTokenSource();
         var result = SimulationCampaign.Run(
@@ -71,12 +71,12 @@ public sealed class SimulationCampaignTests
     [InlineData(1, 5)]
     [InlineData(2, 3)]
     [InlineData(0, 0)]
-    public void One_seed_of_so_many_is_run_twice(int every, int expected) =>
+    public void Every_nth_seed_is_run_twice(int every, int expected) =>
         SimulationCampaign.Run(Careless with { Seeds = 5, CheckDeterminismEvery = every, Arm = RoutingArm.AlwaysPrimary }, Stop)
             .DeterminismChecked.ShouldBe(expected);
 
     [Fact]
-    public void Progress_tells_each_seed_once_and_never_goes_back()
+    public void Progress_reports_each_seed_once_and_never_decreases()
     {
         List<SimulationCampaignProgress> reported = [];
         var result = SimulationCampaign.Run(Careless with { Parallelism = 3, Progress = new Reported(reported.Add) }, Stop);

@@ -106,7 +106,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
         {
             if (isAsync) await transaction.CommitAsync(Stop);
             else transaction.Commit();
-        })).Message.ShouldContain("nothing is committed");
+        })).Message.ShouldContain("nothing was committed");
         (await CountAsync(shared.Cluster.Primary, "failed")).ShouldBe(0);
         (session.Written, session.IsUnknown).ShouldBe((null, false));
     }

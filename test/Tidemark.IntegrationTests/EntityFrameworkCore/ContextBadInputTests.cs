@@ -16,7 +16,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
     {
         await using var context = shared.CreateRuleContext();
         Should.Throw<ArgumentException>(() => context.Wishes.OnNode("pg-9"))
-            .Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
+            .Message.ShouldContain("No node is named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
         Should.Throw<ArgumentException>(() => context.Wishes.OnNode(" "));
 
         var compiled = EF.CompileAsyncQuery((RuleContext c, string node) => c.Wishes.OnNode(node).Count());
@@ -43,7 +43,8 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             () => Task.FromResult(context.Wishes.OnNode("pg-2").ExecuteUpdate(set => set.SetProperty(w => w.Kind, "no")))])
         {
             var error = (await Should.ThrowAsync<RoutingException>(write)).ShouldBeOfType<RoutingException>();
-            error.Message.ShouldContain("The statement writes, but was aimed at 'pg-2', which takes no writes: the primary is 'pg-1'");
+            error.Message.ShouldContain(
+                "The statement writes, but was directed to 'pg-2', which does not accept writes. The primary is 'pg-1'");
             error.IsTransient.ShouldBeFalse();
         }
 
@@ -106,9 +107,9 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         await source.DisposeAsync();
 
         Should.Throw<ObjectDisposedException>(() => new DbContextOptionsBuilder<StoreContext>().UseTidemark(source))
-            .Message.ShouldContain("Dispose of it last");
+            .Message.ShouldContain("Dispose it last");
         (await Should.ThrowAsync<ObjectDisposedException>(() => context.Items.AsNoTracking().ToListAsync(Stop)))
-            .Message.ShouldContain("TidemarkDataSource was disposed of");
+            .Message.ShouldContain("TidemarkDataSource is disposed");
         Should.Throw<ObjectDisposedException>(() => context.Items.ToList());
         context.Add(new Item { Name = "no" });
         await Should.ThrowAsync<ObjectDisposedException>(() => context.SaveChangesAsync(Stop));

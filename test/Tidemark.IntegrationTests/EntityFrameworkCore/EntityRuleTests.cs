@@ -158,9 +158,9 @@ public sealed class EntityRuleTests(RuleCluster shared) : IClassFixture<RuleClus
                 ? await Should.ThrowAsync<RoutingException>(() => query.ToListAsync(Stop))
                 : Should.Throw<RoutingException>(() => query.ToList());
             error.IsTransient.ShouldBeTrue("a custom execution strategy may retry");
-            error.Message.ShouldContain("asks for node 'pg-2'");
+            error.Message.ShouldContain("requires node 'pg-2'");
             error.Message.ShouldContain("bytes short");
-            error.Message.ShouldContain("never moves off 'pg-2'");
+            error.Message.ShouldContain("cannot leave 'pg-2'");
             error.Message.ShouldContain("ReadWait");
             shared.NodesOf(context).ShouldBeEmpty();
         }

@@ -29,7 +29,7 @@ public sealed class ForeignSettingsTests(StoreCluster shared) : IClassFixture<St
         await using var command = source.CreateReadCommand("SELECT current_setting('port')::int");
         var port = (int)(await command.ExecuteScalarAsync(Stop))!;
         if (canReadOnReplica) port.ShouldNotBe(shared.Cluster.Primary.Port);
-        else port.ShouldBe(shared.Cluster.Primary.Port, "PostgreSQL has no serializable transactions on replicas");
+        else port.ShouldBe(shared.Cluster.Primary.Port, "PostgreSQL does not support serializable transactions on replicas");
     }
 
     [Fact]

@@ -122,7 +122,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         await using var source = builder.Build();
         await source.Cluster.Monitor.FirstRoundAsync(Stop);
         source.Nodes[0].IsServing.ShouldBeTrue();
-        await WaitUntilAsync(() => source.Nodes[1].Problem?.Contains("no answer", StringComparison.Ordinal) == true);
+        await WaitUntilAsync(() => source.Nodes[1].Problem?.Contains("no response", StringComparison.Ordinal) == true);
 
         silent.Open();
         await WaitUntilAsync(() => source.Nodes[1].IsServing);

@@ -120,7 +120,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
         await using var well = await ConnectAsync(b => b.Options.SystemIdentifier = right);
 
         var error = await Should.ThrowAsync<RoutingException>(wrong.WriteAsync("INSERT INTO items (name) VALUES ('never')"));
-        error.Message.ShouldContain($"has the system identifier {right}, but the setting SystemIdentifier asks for {right + 1}");
+        error.Message.ShouldContain($"has the system identifier {right}, but the setting SystemIdentifier requires {right + 1}");
         wrong.Nodes.ShouldAllBe(node => !node.IsServing);
         await well.WriteAsync("INSERT INTO items (name) VALUES ('right')");
     }

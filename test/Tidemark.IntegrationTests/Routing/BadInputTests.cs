@@ -43,7 +43,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         await using var source = new TidemarkDataSourceBuilder()
             .AddNode("one", shared.Cluster.Primary.ConnectionString).AddNode("two", other.Primary.ConnectionString).Build();
         var error = await Should.ThrowAsync<RoutingException>(async () => await source.OpenWriteConnectionAsync(Stop));
-        error.Message.ShouldContain("the nodes differ, so none is trusted");
+        error.Message.ShouldContain("the nodes differ, so none of them is used");
     }
 
     [Fact]
@@ -80,8 +80,8 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
                 await Should.ThrowAsync<RoutingException>(() => command.ExecuteNonQueryAsync(Stop)),
                 Should.Throw<RoutingException>(() => command.ExecuteNonQuery())])
             {
-                error.Message.ShouldContain("aimed at 'pg-2' for reading, which is a replica and takes no writes");
-                error.Message.ShouldContain("Leave out the node");
+                error.Message.ShouldContain("directed to 'pg-2' for reading, which is a replica and does not accept writes");
+                error.Message.ShouldContain("Remove the node name");
                 error.IsTransient.ShouldBeFalse();
             }
         }
@@ -106,7 +106,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     public async Task A_node_that_does_not_exist_is_refused_with_the_names_of_those_that_do()
     {
         Should.Throw<ArgumentException>(() => shared.Source.RequireNode("pg-9"))
-            .Message.ShouldContain("There is no node named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
+            .Message.ShouldContain("No node is named 'pg-9'. The nodes are pg-1, pg-2, pg-3.");
         await using var context = shared.CreateContext();
         (await Should.ThrowAsync<ArgumentException>(() => context.Items.OnNode("pg-9").AsNoTracking().ToListAsync(Stop)))
             .Message.ShouldContain("pg-1, pg-2, pg-3");

@@ -171,7 +171,7 @@ public sealed class FailureTests : IAsyncLifetime
             seen.Add(error.Message);
         }
 
-        seen.ShouldContain(message => message.Contains("answers as a standby", StringComparison.Ordinal)
+        seen.ShouldContain(message => message.Contains("reports that it is a standby", StringComparison.Ordinal)
             || message.Contains("needs the primary", StringComparison.Ordinal));
         seen.ShouldNotContain(message => message.Contains("read-only transaction", StringComparison.Ordinal));
     }

@@ -21,7 +21,7 @@ public sealed class RouteExplanationTests(RuleCluster shared) : IClassFixture<Ru
             .ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-3"), d => d.Reason.ShouldBe(RouteReason.NamedNode));
         using (shared.Source.Require(Consistency.Strong)) context.Wishes.ExplainRoute().Reason.ShouldBe(RouteReason.StrongConsistency);
         context.Profiles.ToRouteString().ShouldBe(
-            "pg-1 (primary): the model says that an entity in the query reads from the primary\n  pg-2  is a replica\n  pg-3  is a "
+            "pg-1 (primary): the model specifies that an entity in the query reads from the primary\n  pg-2  is a replica\n  pg-3  is a "
                 + "replica");
 
         shared.NodesOf(context).ShouldBeEmpty();

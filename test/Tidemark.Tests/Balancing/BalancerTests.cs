@@ -46,7 +46,7 @@ public sealed class BalancerTests
     [Fact]
     public void Two_choices_measures_load_against_weight()
     {
-        // Ten reads are less for a node of weight 4 than five for one of weight 1.
+        // Ten reads are a lower load for a node of weight 4 than five reads for a node of weight 1.
         Count(BalancingPolicy.PowerOfTwoChoices, [new(0, 4, 10), new(1, 1, 5)]).ShouldBe([1, 0]);
     }
 
@@ -57,7 +57,7 @@ public sealed class BalancerTests
     }
 
     [Fact]
-    public void Round_robin_goes_on_in_turn_when_a_node_drops_out_and_comes_back()
+    public void Round_robin_continues_in_turn_after_a_node_leaves_and_returns()
     {
         Candidate[] all = [new(0, 1, 0), new(1, 1, 0), new(2, 1, 0)];
         Candidate[] two = [new(0, 1, 0), new(2, 1, 0)];
@@ -72,7 +72,7 @@ public sealed class BalancerTests
     [InlineData(BalancingPolicy.PowerOfTwoChoices)]
     [InlineData(BalancingPolicy.RoundRobin)]
     [InlineData(BalancingPolicy.Random)]
-    public void A_lone_candidate_serves_whatever_its_load(BalancingPolicy policy) =>
+    public void A_single_candidate_serves_regardless_of_its_load(BalancingPolicy policy) =>
         Count(policy, [new(63, 0.001, 1_000)]).ShouldBe([1]);
 
     [Fact]

@@ -2,7 +2,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>Which node a user keeps to. 100,000 users each: by chance alone a share of a fifth strays by 0.13 % (one sigma).</summary>
+/// <summary>The node that serves each user. With 100,000 users, a share of one fifth varies by 0.13 % by chance (one sigma).</summary>
 public sealed class RendezvousTests
 {
     private const int Users = 100_000;
@@ -25,7 +25,7 @@ public sealed class RendezvousTests
     }
 
     [Fact]
-    public void A_node_that_goes_moves_its_own_users_only_and_spreads_them()
+    public void Removing_a_node_moves_only_its_own_users_and_spreads_them()
     {
         var (before, after) = (Homes(Five), Homes([.. Five.Where(n => n != "pg-3")]));
 
@@ -36,7 +36,7 @@ public sealed class RendezvousTests
     }
 
     [Fact]
-    public void A_node_that_comes_takes_a_sixth_and_no_other_user_moves()
+    public void Adding_a_sixth_node_moves_a_sixth_of_the_users_to_it()
     {
         var (before, after) = (Homes(Five), Homes([.. Five, "pg-6"]));
 
@@ -46,7 +46,7 @@ public sealed class RendezvousTests
     }
 
     [Fact]
-    public void A_node_is_known_by_its_name_whatever_its_place_in_the_list_and_its_case() =>
+    public void A_node_is_identified_by_name_regardless_of_index_and_case() =>
         Homes([.. Five.Reverse().Select(n => n.ToUpperInvariant())]).Select(n => n.ToLowerInvariant()).ShouldBe(Homes(Five));
 
     [Fact]
@@ -58,18 +58,18 @@ public sealed class RendezvousTests
     }
 
     [Fact]
-    public void A_node_beyond_its_share_of_the_load_leaves_the_user_to_the_next_in_the_ranking()
+    public void A_node_above_its_load_share_passes_the_user_to_the_next_node()
     {
         var key = Rendezvous.Hash("user-42");
         ulong[] seeds = [.. Five.Select(Rendezvous.Seed)];
         var ranking = Enumerable.Range(0, 5).OrderByDescending(i => Rendezvous.Score(key, seeds[i], 1)).ToArray();
 
-        // 37 in flight and the one to come, of which a fifth times 1.25 is 9.5: the tenth may still come.
+        // With 37 reads in flight plus the next one, a fifth times 1.25 is 9.5, so the node may take a tenth read.
         Pick(loads: (ranking[0], 9), others: 7).ShouldBe(ranking[0]);
         Pick(loads: (ranking[0], 10), others: 7).ShouldBe(ranking[1]);
         Pick((ranking[0], 30), (ranking[1], 30), others: 5).ShouldBe(ranking[2]);
 
-        // Three reads at once on an idle cluster are far above the mean, and no load at all.
+        // Three simultaneous reads on an idle cluster are far above the mean, but not a load.
         Pick(loads: (ranking[0], 3), others: 0).ShouldBe(ranking[0]);
         Pick(loads: (ranking[0], 4), others: 0).ShouldBe(ranking[1]);
 
@@ -86,7 +86,7 @@ public sealed class RendezvousTests
         ulong[] seeds = [.. Five.Select(Rendezvous.Seed)];
         var loads = new int[5];
 
-        // One user in two is the same one: without the bound, their node would carry three fifths.
+        // Every second read is from the same user. Without the bound, the node of that user would serve three fifths.
         for (var reads = 0; reads < 1000; reads++)
         {
             var key = Rendezvous.Hash(random.Next(2) == 0 ? "celebrity" : $"user-{reads}");
@@ -99,7 +99,7 @@ public sealed class RendezvousTests
     }
 
     [Fact]
-    public void The_node_a_context_stays_on_comes_first_then_the_users_own_then_the_balancer_among_those_that_can_serve()
+    public void Order_of_choice_is_sticky_node_then_affinity_then_balancer()
     {
         var router = Router(4);
         var snapshot = Of(Primary(100), Replica(100), Replica(100), Replica(50));
@@ -113,7 +113,7 @@ public sealed class RendezvousTests
             router.Decide(snapshot, default, new int[4], preferred: 2, affinity: key).Node.ShouldBe("pg-3");
             router.Decide(snapshot, default, new int[4], failed: 1UL << own.NodeIndex, affinity: key).Node.ShouldNotBe(own.Node);
 
-            // pg-4 lacks the place, whoever's it is.
+            // pg-4 does not have the position, regardless of the key.
             router.Decide(snapshot, new ReadRequirement { MustInclude = Position(100) }, new int[4], affinity: key)
                 .Node.ShouldBeOneOf("pg-2", "pg-3");
         }
@@ -163,7 +163,7 @@ public sealed class RendezvousTests
         },
         Balancer.For(BalancingPolicy.PowerOfTwoChoices, new Chance(42)));
 
-    /// <summary>The node of each user, by name.</summary>
+    /// <summary>Returns the node name of each user.</summary>
     private static string[] Homes(string[] nodes, Func<string, double>? weightOf = null)
     {
         ulong[] seeds = [.. nodes.Select(Rendezvous.Seed)];

@@ -27,7 +27,7 @@ public sealed class ConnectionTextTests
         ConnectionText.Parse(text).Select(h => $"{h.Host}:{h.Port}").ShouldBe(hosts);
 
     [Fact]
-    public void What_the_hosts_share_is_in_each()
+    public void Shared_settings_apply_to_each_host()
     {
         foreach (var host in ConnectionText.Parse("Host=a,b;Database=store;Username=u;Password=\"se;c=ret'\";Timeout=3"))
             (host.Database, host.Username, host.Password, host.Timeout).ShouldBe(("store", "u", "se;c=ret'", 3));
@@ -42,7 +42,7 @@ public sealed class ConnectionTextTests
     }
 
     [Fact]
-    public void A_password_in_a_url_may_hold_an_at_sign_and_a_colon_as_they_are()
+    public void A_password_in_a_url_may_contain_an_unescaped_at_sign_and_colon()
     {
         var host = ConnectionText.Parse("postgres://u:p@s:s@pg-1/store").Single();
 
@@ -53,11 +53,11 @@ public sealed class ConnectionTextTests
     [InlineData("sslmode=verify-full", "VerifyFull")]
     [InlineData("SSLMODE=require", "Require")]
     [InlineData("sslmode=disable", "Disable")]
-    public void The_ssl_modes_of_libpq_are_understood(string parameter, string mode) =>
+    public void The_ssl_modes_of_libpq_are_supported(string parameter, string mode) =>
         ConnectionText.Parse($"postgres://pg-1/store?{parameter}").Single().SslMode.ToString().ShouldBe(mode);
 
     [Fact]
-    public void The_parameters_of_libpq_and_of_npgsql_are_understood()
+    public void The_parameters_of_libpq_and_of_Npgsql_are_supported()
     {
         var host = ConnectionText.Parse(
             "postgres://pg-1?dbname=store&user=u&application_name=my%20shop&connect_timeout=7&target_session_attrs=read-write"
@@ -68,37 +68,35 @@ public sealed class ConnectionTextTests
     }
 
     [Theory]
-    [InlineData("Database=store", "it names no host")]
-    [InlineData("postgres:///store", "it names no host")]
+    [InlineData("Database=store", "it does not contain a host")]
+    [InlineData("postgres:///store", "it does not contain a host")]
     [InlineData("Host=a,,b", "empty entry")]
     [InlineData("Host=a:0", "its port is not a number from 1 to 65535")]
     [InlineData("postgres://a:65536/store", "its port is not a number from 1 to 65535")]
     [InlineData("Host=a;Port=many", "its value for 'Port' cannot be read")]
-    [InlineData("Host=a;Hots=b", "keyword 2 is none that Npgsql knows")]
-    [InlineData("Host=a;Password=x;y=z", "quote a password that holds a semicolon")]
+    [InlineData("Host=a;Hots=b", "keyword 2 is not supported by Npgsql")]
+    [InlineData("Host=a;Password=x;y=z", "quote a password that contains a semicolon")]
     [InlineData("pg-1", "neither a list")]
     [InlineData("postgres://a?sslmode=perhaps", "its parameter 'sslmode'")]
     [InlineData("postgres://u:p/w@a/store", "%2F")]
     [InlineData("postgres://u:12?w@a/store", "%3F")]
-    public void A_text_that_cannot_be_read_is_refused_with_what_is_wrong(string text, string words) =>
-        Should.Throw<FormatException>(() => ConnectionText.Parse(text)).Message.ShouldContain(words);
+    public void An_invalid_text_is_rejected_with_the_problem(string text, string problem) =>
+        Should.Throw<FormatException>(() => ConnectionText.Parse(text)).Message.ShouldContain(problem);
 
     [Fact]
-    public void No_error_repeats_any_part_of_a_password()
+    public void An_error_never_contains_any_part_of_a_password()
     {
-        // Every piece of the secret is a word that stands nowhere else; between them stands what breaks a text.
+        // Every piece of the secret is a word that occurs nowhere else. Characters that break the parser separate the pieces.
         string[] breakers =
             [";", "=", ";x", "'", "\"", "\";", "';", "/", "?", "@", ":", ",", "&", "%", "#", " ", ";;", "=;", "\n", "@/?", ";Port=",
             "&port="];
         string[] frames =
         [
             "Host=a;Password={0}", "Host=a;Password={0};Timeout=never", "Password={0};Hots=b", "Host=a;Pwd={0}", "Host=a;PASSWORD='{0}",
-                "Host=a;Password=\"{0}",
-            "Host=a;{0}", "{0}", "Host=a;{0}=", "Host=a;Username={0};Port=x", "Password={0}", "Host=a;Passwort={0}",
-            "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x", "postgres://{0}",
-                "postgres://u:1{0}@a:0/store",
-            "postgres://a/store?password={0}", "postgres://a/store?password={0}&sslmode=x", "postgres://a/store?{0}", "postgres://u:{0}@",
-                "postgres://u:{0}@,/x",
+            "Host=a;Password=\"{0}", "Host=a;{0}", "{0}", "Host=a;{0}=", "Host=a;Username={0};Port=x", "Password={0}",
+            "Host=a;Passwort={0}", "postgres://u:{0}@a/store", "postgres://u:{0}@a:x/store", "postgres://u:{0}@a/store?sslmode=x",
+            "postgres://{0}", "postgres://u:1{0}@a:0/store", "postgres://a/store?password={0}",
+            "postgres://a/store?password={0}&sslmode=x", "postgres://a/store?{0}", "postgres://u:{0}@", "postgres://u:{0}@,/x",
         ];
         var refused = 0;
         foreach (var frame in frames)
@@ -115,11 +113,11 @@ public sealed class ConnectionTextTests
             }
         }
 
-        refused.ShouldBeGreaterThan(1_000, "else nothing was tested");
+        refused.ShouldBeGreaterThan(1_000, "otherwise nothing was tested");
     }
 
     [Fact]
-    public void Hosts_of_one_string_become_nodes_of_their_names()
+    public void Hosts_of_one_string_become_nodes_with_their_names()
     {
         var options = new TidemarkOptions().AddNodes("Host=pg-1,pg-2:6000,PG-2:6001;Database=store");
 
@@ -128,12 +126,12 @@ public sealed class ConnectionTextTests
     }
 
     [Fact]
-    public void A_host_that_is_named_twice_is_refused() =>
+    public void A_host_that_is_listed_twice_is_rejected() =>
         Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNodes("Host=pg-1,pg-1"))
-            .Message.ShouldContain("two nodes named 'pg-1:5432'");
+            .Message.ShouldContain("A node named 'pg-1:5432' already exists");
 
     [Fact]
-    public void Two_nodes_whose_names_differ_in_case_only_are_refused() =>
+    public void Two_nodes_whose_names_differ_only_in_case_are_rejected() =>
         Should.Throw<ArgumentException>(() => new TidemarkOptions().AddNode("pg-1", "Host=a").AddNode("PG-1", "Host=b"))
             .Message.ShouldContain("case-insensitive");
 

@@ -7,7 +7,7 @@ namespace Tidemark;
 public sealed class CheckAnswerTests
 {
     [Fact]
-    public void A_role_that_may_not_ask_for_positions_is_not_made_to()
+    public void Positions_are_not_queried_if_the_role_may_not_read_them()
     {
         CheckAnswer.Question(hidesPositions: false).ShouldContain("pg_last_wal_replay_lsn()");
         CheckAnswer.Question(hidesPositions: true).ShouldNotContain("pg_last_wal_replay_lsn()");

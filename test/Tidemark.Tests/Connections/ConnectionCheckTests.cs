@@ -27,14 +27,14 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_young_connection_shows_what_the_read_must_include_until_it_has_shown_its_epoch()
+    public async Task A_new_connection_must_prove_the_position_until_it_has_shown_its_epoch()
     {
         await using var connection = await OpenAsync();
 
         Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.Position);
         await ProbeAsync();
         Check(new ReadRequirement { MustInclude = Position(90) })
-            .ShouldBe(ConnectionCheck.Position, "a probe may have asked another server of that name");
+            .ShouldBe(ConnectionCheck.Position, "a probe may have reached another server at that address");
         Show(connection, Run(1));
         Check(new ReadRequirement { MustInclude = Position(90) }).ShouldBe(ConnectionCheck.None);
         Check(new ReadRequirement { MustInclude = Position(110) }).ShouldBe(ConnectionCheck.Position);
@@ -52,7 +52,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_read_that_any_replica_may_serve_only_learns_the_epoch_of_its_connection()
+    public async Task A_read_that_any_replica_may_serve_only_records_the_epoch_of_its_connection()
     {
         await using var connection = await OpenAsync();
 
@@ -62,35 +62,35 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_bound_of_staleness_is_not_believed_of_a_young_connection()
+    public async Task A_staleness_bound_must_be_proven_on_a_new_connection()
     {
-        // The server may have crashed since the probe, and a standby goes back then.
+        // The server may have crashed since the probe, and a standby goes back when that happens.
         var bounded = new ReadRequirement { CompleteSince = 0 };
         await using var connection = await OpenAsync();
 
         Check(bounded).ShouldBe(ConnectionCheck.Position);
-        _source.Cluster.Decide(bounded).MustShow.ShouldBe(Position(100), "what made the node fresh enough");
+        _source.Cluster.Decide(bounded).MustShow.ShouldBe(Position(100), "the position that made the node fresh enough");
         Show(connection, Run(1));
         Check(bounded).ShouldBe(ConnectionCheck.None);
     }
 
     [Fact]
-    public async Task A_connection_stays_only_where_it_is_known_to_be_of_the_epoch_that_was_read_in()
+    public async Task A_session_stays_only_on_a_connection_of_the_epoch_that_it_has_read_in()
     {
         await using var connection = await OpenAsync();
         var stay = new ReadRequirement { StayOn = new NodeEpoch(1, Run(1)) };
 
         Check(stay).ShouldBe(ConnectionCheck.Epoch);
-        Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.Epoch, "though it was named");
+        Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.Epoch, "even if it was named");
         Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.Learn);
-        Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung, "it is not known in which");
+        Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung, "the epoch is unknown");
         Show(connection, Run(1));
         Check(stay).ShouldBe(ConnectionCheck.None);
         Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung);
     }
 
     [Fact]
-    public void A_place_of_an_ancestor_is_to_be_shown_on_the_timeline_that_the_node_follows()
+    public void A_position_of_an_earlier_timeline_is_proven_on_the_timeline_of_the_node()
     {
         var snapshot = Of(Primary(200, timeline: 2) with { Forks = [new Fork(1, 2, At(100), At(100))] }, Replica(150, timeline: 2));
 
@@ -105,7 +105,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
     private ConnectionCheck Check(ReadRequirement requirement) => _source.Cluster.CheckOf(_lease, _source.Cluster.Decide(requirement));
 
-    /// <summary>Opens a connection to the replica, and has it seen for the first time.</summary>
+    /// <summary>Opens a connection to the replica and uses it for the first time.</summary>
     private async Task<NpgsqlConnection> OpenAsync()
     {
         await _source.Cluster.Monitor.FirstRoundAsync(Cancelled);
@@ -116,7 +116,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
         return connection;
     }
 
-    // Time stands still, so no other probe is sent.
+    // Time does not advance, so no other probe is sent.
     private async Task ProbeAsync()
     {
         await _source.Cluster.Monitor.SampleAsync(0, Cancelled);

@@ -2,11 +2,11 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What a physical connection proves about the server that it leads to.</summary>
+/// <summary>What a physical connection proves about its server.</summary>
 public sealed class ConnectionEpochsTests
 {
     [Fact]
-    public void A_connection_that_is_older_than_a_probe_is_witnessed_where_one_server_answers()
+    public void A_connection_that_is_older_than_a_probe_of_a_single_server_is_verified()
     {
         var (epochs, connection) = (new ConnectionEpochs(), new object());
         var node = Of(Primary(), Replica()).Nodes[1];
@@ -16,7 +16,7 @@ public sealed class ConnectionEpochsTests
     }
 
     [Fact]
-    public void Its_age_proves_nothing_where_several_servers_answer()
+    public void A_connection_to_one_of_several_servers_is_never_verified_by_its_age()
     {
         var (epochs, connection) = (new ConnectionEpochs(), new object());
         var node = Of(Primary(), Replica()).Nodes[1] with { HasSeveralServers = true };

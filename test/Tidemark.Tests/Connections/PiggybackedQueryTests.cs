@@ -6,7 +6,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>The answer to the position query that follows a write, and what a failure says of the write before it.</summary>
+/// <summary>The answer to the position query after a write, and what a failure means for the write before it.</summary>
 public sealed class PiggybackedQueryTests
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -14,7 +14,7 @@ public sealed class PiggybackedQueryTests
     [Theory]
     [InlineData(null)]
     [InlineData("740")]
-    public void An_answer_carries_position_epoch_and_the_transaction_that_is_open(string? transaction)
+    public void An_answer_contains_position_epoch_and_open_transaction(string? transaction)
     {
         using var answer = Answer(transaction);
         using var reader = answer.CreateDataReader();
@@ -39,7 +39,7 @@ public sealed class PiggybackedQueryTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_caller_who_read_on_to_the_answer_has_not_read_it(bool isAsync)
+    public async Task The_answer_is_found_after_the_caller_advanced_to_it(bool isAsync)
     {
         using var rows = Rows();
         using var answer = Answer(transaction: null);
@@ -52,7 +52,7 @@ public sealed class PiggybackedQueryTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Without_an_answer_nothing_is_known_and_without_its_row_no_position(bool isAsync)
+    public async Task An_answer_without_a_row_is_acknowledged_without_a_position(bool isAsync)
     {
         using var rows = Rows();
         using var alike = Rows();
@@ -69,7 +69,7 @@ public sealed class PiggybackedQueryTests
     }
 
     [Fact]
-    public void The_caller_gets_the_failure_of_the_statement_though_the_query_failed_too()
+    public void The_caller_gets_the_failure_of_the_statement_even_if_the_query_fails_too()
     {
         var (statement, query) =
             (new PostgresException("no", "ERROR", "ERROR", "23505"), new PostgresException("no", "ERROR", "ERROR", "25P02"));
@@ -96,7 +96,7 @@ public sealed class PiggybackedQueryTests
     }
 
     [Fact]
-    public async Task A_connection_that_is_closed_already_is_not_waited_on()
+    public async Task A_connection_that_is_already_closed_is_not_waited_for()
     {
         await using var connection = new NpgsqlConnection("Host=none.invalid");
 
@@ -110,13 +110,13 @@ public sealed class PiggybackedQueryTests
         PiggybackedQuery.IsOfConnection(new NpgsqlException()).ShouldBeTrue();
         PiggybackedQuery.IsOfConnection(new OperationCanceledException()).ShouldBeTrue();
         PiggybackedQuery.IsOfConnection(new EndOfStreamException()).ShouldBeTrue();
-        PiggybackedQuery.IsOfConnection(new InvalidCastException()).ShouldBeFalse("a fault of this program is not the server's");
+        PiggybackedQuery.IsOfConnection(new InvalidCastException()).ShouldBeFalse("an error of this program does not come from the server");
     }
 
     private static async Task<WriteAnswerAtEnd> ReadAnswerAsync(DbDataReader reader, bool isAsync) =>
         await PiggybackedQuery.ReadAnswerAsync(reader, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
-    // As many columns as the answer has.
+    // The rows have as many columns as the answer.
     private static DataTable Rows()
     {
         var rows = new DataTable();

@@ -3,7 +3,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>A COMMIT that brings its position along in one round trip, and what it tells the session.</summary>
+/// <summary>A COMMIT that returns its position in the same round trip, and what the session records.</summary>
 public sealed class PositionedCommitTests : IAsyncLifetime
 {
     private readonly ConsistencySession _session = new();
@@ -41,7 +41,7 @@ public sealed class PositionedCommitTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_commit_brings_its_position_along_and_leaves_nothing_pending(bool isAsync)
+    public async Task A_commit_returns_its_position_and_leaves_nothing_pending(bool isAsync)
     {
         (await CommitAsync(isAsync)).ShouldBeTrue();
         await _connection.CloseAsync();
@@ -65,7 +65,7 @@ public sealed class PositionedCommitTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_commit_without_an_answer_to_the_position_query_is_acknowledged_and_pending(bool isAsync)
+    public async Task A_commit_whose_position_query_fails_is_acknowledged_and_pending(bool isAsync)
     {
         _queryError = "53200";
         (await CommitAsync(isAsync)).ShouldBeTrue();

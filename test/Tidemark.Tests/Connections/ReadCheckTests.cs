@@ -4,7 +4,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What is sent to a server with a read, in which round trips, and whose rows are believed.</summary>
+/// <summary>What is sent to a server with a read, in which round trips, and which rows are accepted.</summary>
 public sealed class ReadCheckTests : IAsyncLifetime
 {
     private const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY";
@@ -71,7 +71,7 @@ public sealed class ReadCheckTests : IAsyncLifetime
     [InlineData(false, false)]
     [InlineData(true, true)]
     [InlineData(false, true)]
-    public async Task The_answer_of_a_server_that_lacks_what_the_read_needs_is_void_and_so_is_its_error(bool isAsync, bool readFails)
+    public async Task Rows_and_errors_of_a_server_that_fails_the_check_are_discarded(bool isAsync, bool readFails)
     {
         (_replayed, _readFails) = (99, readFails);
         (await ReadAsync(isAsync)).ShouldBeNull();
@@ -106,7 +106,7 @@ public sealed class ReadCheckTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_caller_that_blocks_learns_an_epoch_in_a_round_trip_of_its_own()
+    public async Task A_synchronous_read_records_an_epoch_in_a_separate_round_trip()
     {
         (await ReadAsync(isAsync: false, position: null)).ShouldBe(7);
         Sent.ShouldBe([Question, "Sync", Read, "Sync"]);
@@ -126,7 +126,7 @@ public sealed class ReadCheckTests : IAsyncLifetime
     private async Task<bool> PassesAsync(bool isAsync) =>
         await ReadCheck.PassesAsync(_connection, Proof(Node, Position(100)), isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
 
-    /// <summary>The value that was read; null: the check failed; zero: there is no row.</summary>
+    /// <summary>Returns the value that was read, null if the check failed, or zero without a row.</summary>
     private async Task<int?> ReadAsync(bool isAsync, NodeState? node = null, CommandBehavior behavior = default) =>
         await ReadAsync(isAsync, Position(100), node, behavior);
 

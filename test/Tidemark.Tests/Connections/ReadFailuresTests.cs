@@ -41,7 +41,7 @@ public sealed class ReadFailuresTests
     [InlineData("55P03", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // lock_not_available
     [InlineData("57014", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // query_canceled
     [InlineData("28P01", ReadFailure.CallersOwn, ReadFailure.CallersOwn)] // invalid_password
-    public void An_error_is_sorted_by_its_code(string sqlState, object onReplica, object onPrimary)
+    public void An_error_is_classified_by_its_code(string sqlState, object onReplica, object onPrimary)
     {
         foreach (var isOpen in (bool[])[true, false])
         {
@@ -50,7 +50,8 @@ public sealed class ReadFailuresTests
         }
     }
 
-    // Whatever ended the connection of a statement, the statement has no answer: codes that no list has are among them.
+    // If the server ended the connection of a statement, the statement has no response, regardless of the code. This includes unlisted
+    // codes.
     [Theory]
     [InlineData("FATAL", "57P01")]
     [InlineData("FATAL", "57P05")]
@@ -64,7 +65,7 @@ public sealed class ReadFailuresTests
     [InlineData("FATAL", "99999")]
     [InlineData("PANIC", "XX000")]
     [InlineData("PANIC", "53100")]
-    public void A_connection_that_the_server_ends_before_an_answer_is_a_node_lost(string severity, string sqlState)
+    public void A_connection_that_the_server_ends_before_an_answer_counts_as_a_lost_node(string severity, string sqlState)
     {
         foreach (var onReplica in (bool[])[true, false])
             ReadFailures.Classify(Answer(severity, sqlState), onReplica, isOpen: true).ShouldBe(ReadFailure.NodeLost);
@@ -83,19 +84,19 @@ public sealed class ReadFailuresTests
     [InlineData("42501", ReadFailure.CallersOwn, ReadFailure.CallersOwn)]
     [InlineData("3D000", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)]
     [InlineData("42704", ReadFailure.NeedsPrimary, ReadFailure.CallersOwn)] // an unknown start-up option
-    public void A_connection_that_is_refused_is_sorted_by_its_code(string sqlState, object onReplica, object onPrimary)
+    public void A_rejected_connection_is_classified_by_its_code(string sqlState, object onReplica, object onPrimary)
     {
         ReadFailures.Classify(Answer("FATAL", sqlState), onReplica: true, isOpen: false).ShouldBe((ReadFailure)onReplica);
         ReadFailures.Classify(Answer("FATAL", sqlState), onReplica: false, isOpen: false).ShouldBe((ReadFailure)onPrimary);
     }
 
     [Fact]
-    public void A_server_that_speaks_another_language_is_understood() =>
+    public void An_error_in_another_language_is_classified() =>
         ReadFailures.Classify(new PostgresException("Verbindung beendet", "SCHWERWIEGEND", "FATAL", "25P03"), onReplica: true, isOpen: true)
             .ShouldBe(ReadFailure.NodeLost);
 
     [Fact]
-    public void A_connection_that_breaks_is_a_node_lost()
+    public void A_connection_that_breaks_counts_as_a_lost_node()
     {
         Classify(new NpgsqlException("Exception while reading from stream", new IOException()), isOpen: true)
             .ShouldBe(ReadFailure.NodeLost);
@@ -110,19 +111,19 @@ public sealed class ReadFailuresTests
     [InlineData("The connection pool has been exhausted, either raise 'Max Pool Size' (currently 100)")]
     [InlineData("Failed to connect to 10.0.0.1:5432")]
     [InlineData("The operation has timed out")]
-    [InlineData("Exception while reading from stream")] // a paused server takes the connection and never greets
-    public void Time_that_runs_out_before_the_connection_is_open_is_the_nodes(string message) =>
+    [InlineData("Exception while reading from stream")] // a paused server accepts the connection and sends no greeting
+    public void A_timeout_before_the_connection_is_open_belongs_to_the_node(string message) =>
         Classify(new NpgsqlException(message, new TimeoutException()), isOpen: false).ShouldBe(ReadFailure.TryAnotherNode);
 
     [Theory]
     [InlineData("Exception while reading from stream")]
     [InlineData("Exception while writing to stream")]
-    [InlineData("worded otherwise in a later version")]
-    public void Time_that_runs_out_on_an_open_connection_is_the_callers(string message) =>
+    [InlineData("a different text in a later version")]
+    public void A_timeout_on_an_open_connection_belongs_to_the_caller(string message) =>
         Classify(new NpgsqlException(message, new TimeoutException()), isOpen: true).ShouldBe(ReadFailure.CallersOwn);
 
     [Fact]
-    public void A_caller_who_gives_up_is_not_answered_by_another_node()
+    public void A_cancelled_read_is_not_retried_on_another_node()
     {
         Classify(new OperationCanceledException(), isOpen: false).ShouldBe(ReadFailure.CallersOwn);
         Classify(new InvalidOperationException(), isOpen: true).ShouldBe(ReadFailure.CallersOwn);

@@ -2,7 +2,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What a session notes of a read, from the opening of its connection to the end.</summary>
+/// <summary>What a session records about a read, from the opening of its connection to the end.</summary>
 public sealed class ReadLeaseTests : SessionTestBase
 {
     private readonly int[] _readsInFlight = new int[3];
@@ -22,7 +22,7 @@ public sealed class ReadLeaseTests : SessionTestBase
     }
 
     [Fact]
-    public void What_a_replica_showed_keeps_the_session_there_and_what_the_primary_showed_keeps_it_on_the_primary()
+    public void A_session_stays_on_the_node_that_it_has_read_from()
     {
         Show(LeaseOn(1));
         (Session.Require(Both).StayOn, Session.Require(Both).StayConnection).ShouldBe((new NodeEpoch(1, Run(1)), _connection));
@@ -33,7 +33,7 @@ public sealed class ReadLeaseTests : SessionTestBase
     }
 
     [Fact]
-    public void An_attempt_that_was_given_up_showed_nothing()
+    public void An_attempt_that_was_given_up_observed_nothing()
     {
         var lease = LeaseOn(1);
         lease.Opened(_connection);
@@ -43,7 +43,7 @@ public sealed class ReadLeaseTests : SessionTestBase
     }
 
     [Fact]
-    public void A_statement_on_a_writable_connection_counts_as_a_write_until_it_is_opened_again()
+    public void A_statement_on_a_writable_connection_counts_as_a_write()
     {
         var lease = LeaseOn(0);
         lease.Opened(_connection);
@@ -52,7 +52,7 @@ public sealed class ReadLeaseTests : SessionTestBase
         lease.Sending(isReadOnly: false, process: 41, proof: null);
         (lease.MayHaveWritten, Session.IsUnknown).ShouldBe((true, true));
         lease.Closed();
-        Pending.ShouldNotBeNull("its end can be sampled");
+        Pending.ShouldNotBeNull("a sample can be taken after its end");
 
         lease.Opened(_connection);
         lease.MayHaveWritten.ShouldBeFalse();
@@ -73,14 +73,14 @@ public sealed class ReadLeaseTests : SessionTestBase
     }
 
     [Fact]
-    public void A_connection_object_that_is_used_again_belongs_to_the_next_reads_node_and_session()
+    public void A_reused_connection_object_belongs_to_the_node_and_session_of_the_next_read()
     {
         var lease = LeaseOn(1);
         lease.Opened(_connection);
         using var next = new ConsistencySession();
         lease.Renew(Cluster.Nodes[2], next);
         lease.Deliver();
-        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "it is open yet");
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "it is still open");
         lease.Closed();
 
         lease.Renew(Cluster.Nodes[2], next);

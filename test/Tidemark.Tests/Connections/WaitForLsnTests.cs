@@ -2,13 +2,13 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>The text for a server that waits by itself; no such server can be had to run it.</summary>
+/// <summary>The statement for a server that waits by itself. No such server is available to run it.</summary>
 public sealed class WaitForLsnTests
 {
     [Theory]
     [InlineData(50, "50ms")]
     [InlineData(0.2, "1ms")]
-    public void The_position_is_a_literal_and_the_time_out_is_whole_milliseconds_and_never_for_ever(double milliseconds, string expected) =>
+    public void The_position_is_a_literal_and_the_timeout_is_at_least_one_millisecond(double milliseconds, string expected) =>
         WaitForLsn.Text(Position(0x3000128), TimeSpan.FromMilliseconds(milliseconds))
             .ShouldBe($"WAIT FOR LSN '0/3000128' WITH (MODE 'standby_replay', TIMEOUT '{expected}', NO_THROW)");
 
@@ -16,5 +16,5 @@ public sealed class WaitForLsnTests
     [InlineData(15, false)]
     [InlineData(18, false)]
     [InlineData(19, true)]
-    public void It_is_asked_of_servers_from_19_on(int version, bool isThere) => WaitForLsn.IsIn(version).ShouldBe(isThere);
+    public void The_statement_is_used_with_PostgreSQL_19_and_later(int version, bool isThere) => WaitForLsn.IsIn(version).ShouldBe(isThere);
 }

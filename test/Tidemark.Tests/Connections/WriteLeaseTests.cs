@@ -10,14 +10,14 @@ public sealed class WriteLeaseTests
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_connection_to_the_primary_is_a_write_under_way_until_it_is_closed_and_pending_from_then()
+    public async Task A_connection_to_the_primary_is_an_open_write_until_closed_and_then_pending()
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
         await using var connection = await OpenAsync(source);
 
         _session.HasMoved.ShouldBeTrue();
-        Pending(source).ShouldBeNull("a write under way has no end that a sample could be taken after");
+        Pending(source).ShouldBeNull("an open write has no end after which a sample could be taken");
         await connection.CloseAsync();
         Pending(source).ShouldNotBeNull();
     }
@@ -32,23 +32,23 @@ public sealed class WriteLeaseTests
         await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
         await connection.DisposeAsync();
 
-        Pending(source).ShouldBeNull("no sample can tell whether the server finished the commit");
+        Pending(source).ShouldBeNull("no sample shows whether the server finished the commit");
         _session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
     }
 
     [Fact]
-    public async Task A_primary_that_greets_as_a_standby_gets_no_write()
+    public async Task A_primary_that_reports_itself_as_a_standby_gets_no_write()
     {
         await using var server = new FakeServer(isStandby: true);
         await using var source = SourceOn(server);
 
         var error = await Should.ThrowAsync<RoutingException>(OpenAsync(source));
-        error.Message.ShouldStartWith("'pg-1' was to take this write, but answers as a standby. Nothing was sent.");
+        error.Message.ShouldStartWith("'pg-1' was chosen for this write, but reports that it is a standby. Nothing was sent.");
         _session.HasMoved.ShouldBeFalse();
     }
 
     [Fact]
-    public async Task A_write_in_doubt_stays_so_though_its_connection_was_created_before_the_node_had_answered()
+    public async Task A_write_stays_in_doubt_on_a_connection_created_before_the_first_probe()
     {
         await using var server = new FakeServer();
         var answer = new TaskCompletionSource<ProbeAnswer>();
@@ -65,7 +65,7 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
-    public async Task A_write_in_doubt_belongs_to_the_life_its_connection_was_opened_in_and_not_to_that_it_was_created_in()
+    public async Task A_write_in_doubt_belongs_to_the_epoch_in_which_its_connection_was_opened()
     {
         await using var server = new FakeServer();
         var answer = Primary();
@@ -79,11 +79,11 @@ public sealed class WriteLeaseTests
         await Should.ThrowAsync<NpgsqlException>(commit.ExecuteNonQueryAsync(Cancelled));
         await connection.CloseAsync();
 
-        Pending(source).ShouldBeNull("the server of that life may still commit");
+        Pending(source).ShouldBeNull("the server of that epoch may still commit");
     }
 
     [Fact]
-    public async Task A_commit_around_a_crash_is_pending_for_nobody_knows_in_which_life_of_the_primary_it_was()
+    public async Task A_commit_around_a_crash_is_pending_because_its_epoch_is_unknown()
     {
         await using var server = new FakeServer();
         var answer = Primary();
@@ -100,7 +100,7 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
-    public async Task A_commit_that_brought_its_position_along_leaves_nothing_pending()
+    public async Task A_commit_with_a_piggybacked_position_leaves_nothing_pending()
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
@@ -122,7 +122,7 @@ public sealed class WriteLeaseTests
         lease.Begin(piggybacked: null);
         await BreakAsync(connection);
         _session.IsInDoubt.ShouldBeFalse("only the code that sent it knows whether it was acknowledged");
-        Pending(source).ShouldBeNull("the write is under way");
+        Pending(source).ShouldBeNull("the write is still open");
         lease.AcknowledgedWithoutPosition();
 
         _session.IsInDoubt.ShouldBeFalse();
@@ -158,7 +158,7 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
-    public async Task A_position_says_nothing_of_what_is_sent_after_it()
+    public async Task A_position_does_not_cover_what_is_sent_after_it()
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
@@ -181,7 +181,7 @@ public sealed class WriteLeaseTests
         await connection.CloseAsync();
         var primary = source.Cluster.Monitor.Snapshot.Primary!;
 
-        Pending(source).ShouldBeNull("no sample tells where it will be committed");
+        Pending(source).ShouldBeNull("no sample shows where it will be committed");
         _session.OpenTransactions(primary).ShouldBe(["740"]);
         _session.Settle(primary, ended: ["739"]);
         Pending(source).ShouldBeNull();
@@ -190,7 +190,7 @@ public sealed class WriteLeaseTests
     }
 
     [Fact]
-    public async Task A_transaction_that_was_rolled_back_wrote_nothing_but_has_seen()
+    public async Task A_transaction_that_was_rolled_back_is_an_observation_but_not_a_write()
     {
         await using var server = new FakeServer();
         await using var source = SourceOn(server);
@@ -228,7 +228,7 @@ public sealed class WriteLeaseTests
         var refused = await Should.ThrowAsync<RoutingException>(() => connection.OpenAsync(Cancelled));
         refused.Message.ShouldStartWith("The connection leads to 'pg-1', which ");
         refused.Message.ShouldContain("Nothing was sent.");
-        refused.Message.ShouldContain("Create the connection again");
+        refused.Message.ShouldContain("Create a new connection");
         connection.State.ShouldBe(System.Data.ConnectionState.Closed);
         _session.HasMoved.ShouldBeFalse();
     }
@@ -293,9 +293,9 @@ public sealed class WriteLeaseTests
         await connection.CloseAsync();
     }
 
-    private static TidemarkDataSource SourceOn(FakeServer server, ProbeNode? ask = null)
+    private static TidemarkDataSource SourceOn(FakeServer server, ProbeNode? probe = null)
     {
-        var builder = new TidemarkDataSourceBuilder { ProbeNodes = ask ?? ((_, _) => Task.FromResult(Primary())) };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = probe ?? ((_, _) => Task.FromResult(Primary())) };
         return builder.AddNode("pg-1", server.ConnectionString).Build();
     }
 

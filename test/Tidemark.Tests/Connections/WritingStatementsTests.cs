@@ -5,7 +5,7 @@ public sealed class WritingStatementsTests
     private readonly WritingStatements _statements = new();
 
     [Fact]
-    public void A_statement_is_known_by_its_text_once_it_was_noted()
+    public void A_statement_is_recognized_by_its_text()
     {
         _statements.Contains("SELECT 1").ShouldBeFalse();
         _statements.Note("SELECT 1");
@@ -15,7 +15,7 @@ public sealed class WritingStatementsTests
     }
 
     [Fact]
-    public void Of_more_than_there_is_room_for_the_one_noted_longest_ago_is_forgotten()
+    public void A_full_list_discards_the_text_that_was_recorded_longest_ago()
     {
         for (var i = 0; i <= WritingStatements.MaxStatements; i++)
         {

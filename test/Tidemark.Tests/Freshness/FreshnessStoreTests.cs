@@ -7,7 +7,7 @@ public sealed class FreshnessStoreTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_key_has_the_latest_place_that_was_noted_for_it_and_no_other_key_has()
+    public async Task A_key_has_the_latest_position_that_was_recorded_for_it()
     {
         var store = new InMemoryFreshnessStore();
         (await PositionAsync(store, "order:42")).ShouldBeNull();
@@ -17,7 +17,7 @@ public sealed class FreshnessStoreTests
         (await PositionAsync(store, "order:42")).ShouldBe(500UL);
         (await PositionAsync(store, "ORDER:42")).ShouldBeNull();
 
-        // A later timeline is later, whatever its position.
+        // A later timeline is later, regardless of its LSN.
         await store.AdvanceAsync("order:42", Token(100, timeline: 2), Stop);
         await store.AdvanceAsync("order:42", Token(900), Stop);
         (await PositionAsync(store, "order:42")).ShouldBe(100UL);
@@ -26,7 +26,7 @@ public sealed class FreshnessStoreTests
     [Theory]
     [InlineData(100_000)]
     [InlineData(3)]
-    public async Task Keys_that_many_advance_at_once_never_go_back(int maxKeys)
+    public async Task Keys_never_move_back_when_advanced_concurrently(int maxKeys)
     {
         var store = new InMemoryFreshnessStore(maxKeys);
         await Parallel.ForAsync(0, 8, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Stop }, async (worker, stop) =>
@@ -46,7 +46,7 @@ public sealed class FreshnessStoreTests
     }
 
     [Fact]
-    public async Task A_forgotten_key_and_one_that_never_was_have_the_latest_place_of_all_that_were_forgotten()
+    public async Task Discarded_and_unknown_keys_have_the_latest_discarded_position()
     {
         var store = new InMemoryFreshnessStore(maxKeys: 2);
         await store.AdvanceAsync("a", Token(900), Stop);
@@ -58,13 +58,13 @@ public sealed class FreshnessStoreTests
         (await PositionAsync(store, "never")).ShouldBe(900UL);
         (await PositionAsync(store, "b")).ShouldBe(200UL);
 
-        // A late note of what was forgotten does not take it back.
+        // A late advance of a discarded key does not move it back.
         await store.AdvanceAsync("a", Token(400), Stop);
         (await PositionAsync(store, "a")).ShouldBe(900UL);
     }
 
     [Fact]
-    public async Task The_key_noted_longest_ago_is_forgotten_first()
+    public async Task The_key_recorded_longest_ago_is_discarded_first()
     {
         var store = new InMemoryFreshnessStore(maxKeys: 2);
         await store.AdvanceAsync("a", Token(100), Stop);
@@ -79,14 +79,14 @@ public sealed class FreshnessStoreTests
     public static TheoryData<string> NoKeys => ["", new string('k', 201), "order\n42", "order\u0000", "\u007f"];
 
     [Fact]
-    public Task Half_a_character_is_no_key() => What_is_no_key_is_refused("\ud83d");
+    public Task An_unpaired_surrogate_is_not_a_valid_key() => An_invalid_key_is_rejected("\ud83d");
 
     [Fact]
-    public Task A_character_the_wrong_way_round_is_no_key() => What_is_no_key_is_refused("\ude00\ud83d");
+    public Task A_reversed_surrogate_pair_is_not_a_valid_key() => An_invalid_key_is_rejected("\ude00\ud83d");
 
     [Theory]
     [MemberData(nameof(NoKeys))]
-    public async Task What_is_no_key_is_refused(string key)
+    public async Task An_invalid_key_is_rejected(string key)
     {
         FreshnessStore[] stores = [new InMemoryFreshnessStore(), new TableFreshnessStore()];
         foreach (var store in stores)
@@ -97,7 +97,7 @@ public sealed class FreshnessStoreTests
     }
 
     [Fact]
-    public async Task Any_other_text_of_up_to_200_characters_is_a_key()
+    public async Task Any_other_text_of_up_to_200_characters_is_a_valid_key()
     {
         var store = new InMemoryFreshnessStore();
         foreach (var key in (string[])["k", new string('k', 200), "заказ 42", "'; DROP TABLE x; --", "\ud83d\ude00"])
@@ -108,7 +108,7 @@ public sealed class FreshnessStoreTests
     }
 
     [Fact]
-    public async Task A_token_without_a_written_place_and_one_of_another_cluster_are_refused()
+    public async Task A_token_without_a_written_position_or_of_another_cluster_is_rejected()
     {
         var store = new InMemoryFreshnessStore();
         await Should.ThrowAsync<ArgumentException>(async () => await store.AdvanceAsync("k", Token(null), Stop));
@@ -122,17 +122,17 @@ public sealed class FreshnessStoreTests
     [InlineData("a.b.c")]
     [InlineData(".a")]
     [InlineData("a\0b")]
-    public void What_is_no_name_of_a_table_is_refused(string table) =>
+    public void An_invalid_table_name_is_rejected(string table) =>
         Should.Throw<ArgumentException>(() => new TableFreshnessStore(table));
 
     [Fact]
-    public void The_name_of_a_table_is_quoted_with_its_schema() =>
+    public void A_table_name_is_quoted_with_its_schema() =>
         new TableFreshnessStore("ops.Fresh\"ness").Ddl.ShouldContain("\"ops\".\"Fresh\"\"ness\" (");
 
     [Theory]
     [InlineData(0)]
     [InlineData(10_000_001)]
-    public void A_limit_out_of_bounds_is_refused(int maxKeys) =>
+    public void A_limit_out_of_bounds_is_rejected(int maxKeys) =>
         Should.Throw<ArgumentOutOfRangeException>(() => new InMemoryFreshnessStore(maxKeys));
 
     private static async Task<ulong?> PositionAsync(FreshnessStore store, string key) =>

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.House;
 
-/// <summary>Which file of a project uses the type of which other: a file is named after its only top-level type.</summary>
+/// <summary>The references between the files of a project. Each file is named after its only top-level type.</summary>
 internal sealed partial class ReferenceGraph
 {
     private readonly Dictionary<string, string> _folders;
@@ -14,16 +14,16 @@ internal sealed partial class ReferenceGraph
     public static ReferenceGraph Of(string project)
     {
         var files = SourceTree.Files(project, ".cs").ToDictionary(file => Path.GetFileNameWithoutExtension(file));
-        var folders =
-            files.ToDictionary(file => file.Key, file => Path.GetRelativePath(project, Path.GetDirectoryName(file.Value)!)
-            .Replace('\\', '/'));
+        var folders = files.ToDictionary(
+            file => file.Key,
+            file => Path.GetRelativePath(project, Path.GetDirectoryName(file.Value)!).Replace('\\', '/'));
         return new ReferenceGraph(folders,
             files.ToDictionary(file => file.Key, file => Names(file.Value).Where(n => n != file.Key && files.ContainsKey(n)).ToHashSet()));
     }
 
     public IEnumerable<string> Folders => _folders.Values.Distinct();
 
-    /// <summary>The references from a folder to one that stands after it in the order.</summary>
+    /// <summary>The references from a folder to one that follows it in the order.</summary>
     public IEnumerable<string> Upward(IReadOnlyList<string> order) =>
         from file in _uses
         from used in file.Value
@@ -33,7 +33,7 @@ internal sealed partial class ReferenceGraph
         orderby file.Key, used
         select $"{user}/{file.Key} uses {owner}/{used}";
 
-    /// <summary>The groups of files each of which uses all others, directly or through others of the group.</summary>
+    /// <summary>The groups of files in which each file uses all others, directly or indirectly.</summary>
     public IEnumerable<string> Circles()
     {
         var reached = _uses.Keys.ToDictionary(file => file, Reach);
@@ -52,7 +52,7 @@ internal sealed partial class ReferenceGraph
         return reached;
     }
 
-    // A name after a dot is a member's: a property may have the name of its type.
+    // A name after a dot is that of a member: a property may have the name of its type.
     private static IEnumerable<string> Names(string file) => Name().Matches(SourceTree.CodeOf(file)).Select(m => m.Value);
 
     [GeneratedRegex(@"(?<![\w.])[A-Z]\w*")]

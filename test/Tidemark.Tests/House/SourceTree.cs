@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.House;
 
-/// <summary>The files of this repository, as tests of the house read them.</summary>
+/// <summary>The files of this repository, for tests that check the source.</summary>
 internal static partial class SourceTree
 {
     public static string Root { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", ".."));
 
-    /// <summary>Returns the files under a folder whose names end so, by their path from the root; what a build makes is left out.</summary>
+    /// <summary>Returns the paths, from the root, of the files in a folder that have one of the endings. Omits build output.</summary>
     public static IEnumerable<string> Files(string folder, params string[] endings) =>
         from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*", SearchOption.AllDirectories)
         let file = Path.GetRelativePath(Root, path).Replace('\\', '/')
@@ -19,7 +19,8 @@ internal static partial class SourceTree
     public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
 
     /// <summary>
-    /// Returns C# without comments and without the contents of strings; interpolated strings keep what is in braces, which is code.
+    /// Returns C# without comments and without the contents of strings. The parts of interpolated strings in braces are kept: they
+    /// are code.
     /// </summary>
     public static string CodeOf(string file) =>
         CommentOrText().Replace(Read(file), m => m.Value[0] switch

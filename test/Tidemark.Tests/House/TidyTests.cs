@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.House;
 
-/// <summary>What CONTRIBUTING.md asks of every file.</summary>
+/// <summary>The rules in CONTRIBUTING.md that apply to every file.</summary>
 public sealed partial class TidyTests
 {
     private const int MostColumns = 140;
@@ -54,8 +54,8 @@ public sealed partial class TidyTests
     private static IEnumerable<string> Everything =>
         Folders.SelectMany(folder => SourceTree.Files(folder, ".cs", ".md", ".cshtml")).Concat(Pages);
 
-    // A row of a table, a link, a block of code, a raw string and an interpolated string may be wider: they are one token, or their line
-    // breaks would show.
+    // A table row, a link, a code block, a raw string and an interpolated string may be wider: each is a single token, or a line break
+    // would be visible.
     private static IEnumerable<(int Number, string Text)> Breakable(string file)
     {
         var isRaw = false;

@@ -2,7 +2,7 @@ using Tidemark.Testing;
 
 namespace Tidemark;
 
-/// <summary>Where PostgreSQL is looked for, on machines that are made up.</summary>
+/// <summary>Tests the search for PostgreSQL binaries on simulated machines.</summary>
 public sealed class LocalClusterBinariesTests : IDisposable
 {
     private readonly string _machine = Directory.CreateTempSubdirectory("tidemark-machine-").FullName;
@@ -54,7 +54,7 @@ public sealed class LocalClusterBinariesTests : IDisposable
     }
 
     [Fact]
-    public async Task The_highest_version_in_the_usual_places_wins_by_number_and_old_ones_are_passed_over()
+    public async Task The_highest_supported_version_in_the_usual_folders_wins()
     {
         foreach (var version in new[] { "9.6", "15.4", "18.1", "17.9" })
             Install($"usual/{version}/bin", version);

@@ -5,7 +5,7 @@ namespace Tidemark;
 public sealed class LocalClusterOptionsTests
 {
     [Fact]
-    public async Task All_errors_of_the_options_are_told_at_once_and_before_anything_is_done()
+    public async Task All_option_errors_are_reported_at_once_before_any_action()
     {
         var options = new LocalClusterOptions
         {

@@ -20,9 +20,10 @@ public sealed class NodeFolderTests : IDisposable
     public void Dispose() => Directory.Delete(_cluster, recursive: true);
 
     [Fact]
-    public async Task A_server_that_has_ended_and_that_nobody_took_note_of_is_gone()
+    public async Task A_server_that_exited_unreaped_counts_as_stopped()
     {
-        // The shell becomes a program that never asks after the child it has inherited. The child ends only then: a shell may ask.
+        // The shell execs a program that never waits for its inherited child. The child exits only after that, because a shell might wait
+        // for it.
         using var parent = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec 3<&0; head -n 1 <&3 >/dev/null & echo $!; exec "
             + "sleep 60"])
         {

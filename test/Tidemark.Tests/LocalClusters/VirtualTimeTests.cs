@@ -80,7 +80,7 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
-    public void A_changed_timer_forgets_its_old_schedule_and_queues_behind_the_others()
+    public void A_changed_timer_drops_its_schedule_and_queues_after_the_others()
     {
         using var moved = Arm("moved", Second, Second);
         Arm("stays", 3 * Second);
@@ -121,7 +121,7 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
-    public void A_callback_sees_the_async_locals_of_whoever_created_the_timer()
+    public void A_callback_has_the_async_locals_of_the_creator_of_the_timer()
     {
         var local = new AsyncLocal<string> { Value = "creator" };
         using var timer = _time.CreateTimer(_ => _fired.Add(local.Value!), null, Second, Timeout.InfiniteTimeSpan);

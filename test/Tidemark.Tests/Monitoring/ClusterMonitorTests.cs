@@ -8,7 +8,7 @@ namespace Tidemark;
 
 public sealed class ClusterMonitorTests : IAsyncDisposable
 {
-    // In milliseconds of real time: what a test that hangs may take until it counts as failed.
+    // Time after which a test that hangs fails, in milliseconds of real time.
     private const int Patience = 20_000;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
@@ -41,7 +41,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_node_that_hangs_delays_no_other()
+    public async Task A_node_that_hangs_does_not_delay_other_nodes()
     {
         await StartAsync(hanging: 2);
         _nodes.AnswerAlways(0, Primary());
@@ -63,12 +63,12 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _monitor.Snapshot.Nodes[2].Status.ShouldBe(ConcludedStatus.NotProbed, "the loop has gone round since");
 
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Status == ConcludedStatus.Unreachable);
-        _monitor.Snapshot.Nodes[2].Failure.ShouldBe("no answer within 750 ms");
+        _monitor.Snapshot.Nodes[2].Failure.ShouldBe("no response within 750 ms");
         await _monitor.FirstRoundAsync(Cancelled);
     }
 
     [Fact(Timeout = Patience)]
-    public async Task What_comes_too_late_is_dropped_and_the_node_asked_anew()
+    public async Task A_late_response_is_dropped_and_the_node_is_probed_again()
     {
         await StartAsync(hanging: 2);
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[2].Status == ConcludedStatus.Unreachable);
@@ -110,7 +110,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task One_probe_serves_all_who_wait()
+    public async Task One_probe_serves_all_waiting_callers()
     {
         await StartAsync();
         var first = _monitor.SampleAsync(0, Cancelled);
@@ -126,7 +126,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Nobody_waits_for_a_node_that_hangs()
+    public async Task Callers_do_not_wait_for_a_node_that_hangs()
     {
         await StartAsync();
         var asked = _monitor.SampleAsync(0, Cancelled);
@@ -142,7 +142,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_caller_who_gives_up_leaves_the_others_waiting()
+    public async Task A_cancelled_caller_does_not_affect_other_waiting_callers()
     {
         await StartAsync();
         using var impatience = new CancellationTokenSource();
@@ -156,7 +156,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_suspect_is_asked_at_once()
+    public async Task A_suspected_node_is_probed_at_once()
     {
         await StartAsync();
         _monitor.Suspect(1);
@@ -168,7 +168,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_suspect_is_asked_again_when_the_probe_under_way_was_sent_before_the_suspicion()
+    public async Task A_suspected_node_is_probed_again_after_the_pending_probe()
     {
         await StartAsync();
         _monitor.Suspect(1);
@@ -180,7 +180,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_node_is_asked_again_and_again_but_only_once_in_an_interval()
+    public async Task A_node_is_probed_once_per_interval()
     {
         await StartAsync();
         for (var node = 0; node < 3; node++) _nodes.AnswerAlways(node, Primary());
@@ -190,7 +190,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_rest_of_less_than_a_millisecond_is_waited_for_not_spun_through()
+    public async Task A_wait_of_less_than_a_millisecond_does_not_spin()
     {
         await StartAsync();
         _time.Advance(TimeSpan.FromMilliseconds(99.5));
@@ -198,14 +198,14 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await WaitUntilAsked(1, times: 2);
         _nodes.Answer(1, Replica());
 
-        // Nodes 1 and 3 are due in half a millisecond, and a timer takes whole ones.
+        // Nodes 1 and 3 are due in half a millisecond, but timers have a resolution of one millisecond.
         await WaitUntil(() => _time.UntilNextTimer == TimeSpan.FromMilliseconds(1));
         _time.Advance(TimeSpan.FromMilliseconds(1));
         await WaitUntilAsked(0, times: 2);
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Disposal_releases_who_waits_and_who_comes_later()
+    public async Task Disposal_releases_current_and_later_callers()
     {
         _monitor.Start();
         var first = _monitor.FirstRoundAsync(Cancelled);
@@ -230,7 +230,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_probe_that_throws_is_an_answer_and_ends_nothing()
+    public async Task A_probe_that_throws_is_a_failed_result_and_monitoring_continues()
     {
         await StartAsync();
         var sample = _monitor.SampleAsync(0, Cancelled);
@@ -245,7 +245,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_logger_that_throws_blinds_nobody()
+    public async Task A_logger_that_throws_does_not_stop_the_monitor()
     {
         await using var monitor = New(new ThrowingLogger());
         monitor.Start();
@@ -257,7 +257,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Probes_belong_to_nobody_who_happened_to_start_them()
+    public async Task Probes_do_not_inherit_the_context_of_the_caller()
     {
         var request = new AsyncLocal<string?> { Value = "the request that built the data source" };
         var seen = new ConcurrentQueue<string?>();
@@ -272,7 +272,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
 
     private ClusterMonitor New(ILogger logger) => new(["pg-1", "pg-2", "pg-3"], _nodes.AskAsync, Interval, Timeout, _time, logger);
 
-    /// <summary>Starts, with a first answer of every node but one.</summary>
+    /// <summary>Starts the monitor, and gives it a first response of every node but one.</summary>
     private async Task StartAsync(int hanging = -1)
     {
         _monitor.Start();
@@ -281,7 +281,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         await WaitFor(s => s.Nodes.All(n => n.Index == hanging || n.Status != ConcludedStatus.NotProbed));
     }
 
-    /// <summary>Lets virtual time run until something holds; for what does not depend on by how much it overshoots.</summary>
+    /// <summary>Advances virtual time until a condition is met, for tests in which overshooting does not matter.</summary>
     private async Task AdvanceUntil(Func<bool> holds)
     {
         while (!holds())
@@ -296,7 +296,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
 
     private Task WaitFor(Func<ClusterSnapshot, bool> holds) => WaitUntil(() => holds(_monitor.Snapshot));
 
-    // The loop goes on in the pool; what it does can be seen, but sends no event. Time is virtual, so giving way is all that is needed.
+    // The loop runs on the thread pool and raises no events. Time is virtual, so yielding is sufficient.
     private static async Task WaitUntil(Func<bool> holds)
     {
         while (!holds())

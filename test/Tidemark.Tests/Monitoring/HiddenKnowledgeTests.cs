@@ -2,7 +2,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What a role that may not see everything costs, and nodes that are not what they seem.</summary>
+/// <summary>Tests for roles with restricted privileges, and for nodes whose reported state is misleading.</summary>
 public sealed class HiddenKnowledgeTests
 {
     private static readonly ClusterSnapshot Promoted = Of(
@@ -15,7 +15,7 @@ public sealed class HiddenKnowledgeTests
     [InlineData(150, 1, true)]
     [InlineData(151, 1, false)]
     [InlineData(200, 2, false)]
-    public void After_a_promotion_a_node_that_hides_its_timeline_is_trusted_up_to_the_fork(ulong position, uint timeline, bool leads) =>
+    public void After_a_promotion_a_node_with_hidden_timeline_serves_up_to_the_fork(ulong position, uint timeline, bool leads) =>
         Router.Leads(Promoted.Nodes[2], Promoted, Position(position, timeline)).ShouldBe(leads);
 
     [Fact]
@@ -34,11 +34,11 @@ public sealed class HiddenKnowledgeTests
         .ShouldBeTrue();
 
     [Fact]
-    public void A_control_file_tells_of_a_promotion_before_the_new_primary_does() =>
+    public void A_control_file_reveals_a_promotion_before_the_new_primary_does() =>
         Of(Primary(200), Hides(Replica(150), least: 2)).Primary.ShouldBeNull();
 
     [Fact]
-    public void What_was_read_on_a_node_that_hides_its_timeline_counts_as_on_the_latest_and_its_loss_is_reported()
+    public void Loss_of_a_read_on_a_node_with_hidden_timeline_is_reported()
     {
         using var session = new ConsistencySession();
         var before = Of(Primary(200), Hides(Replica(200), least: 1), Replica(150));
@@ -50,7 +50,7 @@ public sealed class HiddenKnowledgeTests
     }
 
     [Fact]
-    public void A_replica_beyond_what_the_primary_had_when_it_was_asked_later_has_diverged_for_its_epoch()
+    public void A_replica_ahead_of_a_later_primary_sample_has_diverged_for_its_epoch()
     {
         var ahead = Of(Primary(100), Replica(100)).Then(1, Replica(130), sentAt: 10, receivedAt: 20);
 
@@ -74,7 +74,7 @@ public sealed class HiddenKnowledgeTests
     }
 
     [Fact]
-    public void An_identity_is_provisional_until_most_nodes_have_answered_and_a_later_majority_stops_everything()
+    public void A_contradicting_majority_refuses_all_nodes_of_a_provisional_identity()
     {
         var first = Of(Primary(identifier: Theirs), Silence, Silence);
         (first.PrimaryIndex, first.SystemIdentifier).ShouldBe((0, Theirs));
@@ -83,7 +83,7 @@ public sealed class HiddenKnowledgeTests
         after.Statuses().ShouldBe([ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster, ConcludedStatus.ForeignCluster]);
         (after.PrimaryIndex, after.RivalIdentifier).ShouldBe((-1, Ours));
         StatusText.Of(after.Nodes[0], after).ShouldContain("SystemIdentifier");
-        after.Then(0, Silence).PrimaryIndex.ShouldBe(-1, "nobody knows what was written where");
+        after.Then(0, Silence).PrimaryIndex.ShouldBe(-1, "it is unknown which cluster received the writes");
     }
 
     [Fact]
@@ -102,7 +102,7 @@ public sealed class HiddenKnowledgeTests
 
         snapshot.PrimaryIndex.ShouldBe(-1);
         StatusText.Of(snapshot.Nodes[0], snapshot).ShouldBe(
-            $"has the system identifier {Theirs}, but the setting SystemIdentifier asks for {Ours}. Correct the setting or the node's "
+            $"has the system identifier {Theirs}, but the setting SystemIdentifier requires {Ours}. Correct the setting or the node's "
                 + "address");
         snapshot.Then(1, Primary()).PrimaryIndex.ShouldBe(1);
     }
@@ -121,7 +121,7 @@ public sealed class HiddenKnowledgeTests
     }
 
     [Fact]
-    public void A_write_in_doubt_is_settled_by_a_crash_of_one_backend_and_by_a_restart_but_by_no_reset_of_statistics()
+    public void A_crash_or_restart_settles_a_write_in_doubt_but_a_statistics_reset_does_not()
     {
         var before = Of(Primary() with { Connection = 7 }, Replica());
         var write = new PendingWrite(1, 0, 0, IsInDoubt: true, Run(1), Backend: 0);
@@ -135,7 +135,7 @@ public sealed class HiddenKnowledgeTests
     [Theory]
     [InlineData(5, false)]
     [InlineData(6, true)]
-    public void A_write_in_doubt_on_a_connection_that_no_probe_has_witnessed_is_settled_by_its_backend_alone(long openedAt, bool isOpen)
+    public void A_write_in_doubt_on_an_unverified_connection_is_settled_by_its_backend(long openedAt, bool isOpen)
     {
         var before = Of(Primary(), Replica()).Then(0, Primary(), probeNumber: 5);
         var write = new PendingWrite(1, 0, 0, IsInDoubt: true, Run(1), Backend: 42) { ProbesSent = openedAt };

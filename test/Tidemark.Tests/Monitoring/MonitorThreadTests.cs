@@ -4,10 +4,10 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>The monitor on a thread of its own, with nodes whose answers the test gives.</summary>
+/// <summary>Tests the monitor on its own thread, with nodes whose responses the test controls.</summary>
 public sealed class MonitorThreadTests : IAsyncDisposable
 {
-    // In milliseconds of real time: what a test that hangs may take until it counts as failed.
+    // Time after which a test that hangs fails, in milliseconds of real time.
     private const int Patience = 20_000;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
@@ -43,11 +43,11 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         await AdvanceUntil(() => _monitor.Snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
         (_time.GetElapsedTime(0) >= ConnectTimeout).ShouldBeTrue();
-        _monitor.Snapshot.Nodes[1].Failure.ShouldBe("no answer within 5000 ms");
+        _monitor.Snapshot.Nodes[1].Failure.ShouldBe("no response within 5000 ms");
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_first_round_that_found_no_primary_ends_with_the_connect_time_out()
+    public async Task A_first_round_without_a_primary_ends_at_the_connect_timeout()
     {
         await StartAsync();
         _nodes[0].AnswerAlways(Replica());
@@ -72,7 +72,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Thousands_that_wait_are_served_by_one_probe()
+    public async Task Thousands_of_waiting_callers_are_served_by_one_probe()
     {
         await StartAsync();
         _nodes[0].Answer(Primary());
@@ -109,7 +109,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Callers_learn_what_of_their_own_has_ended()
+    public async Task Each_caller_receives_its_own_ended_backends()
     {
         await StartAsync();
         _nodes[0].Answer(Primary());
@@ -140,7 +140,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_context_of_the_caller_does_not_hold_up_the_monitor()
+    public async Task A_context_of_the_caller_does_not_block_the_monitor()
     {
         var context = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(new DeadContext());
@@ -159,7 +159,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         await _monitor.FirstRoundAsync(Cancelled);
     }
 
-    // Not on the pool: what is tested needs none.
+    // Not on the thread pool, because the tested code must not need it.
     private static Task<T> Blocked<T>(Func<T> block) =>
         Task.Factory.StartNew(block, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
@@ -169,7 +169,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         await WaitUntil(() => _nodes[0].TimesAsked == 1 && _nodes[1].TimesAsked == 1);
     }
 
-    /// <summary>Lets time pass, and the monitor notice it.</summary>
+    /// <summary>Advances time and wakes the monitor.</summary>
     private async Task GoRoundAsync(TimeSpan time)
     {
         _time.Advance(time);
@@ -196,7 +196,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         }
     }
 
-    /// <summary>A thread that is busy for ever, such as that of a window.</summary>
+    /// <summary>A thread that is always busy, such as a UI thread.</summary>
     private sealed class DeadContext : SynchronizationContext
     {
         public override void Post(SendOrPostCallback d, object? state)

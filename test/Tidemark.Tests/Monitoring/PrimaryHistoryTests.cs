@@ -19,7 +19,7 @@ public sealed class PrimaryHistoryTests
     }
 
     [Fact]
-    public void A_position_of_one_timeline_says_nothing_of_another()
+    public void A_position_on_one_timeline_proves_nothing_about_another()
     {
         var history = PrimaryHistory.Empty.Add(10, 1, At(100)).Add(20, 2, At(50));
 
@@ -35,7 +35,7 @@ public sealed class PrimaryHistoryTests
     [InlineData(10)]
     [InlineData(100)]
     [InlineData(1_000)]
-    public void An_hour_of_samples_stays_few_and_tells_ages_to_a_tenth(int milliseconds)
+    public void An_hour_of_samples_stays_small_and_gives_ages_within_a_tenth(int milliseconds)
     {
         var interval = milliseconds * TimeSpan.TicksPerMillisecond;
         var history = PrimaryHistory.Empty;
@@ -60,7 +60,7 @@ public sealed class PrimaryHistoryTests
     [Fact]
     public void A_history_holds_at_most_256_samples_and_drops_the_oldest_first()
     {
-        // Each interval is a sixteenth of the time that is left: none is dense, and there are more than there is room for.
+        // Each interval is a sixteenth of the remaining time. No entry is dropped as too dense, and there are more entries than the limit.
         var history = PrimaryHistory.Empty;
         var (left, latest) = (3_600 * 1_000 * Second, 0L);
         for (var i = 1; i <= 300; i++)

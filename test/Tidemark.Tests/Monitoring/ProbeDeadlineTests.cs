@@ -10,7 +10,7 @@ public sealed class ProbeDeadlineTests
     private readonly VirtualTime _time = new();
 
     [Fact]
-    public void The_first_connection_has_the_connect_time_out_and_the_question_the_probe_time_out()
+    public void The_first_connection_has_the_connect_timeout_and_queries_the_probe_timeout()
     {
         var deadline = New();
         deadline.Sent();
@@ -39,7 +39,7 @@ public sealed class ProbeDeadlineTests
     }
 
     [Fact]
-    public void A_node_that_was_never_reached_is_waited_for_no_longer_than_the_probe_time_out()
+    public void An_unreached_node_is_waited_for_no_longer_than_the_probe_timeout()
     {
         var deadline = New();
         deadline.Connecting();

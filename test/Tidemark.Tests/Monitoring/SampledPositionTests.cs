@@ -3,13 +3,13 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>Positions that the traffic shows feed the snapshot.</summary>
+/// <summary>Tests that positions observed in traffic update the snapshot.</summary>
 public sealed class SampledPositionTests
 {
     private static readonly ClusterSnapshot Cluster = Of(Primary(200), Replica(100), Replica(100));
 
     [Fact]
-    public void A_check_moves_the_position_of_its_replica_on()
+    public void A_read_check_advances_the_position_of_its_replica()
     {
         var after = With(Shown(150));
 
@@ -19,7 +19,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void A_write_moves_the_primary_on_as_of_the_time_before_it_was_sent()
+    public void A_write_advances_the_primary_as_of_the_time_before_it_was_sent()
     {
         var sample = new SampledPosition(Run(1), Ours, IsInRecovery: false, 1, At(300), At(310), SentAt: 5_000);
         var after = SnapshotRules.With(Cluster, 0, sample, 9, receivedAt: 9_000, TimeSpan.TicksPerSecond, out _);
@@ -29,7 +29,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void A_fact_of_another_epoch_moves_nothing_and_asks_for_a_probe_once()
+    public void A_sample_of_another_epoch_changes_nothing_and_requests_one_probe()
     {
         var foreign = Shown(150) with { Epoch = Run(2) };
         var after = SnapshotRules.With(Cluster, 1, foreign, 9, 0, TimeSpan.TicksPerSecond, out var isNews);
@@ -40,7 +40,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void A_fact_of_another_role_or_timeline_moves_nothing_and_asks_for_a_probe()
+    public void A_sample_of_another_role_or_timeline_only_requests_a_probe()
     {
         After(Shown(150) with { IsInRecovery = false }).ShouldBeTrue();
         After(Shown(150) with { Timeline = 2 }).ShouldBeTrue();
@@ -48,7 +48,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void A_probe_that_was_sent_before_the_traffic_showed_more_does_not_take_it_back()
+    public void An_earlier_probe_does_not_undo_a_later_position_from_traffic()
     {
         var after = With(Shown(150) with { SentAt = 500 });
 
@@ -57,7 +57,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void Two_epochs_alive_at_once_are_several_servers()
+    public void Two_simultaneous_epochs_are_several_servers()
     {
         var noted = SnapshotRules.With(Cluster, 1, Shown(150) with { Epoch = Run(2) }, probesSent: 9, 0, TimeSpan.TicksPerSecond, out _);
 
@@ -79,7 +79,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public void A_name_that_leads_to_two_clusters_gets_nothing()
+    public void A_name_that_resolves_to_two_clusters_is_excluded()
     {
         var noted = SnapshotRules.With(
             Cluster, 1, Shown(150) with { Epoch = Run(2), SystemIdentifier = Theirs }, probesSent: 9, 0, TimeSpan.TicksPerSecond, out _);
@@ -104,7 +104,7 @@ public sealed class SampledPositionTests
     }
 
     [Fact]
-    public async Task The_monitor_makes_what_the_traffic_shows_part_of_its_snapshot()
+    public async Task The_monitor_adds_positions_from_traffic_to_its_snapshot()
     {
         var time = new VirtualTime();
         var builder = new TidemarkDataSourceBuilder

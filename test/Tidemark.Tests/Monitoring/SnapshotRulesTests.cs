@@ -26,7 +26,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void Of_two_primaries_the_one_of_the_later_timeline_is_believed()
+    public void The_primary_on_the_later_timeline_wins()
     {
         var snapshot = Of(Primary(position: 900, timeline: 1), Primary(position: 500, timeline: 2));
 
@@ -35,7 +35,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void Of_two_primaries_of_one_timeline_neither_is_believed()
+    public void Two_primaries_on_one_timeline_are_both_refused()
     {
         var rivals = Of(Primary(timeline: 2), Primary(timeline: 2), Replica(timeline: 2));
 
@@ -63,7 +63,7 @@ public sealed class SnapshotRulesTests
     [InlineData(151, 1, true)]
     [InlineData(900, 2, false)]
     [InlineData(900, 0, false)]
-    public void A_replica_that_has_replayed_what_history_went_on_without_serves_nothing(ulong position, uint timeline, bool isLeftBehind)
+    public void A_replica_that_replayed_abandoned_wal_serves_nothing(ulong position, uint timeline, bool isLeftBehind)
     {
         var promoted = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
         var snapshot = Of(Primary(position: 300), Replica(position: 150), Replica(position: 100)).Then(0, Silence).Then(1, promoted)
@@ -84,7 +84,7 @@ public sealed class SnapshotRulesTests
     [Fact]
     public void A_primary_whose_replica_follows_a_later_timeline_is_superseded()
     {
-        // pg-2 was promoted and is away for a moment; that pg-3 follows timeline 2 tells that pg-1 was left behind.
+        // pg-2 was promoted and is briefly unreachable. pg-3 follows timeline 2, which proves that pg-1 was left behind.
         var snapshot = Of(Primary(timeline: 1), Silence, Replica(timeline: 2));
 
         snapshot.Statuses().ShouldBe([SupersededPrimary, Unreachable, ConcludedStatus.Replica]);
@@ -93,7 +93,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_replica_of_another_cluster_supersedes_nobody()
+    public void A_replica_of_another_cluster_does_not_supersede_the_primary()
     {
         Of(Primary(), Replica(), Replica(timeline: 9, identifier: Theirs)).Statuses()
             .ShouldBe([ConcludedStatus.Primary, ConcludedStatus.Replica, ForeignCluster]);
@@ -122,7 +122,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void Of_primaries_of_two_clusters_neither_is_believed()
+    public void Primaries_of_two_clusters_are_both_refused()
     {
         var snapshot = Of(Primary(), Primary(identifier: Theirs));
 
@@ -141,7 +141,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void The_identity_once_found_stays_whoever_answers_later()
+    public void The_identity_does_not_change_with_later_responses()
     {
         var found = Of(Primary(), Replica(), Silence).Then(0, Silence);
         found.SystemIdentifier.ShouldBe(Ours);
@@ -164,7 +164,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_timeline_of_another_cluster_supersedes_nobody_once_the_identity_is_found()
+    public void A_timeline_of_another_cluster_does_not_supersede_the_primary()
     {
         var snapshot = Of(Primary(timeline: 40, identifier: Theirs), Primary(), Replica());
 
@@ -182,7 +182,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_failure_keeps_the_last_position_for_the_eye_and_the_node_from_serving()
+    public void A_failed_node_keeps_its_last_position_but_serves_nothing()
     {
         var before = Of(Primary(position: 100), Replica(position: 100));
         before.Nodes[1].KeepsUp.ShouldBeTrue();
@@ -218,7 +218,7 @@ public sealed class SnapshotRulesTests
         var before = Of(Primary(timeline: 3), Replica(timeline: 3));
 
         before.Then(1, Replica(timeline: 0)).Nodes[1].Timeline.ShouldBe(3u);
-        before.Then(1, Replica(timeline: 0) with { Epoch = Run(2) }).Nodes[1].Timeline.ShouldBe(0u, "another life of the server");
+        before.Then(1, Replica(timeline: 0) with { Epoch = Run(2) }).Nodes[1].Timeline.ShouldBe(0u, "another epoch of the server");
     }
 
     [Fact]
@@ -232,7 +232,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_promotion_is_bracketed_by_what_probes_saw_before_and_after()
+    public void A_promotion_is_bracketed_by_the_probes_before_and_after_it()
     {
         var chain = Of(Primary(200), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
 
@@ -242,7 +242,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_promotion_is_bracketed_too_when_a_replica_told_of_it_first()
+    public void A_promotion_first_reported_by_a_replica_is_bracketed_too()
     {
         var reported = Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(2, Replica(205, timeline: 2));
         reported.LatestTimeline.ShouldBe(2u);
@@ -254,7 +254,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_node_of_which_nothing_was_known_at_its_promotion_proves_nothing()
+    public void A_promoted_node_without_earlier_samples_proves_nothing()
     {
         var chain = Of(Primary(200), Silence).Then(0, Silence).Then(1, Primary(210, timeline: 2)).Chain;
 
@@ -276,9 +276,9 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_node_that_skipped_a_timeline_proves_nothing_of_the_one_that_it_was_promoted_from()
+    public void A_node_that_skipped_a_timeline_proves_nothing_about_its_parent()
     {
-        // pg-3 was last seen on timeline 1, where its position says nothing of timeline 2.
+        // pg-3 was last observed on timeline 1, where its position proves nothing about timeline 2.
         var chain = Of(Primary(200), Replica(150), Replica(180))
             .Then(0, Silence).Then(1, Primary(210, timeline: 2)).Then(1, Silence).Then(2, Primary(310, timeline: 3)).Chain;
 
@@ -297,22 +297,22 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_primary_found_at_the_start_tells_its_history_before_the_others_have_answered() =>
+    public void The_history_of_a_primary_counts_before_other_nodes_respond() =>
         SurvivalOf(Of(Reported(Primary(210, timeline: 2), at: 160), null).Chain, 161).ShouldBe(Survival.Lost);
 
     [Fact]
-    public void What_a_rival_told_counts_once_it_is_the_primary()
+    public void The_history_of_a_rival_counts_once_it_is_the_primary()
     {
         var rivals = Of(Primary(210, timeline: 2), Reported(Primary(210, timeline: 2), at: 160));
-        SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "neither is believed");
+        SurvivalOf(rivals.Chain, 161).ShouldBe(Survival.MayBeLost, "both are refused");
 
         SurvivalOf(rivals.Then(0, Silence).Chain, 161).ShouldBe(Survival.Lost);
         SurvivalOf(rivals.Then(1, Primary(220, timeline: 2)).Then(0, Silence).Chain, 161)
-            .ShouldBe(Survival.Lost, "it is told once and kept");
+            .ShouldBe(Survival.Lost, "it is reported once and kept");
     }
 
     [Fact]
-    public void The_history_of_another_cluster_is_none_of_ours()
+    public void The_history_of_another_cluster_is_ignored()
     {
         var ours = Of(Reported(Primary(210, timeline: 2), at: 160), Replica(timeline: 2), Silence);
         var foreign = Reported(Primary(900, timeline: 2, identifier: Theirs), at: 50);
@@ -364,7 +364,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_diverged_replica_that_was_silent_when_the_primary_was_asked_is_found_by_what_it_said_before()
+    public void An_unreachable_diverged_replica_is_detected_by_its_last_response()
     {
         var silent = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11).Then(1, Silence, sentAt: 20);
 
@@ -390,7 +390,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_diverged_replica_that_was_restarted_and_is_silent_is_not_taken_for_a_new_copy()
+    public void A_restarted_diverged_replica_that_does_not_respond_stays_diverged()
     {
         var restarted = Of(Primary(120), Replica(300)).Then(0, Primary(130), sentAt: 20, receivedAt: 21)
             .Then(1, Replica(100) with { Epoch = Run(7) }, sentAt: 30, receivedAt: 31);
@@ -401,7 +401,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_replica_that_showed_what_the_primary_never_had_has_diverged_though_it_hides_its_positions_now()
+    public void A_diverged_replica_stays_diverged_after_its_positions_are_hidden()
     {
         var hidden = Of(null, null).Then(1, Replica(300), sentAt: 10, receivedAt: 11)
             .Then(1, Replica(0) with { HidesPositions = true }, sentAt: 20, receivedAt: 21);
@@ -411,7 +411,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_standby_behind_a_page_header_and_a_server_of_another_cluster_have_not_diverged()
+    public void A_standby_after_a_page_header_or_of_another_cluster_has_not_diverged()
     {
         var header = Of(null, Replica(8192 + 24)).Then(0, Primary(8192), sentAt: 10, receivedAt: 11);
         header.Nodes[1].Status.ShouldBe(ConcludedStatus.Replica);
@@ -422,7 +422,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_primary_that_is_first_seen_behind_what_a_replica_had_was_rolled_back_though_the_replica_was_rebuilt_since()
+    public void A_primary_first_observed_behind_a_replica_was_rolled_back()
     {
         var seen = Of(Silence, Replica(300)).Then(1, Replica(90) with { Epoch = Run(7) }, sentAt: 10, receivedAt: 11);
 
@@ -453,7 +453,7 @@ public sealed class SnapshotRulesTests
         Of(Epochs(Run(1), 100)).Then(0, Silence).Then(0, Epochs(Run(2), 120)).Chain.PrimaryEpoch.ShouldBe(1);
 
     [Fact]
-    public void A_clean_restart_and_a_mere_reconnect_are_no_crash()
+    public void A_clean_restart_or_a_reconnect_is_not_a_crash()
     {
         Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1).Restarted(), 120)).Chain.PrimaryEpoch.ShouldBe(0);
         Of(Epochs(Run(1), 100)).Then(0, Epochs(Run(1), 120) with { Connection = 2 }).Chain.PrimaryEpoch.ShouldBe(0);
@@ -467,7 +467,7 @@ public sealed class SnapshotRulesTests
     [InlineData(7, false, 0)]
     [InlineData(8, false, 1)]
     [InlineData(7, true, 1)]
-    public void A_reset_of_statistics_that_an_unpooled_connection_has_survived_is_no_crash(long connection, bool isPooled, int crashes)
+    public void A_statistics_reset_that_an_unpooled_connection_survived_is_not_a_crash(long connection, bool isPooled, int crashes)
     {
         var before = Of(Epochs(Run(1), 100) with { Connection = 7, IsPooled = isPooled });
 
@@ -483,7 +483,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_node_keeps_the_life_of_the_primary_in_which_it_was_sampled()
+    public void A_node_keeps_the_epoch_of_the_primary_in_which_it_was_sampled()
     {
         var before = Of(Epochs(Run(1), 100), Replica(100));
         var crashed = before.Then(0, Epochs(Run(2), 120));
@@ -493,7 +493,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_refused_probe_leaves_the_primary_its_standing_but_is_no_sample()
+    public void A_refused_probe_keeps_the_primary_status_but_is_not_a_sample()
     {
         var refused = Of(Primary(100), Replica(100)).Then(0, Silence with { IsRefusal = true }, probeNumber: 7).Primary.ShouldNotBeNull();
 
@@ -502,7 +502,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_replica_is_complete_as_of_the_latest_sample_of_the_primary_that_it_has_reached()
+    public void A_replica_is_complete_as_of_the_latest_primary_sample_it_reached()
     {
         var snapshot = Of(Primary(100), Replica(100))
             .Then(0, Primary(200), sentAt: 1_000).Then(0, Primary(300), sentAt: 2_000);
@@ -527,7 +527,7 @@ public sealed class SnapshotRulesTests
     }
 
     [Fact]
-    public void A_primary_has_come_as_far_as_it_has_flushed_whatever_it_has_inserted()
+    public void The_position_of_a_primary_is_its_flush_position()
     {
         var snapshot = Of(Primary(100) with { InsertLsn = At(150) }, Replica(100));
 

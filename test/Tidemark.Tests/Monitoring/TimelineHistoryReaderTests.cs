@@ -16,7 +16,7 @@ public sealed class TimelineHistoryReaderTests
     }
 
     [Fact]
-    public async Task A_server_that_does_not_tell_its_history_fails_no_probe()
+    public async Task A_server_that_refuses_its_history_does_not_fail_the_probe()
     {
         await using var crashing = new FakeServer();
         await using var refusing = new FakeServer(answer: _ => FakeAnswer.Error("42501"));

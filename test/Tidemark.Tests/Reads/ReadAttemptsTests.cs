@@ -30,7 +30,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_lost_replica_is_followed_by_the_other_then_by_the_primary_then_by_an_error_that_names_all()
+    public void A_read_tries_the_other_replica_then_the_primary_then_fails_naming_all()
     {
         var attempts = Begin();
         var first = attempts.Next().Node;
@@ -50,9 +50,9 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_read_that_cannot_stay_where_its_session_read_before_a_promotion_asks_first_what_became_of_that()
+    public async Task A_read_that_cannot_stay_on_its_node_after_a_promotion_needs_a_sample()
     {
-        // pg-3 has replayed 140; what it showed since the monitor's last look may lie beyond the fork.
+        // pg-3 has replayed 140. What was read from it since the last probe may be after the fork.
         _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         _answers[0] = Silence;
         _answers[1] = Primary(position: 200, timeline: 2) with { Forks = [new Fork(1, 2, At(150), At(150))] };
@@ -62,11 +62,11 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new LearnedPosition(Position(200, timeline: 2), 0), isInDoubt: false);
 
         var attempts = Attempts(_session, Consistency.Session);
-        attempts.NeedsSample.ShouldNotBeNull("the primary is about to answer without a word about what the session saw");
+        attempts.NeedsSample.ShouldNotBeNull("the primary must not answer before the loss of what the session observed is reported");
     }
 
     [Fact]
-    public void A_statement_that_writes_moves_to_the_primary_once_and_is_never_repeated_there()
+    public void A_statement_that_writes_moves_to_the_primary_and_is_not_retried_there()
     {
         var attempts = Begin();
         attempts.Next();
@@ -78,7 +78,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_statement_that_wrote_is_known_by_its_text_and_goes_to_the_primary_at_once_unless_it_names_a_node()
+    public void A_text_that_wrote_before_goes_to_the_primary_unless_it_names_a_node()
     {
         var first = BeginText("SELECT nextval('s')");
         first.Next();
@@ -94,7 +94,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_read_that_asks_for_the_primary_says_who_asked()
+    public void A_read_that_requires_the_primary_reports_the_reason()
     {
         var attempts =
             new ReadAttempts(
@@ -103,11 +103,11 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_named_node_that_is_behind_is_waited_for_once_and_then_there_is_none()
+    public void A_named_node_that_is_behind_is_waited_for_once()
     {
         BeginBehind(out var position);
         var attempts = Attempts(_session, Consistency.ReadYourWrites, "pg-2") with { MayWait = true };
-        attempts.Next().Reason.ShouldBe(RouteReason.NamedNode, "it keeps up, and is asked");
+        attempts.Next().Reason.ShouldBe(RouteReason.NamedNode, "it keeps up, so it is tried");
         attempts.GiveUp(ConnectionCheck.Position, activity: null);
         attempts.Next().Node.ShouldBeNull();
         attempts.WaitsFor.ShouldBe(position);
@@ -118,7 +118,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
         attempts.Waited(caughtUp: false);
         var error = ErrorOfNext(attempts);
-        error.Message.ShouldContain("never moves off 'pg-2'");
+        error.Message.ShouldContain("cannot leave 'pg-2'");
         error.Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.Behind);
 
         var impatient = Attempts(_session, Consistency.ReadYourWrites, "pg-2");
@@ -128,21 +128,21 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_statement_the_replica_cannot_run_moves_to_the_primary_as_a_read_and_then_as_a_write()
+    public void A_statement_that_a_replica_cannot_run_moves_to_the_primary_as_a_read_first()
     {
         var attempts = Begin();
         attempts.Next();
         attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeTrue();
         attempts.IsWrite.ShouldBeFalse();
         attempts.Next().Node.ShouldBe("pg-1");
-        attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse("the primary has the last word");
+        attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse("the primary's error is final");
 
         attempts.Absorb(Writes, isOpen: true).ShouldBeTrue();
         attempts.IsWrite.ShouldBeTrue();
     }
 
     [Fact]
-    public void That_a_statement_writes_is_the_callers_where_it_must_not()
+    public void A_statement_that_must_not_write_fails_with_its_own_error()
     {
         var attempts = new ReadAttempts(
             _source.Cluster, new ReadRequest(Session: null, Consistency.ReadYourWrites) { MustNotWrite = true });
@@ -152,7 +152,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_read_whose_caller_cannot_await_waits_for_no_replica()
+    public void A_read_whose_caller_cannot_wait_does_not_wait_for_a_replica()
     {
         var attempts = BeginBehind(out _) with { MayWait = false };
         for (var replica = 0; replica < 2; replica++)
@@ -166,7 +166,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_replica_without_memory_or_disk_is_followed_by_other_nodes_and_the_last_error_is_the_callers()
+    public void A_read_tries_other_nodes_after_a_replica_ran_out_of_memory_or_disk()
     {
         var attempts = Begin();
         attempts.Next();
@@ -187,7 +187,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void The_callers_own_errors_are_not_repeated()
+    public void The_callers_own_errors_are_not_retried()
     {
         var attempts = Begin();
         attempts.Next();
@@ -204,16 +204,16 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         attempts.Next().Node.ShouldBe("pg-3");
         attempts.Absorb(NeedsPrimary, isOpen: true).ShouldBeFalse();
         attempts.Absorb(Writes, isOpen: true).ShouldBeFalse();
-        attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("aimed at 'pg-3' for reading, which is a replica");
+        attempts.Refusal.ShouldNotBeNull().Message.ShouldContain("directed to 'pg-3' for reading, which is a replica");
 
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
-        attempts.Next().Node.ShouldBe("pg-3", "its pooled connection broke, which may have been old");
+        attempts.Next().Node.ShouldBe("pg-3", "its pooled connection broke, but it may have been old");
         attempts.Absorb(Lost, isOpen: true).ShouldBeTrue();
-        ErrorOfNext(attempts).Message.ShouldContain("this read asks for node 'pg-3'");
+        ErrorOfNext(attempts).Message.ShouldContain("this read requires node 'pg-3'");
     }
 
     [Fact]
-    public void What_the_session_must_read_is_asked_anew_at_each_attempt()
+    public void The_requirement_is_derived_again_for_each_attempt()
     {
         using var session = new ConsistencySession();
         var attempts = Attempts(session, Consistency.ReadYourWrites);
@@ -224,7 +224,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_read_that_finds_every_replica_behind_waits_once_and_takes_the_one_that_caught_up()
+    public async Task A_read_that_finds_every_replica_behind_waits_for_one_to_catch_up()
     {
         var attempts = BeginBehind(out var position);
         for (var replica = 0; replica < 2; replica++)
@@ -245,7 +245,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_read_that_waited_in_vain_goes_to_the_primary_and_does_not_wait_again()
+    public void A_read_whose_wait_fails_goes_to_the_primary_and_does_not_wait_again()
     {
         var attempts = BeginBehind(out _);
         for (var replica = 0; replica < 2; replica++)
@@ -262,7 +262,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_replica_that_only_seemed_to_catch_up_is_given_up_for_good()
+    public void A_replica_that_did_not_really_catch_up_is_not_waited_for_again()
     {
         var attempts = BeginBehind(out _);
         for (var replica = 0; replica < 2; replica++)
@@ -284,7 +284,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_read_that_no_place_binds_does_not_wait()
+    public void A_read_without_a_required_position_does_not_wait()
     {
         var attempts = Begin();
         for (var replica = 0; replica < 2; replica++)
@@ -298,7 +298,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_session_stays_where_it_read_until_a_connection_there_proves_nothing_and_asks_for_a_sample_then()
+    public void A_session_that_cannot_verify_its_node_needs_a_sample()
     {
         using var session = new ConsistencySession();
         session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
@@ -308,16 +308,16 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
         attempts.GiveUp(ConnectionCheck.TooYoung, activity: null);
         attempts.NeedsSample.ShouldNotBeNull();
-        attempts.Next().Reason.ShouldBe(RouteReason.SeenPositionUnknown, "no sample came");
+        attempts.Next().Reason.ShouldBe(RouteReason.SeenPositionUnknown, "there was no sample");
     }
 
     [Fact]
-    public void A_named_node_serves_no_session_that_may_have_seen_more_on_another()
+    public void A_named_node_does_not_serve_a_session_that_may_have_observed_more_elsewhere()
     {
         using var session = new ConsistencySession();
         session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
         var attempts = Attempts(session, Consistency.MonotonicReads, "pg-2");
-        var mark = attempts.NeedsSample.ShouldNotBeNull("pg-2 can only be judged by a position");
+        var mark = attempts.NeedsSample.ShouldNotBeNull("pg-2 can only be evaluated by a position");
         ErrorOfNext(attempts).Decision.Rejected.ShouldNotBeEmpty();
 
         session.Resolve(mark, _source.Cluster.Monitor.Snapshot.Primary!, _source.Cluster.Monitor.Snapshot);
@@ -325,7 +325,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void While_the_session_reads_on_the_primary_only_a_read_that_names_another_node_costs_a_sample()
+    public void A_session_that_reads_on_the_primary_needs_a_sample_only_for_another_named_node()
     {
         _session.BeginObservation(_source.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, connection: null);
 
@@ -334,7 +334,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_statement_that_moved_to_the_primary_waits_for_no_sample()
+    public void A_statement_that_moved_to_the_primary_needs_no_sample()
     {
         _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[1], onPrimary: false);
         _session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
@@ -347,7 +347,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_node_whose_connection_leads_to_another_cluster_is_left_out()
+    public void A_node_whose_connection_leads_to_another_cluster_is_excluded()
     {
         var attempts = Begin();
         var first = attempts.Next().Node;
@@ -370,7 +370,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_lone_node_is_verified_first_only_for_a_session_that_has_something_to_lose()
+    public async Task A_single_node_is_verified_first_only_for_a_session_with_watermarks()
     {
         var builder = new TidemarkDataSourceBuilder { ProbeNodes = (_, _) => Task.FromResult(Primary()) };
         await using var lone = builder.AddNode("pg-1", "Host=none.invalid").Build();
@@ -380,11 +380,11 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         Begin(_session).MustVerifyFirst.ShouldBeFalse();
         _session.MarkWritten();
         Begin(_session).MustVerifyFirst.ShouldBeTrue();
-        Attempts(_session, Consistency.Session).MustVerifyFirst.ShouldBeFalse("it is not alone");
+        Attempts(_session, Consistency.Session).MustVerifyFirst.ShouldBeFalse("several nodes");
     }
 
     [Fact]
-    public async Task Without_a_primary_a_named_node_serves_on_only_the_session_that_has_read_there()
+    public async Task Without_a_primary_a_named_node_serves_only_sessions_that_have_read_there()
     {
         using var session = new ConsistencySession();
         session.Observe(_source.Cluster.Monitor.Snapshot.Nodes[2], onPrimary: false);
@@ -395,13 +395,13 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         there.NeedsSample.ShouldBeNull();
         there.Next().Node.ShouldBe("pg-3");
         there.GiveUp(ConnectionCheck.TooYoung, activity: null);
-        ErrorOfNext(there).ShouldNotBeNull("or the attempts would never end");
+        ErrorOfNext(there).ShouldNotBeNull("otherwise the attempts would never end");
 
         ErrorOfNext(Attempts(session, Consistency.MonotonicReads, "pg-2"))
             .Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.SeenElsewhere);
     }
 
-    /// <summary>The replicas keep up, and stand short of what the session wrote.</summary>
+    /// <summary>The replicas keep up, but lack what the session wrote.</summary>
     private ReadAttempts BeginBehind(out WalPosition position)
     {
         position = Position(150);

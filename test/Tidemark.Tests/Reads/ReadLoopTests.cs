@@ -31,7 +31,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_session_hears_what_a_crash_has_lost_before_the_primary_answers_on_a_connection_made_since(bool isAsync)
+    public async Task A_crash_loss_is_reported_before_the_primary_answers_on_a_new_connection(bool isAsync)
     {
         WriteUpTo(150);
         CrashBackTo(120);
@@ -41,24 +41,24 @@ public sealed class ReadLoopTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_connection_that_a_probe_has_witnessed_leads_to_the_life_that_the_session_wrote_in()
+    public async Task A_connection_that_a_probe_has_verified_needs_no_further_probe()
     {
         var operation = new Operation(this);
         WriteUpTo(150);
         await ReadAsync(operation, isAsync: true);
-        var asked = _source.Cluster.Monitor.ProbesSent;
+        var probesSent = _source.Cluster.Monitor.ProbesSent;
 
         (await ReadAsync(operation, isAsync: true)).LostWhenSent.ShouldBe(0);
-        _source.Cluster.Monitor.ProbesSent.ShouldBe(asked, "the second read on it costs no probe");
+        _source.Cluster.Monitor.ProbesSent.ShouldBe(probesSent, "the second read on it costs no probe");
     }
 
     [Fact]
-    public async Task A_session_that_has_nothing_to_lose_waits_for_no_probe()
+    public async Task A_session_without_watermarks_does_not_wait_for_a_probe()
     {
-        var asked = _source.Cluster.Monitor.ProbesSent;
+        var probesSent = _source.Cluster.Monitor.ProbesSent;
         await ReadAsync(new Operation(this), isAsync: true);
 
-        _source.Cluster.Monitor.ProbesSent.ShouldBe(asked);
+        _source.Cluster.Monitor.ProbesSent.ShouldBe(probesSent);
     }
 
     private void WriteUpTo(ulong position)
@@ -67,7 +67,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
         _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new LearnedPosition(Position(position), 0));
     }
 
-    // The last probe had seen 100 flushed; what was written since by an asynchronous commit is gone beyond the position.
+    // The last probe reported 100 as flushed. What an asynchronous commit wrote after that is lost beyond the position.
     private void CrashBackTo(ulong position) => _answers[0] = Primary(position) with { Epoch = Run(2) };
 
     private ValueTask<Operation> ReadAsync(Operation operation, bool isAsync) => ReadLoop.RunAsync(

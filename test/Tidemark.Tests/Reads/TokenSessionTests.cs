@@ -21,7 +21,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_session_goes_on_in_another_process_where_its_token_says()
+    public async Task A_session_continues_from_its_token_in_another_process()
     {
         var (here, there) = (Source(Key), Source(Key));
         CausalToken token;
@@ -38,7 +38,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_token_of_sights_that_could_not_be_learned_is_unknown_and_not_less()
+    public async Task A_token_of_observations_that_could_not_be_resolved_is_unknown()
     {
         var source = Source();
         using var session = source.BeginSession();
@@ -58,12 +58,12 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [InlineData(Key, Key, true)]
     [InlineData(Key, null, false)]
     [InlineData(Key, "another secret of thirty-two characters", false)]
-    public void Only_a_token_of_the_same_key_is_believed_and_any_other_is_unknown(string? own, string? signedWith, bool isBelieved)
+    public void A_token_signed_with_another_key_is_unknown(string? own, string? signedWith, bool isAccepted)
     {
         using var session = Source(own).BeginSession(Token(Position(400), signedWith: signedWith));
 
-        session.Written.ShouldBe(isBelieved ? Position(400) : null);
-        session.IsUnknown.ShouldBe(!isBelieved);
+        session.Written.ShouldBe(isAccepted ? Position(400) : null);
+        session.IsUnknown.ShouldBe(!isAccepted);
     }
 
     [Fact]
@@ -98,17 +98,17 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_token_of_another_cluster_is_refused_by_name_from_the_first_moment_on()
+    public void A_token_of_another_cluster_is_rejected_even_before_the_first_probe()
     {
         var source = Source(wait: false);
         var error = Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400), cluster: Theirs)));
 
-        error.Message.ShouldStartWith("The token is of cluster 9009, and this is 7001");
+        error.Message.ShouldStartWith("The token belongs to cluster 9009, but this is cluster 7001");
         source.CurrentSession.ShouldBeNull();
     }
 
     [Fact]
-    public void A_token_is_unknown_while_nobody_tells_which_cluster_this_is()
+    public void A_token_is_unknown_while_the_cluster_is_unknown()
     {
         (_answers[0], _answers[1]) = (Silence, Silence);
         using var session = Source().BeginSession(Token(Position(400)));
@@ -119,7 +119,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_place_on_a_timeline_of_the_same_number_that_began_elsewhere_is_lost_for_certain(bool wasWritten)
+    public async Task A_position_on_a_different_timeline_with_the_same_number_is_certainly_lost(bool wasWritten)
     {
         _answers[0] = Primary(500, timeline: 2) with { Forks = [new Fork(1, 2, At(300), At(300))] };
         var source = Source();
@@ -129,18 +129,18 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var position = Position(400, timeline: 2);
 
         using var session = source.BeginSession(Token(wasWritten ? position : null, seen: wasWritten ? null : position, chain: elsewhere));
-        lost.ShouldBeEmpty("the next read tells");
+        lost.ShouldBeEmpty("the next read reports it");
         await source.Watermarks.PrepareAsync(session, IoMode.Async, Cancelled);
         source.Watermarks.Validate(session);
 
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             l => (l.Position, l.IsCertain, l.WasWritten).ShouldBe((position, true, wasWritten)),
-            l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, and this one began at 0/12C"));
+            l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, but timeline 2 of this cluster began at 0/12C"));
         session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
     }
 
     [Fact]
-    public void A_place_on_a_timeline_that_began_where_this_one_did_is_accepted()
+    public void A_position_on_the_same_timeline_is_accepted()
     {
         var forks = new[] { new Fork(1, 2, At(300), At(300)) };
         _answers[0] = Primary(500, timeline: 2) with { Forks = forks };
@@ -150,7 +150,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void What_a_store_noted_binds_every_level_and_is_unknown_where_it_came_from_another_cluster()
+    public void A_stored_position_binds_every_level_and_is_unknown_if_of_another_cluster()
     {
         var source = Source();
         using var session = source.BeginSession();
@@ -158,7 +158,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         (session.Written, session.Seen, session.IsUnknown).ShouldBe((Position(400), Position(400), false));
 
         source.Tokens.Include(session, Token(Position(450), cluster: Theirs));
-        session.IsUnknown.ShouldBeTrue("a table that came with a dump");
+        session.IsUnknown.ShouldBeTrue("the table was restored from a dump");
         _log.Entries.ShouldContain(e => e.Event == "TokenNotBelieved");
     }
 
@@ -176,7 +176,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_token_that_knows_one_place_and_lacks_another_keeps_the_one()
+    public void A_known_position_is_kept_next_to_an_unknown_one()
     {
         using var session = Source().BeginSession(Token(Position(400)), Token(null, isUnknown: true));
         session.IsUnknown.ShouldBeTrue();
@@ -186,7 +186,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_session_that_begins_after_several_tokens_includes_what_each_of_them_says()
+    public void A_session_that_begins_after_several_tokens_includes_each_of_them()
     {
         using var session = Source(Key).BeginSession(
             Token(Position(400), signedWith: Key), Token(Position(300), seen: Position(450), signedWith: Key),
@@ -204,7 +204,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void Tokens_of_two_clusters_begin_no_session_and_the_error_names_both()
+    public void Tokens_of_two_clusters_are_rejected_with_an_error_that_names_both()
     {
         foreach (var isKnown in (bool[])[true, false])
         {
@@ -213,21 +213,21 @@ public sealed class TokenSessionTests : IAsyncDisposable
             using var outer = source.BeginSession();
 
             Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), Token(Position(400), cluster: Theirs)))
-                .Message.ShouldStartWith("The tokens are of clusters 7001 and 9009");
+                .Message.ShouldStartWith("The tokens belong to clusters 7001 and 9009");
             source.CurrentSession.ShouldBeSameAs(outer);
             (outer.Written, outer.IsUnknown).ShouldBe((null, false));
         }
     }
 
     [Fact]
-    public void A_missing_token_among_several_begins_no_session()
+    public void A_null_token_among_several_is_rejected()
     {
         var source = Source();
 
         Should.Throw<ArgumentException>(() => source.BeginSession(Token(Position(400)), (CausalToken)null!))
             .Message.ShouldStartWith("One of the tokens is null");
         Should.Throw<ArgumentException>(() => source.BeginSession([Token(Position(400), cluster: Theirs)]))
-            .Message.ShouldStartWith("The token is of cluster 9009");
+            .Message.ShouldStartWith("The token belongs to cluster 9009");
         source.CurrentSession.ShouldBeNull();
         using (var alone = source.BeginSession(null)) alone.IsUnknown.ShouldBeFalse();
         using var session = source.BeginSession([]);
@@ -235,7 +235,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void A_token_that_is_included_later_binds_the_session_from_then_on_and_its_next_token()
+    public void A_token_that_is_included_later_binds_the_session_and_its_next_token()
     {
         var source = Source(Key);
         using var session = source.BeginSession(Token(Position(300), signedWith: Key));
@@ -255,16 +255,16 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var session = source.BeginSession();
 
         Should.Throw<ArgumentException>(() => session.Include(Token(Position(400), cluster: Theirs)))
-            .Message.ShouldStartWith("The token is of cluster 9009");
+            .Message.ShouldStartWith("The token belongs to cluster 9009");
         Should.Throw<ArgumentNullException>(() => session.Include(null!));
         (session.Written, session.IsUnknown, session.NeedsNewToken).ShouldBe((null, false, false));
         session.Dispose();
         Should.Throw<ObjectDisposedException>(() => session.Include(Token(Position(400))));
     }
 
-    // A capture takes all it says at one moment: it can meet a beginning write before or after, and never in between.
+    // A capture is atomic: it happens before or after a write begins, never in between.
     [Fact]
-    public async Task A_token_that_is_captured_while_a_write_is_under_way_is_unknown_and_not_less()
+    public async Task A_token_that_is_captured_during_a_write_is_unknown()
     {
         var source = Source();
         using var session = source.BeginSession(Token(Position(400)));
@@ -281,16 +281,16 @@ public sealed class TokenSessionTests : IAsyncDisposable
     [Fact]
     public async Task Outside_a_session_there_is_nothing_to_capture() =>
         (await Should.ThrowAsync<InvalidOperationException>(async () => await Source().CaptureTokenAsync(Cancelled)))
-            .Message.ShouldStartWith("There is no session");
+            .Message.ShouldStartWith("No session is active");
 
     [Fact]
-    public void A_bound_below_the_probe_interval_is_refused_where_it_is_asked_for()
+    public void A_bound_below_the_probe_interval_is_rejected()
     {
         var source = Source();
         var tooTight = Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(1));
 
         Should.Throw<ArgumentOutOfRangeException>(() => source.Require(tooTight))
-            .Message.ShouldContain("one each 00:00:00.1000000 (ProbeInterval)");
+            .Message.ShouldContain("one every 00:00:00.1000000 (ProbeInterval)");
         Should.Throw<ArgumentOutOfRangeException>(() => source.Explain(tooTight));
         Should.Throw<ArgumentOutOfRangeException>(() => source.OpenReadConnection(tooTight));
         using (source.Require(Consistency.BoundedStaleness(TimeSpan.FromMilliseconds(100)))) source.Explain().Node.ShouldNotBeNull();

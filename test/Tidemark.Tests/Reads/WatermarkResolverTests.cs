@@ -5,7 +5,7 @@ namespace Tidemark;
 
 public sealed class WatermarkResolverTests : IAsyncDisposable
 {
-    // In milliseconds of real time: what a test that hangs may take until it counts as failed.
+    // Timeout in milliseconds of real time, after which a test that hangs fails.
     private const int Patience = 20_000;
 
     private static readonly TimeSpan ReadWait = TimeSpan.FromMilliseconds(50);
@@ -36,7 +36,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         wait.IsCompleted.ShouldBeFalse();
 
         _nodes.AnswerAlways(2, Replica(150));
-        (await wait).ShouldBeTrue("pg-2 hangs, and delays nobody");
+        (await wait).ShouldBeTrue("pg-2 hangs, but does not delay the read");
     }
 
     [Fact(Timeout = Patience)]
@@ -52,7 +52,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_read_waits_no_longer_than_it_may_though_the_nodes_hang()
+    public async Task A_read_waits_no_longer_than_ReadWait_even_if_nodes_hang()
     {
         await StartAsync();
         var wait = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
@@ -64,7 +64,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_replica_that_has_the_place_already_is_not_waited_for()
+    public async Task A_replica_that_has_the_position_already_is_not_waited_for()
     {
         await StartAsync();
 
@@ -73,7 +73,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_paused_replica_that_was_named_is_waited_for_since_nothing_else_will_do()
+    public async Task A_paused_replica_is_waited_for_if_the_read_names_it()
     {
         await StartAsync(replicas: Replica(50));
         var wait = Watermarks.WaitAsync(Position(150), "pg-2", IoMode.Async, Cancelled).AsTask();
@@ -81,11 +81,11 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
 
         _time.Advance(ReadWait);
         (await wait).ShouldBeFalse();
-        (await Watermarks.WaitAsync(Position(50), "pg-1", IoMode.Async, Cancelled)).ShouldBeFalse("the primary is no replica to wait for");
+        (await Watermarks.WaitAsync(Position(50), "pg-1", IoMode.Async, Cancelled)).ShouldBeFalse("the primary is not a replica");
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_replica_is_waited_for_if_it_replays_fast_enough_to_come_there_in_time()
+    public async Task A_replica_is_waited_for_if_it_replays_fast_enough()
     {
         await StartAsync();
         _nodes.AnswerAlways(0, Primary(1_000_000));
@@ -117,7 +117,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_replica_on_a_timeline_that_does_not_lead_through_the_place_is_not_waited_for()
+    public async Task A_replica_whose_timeline_does_not_include_the_position_is_not_waited_for()
     {
         await StartAsync();
 
@@ -125,13 +125,13 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Only_so_many_reads_wait_and_one_that_gives_up_makes_room()
+    public async Task The_number_of_waiting_reads_is_limited()
     {
         await StartAsync(maxWaiting: 2);
         using var cancel = new CancellationTokenSource();
         var first = Watermarks.WaitAsync(Position(150), cancel.Token).AsTask();
         var second = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
-        (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse("two wait already");
+        (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse("two reads wait already");
 
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(first);
@@ -143,7 +143,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task Who_waits_when_the_data_source_ends_is_told_and_does_not_spin()
+    public async Task A_waiting_read_fails_when_the_data_source_is_disposed()
     {
         await StartAsync();
         var wait = Watermarks.WaitAsync(Position(150), Cancelled).AsTask();
@@ -162,7 +162,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task What_is_pending_is_resolved_by_a_probe_that_is_sent_then()
+    public async Task What_is_pending_is_resolved_by_a_new_probe()
     {
         await StartAsync();
         _session.MarkWritten();
@@ -177,7 +177,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     [Theory(Timeout = Patience)]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_is_in_doubt_is_resolved_once_the_primary_says_that_it_has_ended(bool isTransaction)
+    public async Task What_is_in_doubt_is_resolved_once_the_primary_reports_that_it_has_ended(bool isTransaction)
     {
         await StartAsync();
         _nodes.AnswerAlways(0, Primary(170));
@@ -194,7 +194,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_read_is_decided_anew_after_a_loss_and_once()
+    public async Task A_read_is_decided_again_once_after_a_loss()
     {
         await StartAsync();
         _session.Resume(Position(90));
@@ -212,24 +212,24 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     {
         await StartAsync();
         _session.Resume(Position(150));
-        var asked = new TaskCompletionSource();
-        _nodes.OnAsk = () => asked.TrySetResult();
+        var wasProbed = new TaskCompletionSource();
+        _nodes.OnAsk = () => wasProbed.TrySetResult();
         var isPrepared = Task.Factory.StartNew(
             () => Watermarks.PrepareAsync(_session, IoMode.Blocking, Cancelled).AsTask().IsCompleted, Cancelled,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-        await asked.Task;
+        await wasProbed.Task;
         _nodes.AnswerAlways(0, Primary(170));
         (await isPrepared).ShouldBeTrue();
     }
 
     [Fact(Timeout = Patience)]
-    public async Task An_asynchronous_read_does_not_block_while_no_node_has_answered()
+    public async Task An_asynchronous_read_does_not_block_before_the_first_probe()
     {
         _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync }.AddNode("pg-1", "Host=none.invalid")
             .Build();
 
-        // On a thread of its own, where blocking harms no other test.
+        // Use a separate thread, where blocking does not affect other tests.
         var prepare = await Task.Factory.StartNew(
             () => Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled).AsTask(), Cancelled, TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
@@ -240,7 +240,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_primary_that_refuses_the_probe_gives_no_sample()
+    public async Task A_primary_that_rejects_the_probe_provides_no_sample()
     {
         await StartAsync();
         _session.MarkWritten();
@@ -252,7 +252,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_place_ahead_of_what_is_known_makes_every_node_be_asked_before_it_is_judged()
+    public async Task A_position_that_is_ahead_is_evaluated_after_every_node_was_probed()
     {
         await StartAsync();
         _session.Resume(Position(230, timeline: 2));
@@ -265,7 +265,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_place_ahead_of_what_is_known_makes_every_node_be_asked_by_synchronous_reads_too()
+    public async Task A_synchronous_read_also_probes_every_node_for_a_position_that_is_ahead()
     {
         await StartAsync();
         _session.Resume(Position(230, timeline: 2));
@@ -279,7 +279,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     [Theory(Timeout = Patience)]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_replica_that_follows_a_promotion_has_lost_nothing_of_what_it_showed_though_nobody_has_asked_it_since(bool isAsync)
+    public async Task A_replica_that_followed_a_promotion_unprobed_has_lost_nothing_that_was_observed(bool isAsync)
     {
         await StartAsync();
         await SeeOnThirdAndPromoteSecondAsync();
@@ -293,7 +293,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task What_a_replica_showed_may_be_lost_if_it_still_follows_the_old_timeline()
+    public async Task What_was_read_from_a_replica_on_the_old_timeline_may_be_lost()
     {
         await StartAsync();
         await SeeOnThirdAndPromoteSecondAsync();
@@ -304,11 +304,11 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
 
         _lost.ShouldHaveSingleItem().WasWritten.ShouldBeFalse();
         await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
-        _nodes.TimesAsked(2).ShouldBe(2, "what was reported is settled");
+        _nodes.TimesAsked(2).ShouldBe(2, "a reported loss is resolved");
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_place_ahead_that_no_node_knows_of_may_be_lost()
+    public async Task A_position_that_is_ahead_of_every_node_may_be_lost()
     {
         await StartAsync();
         _session.Resume(Position(230, timeline: 2));
@@ -322,7 +322,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     }
 
     [Fact(Timeout = Patience)]
-    public async Task A_loss_is_an_exception_where_that_was_asked_for_and_once()
+    public async Task A_loss_is_thrown_once_if_ThrowOnLostWrite_is_set()
     {
         await StartAsync(throwOnLoss: true);
         _session.NoteLoss(LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test"));
@@ -349,7 +349,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         _nodes.AnswerAlways(2, Replica(300, timeline: 2));
     }
 
-    /// <summary>The primary stands at 100; further questions stay open until the test answers them.</summary>
+    /// <summary>Starts with the primary at 100. Further probes stay open until the test answers them.</summary>
     private async Task StartAsync(ProbeAnswer? replicas = null, int maxWaiting = 1_000, TimeSpan? readWait = null, bool throwOnLoss = false)
     {
         var builder = new TidemarkDataSourceBuilder

@@ -6,40 +6,40 @@ public sealed class RouterTests
 {
     private static readonly string[] Names = ["pg-1", "pg-2", "pg-3", "pg-4"];
 
-    /// <summary>A read by what it asks for and what the nodes are, and the node and reason it must get.</summary>
+    /// <summary>The conditions of a read, the state of the nodes, and the expected node and reason.</summary>
     public static TheoryData<string, ReadOf, object?[], string?, RouteReason> Decisions => new()
     {
         { "any replica", new(), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
-        { "no replica is there", new(), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
-        { "the primary alone", new(), [Primary()], "pg-1", RouteReason.NoReplicaCanServe },
-        { "a replica reads on without a primary", new(), [Silence, Replica()], "pg-2", RouteReason.AnyReplica },
-        { "nobody was asked yet", new(), [null, null], null, RouteReason.None },
-        { "nobody is there", new(), [Silence, Silence], null, RouteReason.None },
+        { "no replica responds", new(), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
+        { "only a primary", new(), [Primary()], "pg-1", RouteReason.NoReplicaCanServe },
+        { "a replica serves reads without a primary", new(), [Silence, Replica()], "pg-2", RouteReason.AnyReplica },
+        { "no node probed yet", new(), [null, null], null, RouteReason.None },
+        { "no node responds", new(), [Silence, Silence], null, RouteReason.None },
 
         { "exactly the position", new(Include: 100), [Primary(100), Replica(100)], "pg-2", RouteReason.ReplicaHasPosition },
         { "one byte short, falling behind", new(Include: 100), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
         { "short but keeping up", new(Include: 150), [Primary(100), Replica(120)], "pg-2", RouteReason.ReplicaToVerify },
         { "proven before probable", new(Include: 150), [Primary(100), Replica(120), Replica(150)], "pg-3", RouteReason.ReplicaHasPosition },
-        { "another timeline, however far", new(Include: 100), [Primary(100), Replica(9_000, timeline: 0) with { Timeline = 7 }], null,
+        { "another timeline with a later LSN", new(Include: 100), [Primary(100), Replica(9_000, timeline: 0) with { Timeline = 7 }], null,
             RouteReason.None },
-        { "a timeline it does not show", new(Include: 100), [Primary(100), Replica(100, timeline: 0)], "pg-2",
+        { "a hidden timeline", new(Include: 100), [Primary(100), Replica(100, timeline: 0)], "pg-2",
             RouteReason.ReplicaHasPosition },
         { "behind and no primary", new(Include: 100), [Silence, Replica(99)], null, RouteReason.None },
 
         { "strong", new(Because: RouteReason.StrongConsistency), [Primary(), Replica()], "pg-1", RouteReason.StrongConsistency },
         { "strong without a primary", new(Because: RouteReason.StrongConsistency), [Silence, Replica()], null, RouteReason.None },
-        { "own writes unknown", new(Because: RouteReason.WrittenPositionUnknown), [Primary(), Replica()], "pg-1",
+        { "position of own writes unknown", new(Because: RouteReason.WrittenPositionUnknown), [Primary(), Replica()], "pg-1",
             RouteReason.WrittenPositionUnknown },
         { "a write", new(Because: RouteReason.Write), [Primary(), Replica()], "pg-1", RouteReason.Write },
         { "a write without a primary", new(Because: RouteReason.Write), [Silence, Replica()], null, RouteReason.None },
         { "a write with rivals", new(Because: RouteReason.Write), [Primary(), Primary()], null, RouteReason.None },
         { "a write after the primary failed", new(Because: RouteReason.Write, Failed: 0b1), [Primary(), Replica()], null,
             RouteReason.None },
-        { "repeated", new(Because: RouteReason.RepeatedOnPrimary), [Primary(), Replica()], "pg-1", RouteReason.RepeatedOnPrimary },
+        { "retried", new(Because: RouteReason.RepeatedOnPrimary), [Primary(), Replica()], "pg-1", RouteReason.RepeatedOnPrimary },
 
         { "named replica", new(OnNode: "PG-3"), [Primary(), Replica(), Replica()], "pg-3", RouteReason.NamedNode },
         { "named primary", new(OnNode: "pg-1"), [Primary(), Replica()], "pg-1", RouteReason.NamedNode },
-        { "named and away", new(OnNode: "pg-2"), [Primary(), Silence, Replica()], null, RouteReason.None },
+        { "named and unreachable", new(OnNode: "pg-2"), [Primary(), Silence, Replica()], null, RouteReason.None },
         { "named and failed", new(OnNode: "pg-2", Failed: 0b10), [Primary(), Replica()], null, RouteReason.None },
         { "named and behind", new(OnNode: "pg-2", Include: 100), [Primary(100), Replica(99)], null, RouteReason.None },
         { "named and keeping up", new(OnNode: "pg-2", Include: 150), [Primary(100), Replica(100)], "pg-2", RouteReason.NamedNode },
@@ -65,44 +65,44 @@ public sealed class RouterTests
             RouteReason.ReplicaHasPosition },
         { "near but only probable", new(Near: 0b100, Include: 150), [Primary(100), Replica(150), Replica(120)], "pg-2",
             RouteReason.ReplicaHasPosition },
-        { "nobody is near", new(Near: 0b1000), [Primary(), Replica(), Silence, Silence], "pg-2", RouteReason.AnyReplica },
+        { "no replica is near", new(Near: 0b1000), [Primary(), Replica(), Silence, Silence], "pg-2", RouteReason.AnyReplica },
         { "only the primary is near", new(Near: 0b1), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
         { "only the primary is near, with a share", new(Near: 0b1, PrimaryWeight: 1e-9), [Primary(), Replica()], "pg-2",
             RouteReason.AnyReplica },
         { "share", new(PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica()], "pg-1", RouteReason.PrimaryShare },
         { "share of the near", new(Near: 0b11, PrimaryWeight: 1_000, Weight: 1e-9), [Primary(), Replica(), Replica()], "pg-1",
             RouteReason.PrimaryShare },
-        { "stays where it read", new(StayOn: 1), [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
+        { "stays on the node it read on", new(StayOn: 1), [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
         { "stays, and has the position", new(StayOn: 1, Include: 100), [Primary(100), Replica(100)], "pg-2", RouteReason.StaysOnReplica },
-        { "stays, and proves the position", new(StayOn: 1, Include: 150), [Primary(100), Replica(120)], "pg-2",
+        { "stays, and is verified", new(StayOn: 1, Include: 150), [Primary(100), Replica(120)], "pg-2",
             RouteReason.StaysOnReplica },
-        { "another life of the node it read on", new(StayOn: 1, StayEpoch: 2), [Primary(), Replica(), Replica()], "pg-1",
+        { "another epoch of the node it read on", new(StayOn: 1, StayEpoch: 2), [Primary(), Replica(), Replica()], "pg-1",
             RouteReason.SeenPositionUnknown },
-        { "the node it read on is gone", new(StayOn: 1), [Primary(), Silence, Replica()], "pg-1", RouteReason.SeenPositionUnknown },
+        { "the node it read on is unreachable", new(StayOn: 1), [Primary(), Silence, Replica()], "pg-1", RouteReason.SeenPositionUnknown },
         { "the node it read on failed", new(StayOn: 1, Failed: 0b10), [Primary(), Replica(), Replica()], "pg-1",
             RouteReason.SeenPositionUnknown },
         { "the node it read on is behind its writes", new(StayOn: 1, Include: 100), [Primary(100), Replica(99), Replica(100)], "pg-1",
             RouteReason.SeenPositionUnknown },
         { "the node it read on was promoted", new(StayOn: 1), [Silence, Primary(timeline: 2)], "pg-2", RouteReason.SeenPositionUnknown },
-        { "the node it read on is gone, and so is the primary", new(StayOn: 1), [Silence, Silence, Replica()], null, RouteReason.None },
-        { "stays, whatever is near or has a share", new(StayOn: 1, Near: 0b100, PrimaryWeight: 1_000), [Primary(), Replica(), Replica()],
-            "pg-2", RouteReason.StaysOnReplica },
+        { "the node it read on and the primary are unreachable", new(StayOn: 1), [Silence, Silence, Replica()], null, RouteReason.None },
+        { "stays, though another is near or has a share", new(StayOn: 1, Near: 0b100, PrimaryWeight: 1_000),
+            [Primary(), Replica(), Replica()], "pg-2", RouteReason.StaysOnReplica },
         { "complete enough", new(CompleteSince: 0), [Primary(), Replica()], "pg-2", RouteReason.AnyReplica },
         { "too old", new(CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.NoReplicaCanServe },
-        { "it has reached no sample", new(CompleteSince: 0), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
+        { "has not reached any sample", new(CompleteSince: 0), [Primary(100), Replica(99)], "pg-1", RouteReason.NoReplicaCanServe },
         { "too old to stay on", new(StayOn: 1, CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.SeenPositionUnknown },
-        { "too old, though named", new(OnNode: "pg-2", CompleteSince: 1), [Primary(), Replica()], null, RouteReason.None },
+        { "named but too old", new(OnNode: "pg-2", CompleteSince: 1), [Primary(), Replica()], null, RouteReason.None },
         { "the primary is never too old", new(OnNode: "pg-1", CompleteSince: 1), [Primary(), Replica()], "pg-1", RouteReason.NamedNode },
-        { "an ancestor left behind the place", new(Include: 80),
+        { "a fork after the position", new(Include: 80),
             [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(150, timeline: 2)], "pg-2", RouteReason.ReplicaHasPosition },
-        { "an ancestor left before the place", new(Include: 101),
+        { "a fork before the position", new(Include: 101),
             [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(150, timeline: 2)], "pg-1", RouteReason.NoReplicaCanServe },
-        { "left behind on the dead timeline", new(Include: 150, Timeline: 2),
+        { "left behind on the old timeline", new(Include: 150, Timeline: 2),
             [Primary(200, timeline: 2) with { Forks = [ForkAt(100)] }, Replica(9_000)], "pg-1", RouteReason.NoReplicaCanServe },
-        { "a chain that is not known", new(Include: 80), [Primary(200, timeline: 2), Replica(150, timeline: 2)], "pg-1",
+        { "unknown timeline history", new(Include: 80), [Primary(200, timeline: 2), Replica(150, timeline: 2)], "pg-1",
             RouteReason.NoReplicaCanServe },
 
-        { "what the session saw is unknown", new(Because: RouteReason.SeenPositionUnknown), [Primary(), Replica()], "pg-1",
+        { "position of earlier reads unknown", new(Because: RouteReason.SeenPositionUnknown), [Primary(), Replica()], "pg-1",
             RouteReason.SeenPositionUnknown },
         { "a transaction", new(Because: RouteReason.Transaction), [Primary(), Replica()], "pg-1", RouteReason.Transaction },
         { "a tracking query", new(Because: RouteReason.TrackingQuery), [Primary(), Replica()], "pg-1", RouteReason.TrackingQuery },
@@ -110,12 +110,13 @@ public sealed class RouterTests
         { "known to write", new(Because: RouteReason.KnownToWrite), [Primary(), Replica()], "pg-1", RouteReason.KnownToWrite },
         { "raw SQL", new(Because: RouteReason.RawSql), [Primary(), Replica()], "pg-1", RouteReason.RawSql },
 
-        { "the last resort is no share", new(PrimaryWeight: 1), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
+        { "the last resort is not a share", new(PrimaryWeight: 1), [Primary(), Silence], "pg-1", RouteReason.NoReplicaCanServe },
     };
 
     [Theory]
     [MemberData(nameof(Decisions))]
-    public void A_read_gets_the_node_it_asks_for_or_none(string of, ReadOf read, object?[] nodes, string? node, RouteReason reason)
+    public void A_read_gets_a_node_that_meets_its_requirement_or_none(
+        string of, ReadOf read, object?[] nodes, string? node, RouteReason reason)
     {
         var decision = read.Decide(Nodes(nodes));
 
@@ -123,16 +124,16 @@ public sealed class RouterTests
         decision.Rejected.Select(r => r.Node).ShouldBe(Names.Take(nodes.Length).Where(n => n != node), of);
     }
 
-    /// <summary>Why pg-2 did not get the read, and the words for it.</summary>
+    /// <summary>The reason why pg-2 was rejected, and its text.</summary>
     public static TheoryData<RejectionReason, string, ReadOf, object?[]> Rejections => new()
     {
-        { RejectionReason.NotPicked, "could serve, but another was picked", new(Weight: 1e-9, PrimaryWeight: 1_000),
+        { RejectionReason.NotPicked, "could serve, but another node was picked", new(Weight: 1e-9, PrimaryWeight: 1_000),
             [Primary(), Replica()] },
-        { RejectionReason.NotProbed, "has not answered a probe yet", new(), [Primary(), null] },
+        { RejectionReason.NotProbed, "has not responded to a probe yet", new(), [Primary(), null] },
         { RejectionReason.Unreachable, "unreachable: connection refused", new(), [Primary(), Silence] },
         { RejectionReason.ForeignCluster, "belongs to another cluster: its system identifier is 9009, the cluster's is 7001", new(),
             [Primary(), Replica(identifier: Theirs)] },
-        { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none is trusted", new(),
+        { RejectionReason.ForeignCluster, "has the system identifier 9009; the nodes differ, so none of them is used", new(),
             [Primary(), Primary(identifier: Theirs)] },
         { RejectionReason.Aurora, "is Amazon Aurora", new(), [Primary(), OnAurora] },
         { RejectionReason.RivalPrimary, "reports that it is the primary of timeline 1, and so does another node", new(),
@@ -143,10 +144,13 @@ public sealed class RouterTests
         { RejectionReason.IsReplica, "is a replica", new(Because: RouteReason.Write), [Primary(), Replica()] },
         { RejectionReason.IsPrimary, "is the primary, which serves reads only when no replica can", new(), [Replica(), Primary()] },
         { RejectionReason.Behind, "has replayed 0/63, 1 bytes short", new(Include: 100), [Primary(100), Replica(99)] },
-        { RejectionReason.OtherTimeline, "follows timeline 2, which does not lead through position 0/64 on timeline 1", new(Include: 100),
+        { RejectionReason.OtherTimeline, "follows timeline 2, which does not include position 0/64 on timeline 1", new(Include: 100),
             [Replica(100, timeline: 1), Replica(9_000, timeline: 2)] },
-        { RejectionReason.TooStale, "may be older than 00:00:01: it has reached no position of the primary that this process has seen",
-            new(CompleteSince: 0), [Primary(100), Replica(99)] },
+        {
+            RejectionReason.TooStale,
+            "may be older than 00:00:01: it has not reached any position of the primary that this process has observed",
+            new(CompleteSince: 0), [Primary(100), Replica(99)]
+        },
         { RejectionReason.TooStale, "may be older than 00:00:01", new(CompleteSince: 1), [Primary(), Replica()] },
         { RejectionReason.SeenElsewhere, "may lack what the session has read on another replica", new(StayOn: 2),
             [Primary(), Replica(), Replica()] },
@@ -162,37 +166,37 @@ public sealed class RouterTests
 
     [Theory]
     [MemberData(nameof(Rejections))]
-    public void A_node_that_does_not_get_a_read_has_a_reason_in_words(RejectionReason reason, string words, ReadOf read, object?[] nodes)
+    public void A_rejected_node_has_a_reason_and_a_text(RejectionReason reason, string text, ReadOf read, object?[] nodes)
     {
         var rejection = read.Decide(Nodes(nodes)).Rejected.Single(r => r.Node == "pg-2");
 
         rejection.Reason.ShouldBe(reason);
-        rejection.Detail.ShouldContain(words);
+        rejection.Detail.ShouldContain(text);
     }
 
     [Fact]
-    public void Every_reason_against_a_node_occurs() =>
+    public void Every_rejection_reason_is_tested() =>
         Rejections.Select(row => row.Data.Item1).Distinct().Order().ShouldBe(Enum.GetValues<RejectionReason>().Order());
 
     /// <summary>
-    /// ReplicaCaughtUp takes a wait, which ReadAttemptsTests has; OwnConnection is what is told where nothing was decided, as
-    /// OwnConnectionTests has it.
+    /// ReplicaCaughtUp needs a wait, which ReadAttemptsTests covers. OwnConnection applies if no decision was made, which
+    /// OwnConnectionTests covers.
     /// </summary>
     [Fact]
-    public void Every_reason_for_a_node_occurs() =>
+    public void Every_route_reason_is_tested() =>
         Decisions.Select(row => row.Data.Item5).Append(RouteReason.ReplicaCaughtUp).Append(RouteReason.OwnConnection).Distinct().Order()
             .ShouldBe(Enum.GetValues<RouteReason>().Order());
 
     [Fact]
-    public void Every_reason_has_words_of_its_own()
+    public void Every_reason_has_a_distinct_text()
     {
-        var words = Enum.GetValues<RouteReason>().Select(RouteText.Of).ToArray();
+        var texts = Enum.GetValues<RouteReason>().Select(RouteText.Of).ToArray();
 
-        words.Distinct().Count().ShouldBe(words.Length);
+        texts.Distinct().Count().ShouldBe(texts.Length);
     }
 
     [Fact]
-    public void A_decision_says_where_why_and_why_not_elsewhere() =>
+    public void A_decision_lists_the_node_and_each_rejection() =>
         new ReadOf(Include: 120).Decide(Of(Primary(120), Replica(120), Replica(100), Silence)).ToString().ShouldBe(
             """
             pg-2 (replica): it has replayed what the read must include
@@ -202,7 +206,7 @@ public sealed class RouterTests
             """.ReplaceLineEndings("\n"));
 
     [Fact]
-    public void A_decision_for_no_node_says_what_was_asked_for() =>
+    public void A_decision_without_a_node_contains_the_requirement() =>
         new ReadOf(Include: 120).Decide(Of(Silence, Replica(100))).ToString().ShouldBe(
             """
             no node: this read must include position 0/78 on timeline 1
@@ -211,16 +215,16 @@ public sealed class RouterTests
             """.ReplaceLineEndings("\n"));
 
     [Fact]
-    public void An_error_without_a_node_says_what_was_asked_what_stood_in_the_way_and_what_to_do()
+    public void An_error_without_a_node_contains_the_request_each_reason_and_a_remedy()
     {
         var error = RoutingException.NoNode(new ReadOf(Because: RouteReason.Write).Decide(Of(Silence, Replica(100))), last: null);
 
         error.Message.ShouldBe(
             """
-            No node can take the statement: this write needs the primary.
+            No node can run the statement: this write needs the primary.
               pg-1  unreachable: connection refused
               pg-2  is a replica
-            Start the primary or promote a replica; Tidemark follows within a probe interval (ProbeInterval).
+            Start the primary or promote a replica. Tidemark detects it within one probe interval (ProbeInterval).
             """.ReplaceLineEndings("\n"));
         error.IsTransient.ShouldBeTrue();
     }
@@ -230,11 +234,11 @@ public sealed class RouterTests
     [InlineData(120UL, -1L, "this read must include position 0/78 on timeline 1")]
     [InlineData(0UL, 0L, "this read must be at most 00:00:01 old")]
     [InlineData(120UL, 0L, "this read must include position 0/78 on timeline 1 and be at most 00:00:01 old")]
-    public void A_decision_for_no_node_names_every_condition(ulong include, long completeSince, string conditions)
+    public void A_decision_without_a_node_lists_every_condition(ulong include, long completeSince, string conditions)
     {
         new ReadOf(include, CompleteSince: completeSince).Decide(Of(Silence, Silence)).Summary.ShouldBe($"no node: {conditions}");
         new ReadOf(include, CompleteSince: completeSince, OnNode: "pg-2").Decide(Of(Silence, Silence)).Summary
-            .ShouldStartWith("no node: this read asks for node 'pg-2'");
+            .ShouldStartWith("no node: this read requires node 'pg-2'");
     }
 
     [Fact]
@@ -246,7 +250,7 @@ public sealed class RouterTests
     }
 
     [Fact]
-    public void An_error_advises_a_promotion_only_where_the_statement_needs_the_primary()
+    public void An_error_advises_a_promotion_only_if_the_statement_needs_the_primary()
     {
         var nodes = Of(Silence, Silence);
 
@@ -255,13 +259,13 @@ public sealed class RouterTests
         RoutingException.NoNode(new ReadOf(Because: RouteReason.StrongConsistency).Decide(nodes), last: null)
             .Message.ShouldContain("promote a replica");
         RoutingException.NoNode(new ReadOf().Decide(nodes), last: null).Message.ShouldContain("Start one of the nodes");
-        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("never moves off 'pg-2'");
+        RoutingException.NoNode(new ReadOf(OnNode: "pg-2").Decide(nodes), last: null).Message.ShouldContain("cannot leave 'pg-2'");
     }
 
     [Fact]
-    public void A_write_that_the_primary_just_refused_is_reported_with_it_and_as_transient()
+    public void A_write_that_the_primary_just_failed_is_a_transient_error()
     {
-        // The snapshot still shows the primary; that it failed a moment ago is known to the caller only.
+        // The snapshot still shows the primary. Only the caller has detected its failure.
         var error =
             RoutingException.NoNode(new ReadOf(Because: RouteReason.Write, Failed: 0b1).Decide(Of(Primary(), Replica())), last: null);
 
@@ -270,7 +274,7 @@ public sealed class RouterTests
     }
 
     [Fact]
-    public void An_error_made_by_anybody_has_no_node_and_can_be_asked_everything()
+    public void An_error_created_outside_Tidemark_has_an_empty_decision()
     {
         var error = new RoutingException("made by a test");
 
@@ -282,7 +286,7 @@ public sealed class RouterTests
     }
 
     [Fact]
-    public void Decisions_are_equal_when_choice_and_snapshot_are()
+    public void Decisions_are_equal_if_choice_and_snapshot_are_equal()
     {
         var snapshot = Of(Primary(), Replica());
 
@@ -340,12 +344,12 @@ public sealed class RouterTests
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        // The runtime itself allocates now and then, when it compiles what is hot: the least of several rounds is the decision's own.
+        // The runtime itself allocates at times, when it recompiles hot methods. The minimum of several rounds is due to the decision.
         Enumerable.Range(0, 10).Min(_ => Allocated()).ShouldBe(0);
     }
 
     private static Fork ForkAt(ulong position) => new(1, 2, At(position), At(position));
 
-    // A theory's parameters are public, which the answers of nodes are not.
+    // The parameters of a theory must be public types, and ProbeAnswer is internal.
     private static ClusterSnapshot Nodes(object?[] answers) => Of([.. answers.Cast<ProbeAnswer?>()]);
 }

@@ -3,13 +3,13 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>A decision tells how old what its node shows may be.</summary>
+/// <summary>A decision reports the maximum staleness of its node.</summary>
 public sealed class StalenessOfADecisionTests
 {
     private readonly VirtualTime _time = new();
 
     [Fact]
-    public void A_replica_is_as_old_at_most_as_the_sample_it_has_reached_and_grows_older_with_time()
+    public void The_staleness_of_a_replica_is_the_age_of_the_sample_it_has_reached()
     {
         _time.Advance(TimeSpan.FromSeconds(10));
         var sampledAt = _time.GetTimestamp();
@@ -24,7 +24,7 @@ public sealed class StalenessOfADecisionTests
     }
 
     [Fact]
-    public void The_primary_is_never_stale_and_a_replica_that_reached_no_sample_may_be_of_any_age()
+    public void The_primary_is_never_stale_and_a_replica_without_a_sample_has_no_bound()
     {
         Decide(Of(Primary(900), Replica(100)), ReadRequirement.Primary(RouteReason.StrongConsistency)).Staleness.ShouldBe(TimeSpan.Zero);
         Decide(Of(Primary(900), Replica(100)), default).Staleness.ShouldBeNull();

@@ -10,7 +10,7 @@ public sealed class CausalTokenTests
     private static readonly TimelineChain Chain = TimelineChain.Empty.With([new Fork(1, 2, At(100), At(100))]);
 
     [Fact]
-    public void A_token_is_written_and_read_alike()
+    public void A_token_round_trips_through_its_text()
     {
         var token = Token(Position(5_000, timeline: 2), Position(7_000, timeline: 2), key: Key);
         var read = CausalToken.Parse(token.ToString());
@@ -24,7 +24,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void A_token_of_what_was_seen_alone_says_so()
+    public void A_token_may_contain_only_the_position_of_reads()
     {
         var read = CausalToken.Parse(Token(written: null, Position(7_000, timeline: 2)).ToString());
 
@@ -33,7 +33,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void A_token_of_a_session_that_did_nothing_and_one_of_unknown_places_are_tokens()
+    public void Empty_and_unknown_tokens_are_valid()
     {
         CausalToken.Parse(Token(null, null).ToString())
             .ShouldSatisfyAllConditions(t => t.Written.ShouldBeNull(), t => t.IsUnknown.ShouldBeFalse());
@@ -41,7 +41,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void The_greatest_values_fit_into_the_promised_sizes()
+    public void The_largest_values_fit_into_the_documented_sizes()
     {
         var last = new WalPosition(uint.MaxValue, At(ulong.MaxValue));
 
@@ -54,7 +54,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void A_token_names_the_earliest_timeline_of_what_it_carries()
+    public void A_token_reports_the_earliest_timeline_that_it_contains()
     {
         Token(Position(1, timeline: 3), Position(1, timeline: 2)).EarliestTimeline.ShouldBe(2u);
         Token(Position(1, timeline: 2), Position(1, timeline: 3)).EarliestTimeline.ShouldBe(2u);
@@ -65,7 +65,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void Only_the_key_that_signed_a_token_is_its_own()
+    public void A_signature_is_valid_only_for_its_own_key()
     {
         var signed = CausalToken.Parse(Token(Position(1), null, key: Key).ToString());
 
@@ -73,7 +73,7 @@ public sealed class CausalTokenTests
         signed.IsSignedBy(CausalToken.KeyOf("another secret of thirty-two characters")!).ShouldBeFalse();
         Token(Position(1), null).IsSignedBy(Key).ShouldBeFalse();
         CausalToken.KeyOf(null).ShouldBeNull();
-        CausalToken.KeyOf("").ShouldBeNull("an empty setting is no key");
+        CausalToken.KeyOf("").ShouldBeNull("an empty setting is not a key");
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void A_token_covers_an_earlier_place_of_its_timeline_only()
+    public void A_token_covers_only_an_earlier_position_on_its_timeline()
     {
         var token = Token(Position(200), Position(800));
 
@@ -101,44 +101,45 @@ public sealed class CausalTokenTests
         token.Covers(Token(null, Position(801))).ShouldBeFalse();
         Token(null, Position(800)).Covers(Token(Position(1), null)).ShouldBeFalse();
         token.Covers(Token(Position(1, timeline: 2), null)).ShouldBeFalse();
-        Token(Position(9, timeline: 2), null).Covers(token).ShouldBeFalse("history may have left the timeline before the place");
+        Token(Position(9, timeline: 2), null).Covers(token).ShouldBeFalse("the timeline may have been left before the position");
         token.Covers(Token(null, null, isUnknown: true)).ShouldBeFalse();
-        Token(null, null, isUnknown: true).Covers(Token(Position(1), null)).ShouldBeFalse("it says which timeline it was on");
+        Token(null, null, isUnknown: true).Covers(Token(Position(1), null)).ShouldBeFalse("an unknown token also carries its timeline");
         token.Covers(new CausalToken(Theirs, Position(1), null, null, Expiry, Chain, null)).ShouldBeFalse();
     }
 
     [Theory]
     [InlineData(null, "it is empty")]
     [InlineData("", "it is empty")]
-    [InlineData("AQ", "it is cut short")]
+    [InlineData("AQ", "it is truncated")]
     [InlineData("not a token!", "it is not URL-safe Base64")]
     [InlineData("Zm9v+m9v", "it is not URL-safe Base64")]
-    [InlineData("AgAAAAAAAAAAAAAAAAAA", "it is of format version 2, and this is version 1")]
-    [InlineData("AQgAAAAAAAAAAAAAAAAA", "it is spoilt")]
-    [InlineData("AQEAAAAAAAAAAAAAAAAA", "it is spoilt")]
-    public void A_text_that_is_no_token_is_refused_for_its_reason(string? text, string problem)
+    [InlineData("AgAAAAAAAAAAAAAAAAAA", "it has format version 2, and only version 1 is supported")]
+    [InlineData("AQgAAAAAAAAAAAAAAAAA", "it is corrupted")]
+    [InlineData("AQEAAAAAAAAAAAAAAAAA", "it is corrupted")]
+    public void An_invalid_token_is_rejected_with_the_problem(string? text, string problem)
     {
         CausalToken.TryParse(text, null, out var token).ShouldBeFalse();
         token.ShouldBeNull();
-        if (text is not null)
-            Should.Throw<FormatException>(() => CausalToken.Parse(text)).Message.ShouldBe($"This is no causal token: {problem}.");
+        if (text is null) return;
+        Should.Throw<FormatException>(() => CausalToken.Parse(text))
+            .Message.ShouldBe($"The text is not a valid causal token: {problem}.");
     }
 
     [Fact]
-    public void A_text_of_ten_kilobytes_is_refused_for_its_length() =>
+    public void A_text_of_ten_kilobytes_is_rejected_as_too_long() =>
         Should.Throw<FormatException>(() => CausalToken.Parse(new string('A', 10_240))).Message.ShouldContain("10240 characters long");
 
     [Fact]
-    public void A_text_of_the_greatest_length_is_read_as_far_as_it_goes() =>
+    public void A_text_of_the_maximum_length_is_parsed() =>
         Should.Throw<FormatException>(() => CausalToken.Parse(new string('A', CausalToken.MaxLength)))
             .Message.ShouldContain("format version 0");
 
     [Fact]
-    public void A_missing_text_is_the_callers_mistake_and_not_a_damaged_token() =>
+    public void A_null_text_is_an_argument_error() =>
         Should.Throw<ArgumentNullException>(() => CausalToken.Parse(null!));
 
     [Fact]
-    public void Tokens_are_equal_by_what_they_say_whoever_signed_them()
+    public void Tokens_are_equal_by_content_regardless_of_signature()
     {
         var token = Token(Position(1), null);
 
@@ -151,7 +152,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void A_token_with_anything_cut_off_or_added_is_refused()
+    public void A_truncated_or_extended_token_is_rejected()
     {
         var bytes = Token(Position(1), Position(2), key: Key).ToBytes();
         var whole = Token(Position(1), Position(2)).ToBytes().Length;
@@ -161,7 +162,7 @@ public sealed class CausalTokenTests
     }
 
     [Fact]
-    public void Nothing_that_is_sent_as_a_token_crashes_the_reader()
+    public void Random_input_does_not_crash_the_token_parser()
     {
         var random = new Random(20_000);
         var whole = Token(Position(1), Position(2), key: Key).ToBytes();
@@ -177,9 +178,9 @@ public sealed class CausalTokenTests
             for (var c = 0; c < text.Length; c++) text[c] = i % 3 == 0 ? (char)random.Next(char.MaxValue + 1) : (char)random.Next(32, 127);
             CausalToken.TryParse(new string(text), null, out _);
 
-            var spoilt = Base64Url.EncodeToString(whole).ToCharArray();
-            spoilt[random.Next(spoilt.Length)] = (char)random.Next(256);
-            CausalToken.TryParse(new string(spoilt), null, out _);
+            var corrupted = Base64Url.EncodeToString(whole).ToCharArray();
+            corrupted[random.Next(corrupted.Length)] = (char)random.Next(256);
+            CausalToken.TryParse(new string(corrupted), null, out _);
         }
     }
 

@@ -2,11 +2,11 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>What reads of a session must include, and how its own life ends.</summary>
+/// <summary>What reads of a session must include, and how a session ends.</summary>
 public sealed class ConsistencySessionTests : SessionTestBase
 {
     [Fact]
-    public void A_session_that_wrote_nothing_asks_for_nothing()
+    public void A_session_that_wrote_nothing_requires_nothing()
     {
         Session.Require(ConsistencyDemands.Written).ShouldBe(default);
         Session.Written.ShouldBeNull();
@@ -15,7 +15,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_begun_at_a_place_must_read_it_but_has_not_moved()
+    public void A_session_begun_at_a_position_requires_it_but_has_not_moved()
     {
         using var session = new ConsistencySession();
         session.Resume(Position(500));
@@ -25,7 +25,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void Strong_reads_ask_the_primary_and_eventual_ones_anybody_whatever_was_written()
+    public void Strong_reads_need_the_primary_and_eventual_reads_any_node()
     {
         Write(Position(500));
         Session.MarkWritten();
@@ -46,7 +46,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void While_a_write_is_under_way_reads_keep_to_the_primary()
+    public void Reads_stay_on_the_primary_while_a_write_is_in_progress()
     {
         Session.BeginWrite();
         ShouldKeepToThePrimary();
@@ -56,7 +56,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void While_one_of_two_writes_is_under_way_reads_keep_to_the_primary()
+    public void Reads_stay_on_the_primary_while_one_of_two_writes_is_in_progress()
     {
         Session.BeginWrite();
         Session.BeginWrite();
@@ -65,7 +65,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_write_that_was_abandoned_asks_for_nothing()
+    public void An_abandoned_write_requires_nothing()
     {
         Session.BeginWrite();
         Session.AbandonWrite();
@@ -74,7 +74,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void Dispose_runs_its_callback_once_and_refuses_further_notes()
+    public void Dispose_runs_its_callback_once_and_rejects_further_writes()
     {
         var ended = 0;
         var session = new ConsistencySession(onDispose: () => ended++);
@@ -86,7 +86,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public async Task Writes_of_many_threads_end_at_the_latest_of_their_places()
+    public async Task Writes_of_many_threads_end_at_the_latest_position()
     {
         const int Threads = 8;
         const int Writes = 2_000;
@@ -108,7 +108,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void Each_level_asks_for_its_own_horizons()
+    public void Each_level_requires_its_own_watermarks()
     {
         Write(Position(500));
         Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
@@ -122,7 +122,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void What_was_only_seen_does_not_move_the_session()
+    public void A_read_does_not_move_the_session()
     {
         Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
 
@@ -131,7 +131,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_pending_write_does_not_bind_monotonic_reads_nor_a_pending_sight_own_writes()
+    public void A_pending_write_does_not_affect_monotonic_reads_and_vice_versa()
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
         Session.Require(ConsistencyDemands.Written).ShouldBe(default);
@@ -141,7 +141,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public async Task Ignored_writes_concern_their_own_flow_only()
+    public async Task IgnoreWrites_affects_only_its_own_flow()
     {
         using (Session.IgnoreWrites())
         {
@@ -157,18 +157,18 @@ public sealed class ConsistencySessionTests : SessionTestBase
         }
 
         Session.Require(ConsistencyDemands.Written)
-            .PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown, "the other flow's write is under way");
+            .PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown, "the write of the other flow is in progress");
         End(Position(500));
         Session.BeginWrite().ShouldBeTrue();
     }
 
     [Fact]
-    public void An_ended_session_answers_nobody_and_follows_nothing()
+    public void An_ended_session_throws_and_tracks_nothing()
     {
         Session.Dispose();
 
         Should.Throw<ObjectDisposedException>(() => Session.Require(ConsistencyDemands.None));
-        Should.Throw<ObjectDisposedException>(() => Session.Require(Both)).Message.ShouldContain("begins a session of its own");
+        Should.Throw<ObjectDisposedException>(() => Session.Require(Both)).Message.ShouldContain("must begin its own session");
         Should.Throw<ObjectDisposedException>(Session.MarkWritten);
         Should.Throw<ObjectDisposedException>(Session.IgnoreWrites);
         Session.BeginWrite().ShouldBeFalse();
@@ -177,7 +177,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public async Task Reads_and_writes_of_many_flows_at_once_end_in_known_places()
+    public async Task Concurrent_reads_and_writes_end_at_known_positions()
     {
         await Task.WhenAll(Enumerable.Range(0, 8).Select(flow => Task.Run(
             () =>
@@ -199,7 +199,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void The_place_of_all_writes_is_not_known_while_one_of_them_is_pending()
+    public void The_position_of_all_writes_is_unknown_while_one_is_pending()
     {
         Write(Position(500));
         Session.PositionOfAllWrites.ShouldBe(Position(500));
@@ -208,7 +208,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void What_was_seen_is_not_known_while_a_read_of_it_is_pending()
+    public void The_position_of_reads_is_unknown_while_one_is_pending()
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false, new LearnedPosition(Position(100), 0));
         Session.Seen.ShouldBe(Position(100));
@@ -217,16 +217,16 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_that_learns_of_its_lost_write_has_a_new_token()
+    public void A_session_that_detects_its_lost_write_needs_a_new_token()
     {
         using var session = new ConsistencySession();
         session.Resume(Position(500));
         session.Validate(Promoted()).ShouldNotBeNull().WasWritten.ShouldBeTrue();
-        session.HasMoved.ShouldBeTrue("the browser's token still asks for what is gone");
+        session.HasMoved.ShouldBeTrue("the browser's token still requires what is lost");
     }
 
     [Fact]
-    public void A_session_that_wrote_or_saw_anything_has_something_to_lose()
+    public void A_session_that_wrote_or_read_anything_can_lose_something()
     {
         using var wrote = new ConsistencySession();
         using var observed = new ConsistencySession();
@@ -242,7 +242,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_whose_write_is_beyond_the_primary_has_a_new_token()
+    public void A_session_whose_write_is_beyond_the_primary_needs_a_new_token()
     {
         using var wrote = new ConsistencySession();
         using var observed = new ConsistencySession();
@@ -255,7 +255,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_write_of_a_later_timeline_does_not_keep_a_monotonic_read_from_its_replica()
+    public void A_monotonic_read_stays_on_its_replica_despite_a_write_on_a_later_timeline()
     {
         Session.Resume(Position(500, timeline: 7));
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
@@ -265,7 +265,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_is_ahead_of_a_snapshot_by_what_it_wrote_or_by_what_it_saw()
+    public void A_session_is_ahead_of_a_snapshot_by_its_writes_or_its_reads()
     {
         using var wrote = new ConsistencySession();
         using var observed = new ConsistencySession();

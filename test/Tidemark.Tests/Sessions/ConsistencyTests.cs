@@ -35,7 +35,7 @@ public sealed class ConsistencyTests
     [InlineData("Strong", "BoundedStaleness(00:00:05)", "Strong within 00:00:05")]
     [InlineData("BoundedStaleness(00:00:05)", "BoundedStaleness(00:00:04)", "BoundedStaleness(00:00:04)")]
     [InlineData("ReadYourWrites within 00:00:04", "MonotonicReads within 00:00:05", "Session within 00:00:04")]
-    public void Of_two_levels_together_all_that_either_asks_for_is_asked_for(string one, string other, string both)
+    public void The_most_demanding_level_meets_the_demands_of_both_levels(string one, string other, string both)
     {
         var (a, b) = (Consistency.Parse(one), Consistency.Parse(other));
         Consistency.MostDemanding(a, b).ShouldBe(Consistency.Parse(both));
@@ -45,7 +45,7 @@ public sealed class ConsistencyTests
 
     [Theory]
     [MemberData(nameof(Levels))]
-    public void A_level_is_written_and_read_alike(string text, Consistency level)
+    public void A_level_round_trips_through_its_text(string text, Consistency level)
     {
         level.ToString().ShouldBe(text);
         Consistency.Parse(text).ShouldBe(level);
@@ -54,7 +54,7 @@ public sealed class ConsistencyTests
     }
 
     [Fact]
-    public void A_level_of_nothing_but_a_bound_is_bounded_staleness() =>
+    public void Eventual_within_a_bound_equals_BoundedStaleness() =>
         Consistency.Parse("Eventual within 00:00:05").ShouldBe(Consistency.BoundedStaleness(TimeSpan.FromSeconds(5)));
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class ConsistencyTests
     [InlineData("BoundedStaleness(00:00:00)")]
     [InlineData("BoundedStaleness(00:01:00")]
     [InlineData("BoundedStaleness(00:01:00) within 00:00:01")]
-    public void A_text_that_names_no_level_is_refused_with_the_names(string text)
+    public void An_invalid_level_is_rejected_with_the_list_of_levels(string text)
     {
         Consistency.TryParse(text, null, out var level).ShouldBeFalse();
         level.ShouldBe(default);
@@ -85,7 +85,7 @@ public sealed class ConsistencyTests
     }
 
     [Fact]
-    public void No_text_is_no_level()
+    public void A_null_text_is_not_a_level()
     {
         Consistency.TryParse(null, null, out _).ShouldBeFalse();
         Should.Throw<ArgumentNullException>(() => Consistency.Parse(null!));
@@ -95,7 +95,7 @@ public sealed class ConsistencyTests
     public void The_default_value_is_the_weakest_level() => default(Consistency).ShouldBe(Consistency.Eventual);
 
     [Fact]
-    public void A_bound_that_no_read_could_keep_is_refused()
+    public void A_bound_of_zero_or_less_is_rejected()
     {
         Should.Throw<ArgumentOutOfRangeException>(() => Consistency.BoundedStaleness(TimeSpan.Zero));
         Should.Throw<ArgumentOutOfRangeException>(() => Consistency.Session.Within(TimeSpan.FromTicks(-1)));

@@ -3,14 +3,14 @@ using static Tidemark.Snapshots;
 namespace Tidemark;
 
 /// <summary>
-/// A browser whose requests run in parallel, and whose responses arrive in any order: what they wrote is in its next request.
+/// A browser sends requests in parallel, and the responses arrive in any order. The next request must carry all of their writes.
 /// </summary>
 public sealed class CookieSlotsTests
 {
     private static readonly DateTimeOffset Expiry = new(2000, 1, 1, 1, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void A_slow_response_does_not_hide_the_newer_write_of_a_quick_one()
+    public void A_slow_response_does_not_hide_the_newer_write_of_a_fast_one()
     {
         var jar = new Jar();
         var (slow, quick) = (jar.Send(), jar.Send());
@@ -24,7 +24,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void With_one_cookie_it_does()
+    public void With_one_cookie_a_slow_response_hides_the_newer_write()
     {
         var jar = new Jar { NewName = () => ".Tidemark.one" };
         var (slow, quick) = (jar.Send(), jar.Send());
@@ -38,7 +38,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void One_request_after_another_has_one_cookie()
+    public void Sequential_requests_have_one_cookie()
     {
         var jar = new Jar();
         for (var position = 1UL; position <= 20; position++)
@@ -53,7 +53,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void Parallel_responses_leave_a_cookie_each_and_the_next_response_leaves_one()
+    public void Parallel_responses_set_one_cookie_each_and_the_next_response_leaves_one()
     {
         foreach (var writes in (bool[])[true, false])
         {
@@ -71,7 +71,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void Of_two_slots_that_say_the_same_one_stays_however_many_responses_prune()
+    public void One_of_two_equal_slots_is_kept_by_all_responses()
     {
         var slots = new CookieSlots([Slot("a", 7), Slot("b", 7), Slot("c", 6)]);
         slots.Prune().Deleted.ShouldBe([CookieSlots.Prefix + "a", CookieSlots.Prefix + "c"]);
@@ -80,7 +80,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void A_name_that_a_browser_sends_twice_is_not_deleted_for_its_own_sake() =>
+    public void A_cookie_that_a_browser_sends_twice_is_not_deleted() =>
         new CookieSlots([Slot("a", 7), Slot("a", 6)]).Prune().Deleted.ShouldBeEmpty("deleting it would delete both");
 
     [Fact]
@@ -95,11 +95,11 @@ public sealed class CookieSlotsTests
         slots.Prune().Deleted.ShouldBeEmpty();
         slots.Replace("new", hasWritten: false, isCrowded: false).ShouldSatisfyAllConditions(
             c => c.Set.ShouldBe("new"),
-                c => c.Deleted.ShouldBe([CookieSlots.Prefix + "a", CookieSlots.Prefix + "b", CookieSlots.Prefix + "c"]));
+            c => c.Deleted.ShouldBe([CookieSlots.Prefix + "a", CookieSlots.Prefix + "b", CookieSlots.Prefix + "c"]));
     }
 
     [Fact]
-    public void Where_too_many_responses_set_a_slot_the_next_ones_share_one_that_no_response_deletes()
+    public void Further_responses_share_an_overflow_slot_that_no_response_deletes()
     {
         var crowded = new CookieSlots([Slot("a", 7)]).Replace("new", hasWritten: true, isCrowded: true);
         (crowded.Set, crowded.Overflow, crowded.Deleted.Count).ShouldBe((null, CookieSlots.Overflow, 0));
@@ -112,7 +112,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void A_shared_slot_carries_the_timeline_of_what_it_covers_and_goes_once_that_is_over()
+    public void An_overflow_slot_carries_its_timeline_and_is_deleted_once_that_has_ended()
     {
         var crowded = new CookieSlots([]).Replace("new", hasWritten: true, isCrowded: true, since: 3, latest: 3);
         crowded.Overflow.ShouldBe(".Tidemark.all.3");
@@ -127,7 +127,7 @@ public sealed class CookieSlotsTests
     }
 
     [Fact]
-    public void Names_are_new_each_time_and_are_slots()
+    public void New_names_are_unique_and_are_slot_names()
     {
         HashSet<string> names = [.. Enumerable.Range(0, 1000).Select(_ => CookieSlots.NewName())];
         names.Count.ShouldBe(1000);
@@ -138,11 +138,11 @@ public sealed class CookieSlotsTests
         CookieSlots.IsSlot(".AspNetCore.Session").ShouldBeFalse("another cookie of the application");
     }
 
-    // 20 browsers that have up to 12 requests under way, each 2,000 steps.
+    // 20 browsers with up to 12 requests in progress, for 2,000 steps each.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Whatever_the_order_of_responses_a_request_brings_what_arrived_before_it(bool hasFault)
+    public void A_request_carries_what_arrived_before_it_in_any_order_of_responses(bool hasFault)
     {
         var missed = 0;
         for (var seed = 0; seed < 20; seed++)
@@ -179,7 +179,7 @@ public sealed class CookieSlotsTests
 
     private static CausalToken Token(WalPosition written) => new(Ours, written, null, null, Expiry, TimelineChain.Empty, null);
 
-    /// <summary>A browser's cookies: applied in the order of arrival.</summary>
+    /// <summary>A browser's cookies, changed in the order in which responses arrive.</summary>
     private sealed class Jar
     {
         private readonly Dictionary<string, CausalToken?> _cookies = [];
@@ -188,7 +188,7 @@ public sealed class CookieSlotsTests
 
         public int Count => _cookies.Count;
 
-        /// <summary>The latest position that any response brought which has arrived.</summary>
+        /// <summary>The latest position in any response that has arrived.</summary>
         public ulong Arrived { get; private set; }
 
         public Request Send() => new(this, [.. _cookies.Select(c => new CookieSlot(c.Key, c.Value))]);
@@ -207,7 +207,7 @@ public sealed class CookieSlotsTests
     {
         private readonly CookieSlots _slots = new(brought);
 
-        /// <summary>What its reads include; the end of history where it is unknown, since the primary is asked.</summary>
+        /// <summary>What its reads include, or the maximum if unknown, because the primary is queried.</summary>
         public ulong Known => _slots.IsUnknown ? ulong.MaxValue : Merged;
 
         public ulong Written { get; private set; }

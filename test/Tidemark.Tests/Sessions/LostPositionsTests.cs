@@ -2,26 +2,26 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>Places of a session that history went on without, or may have: what it is told, and what it goes on with.</summary>
+/// <summary>Positions of a session that were lost, or may have been: which loss is reported, and which position replaces them.</summary>
 public sealed class LostPositionsTests : SessionTestBase
 {
     [Fact]
-    public void A_pending_write_may_be_lost_when_the_sample_is_of_another_timeline()
+    public void A_pending_write_may_be_lost_if_the_sample_is_of_another_timeline()
     {
         Write(at: null, timeline: 1);
         var lost = Resolve(Pending!.Value, Position(9_000, timeline: 2)).ShouldNotBeNull();
 
         (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((false, true, null));
-        lost.ToString().ShouldBe("What this session wrote may have been lost: history went on from timeline 1 to 2 before its position "
-            + "was learned.");
-        Session.Written.ShouldBe(Position(9_000, timeline: 2), "the present has whatever survived");
+        lost.ToString().ShouldBe("What this session wrote may have been lost: the history continued from timeline 1 to 2 before the "
+            + "position was known.");
+        Session.Written.ShouldBe(Position(9_000, timeline: 2), "the current position includes everything that survived");
         Pending.ShouldBeNull();
     }
 
     [Fact]
-    public void A_write_that_ended_on_the_old_timeline_may_be_lost_though_another_went_to_the_new_one()
+    public void A_write_that_ended_on_the_old_timeline_may_be_lost_despite_a_later_write()
     {
-        // The old primary is cut off, not dead: its open connection ends only after the new one was written to.
+        // The old primary is isolated, not down: its open connection ends only after a write to the new primary.
         Session.BeginWrite();
         Write(Position(500, timeline: 2), timeline: 2);
         End(at: null, timeline: 1);
@@ -30,7 +30,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_known_write_of_an_earlier_timeline_leaves_later_ones_free_of_doubt()
+    public void A_known_write_on_an_earlier_timeline_does_not_affect_later_ones()
     {
         Write(Position(500, timeline: 1), timeline: 1);
         Write(at: null, timeline: 2);
@@ -40,13 +40,13 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_sight_on_a_replica_may_be_lost_with_its_timeline()
+    public void An_observation_on_a_replica_may_be_lost_with_its_timeline()
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
         var lost = Resolve(Needs(Cluster.Then(1, Silence))!.Value, Position(900, timeline: 2)).ShouldNotBeNull();
 
         (lost.WasWritten, lost.IsCertain).ShouldBe((false, false));
-        lost.ToString().ShouldStartWith("What this session read may have been lost: history went on from timeline 1 to 2");
+        lost.ToString().ShouldStartWith("What this session read may have been lost: the history continued from timeline 1 to 2");
     }
 
     [Fact]
@@ -57,13 +57,13 @@ public sealed class LostPositionsTests : SessionTestBase
         var lost = Session.Resolve(Needs(crashed)!.Value, crashed.Primary!, crashed).ShouldNotBeNull();
 
         (lost.WasWritten, lost.IsCertain).ShouldBe((true, false));
-        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before its position was "
-            + "learned.");
+        lost.ToString().ShouldBe("What this session wrote may have been lost: the primary may have crashed before the position was "
+            + "known.");
         Session.Validate(crashed).ShouldBeNull("once");
     }
 
     [Fact]
-    public void What_was_seen_on_the_primary_may_be_lost_in_a_crash_and_what_a_replica_showed_is_not()
+    public void A_crash_may_lose_what_was_read_on_the_primary_but_not_on_a_replica()
     {
         var crashed = Crashed();
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
@@ -74,9 +74,9 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_place_that_may_have_survived_a_crash_never_moves_back()
+    public void A_position_that_may_have_survived_a_crash_never_moves_back()
     {
-        // Another process wrote it after the crash. This process has only seen what was flushed by then.
+        // Another process wrote it after the crash. This process has sampled only what was flushed by then.
         var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
         Session.Resume(Position(115));
 
@@ -88,7 +88,7 @@ public sealed class LostPositionsTests : SessionTestBase
     [InlineData(150, null)]
     [InlineData(180, false)]
     [InlineData(211, true)]
-    public void A_known_write_is_compared_with_the_fork_that_history_took(ulong position, bool? isLostForCertain)
+    public void A_known_write_is_compared_with_the_fork(ulong position, bool? isLostForCertain)
     {
         Write(Position(position));
         var after = Promoted();
@@ -99,14 +99,14 @@ public sealed class LostPositionsTests : SessionTestBase
         if (lost is null) return;
 
         (lost.Position, lost.WasWritten).ShouldBe((Position(position), true));
-        lost.Reason.ShouldBe("timeline 2 left it between 0/96 and 0/D2");
-        Session.Written.ShouldBe(Position(210, timeline: 2), "the present");
+        lost.Reason.ShouldBe("timeline 2 forked from it between 0/96 and 0/D2");
+        Session.Written.ShouldBe(Position(210, timeline: 2), "the current position");
         Session.Validate(after).ShouldBeNull("once");
         Session.HasMoved.ShouldBeTrue("its token must be replaced");
     }
 
     [Fact]
-    public void A_loss_of_a_place_from_another_process_moves_the_session_or_each_request_would_hear_of_it_again()
+    public void Losing_a_position_from_another_process_moves_the_session()
     {
         Session.Resume(Position(211));
         Session.HasMoved.ShouldBeFalse();
@@ -115,7 +115,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_write_after_a_crash_does_not_hide_one_that_the_crash_lost()
+    public void A_write_after_a_crash_does_not_hide_a_write_lost_in_the_crash()
     {
         Write(Position(150));
         var crashed = Crashed();
@@ -128,7 +128,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void While_the_primary_is_away_a_crash_loses_a_write_for_certain_and_a_sight_perhaps()
+    public void Without_a_primary_a_crash_loses_a_write_and_may_lose_an_observation()
     {
         var away = Crashed().Then(0, Silence);
         using var observed = new ConsistencySession();
@@ -136,11 +136,11 @@ public sealed class LostPositionsTests : SessionTestBase
         observed.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
 
         Session.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeTrue();
-        observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("it is known by a bound, which may lie beyond what was shown");
+        observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("its position is only an upper bound of what was read");
     }
 
     [Fact]
-    public void A_lost_write_gives_way_to_what_is_flushed_and_a_lost_sight_to_what_is_visible()
+    public void A_lost_write_becomes_the_flush_position_and_a_lost_read_the_insert_position()
     {
         var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
         Write(Position(150));
@@ -151,18 +151,18 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_place_of_an_earlier_timeline_is_judged_by_history_and_not_by_how_far_the_primary_is()
+    public void A_position_on_an_earlier_timeline_is_compared_with_history_only()
     {
         Session.Resume(Position(500));
         var primary = Promoted().Primary!;
 
         Session.NeedsVerification(primary).ShouldBeFalse();
-        Session.Verify(primary).ShouldBeNull("its number says nothing on the later timeline");
+        Session.Verify(primary).ShouldBeNull("its LSN has another meaning on the later timeline");
         Session.Validate(Promoted()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
     }
 
     [Fact]
-    public void Of_two_losses_the_certain_one_is_told()
+    public void A_certain_loss_is_reported_before_a_possible_one()
     {
         Write(Position(300));
         Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(300), 0));
@@ -172,25 +172,25 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void Places_of_two_timelines_are_both_kept_until_they_are_compared_with_history()
+    public void Positions_of_two_timelines_are_kept_until_compared_with_history()
     {
         Write(Position(211));
         Write(Position(230, timeline: 2), timeline: 2);
         Session.Written.ShouldBe(Position(230, timeline: 2));
 
-        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, though the session wrote again").Position.ShouldBe(Position(211));
+        Session.Validate(Promoted()).ShouldNotBeNull("the first is lost, despite the later write").Position.ShouldBe(Position(211));
         Session.Written.ShouldBe(Position(230, timeline: 2));
     }
 
     [Fact]
-    public void Of_places_of_two_timelines_a_token_says_that_they_are_unknown_unless_the_latest_includes_the_others()
+    public void A_token_of_two_timelines_is_unknown_unless_the_latest_includes_the_other()
     {
         Write(Position(160));
         Write(Position(230, timeline: 2), timeline: 2);
         Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(160), 0));
         Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
         var silent = Promoted().Then(1, Silence);
-        Session.Validate(silent).ShouldBeNull("no primary is there to tell what history went on with");
+        Session.Validate(silent).ShouldBeNull("without a primary the current history is not known");
 
         var unknown = Session.Capture(Both, silent.Chain);
         (unknown.Written, unknown.Seen, unknown.Unknown).ShouldBe((null, null, new UnknownPosition(1)));
@@ -200,7 +200,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void While_the_primary_is_away_no_replica_serves_a_session_with_places_of_two_timelines()
+    public void Without_a_primary_no_replica_serves_a_session_with_two_timelines()
     {
         var silent = Promoted().Then(1, Silence);
         Write(Position(160));
@@ -216,7 +216,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void What_was_written_on_one_timeline_and_seen_on_another_is_required_together_only_where_the_later_includes_it()
+    public void A_read_requires_positions_of_two_timelines_only_if_the_later_includes_both()
     {
         Write(Position(160));
         Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
@@ -226,7 +226,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_loss_in_a_crash_is_reported_though_the_primary_is_away_again()
+    public void A_loss_in_a_crash_is_reported_while_the_primary_is_unreachable_again()
     {
         Write(Position(130));
         Session.Observe(Cluster.Nodes[0], onPrimary: true, new LearnedPosition(Position(110), 0));
@@ -243,7 +243,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void What_a_replica_showed_is_reported_once_it_is_found_to_have_diverged()
+    public void A_read_on_a_replica_that_has_diverged_is_reported_once()
     {
         var start = Of(Primary(100), Replica(100), Replica(100));
         Session.Observe(start.Nodes[1], onPrimary: false);
@@ -253,16 +253,16 @@ public sealed class LostPositionsTests : SessionTestBase
 
         var lost = Session.Validate(found).ShouldNotBeNull();
 
-        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which showed it, has replayed WAL that the "
+        lost.ToString().ShouldBe("What this session read may have been lost: replica 'pg-2', which returned it, has replayed WAL that the "
             + "primary does not have.");
         Session.Validate(found).ShouldBeNull("once");
         var other = new PendingPositions();
         other.Add(new PendingObservation(new NodeEpoch(2, Run(1)), 1, 0, OnPrimary: false, Connection: null));
-        other.Validate(found.Primary!, found).ShouldBeNull("the other replica is well");
+        other.Validate(found.Primary!, found).ShouldBeNull("the other replica has not diverged");
     }
 
     [Fact]
-    public void What_another_server_of_a_shared_name_showed_is_of_the_timeline_that_its_connection_showed()
+    public void An_observation_on_another_server_has_the_timeline_of_its_connection()
     {
         var promoted = Promoted().Then(2, Replica(220, timeline: 2));
         Session.BeginObservation(promoted.Nodes[2], onPrimary: false, connection: null, Run(5), timeline: 1).ShouldBeTrue();
@@ -276,17 +276,17 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_snapshot_older_than_a_place_judges_nothing()
+    public void A_snapshot_older_than_a_position_reports_no_loss()
     {
         Write(Position(230, timeline: 2), timeline: 2);
 
         Session.Validate(Cluster).ShouldBeNull();
         Session.Written.ShouldBe(Position(230, timeline: 2));
-        Session.IsAheadOf(Cluster).ShouldBeFalse("this process has learned of the promotion already");
+        Session.IsAheadOf(Cluster).ShouldBeFalse("this process has already detected the promotion");
     }
 
     [Fact]
-    public void A_place_of_a_later_timeline_asks_for_news_first_and_may_be_lost_if_there_are_none()
+    public void A_position_on_a_later_timeline_may_be_lost_if_no_promotion_is_found()
     {
         Session.Resume(Position(230, timeline: 2));
         Session.IsAheadOf(Cluster).ShouldBeTrue();
@@ -300,7 +300,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_crash_is_judged_by_the_life_in_which_the_place_was_learned()
+    public void A_crash_affects_only_positions_of_the_epoch_before_it()
     {
         Write(Position(150));
         Session.Validate(Crashed()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
@@ -313,7 +313,7 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_place_from_another_process_beyond_the_primary_is_verified_by_a_sample_and_may_be_lost()
+    public void A_position_from_another_process_beyond_the_primary_is_verified_by_a_sample()
     {
         Session.Resume(Position(900), Position(950));
         Session.NeedsVerification(On(1, 899)).ShouldBeTrue();
@@ -328,16 +328,16 @@ public sealed class LostPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void What_the_process_learned_itself_needs_no_verification()
+    public void A_position_recorded_by_this_process_needs_no_verification()
     {
         Write(Position(900));
 
-        Session.NeedsVerification(On(1, 800)).ShouldBeFalse("the snapshot is merely older");
+        Session.NeedsVerification(On(1, 800)).ShouldBeFalse("only the snapshot is older");
         Session.Verify(On(1, 800)).ShouldBeNull();
     }
 
     [Fact]
-    public void A_noted_loss_is_told_once_even_while_there_is_no_primary()
+    public void A_recorded_loss_is_reported_once_even_without_a_primary()
     {
         var lost = LostWrite.Of(Position(1), isCertain: true, wasWritten: true, "of a test");
         Session.NoteLoss(lost);

@@ -2,7 +2,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>Writes and sights whose place is not known yet: what they ask for, and what resolves them.</summary>
+/// <summary>Writes and observations whose position is not known yet: what they require, and what resolves them.</summary>
 public sealed class PendingPositionsTests : SessionTestBase
 {
     [Fact]
@@ -18,7 +18,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_sample_resolves_no_write_that_ended_after_its_mark()
+    public void A_sample_does_not_resolve_a_write_that_ended_after_its_mark()
     {
         Write(at: null);
         var mark = Pending!.Value;
@@ -32,7 +32,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void An_older_sample_that_comes_late_takes_nothing_back()
+    public void An_older_sample_that_arrives_late_has_no_effect()
     {
         Write(at: null);
         var first = Pending!.Value;
@@ -47,7 +47,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_that_never_reads_keeps_a_handful_of_entries_for_twenty_thousand_writes()
+    public void A_session_that_never_reads_keeps_few_entries_for_20000_writes()
     {
         var pending = new PendingPositions();
         var seen = new Watermark(isWritten: false);
@@ -62,14 +62,14 @@ public sealed class PendingPositionsTests : SessionTestBase
         pending.Count.ShouldBe(1 + 2 + 1);
         seen.Timelines.Count().ShouldBe(1);
 
-        // The backends are gone: what is left can be resolved by one sample.
+        // The backends have exited, so one sample can resolve the rest.
         pending.Settle(Cluster.Primary!, [7, 8]);
         pending.Count.ShouldBe(1 + 1);
         pending.IsInDoubt.ShouldBeFalse();
     }
 
     [Fact]
-    public void A_write_noted_by_hand_is_pending()
+    public void A_write_recorded_with_MarkWritten_is_pending()
     {
         Session.MarkWritten();
         ShouldKeepToThePrimary();
@@ -79,7 +79,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_write_in_doubt_keeps_reads_on_the_primary_and_no_sample_helps()
+    public void A_write_in_doubt_keeps_reads_on_the_primary_despite_samples()
     {
         Write(Position(500));
         Session.BeginWrite();
@@ -91,7 +91,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void After_a_read_on_one_replica_the_session_stays_there_on_its_connection_and_needs_no_sample()
+    public void A_session_that_read_on_one_replica_stays_there_without_a_sample()
     {
         var connection = new object();
         Write(Position(500));
@@ -105,7 +105,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_cannot_stay_where_it_is_told_not_to_or_where_the_server_has_lived_anew_or_is_gone()
+    public void A_session_cannot_stay_on_a_node_that_restarted_or_is_unreachable()
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
 
@@ -132,7 +132,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     [Fact]
     public void A_read_on_the_primary_is_bounded_by_the_insert_position()
     {
-        // Another's asynchronous commit is visible there before it is flushed.
+        // Asynchronous commits of others are visible there before they are flushed.
         Session.Observe(Cluster.Nodes[0], onPrimary: true);
         Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
 
@@ -154,24 +154,24 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void What_an_open_reader_shows_stays_pending_whatever_a_sample_resolves()
+    public void The_observation_of_an_open_reader_stays_pending_after_a_sample()
     {
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null).ShouldBeTrue();
         Session.Observe(Cluster.Nodes[0], onPrimary: true);
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
 
         var open = Session.Require(Both);
-        (open.StayOn, open.MustInclude).ShouldBe((new NodeEpoch(1, Run(1)), Position(900)), "the same node may serve, and nothing else");
+        (open.StayOn, open.MustInclude).ShouldBe((new NodeEpoch(1, Run(1)), Position(900)), "only the same node may serve");
         Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
         Session.EndObservation(Cluster.Nodes[1], onPrimary: false);
-        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "what it showed last is pending");
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "its last rows are pending");
 
         Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 1000, inserted: 1000);
         Session.Seen.ShouldBe(Position(1000));
     }
 
     [Fact]
-    public void Two_open_readers_on_one_node_end_with_the_last()
+    public void Two_open_readers_on_one_node_end_when_the_last_is_closed()
     {
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
@@ -185,7 +185,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void An_open_reader_whose_replica_was_promoted_ends_with_all_that_is_inserted_there()
+    public void An_open_reader_on_a_promoted_replica_is_bounded_by_the_insert_position()
     {
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
         var after = Cluster.Then(0, Silence).Then(1, Primary(300, timeline: 2) with { InsertLsn = At(400) });
@@ -193,29 +193,29 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.EndObservation(Cluster.Nodes[1], onPrimary: false);
 
         Session.Resolve(Needs(after, mayStay: false)!.Value, after.Primary!, after);
-        Session.Seen.ShouldBe(Position(400, timeline: 2), "others' asynchronous commits are seen there before they are flushed");
+        Session.Seen.ShouldBe(Position(400, timeline: 2), "asynchronous commits of others are visible there before they are flushed");
     }
 
     [Fact]
-    public void Two_open_readers_on_a_node_that_was_promoted_end_each_for_itself()
+    public void Two_open_readers_on_a_promoted_node_end_separately()
     {
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: true, connection: null);
         Session.EndObservation(Cluster.Nodes[1], onPrimary: true);
         Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 800, inserted: 800);
 
-        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "the reader that was opened on the replica is open yet");
+        Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "the reader that was opened on the replica is still open");
     }
 
     [Fact]
-    public void An_open_transaction_is_asked_of_the_primary_that_it_is_open_on()
+    public void An_open_transaction_is_settled_only_by_its_own_primary()
     {
         Session.BeginWrite();
         Session.EndWrite(Cluster.Nodes[0], at: null, isInDoubt: true, openTransaction: "740");
         Session.OpenTransactions(Cluster.Primary!).ShouldBe(["740"]);
 
         var promoted = Cluster.Then(0, Silence).Then(1, Primary(timeline: 2)).Primary!;
-        Session.OpenTransactions(promoted).ShouldBeEmpty("another transaction may have that number there");
+        Session.OpenTransactions(promoted).ShouldBeEmpty("another transaction may have that id there");
         Session.Settle(promoted, ended: ["740"]);
         Session.IsInDoubt.ShouldBeTrue();
         Session.Settle(Cluster.Primary!, ended: ["740"]);
@@ -228,13 +228,13 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.BeginObservation(Cluster.Nodes[0], onPrimary: true, connection: null);
 
         Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
-        Needs(Cluster).ShouldBeNull("no sample bounds what it shows next");
+        Needs(Cluster).ShouldBeNull("no sample bounds what it returns next");
         Session.EndObservation(Cluster.Nodes[0], onPrimary: true);
         Needs(Cluster).ShouldNotBeNull();
     }
 
     [Fact]
-    public void A_read_with_a_mark_of_its_own_is_judged_by_a_sample_taken_after_it()
+    public void A_read_with_its_own_mark_is_bounded_by_a_sample_taken_after_it()
     {
         Session.BeginObservation(Cluster.Nodes[1], onPrimary: false, connection: null);
         var first = Session.NextMark();
@@ -245,7 +245,7 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.NeedsSample(Both, Cluster, mayStay: false, first).ShouldBeNull();
         var second = Session.NextMark();
         Session.Require(Both, mayStay: false, second)
-            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been shown since");
+            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been returned since");
     }
 
     [Fact]
@@ -259,27 +259,27 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void One_sample_resolves_writes_and_sights_alike()
+    public void One_sample_resolves_writes_and_observations()
     {
         Write(at: null);
         Session.Observe(Cluster.Nodes[0], onPrimary: true);
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
 
-        // Whether the write waited for its flush is not known, so it is as far as anything inserted.
+        // It is not known whether the write waited for its flush, so the insert position bounds it.
         (Session.Written, Session.Seen).ShouldBe((Position(900), Position(900)));
     }
 
     [Fact]
-    public void A_write_in_doubt_is_settled_by_another_life_of_its_server()
+    public void A_write_in_doubt_is_settled_by_a_restart_of_its_server()
     {
         var before = Of(Started(1), Replica(), Replica());
         Session.BeginWrite();
         Session.EndWrite(before.Nodes[0], at: null, isInDoubt: true);
         Needs(before).ShouldBeNull();
-        Needs(before.Then(0, Silence)).ShouldBeNull("it may live and commit");
+        Needs(before.Then(0, Silence)).ShouldBeNull("it may still be running and commit");
 
         var after = before.Then(0, Started(2));
-        Session.Resolve(Needs(after).ShouldNotBeNull(), after.Primary!, after).ShouldBeNull("nobody was told that it was committed");
+        Session.Resolve(Needs(after).ShouldNotBeNull(), after.Primary!, after).ShouldBeNull("the commit was never acknowledged");
         Session.Written.ShouldBe(Position(100));
     }
 
@@ -295,7 +295,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_write_in_doubt_on_a_node_that_had_not_answered_yet_is_not_settled_by_its_first_answer()
+    public void The_first_probe_of_a_node_does_not_settle_an_earlier_write_in_doubt()
     {
         var before = Of(null, null);
         Session.BeginWrite();
@@ -308,7 +308,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     }
 
     [Fact]
-    public void A_session_that_goes_on_from_somewhere_unknown_binds_every_level_until_one_sample_came()
+    public void A_session_continued_at_an_unknown_position_needs_one_sample_at_every_level()
     {
         Session.Resume(written: null, isUnknown: true);
 

@@ -2,7 +2,7 @@ using static Tidemark.Snapshots;
 
 namespace Tidemark;
 
-/// <summary>A session on a primary and two replicas, and words for what happens to it.</summary>
+/// <summary>A session on a primary and two replicas, with helper methods.</summary>
 public abstract class SessionTestBase
 {
     private protected const ConsistencyDemands Both = ConsistencyDemands.Written | ConsistencyDemands.Seen;
@@ -21,11 +21,11 @@ public abstract class SessionTestBase
 
     private protected static ProbeAnswer Started(int hour) => Primary() with { Epoch = Run(hour) };
 
-    /// <summary>pg-2 has taken over, between 150 and 210.</summary>
+    /// <summary>pg-2 was promoted, at an LSN between 150 and 210.</summary>
     private protected static ClusterSnapshot Promoted() =>
         Of(Primary(200), Replica(150), Replica(150)).Then(0, Silence).Then(1, Primary(210, timeline: 2));
 
-    /// <summary>The primary has crashed, and kept everything to 100, perhaps as much as 120.</summary>
+    /// <summary>The primary has crashed. It kept everything up to 100, and possibly up to 120.</summary>
     private protected static ClusterSnapshot Crashed() => Cluster.Then(0, Primary(120) with { Epoch = Run(2) });
 
     private protected LostWrite? Resolve(long mark, ulong flushed, ulong inserted)

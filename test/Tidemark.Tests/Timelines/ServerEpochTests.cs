@@ -8,18 +8,18 @@ public sealed class ServerEpochTests
     private static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     [Fact]
-    public void An_epoch_is_read_from_the_start_of_the_server_and_the_reset_of_its_statistics() =>
+    public void An_epoch_consists_of_server_start_and_statistics_reset() =>
         Read(Start.AddHours(1)).ShouldBe(new ServerEpoch(Start, Start.AddHours(1)));
 
     [Fact]
-    public void A_server_whose_statistics_were_never_reset_has_an_epoch_all_the_same()
+    public void A_server_whose_statistics_were_never_reset_has_an_epoch()
     {
         Read(DBNull.Value).ShouldBe(new ServerEpoch(Start, default));
         Read(DBNull.Value).IsUnknown.ShouldBeFalse();
     }
 
     [Fact]
-    public void Only_a_crash_ends_what_a_clean_restart_keeps()
+    public void A_crash_ends_the_epoch_but_a_clean_restart_keeps_positions()
     {
         Run(1).IsSameButForCleanRestarts(Run(1).Restarted()).ShouldBeTrue();
         Run(1).IsSameButForCleanRestarts(Run(1).Reset()).ShouldBeFalse();

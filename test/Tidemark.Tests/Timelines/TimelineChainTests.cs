@@ -7,10 +7,10 @@ public sealed class TimelineChainTests
 {
     private const int InOtherProcess = LearnedPosition.Unknown;
 
-    // 1 was left at 100 for 2, and 2 at 200 for 3: a server's history file told.
+    // From the history file of a server: timeline 1 was left at 100 for 2, and 2 at 200 for 3.
     private static readonly TimelineChain Exact = TimelineChain.Empty.With([Fork(1, 2, 100), Fork(2, 3, 200)]);
 
-    // The same, seen by probes only.
+    // The same forks, observed only by probes.
     private static readonly TimelineChain Bracketed = TimelineChain.Empty.With(Fork(1, 2, 90, 110)).With(Fork(2, 3, 190, 210));
 
     [Theory]
@@ -21,7 +21,7 @@ public sealed class TimelineChainTests
     [InlineData(1, 101, nameof(Lost))]
     [InlineData(1, 150, nameof(Lost))]
     [InlineData(4, 1, nameof(MayBeLost))]
-    public void A_place_holds_up_to_where_each_ancestor_was_left(uint timeline, ulong position, string survival) =>
+    public void A_position_survives_up_to_the_fork_of_each_ancestor(uint timeline, ulong position, string survival) =>
         Exact.SurvivalOf(Stamped(position, timeline), current: 3).ToString().ShouldBe(survival);
 
     [Theory]
@@ -32,7 +32,7 @@ public sealed class TimelineChainTests
     [InlineData(1, 90, nameof(Holds))]
     [InlineData(1, 110, nameof(MayBeLost))]
     [InlineData(1, 111, nameof(Lost))]
-    public void Between_what_probes_saw_before_and_after_a_fork_a_place_may_be_lost(uint timeline, ulong position, string survival) =>
+    public void A_position_inside_a_bracketed_fork_may_be_lost(uint timeline, ulong position, string survival) =>
         Bracketed.SurvivalOf(Stamped(position, timeline), current: 3).ToString().ShouldBe(survival);
 
     [Theory]
@@ -43,18 +43,18 @@ public sealed class TimelineChainTests
     [InlineData(3, 9_000, 3, true)]
     [InlineData(3, 1, 2, false)]
     [InlineData(2, 1, 1, false)]
-    public void A_node_leads_through_what_its_timeline_contains(uint timeline, ulong position, uint node, bool leads) =>
+    public void A_node_has_the_positions_that_its_timeline_includes(uint timeline, ulong position, uint node, bool leads) =>
         Exact.Leads(Position(position, timeline), node).ShouldBe(leads);
 
     [Theory]
     [InlineData(90, true)]
     [InlineData(91, false)]
     [InlineData(110, false)]
-    public void A_node_is_believed_to_lead_only_through_what_it_surely_contains(ulong position, bool leads) =>
+    public void A_node_has_only_positions_before_the_lower_bound_of_a_fork(ulong position, bool leads) =>
         Bracketed.Leads(Position(position, timeline: 1), 3).ShouldBe(leads);
 
     [Fact]
-    public void A_bracket_adds_to_exact_forks_and_replaces_none()
+    public void A_bracket_does_not_replace_an_exact_fork()
     {
         var chain = Exact.With(Fork(3, 4, 290, 310)).With(Fork(1, 2, 90, 110));
 
@@ -64,15 +64,15 @@ public sealed class TimelineChainTests
     }
 
     [Fact]
-    public void Where_the_chain_is_not_known_a_place_may_be_lost_and_nobody_leads_through_it()
+    public void With_an_unknown_chain_a_position_may_be_lost_and_no_node_has_it()
     {
         TimelineChain.Empty.SurvivalOf(Stamped(1, timeline: 1), current: 2).ShouldBe(MayBeLost);
         TimelineChain.Empty.Leads(Position(1, timeline: 1), 2).ShouldBeFalse();
-        TimelineChain.Empty.DescribeEnd(Position(1)).ShouldBe("where it was left is not known");
+        TimelineChain.Empty.DescribeEnd(Position(1)).ShouldBe("the end of the timeline is unknown");
     }
 
     [Fact]
-    public void A_place_on_a_timeline_that_the_exact_chain_skips_is_lost()
+    public void A_position_on_a_timeline_that_the_exact_chain_skips_is_lost()
     {
         var chain = TimelineChain.Empty.With([Fork(1, 3, 150)]);
 
@@ -82,29 +82,29 @@ public sealed class TimelineChainTests
     }
 
     [Fact]
-    public void A_place_on_a_timeline_that_probes_never_saw_may_be_lost_and_no_more()
+    public void A_position_on_a_timeline_that_probes_missed_may_be_lost()
     {
-        // Two promotions between two probes: the way was 1, 2, 3.
+        // Two promotions between two probes: the actual sequence was 1, 2, 3.
         var chain = TimelineChain.Empty.With(Fork(1, 3, 90, 210));
 
         chain.SurvivalOf(Stamped(100, timeline: 2), current: 3).ShouldBe(MayBeLost);
     }
 
     [Fact]
-    public void A_place_ahead_of_what_this_process_knows_is_not_called_lost() =>
+    public void A_position_on_a_later_timeline_is_not_reported_lost() =>
         Exact.SurvivalOf(Stamped(300, timeline: 3), current: 2).ShouldBe(MayBeLost);
 
     [Fact]
-    public void An_exact_fork_wins_over_a_bracket_whichever_came_first()
+    public void An_exact_fork_wins_over_a_bracket_in_any_order()
     {
         Bracketed.With([Fork(1, 2, 100)]).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
         Exact.With(Fork(1, 2, 90, 110)).SurvivalOf(Stamped(101, timeline: 1), current: 2).ShouldBe(Lost);
-        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Position(101)).ShouldBe("timeline 2 left it at 0/64");
-        Bracketed.DescribeEnd(Position(101)).ShouldBe("timeline 2 left it between 0/5A and 0/6E");
+        Exact.With(Fork(1, 2, 90, 110)).DescribeEnd(Position(101)).ShouldBe("timeline 2 forked from it at 0/64");
+        Bracketed.DescribeEnd(Position(101)).ShouldBe("timeline 2 forked from it between 0/5A and 0/6E");
     }
 
     [Fact]
-    public void Where_a_timeline_began_is_told_only_when_it_is_known_exactly()
+    public void The_beginning_of_a_timeline_is_returned_only_if_it_is_exact()
     {
         Exact.BeginOf(3).ShouldBe(At(200));
         Exact.BeginOf(1).ShouldBeNull();
@@ -122,7 +122,7 @@ public sealed class TimelineChainTests
     [InlineData(InOtherProcess, 0, 121, nameof(MayBeLost))]
     [InlineData(InOtherProcess, 1, 110, nameof(MayBeLost))]
     [InlineData(InOtherProcess, 1, 121, nameof(Holds))]
-    public void A_crash_loses_what_was_not_flushed_of_the_life_before(int primaryEpoch, int cameIn, ulong position, string survival)
+    public void A_crash_loses_unflushed_positions_of_the_previous_epoch(int primaryEpoch, int cameIn, ulong position, string survival)
     {
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120));
 
@@ -131,7 +131,7 @@ public sealed class TimelineChainTests
     }
 
     [Fact]
-    public void Each_crash_counts_for_the_lives_before_it_and_for_its_own_timeline()
+    public void A_crash_affects_earlier_epochs_of_its_own_timeline_only()
     {
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120)).WithCrash(1, At(300), At(320)).WithCrash(2, At(500), At(520));
 
@@ -139,11 +139,11 @@ public sealed class TimelineChainTests
         chain.SurvivalOf(new LearnedPosition(Position(200), 1), current: 1).ShouldBe(Holds);
         chain.SurvivalOf(new LearnedPosition(Position(310), 1), current: 1).ShouldBe(MayBeLost);
         chain.SurvivalOf(new LearnedPosition(Position(400), 2), current: 1).ShouldBe(Holds);
-        chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept everything to 0/12C, perhaps as much as 0/140");
+        chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept all WAL up to 0/12C, possibly up to 0/140");
     }
 
     [Fact]
-    public void A_place_must_survive_both_the_crash_and_the_fork()
+    public void A_position_must_survive_both_the_crash_and_the_fork()
     {
         var chain = Exact.WithCrash(1, At(50), At(70));
 
@@ -172,11 +172,11 @@ public sealed class TimelineChainTests
     [InlineData("-1 0/64")]
     [InlineData("3 0/64")]
     [InlineData("9 0/64")]
-    public void A_file_that_is_no_history_of_the_timeline_tells_nothing(string file) =>
+    public void An_invalid_history_file_yields_no_forks(string file) =>
         TimelineHistoryReader.Parse(file, 3).ShouldBeEmpty();
 
     [Fact]
-    public void A_history_that_runs_in_circles_is_cut_where_it_turns()
+    public void A_cyclic_history_file_yields_only_forks_to_later_timelines()
     {
         var chain = TimelineChain.Empty.With(TimelineHistoryReader.Parse("2 0/64\n1 0/70\n", 2));
 

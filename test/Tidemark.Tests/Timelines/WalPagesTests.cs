@@ -17,19 +17,19 @@ public sealed class WalPagesTests
     [InlineData(Megabyte + 8192 + 40, Megabyte + 8192 + 40)]
     [InlineData(Megabyte + 24, Megabyte)]
     [InlineData(0, 0)]
-    public void A_position_behind_a_page_header_is_moved_before_it_and_behind_a_segment_header_at_a_segments_start_only(ulong insert,
+    public void A_position_after_a_page_or_segment_header_is_moved_before_it(ulong insert,
         ulong moved) =>
         new WalPages(8192, Megabyte).BeforeHeader(At(insert)).ShouldBe(At(moved));
 
     [Fact]
-    public void Pages_have_the_size_that_the_server_tells()
+    public void Pages_have_the_size_that_the_server_reports()
     {
         new WalPages(32768, 0).BeforeHeader(At(8192 + 24)).ShouldBe(At(8192 + 24));
         new WalPages(32768, 0).BeforeHeader(At(32768 + 24)).ShouldBe(At(32768));
     }
 
     [Fact]
-    public void Where_segments_are_not_known_only_page_headers_count()
+    public void With_an_unknown_segment_size_only_page_headers_count()
     {
         WalPages.Usual.BeforeHeader(At(Megabyte + 40)).ShouldBe(At(Megabyte + 40));
         WalPages.Usual.BeforeHeader(At(Megabyte + 24)).ShouldBe(At(Megabyte));

@@ -3,9 +3,8 @@ using System.Text.RegularExpressions;
 namespace Tidemark;
 
 /// <summary>
-/// Judges an exported history by the definitions alone (Adya 1999, with the order of each session as edges): a history is wrong if a value
-/// of a failed write was read, or if
-/// what depends on what, over all sessions, has a cycle. Knows only what the file says.
+/// Checks an exported history by the definitions alone (Adya 1999, with the order of each session as edges). A history is wrong if a value
+/// of a failed write was read, or if the dependencies over all sessions have a cycle. It uses only the contents of the file.
 /// </summary>
 internal sealed class ExportedHistory
 {
@@ -22,7 +21,7 @@ internal sealed class ExportedHistory
         public List<(string Key, string Value)> Writes { get; } = [];
     }
 
-    /// <summary>Lines as Plume and AWDIT read them. Transactions stand in the order of their sessions.</summary>
+    /// <summary>Reads lines in the format of Plume and AWDIT. Transactions are in the order of their sessions.</summary>
     public static ExportedHistory OfPlume(string text)
     {
         var history = new ExportedHistory();
@@ -39,7 +38,7 @@ internal sealed class ExportedHistory
         return history;
     }
 
-    /// <summary>Elle's list-append: a read shows the last value of its list.</summary>
+    /// <summary>Reads Elle's list-append format, where a read shows the last value of its list.</summary>
     public static ExportedHistory OfElle(string text)
     {
         var history = new ExportedHistory();
@@ -70,7 +69,7 @@ internal sealed class ExportedHistory
         Transaction[] committed = [.. _transactions.Values.Where(one => !one.IsFailed)];
         var writers = committed.SelectMany(one => one.Writes.Select(write => (write, one))).ToDictionary();
 
-        // A transaction that reads a value and writes another replaces it: that is the order of versions.
+        // A transaction that reads a value and writes another replaces it. This gives the order of versions.
         var followers =
             committed.SelectMany(one =>
             one.Writes.SelectMany(write => one.Reads.Where(read => read.Key == write.Key).Select(read => (read, one)))).ToDictionary();
@@ -92,7 +91,7 @@ internal sealed class ExportedHistory
         return edges;
     }
 
-    // What nothing is before is taken away until nothing is left but cycles.
+    // Repeatedly removes what has no predecessor, until only cycles are left.
     private static bool HasCycle(Dictionary<Transaction, HashSet<Transaction>> edges)
     {
         var left = edges.Keys.ToHashSet();

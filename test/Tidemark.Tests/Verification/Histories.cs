@@ -2,12 +2,12 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>Small histories for tests, in the words of a history's file.</summary>
+/// <summary>Small histories for tests, in the file format.</summary>
 internal static class Histories
 {
     /// <summary>
-    /// Two clients (0 and 1), two replicas (nodes 0 and 1) and a primary (node 2). Lines of <paramref name="records"/> follow; the end is
-    /// supplied.
+    /// Creates a history of two clients (0 and 1), two replicas (nodes 0 and 1) and a primary (node 2), followed by the lines of
+    /// <paramref name="records"/>. The end line is added.
     /// </summary>
     public static History Of(string records) => HistoryFile.Read(new StringReader(Text(records)));
 

@@ -4,10 +4,10 @@ using static Tidemark.Verification.ViolationKind;
 
 namespace Tidemark;
 
-/// <summary>For each rule of the checker a history that breaks it, and one beside it that does not.</summary>
+/// <summary>For each rule of the checker, a history that violates it and a similar one that does not.</summary>
 public sealed class HistoryCheckerTests
 {
-    // Key 1 was written at ranks 10 and 30, key 2 at 20, by alice, who knew of each before the next.
+    // Key 1 was written at ranks 10 and 30, key 2 at 20, by alice, who received each result before the next write.
     private const string ThreeWrites = """
         write 0 0 5 1 1 101 acknowledged
         write 0 10 15 2 1 201 acknowledged
@@ -19,7 +19,7 @@ public sealed class HistoryCheckerTests
         """;
 
     [Fact]
-    public void A_read_that_shows_a_commit_and_not_one_before_it_is_torn()
+    public void A_read_that_shows_a_commit_but_misses_an_earlier_one_violates_prefix()
     {
         Only(Prefix, ThreeWrites + "read 1 30 40 0 replica nothing - 1:2:102 2:0:0");
         Clean(ThreeWrites + "read 1 30 40 0 replica nothing - 1:1:101 2:0:0");
@@ -27,7 +27,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_read_misses_what_its_session_wrote_before_it()
+    public void A_read_that_misses_an_earlier_write_of_its_session_is_a_violation()
     {
         Only(ReadYourWrites, ThreeWrites + "read 0 26 40 0 replica own-writes - 1:1:101");
         Only(ReadYourWrites, ThreeWrites + "read 0 26 40 0 replica own-writes - 2:0:0");
@@ -37,7 +37,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void What_runs_beside_a_read_or_ends_in_the_tick_in_which_it_begins_binds_it_to_nothing()
+    public void Concurrent_operations_do_not_bind_a_read()
     {
         Clean(ThreeWrites + "read 0 25 40 0 replica own-writes - 1:1:101");
         Only(MonotonicReads, ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 41 50 1 replica session - 1:1:101");
@@ -45,7 +45,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_read_misses_what_a_read_of_its_session_showed_on_another_node()
+    public void A_read_that_misses_what_another_node_showed_its_session_is_a_violation()
     {
         Only(MonotonicReads, ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 50 60 1 replica session - 2:0:0");
         Clean(ThreeWrites + "read 1 26 40 0 replica session - 1:2:102\nread 1 50 60 1 replica session - 2:1:201");
@@ -56,20 +56,20 @@ public sealed class HistoryCheckerTests
     [Theory]
     [InlineData("replica nothing")]
     [InlineData("primary nothing")]
-    public void What_a_read_showed_that_asked_for_nothing_counts_as_seen_on_a_replica_and_on_the_primary(string how) =>
+    public void A_read_without_guarantees_binds_later_monotonic_reads(string how) =>
         Only(MonotonicReads, ThreeWrites + $"read 1 26 40 2 {how} - 1:2:102\nread 1 50 60 1 replica session - 2:0:0");
 
     [Fact]
-    public void What_a_read_had_to_contain_because_of_a_write_a_later_monotonic_read_does_not_miss_either()
+    public void A_monotonic_read_must_contain_the_write_an_earlier_read_required()
     {
-        // The first read shows nothing of rank 30, and yet had to contain it.
+        // The first read shows nothing of rank 30 although it had to contain it.
         const string Mixed = ThreeWrites + "read 0 26 40 0 replica own-writes - 2:1:201\n";
         Only(MonotonicReads, Mixed + "read 0 50 60 1 replica monotonic - 1:1:101");
         Clean(Mixed + "read 0 50 60 1 replica monotonic - 1:2:102");
     }
 
     [Fact]
-    public void What_a_read_had_to_contain_because_of_its_bound_a_later_monotonic_read_does_not_miss_either()
+    public void A_monotonic_read_must_contain_what_an_earlier_staleness_bound_required()
     {
         const string Bounded = ThreeWrites + "read 1 40 45 0 replica nothing 10 2:1:201\n";
         Only(MonotonicReads, Bounded + "read 1 50 60 1 replica session - 1:1:101");
@@ -88,7 +88,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_write_stands_before_an_earlier_one_of_its_session()
+    public void A_write_that_precedes_an_earlier_write_of_its_session_is_a_violation()
     {
         const string Swapped = "commit 1 1 101 1 20\ncommit 2 1 201 1 10\n";
         Only(MonotonicWrites, Swapped + "write 0 0 5 1 1 101 acknowledged\nwrite 0 10 15 2 1 201 acknowledged");
@@ -97,7 +97,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_write_stands_before_what_its_session_had_read()
+    public void A_write_that_precedes_what_its_session_had_read_is_a_violation()
     {
         const string Swapped = "commit 1 1 101 1 20\ncommit 2 1 201 1 10\nwrite 0 0 5 1 1 101 acknowledged\n";
         Only(WritesFollowReads, Swapped + "read 1 6 9 0 replica nothing - 1:1:101\nwrite 1 10 15 2 1 201 acknowledged");
@@ -105,7 +105,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_read_is_staler_than_its_bound()
+    public void A_read_that_is_staler_than_its_bound_is_a_violation()
     {
         // Rank 30 was acknowledged at 25.
         Only(Staleness, ThreeWrites + "read 1 36 40 0 replica nothing 10 1:1:101");
@@ -116,7 +116,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_primary_may_miss_what_is_not_acknowledged_yet_and_that_is_counted_apart()
+    public void A_primary_that_misses_an_unacknowledged_commit_is_counted_separately()
     {
         const string Seen = """
             write 0 0 50 1 1 101 acknowledged
@@ -133,7 +133,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_primary_shows_a_later_commit_and_not_an_earlier_one_only_while_that_is_not_acknowledged()
+    public void A_primary_may_miss_an_earlier_commit_only_until_it_is_acknowledged()
     {
         Only(Prefix, ThreeWrites + "read 1 16 40 2 primary nothing - 1:2:102 2:0:0");
         var verdict = Check(ThreeWrites + "read 1 15 40 2 primary nothing - 1:2:102 2:0:0");
@@ -142,9 +142,9 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_primary_misses_a_version_that_a_later_acknowledged_one_proves_visible()
+    public void A_later_acknowledged_version_proves_earlier_versions_visible()
     {
-        // Bob's version 1 of key 1 is not acknowledged, or late. Alice's version 2 needed the row lock that bob's transaction had held.
+        // Bob's version 1 of key 1 is not acknowledged, or late. Alice's version 2 needed the row lock of bob's transaction.
         foreach (var first in (string[])["write 1 0 5 1 0 101 unknown", "write 1 0 90 1 1 101 acknowledged"])
         {
             var proven = first + "\nwrite 0 10 15 1 2 102 acknowledged\ncommit 1 1 101 1 10\ncommit 1 2 102 1 20\n";
@@ -152,7 +152,7 @@ public sealed class HistoryCheckerTests
             Only(ReadYourWrites, proven + "read 0 16 40 2 primary own-writes - 1:1:101");
             Clean(proven + "read 0 16 40 2 primary own-writes - 1:2:102");
 
-            // It also proves it to a session that saw only the first version, on a replica.
+            // It also proves the version visible to a session that observed only the first version, on a replica.
             Only(MonotonicReads, proven + "read 1 7 9 0 replica nothing - 1:1:101\nread 1 16 40 2 primary monotonic - 1:0:0");
             var early = Check(proven + "read 1 7 9 0 replica nothing - 1:1:101\nread 1 15 40 2 primary monotonic - 1:0:0");
             (early.IsClean, early.VisibilityOrder).ShouldBe((true, 1));
@@ -160,7 +160,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_later_version_on_another_timeline_proves_nothing_of_a_primary_that_was_left()
+    public void A_later_version_on_another_timeline_does_not_prove_visibility()
     {
         // Version 1 was in doubt when timeline 2 began with it; version 2 was written there.
         const string Left = """
@@ -177,7 +177,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_primary_shows_all_that_its_timeline_began_with()
+    public void A_primary_must_show_all_that_its_timeline_began_with()
     {
         const string Kept = "fork 1 2 10\nwrite 1 0 5 1 0 101 unknown\nwrite 1 10 15 2 1 201 acknowledged\ncommit 1 1 101 1 10\ncommit "
             + "2 1 201 2 20\n";
@@ -186,7 +186,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_write_of_unknown_outcome_binds_its_own_session_to_nothing_until_it_is_seen()
+    public void A_write_of_unknown_outcome_binds_its_session_once_observed()
     {
         const string Unknown = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\n";
         Clean(Unknown + "read 0 6 9 0 replica session - 1:0:0");
@@ -195,7 +195,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_committed_write_of_unknown_outcome_binds_its_own_session_once_its_server_process_is_gone()
+    public void A_settled_committed_write_of_unknown_outcome_binds_its_session()
     {
         const string Settled = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nsettled 101 10\n";
         Only(ReadYourWrites, Settled + "read 0 11 20 0 replica own-writes - 1:0:0");
@@ -206,18 +206,18 @@ public sealed class HistoryCheckerTests
         Clean(Settled + "read 1 11 20 0 replica session - 1:0:0");
         Only(ReadYourWrites, Settled + "settled 101 30\nread 0 11 20 0 replica own-writes - 1:0:0");
 
-        // Gone before its client noticed: what starts while the write is under way is not bound.
+        // The process ended before its client detected it: operations that start while the write is in progress are not bound.
         const string Early = "write 0 0 15 1 0 101 unknown\ncommit 1 1 101 1 10\nsettled 101 10\n";
         Clean(Early + "read 0 15 20 0 replica own-writes - 1:0:0");
         Only(ReadYourWrites, Early + "read 0 16 20 0 replica own-writes - 1:0:0");
 
-        // One that was not committed, or that a failover lost, binds no read.
+        // A write that was not committed, or that a failover lost, binds no read.
         Clean("write 0 0 5 1 0 101 unknown\nsettled 101 10\nread 0 11 20 0 replica session - 1:0:0");
         Clean("fork 1 2 5\n" + Settled + "read 0 11 20 0 replica session - 1:0:0");
     }
 
     [Fact]
-    public void A_settled_write_binds_the_writes_and_the_hand_overs_of_its_session_that_follow()
+    public void A_settled_write_binds_later_writes_and_hand_overs_of_its_session()
     {
         const string Settled = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 20\nsettled 101 10\ncommit 2 1 201 1 10\n";
         Only(MonotonicWrites, Settled + "write 0 11 15 2 1 201 acknowledged");
@@ -228,7 +228,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_server_process_that_is_gone_proves_its_commit_visible_on_the_primary()
+    public void The_end_of_a_server_process_proves_its_commit_visible()
     {
         const string Seen = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nread 1 6 9 0 replica nothing - 1:1:101\n";
         Only(MonotonicReads, Seen + "settled 101 10\nread 1 11 20 2 primary monotonic - 1:0:0");
@@ -236,7 +236,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_write_that_was_reported_failed_is_committed_or_shown()
+    public void A_failed_write_that_is_committed_or_shown_is_a_violation()
     {
         Only(FailedWriteVisible, "write 0 0 5 1 0 101 failed\ncommit 1 1 101 1 10");
         Only(FailedWriteVisible, "write 0 0 5 1 0 101 failed\nread 1 6 9 0 replica session - 1:1:101");
@@ -244,7 +244,7 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void Many_violations_are_counted_and_the_first_hundred_told()
+    public void All_violations_are_counted_and_the_first_hundred_are_listed()
     {
         var verdict = Check(ThreeWrites + string.Join('\n', Enumerable.Range(0, 150).Select(i => $"read 0 {30 + i} {30 + i} 0 replica "
             + "own-writes - 1:0:0")));
@@ -253,10 +253,10 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
-    public void A_violation_says_in_a_sentence_what_was_required_and_what_was_shown() =>
+    public void A_violation_text_states_what_was_required_and_what_was_shown() =>
         Check(ThreeWrites + "read 0 26 40 0 replica own-writes - 1:1:101").Violations.ShouldHaveSingleItem().Text.ShouldBe(
-            "Operation #3 (read on replica-1, alice, 26 to 40) shows version 1 of key 1 and not the next, from rank 30; its session had "
-                + "written rank 30, by operation #2.");
+            "Operation #3 (read on replica-1, alice, 26 to 40) shows version 1 of key 1 but not the next version, from rank 30; "
+                + "its session had written rank 30, by operation #2.");
 
     private static void Only(ViolationKind kind, string records)
     {

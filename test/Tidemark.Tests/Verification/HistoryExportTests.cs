@@ -4,8 +4,8 @@ namespace Tidemark;
 
 public sealed class HistoryExportTests
 {
-    // Alice writes twice and reads while the second write is under way; bob's write breaks off, and another one fails. Ten ticks are a
-    // second.
+    // Alice writes twice and reads while the second write is in progress. Bob's write has an unknown outcome, and another write fails. Ten
+    // ticks are a second.
     private const string Small = """
         write 0 0 1 7 1 101 acknowledged
         write 0 2 5 7 2 102 acknowledged
@@ -19,7 +19,7 @@ public sealed class HistoryExportTests
         """;
 
     [Fact]
-    public void Plume_and_AWDIT_get_one_line_for_each_row_with_its_session_and_transaction() => Plume(Small).ShouldBe("""
+    public void Plume_export_has_one_line_per_row_with_session_and_transaction() => Plume(Small).ShouldBe("""
         r(7,0,0,0)
         w(7,101,0,0)
         r(8,0,1,3)
@@ -35,7 +35,7 @@ public sealed class HistoryExportTests
         """.ReplaceLineEndings("\n"));
 
     [Fact]
-    public void Elle_gets_appends_and_the_lists_that_versions_stand_for() => Elle(Small).ShouldBe("""
+    public void Elle_export_has_appends_and_the_lists_that_versions_represent() => Elle(Small).ShouldBe("""
         {:index 0, :type :invoke, :process 0, :time 0, :f :txn, :value [[:r 7 nil] [:append 7 101]]}
         {:index 1, :type :invoke, :process 1, :time 0, :f :txn, :value [[:r 8 nil] [:append 8 201]]}
         {:index 2, :type :ok, :process 0, :time 100000000, :f :txn, :value [[:r 7 []] [:append 7 101]]}
@@ -52,11 +52,11 @@ public sealed class HistoryExportTests
         """.ReplaceLineEndings("\n"));
 
     [Fact]
-    public void What_a_format_cannot_hold_is_refused()
+    public void A_history_that_a_format_cannot_represent_is_rejected()
     {
         Should.Throw<NotSupportedException>(() => Plume("read 0 0 1 0 replica session - -1:0:0")).Message.ShouldContain("negative keys");
         Should.Throw<NotSupportedException>(() => Plume("write 0 0 1 1 1 0 acknowledged\ncommit 1 1 0 1 1"))
-            .Message.ShouldContain("operation #0 writes 0");
+            .Message.ShouldContain("Operation #0 writes 0");
         Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WritePlume(Histories.Of("fork 1 2 10"), TextWriter.Null, 3))
             .Message.ShouldContain("no timeline 3");
         Should.Throw<ArgumentOutOfRangeException>(() => HistoryExport.WriteElle(Histories.Of("fork 1 2 10"), TextWriter.Null, 0))
@@ -66,7 +66,7 @@ public sealed class HistoryExportTests
     [Fact]
     public void A_history_with_a_fork_is_exported_one_timeline_at_a_time()
     {
-        // Alice's second write is lost: her session is told, and reads what history went on with.
+        // Alice's second write is lost. The loss is reported to her session, which then reads what history continued with.
         var history = Histories.Of("""
             fork 1 2 10
             write 0 0 5 7 1 101 acknowledged
@@ -97,7 +97,7 @@ public sealed class HistoryExportTests
     [InlineData("a torn prefix", "write 0 16 18 8 1 202 acknowledged\ncommit 8 1 202 1 30\nread 1 20 25 0 replica session - 7:1:101 "
         + "8:1:202")]
     [InlineData("a failed write", "write 1 16 18 7 0 303 failed\nread 1 20 25 0 replica session - 7:3:303")]
-    public void An_independent_judge_of_both_exports_finds_planted_violations(string what, string records)
+    public void An_independent_checker_finds_planted_violations_in_both_exports(string what, string records)
     {
         const string Writes = "write 0 0 5 7 1 101 acknowledged\nwrite 0 10 15 7 2 102 acknowledged\ncommit 7 1 101 1 10\ncommit 7 2 "
             + "102 1 20\n";
@@ -112,7 +112,7 @@ public sealed class HistoryExportTests
     }
 
     [Fact]
-    public void What_an_independent_judge_of_an_export_finds_is_a_violation_or_visibility_order()
+    public void Findings_of_an_independent_checker_are_violations_or_visibility_order()
     {
         var (violating, found, visibility) = (0, 0, 0);
         for (var seed = 0; seed < 3_000; seed++)

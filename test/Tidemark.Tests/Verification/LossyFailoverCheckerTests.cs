@@ -5,11 +5,12 @@ using static Tidemark.Verification.ViolationKind;
 namespace Tidemark;
 
 /// <summary>
-/// What the checker makes of a failover that lost acknowledged commits: lost at rank 100 of timeline 1, from which timeline 2 went on.
+/// The verdict of the checker on a failover that lost acknowledged commits: history left timeline 1 at rank 100 and continued on timeline
+/// 2.
 /// </summary>
 public sealed class LossyFailoverCheckerTests
 {
-    // Alice wrote version 1 of key 1 (kept) and version 2 (lost); then bob wrote another version 2 on timeline 2.
+    // Alice wrote version 1 of key 1 (kept) and version 2 (lost). Then bob wrote another version 2 on timeline 2.
     private const string Failover = """
         fork 1 2 100
         write 0 0 5 1 1 101 acknowledged
@@ -22,7 +23,7 @@ public sealed class LossyFailoverCheckerTests
         """;
 
     [Fact]
-    public void A_session_that_lost_a_write_is_told_before_its_next_answer()
+    public void A_lost_write_must_be_reported_no_later_than_the_next_answer()
     {
         Only(SilentLoss, Failover + "read 0 50 60 0 replica session - 1:2:103");
         Clean(Failover + "read 0 50 60 0 replica session - 1:2:103\nloss 0 55");
@@ -35,7 +36,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void What_a_session_saw_is_lost_like_what_it_wrote()
+    public void A_lost_observation_must_be_reported_like_a_lost_write()
     {
         const string Seen = Failover + "read 1 20 25 0 replica nothing - 1:2:102\nread 1 50 60 0 replica session - 1:2:103";
         Only(SilentLoss, Seen);
@@ -43,7 +44,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_loss_is_counted_once_and_the_session_goes_on_from_the_fork()
+    public void A_loss_is_counted_once_and_the_session_continues_from_the_fork()
     {
         const string Reported = Failover + "read 0 50 60 0 replica session - 1:2:103\n";
         Only(SilentLoss, Reported + "read 0 70 80 0 replica session - 1:2:103");
@@ -53,7 +54,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_read_for_own_writes_alone_settles_nothing_of_what_was_seen()
+    public void A_read_of_own_writes_only_does_not_settle_lost_observations()
     {
         const string Both = Failover + "read 0 20 25 0 replica nothing - 1:2:102\nread 0 50 60 0 replica own-writes - 1:2:103\nread 0 "
             + "70 80 0 replica monotonic - 1:2:103";
@@ -63,7 +64,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_report_from_before_the_fork_tells_nothing_of_it()
+    public void A_report_from_before_the_fork_does_not_count_for_it()
     {
         const string Dated = """
             fork 1 2 100 20
@@ -79,9 +80,9 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_report_is_of_the_history_of_its_moment_though_a_later_failover_went_on_with_an_older_timeline()
+    public void A_report_covers_only_losses_of_the_history_at_its_time()
     {
-        // Timeline 2 loses the write, its session is told, and timeline 3 comes out of timeline 1 again.
+        // Timeline 2 loses the write, the loss is reported to its session, and timeline 3 branches off timeline 1 again.
         const string Twice = """
             fork 1 2 100 20
             fork 1 3 95 40
@@ -99,14 +100,14 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_report_excuses_nothing_that_history_kept()
+    public void A_report_does_not_excuse_missing_what_history_kept()
     {
         Only(ReadYourWrites, Failover + "loss 0 50\nloss 1 50\nread 1 51 60 0 replica own-writes - 1:1:101");
         Clean(Failover + "loss 0 50\nloss 1 50\nread 1 51 60 0 replica own-writes - 1:2:103");
     }
 
     [Fact]
-    public void A_session_on_the_new_timeline_reads_from_a_standby_left_behind_on_the_old_one()
+    public void A_read_on_a_standby_left_behind_by_the_fork_is_a_violation()
     {
         Only(MonotonicReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nread 1 70 80 0 replica monotonic - 1:2:102");
         Clean(Failover + "read 1 20 30 0 replica nothing - 1:2:102\nread 1 70 80 0 replica monotonic - 1:2:102");
@@ -115,7 +116,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_read_shows_rows_of_two_histories()
+    public void A_read_that_shows_rows_of_two_histories_violates_prefix()
     {
         const string TwoKeys = Failover + "write 0 16 19 2 1 201 acknowledged\ncommit 2 1 201 1 120\n";
         Only(Prefix, TwoKeys + "read 1 50 60 0 replica nothing - 1:2:103 2:1:201");
@@ -125,7 +126,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void Acknowledged_writes_outside_the_final_history_are_listed_and_are_no_violation()
+    public void Lost_acknowledged_writes_are_listed_without_being_a_violation()
     {
         var verdict = Check(Failover);
         verdict.IsClean.ShouldBeTrue();
@@ -134,7 +135,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void An_acknowledged_write_that_no_WAL_has_is_lost()
+    public void An_acknowledged_write_that_is_not_in_any_WAL_is_lost()
     {
         const string Gone = "write 0 0 5 1 1 101 acknowledged\nread 0 10 20 0 replica session - 1:0:0";
         var verdict = Only(SilentLoss, Gone);
@@ -143,9 +144,9 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void Two_failovers_in_a_row_lose_what_they_lose_and_nothing_else()
+    public void Two_failovers_in_a_row_lose_only_what_each_fork_dropped()
     {
-        // 1 was left at 100 for 2, and 2 at 200 for 3.
+        // Timeline 1 was left at 100 for 2, and timeline 2 at 200 for 3.
         const string Two = """
             fork 1 2 100
             fork 2 3 200
@@ -163,7 +164,7 @@ public sealed class LossyFailoverCheckerTests
     }
 
     [Fact]
-    public void A_write_on_the_old_timeline_after_the_session_saw_the_new_one_is_out_of_order()
+    public void A_write_on_the_old_timeline_after_observing_the_new_one_is_out_of_order()
     {
         Only(WritesFollowReads, Failover + "read 1 50 60 0 replica nothing - 1:2:103\nwrite 1 70 80 2 1 201 acknowledged\ncommit 2 1 "
             + "201 1 130", MonotonicWrites);

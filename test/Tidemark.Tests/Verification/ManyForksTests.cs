@@ -2,19 +2,19 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>Histories with many timelines: what the checker needs does not grow with their square.</summary>
+/// <summary>Histories with many timelines: the memory and time of the checker do not grow with the square of their number.</summary>
 public sealed class ManyForksTests
 {
     private const int Forks = 20_000;
 
-    // A table of all pairs of timelines alone would be 3,200 MB.
+    // A table of all pairs of timelines alone would need 3,200 MB.
     private const long MostBytes = 200_000_000;
 
     [Theory]
     [InlineData("chain")]
     [InlineData("star")]
     [InlineData("random")]
-    public void Twenty_thousand_forks_are_judged_in_little_memory(string shape)
+    public void Twenty_thousand_forks_are_checked_in_little_memory(string shape)
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         var verdict = HistoryChecker.Check(WithForks(shape).Build());
@@ -26,7 +26,7 @@ public sealed class ManyForksTests
     }
 
     [Fact]
-    public void How_far_histories_go_along_one_another_is_what_climbing_the_tree_tells()
+    public void Tree_lookups_agree_with_climbing_the_tree()
     {
         for (var seed = 0; seed < 20; seed++)
         {
@@ -85,8 +85,8 @@ public sealed class ManyForksTests
         }
     }
 
-    // On each timeline a session writes a key of its own and reads it; a last read goes back. Half the writes come after their timeline was
-    // left.
+    // On each timeline a session writes a key of its own and reads it. A last read uses an old timeline. Half the writes are made after
+    // their timeline was left.
     private static HistoryBuilder WithForks(string shape)
     {
         var random = new Random(1);

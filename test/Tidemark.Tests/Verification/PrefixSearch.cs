@@ -3,11 +3,9 @@ using Tidemark.Verification;
 namespace Tidemark;
 
 /// <summary>
-/// Judges a small history by trying: a state is a set of commits, one bit for each, and the history is clean if some choice of one state
-/// for each read explains
-/// everything. A replica is in a prefix of the WAL. A primary is in any state in which the versions of each key are a prefix, and it can
-/// miss only what is not certain to be
-/// visible. Knows nothing of ranks compared, horizons or order of time.
+/// Checks a small history by exhaustive search. A state is a set of commits, one bit each. The history is clean if some choice of one state
+/// for each read explains everything. A replica shows a prefix of the WAL. A primary shows any state in which the versions of each key are
+/// a prefix, and can miss only commits that are not certainly visible. The search does not compare ranks, keep watermarks or sort by time.
 /// </summary>
 internal sealed class PrefixSearch(SmallHistory history)
 {
@@ -15,10 +13,10 @@ internal sealed class PrefixSearch(SmallHistory history)
     private readonly List<State> _primaryStates = PrimaryStates(history);
     private readonly State[] _chosen = new State[history.Reads.Count];
 
-    /// <summary>Commits, and the timeline that the server is on.</summary>
+    /// <summary>Commits, and the timeline of the server.</summary>
     public readonly record struct State(int Commits, int Timeline);
 
-    /// <summary>Every prefix of every timeline.</summary>
+    /// <summary>Returns every prefix of every timeline.</summary>
     public static List<State> ReplicaStates(SmallHistory history)
     {
         HashSet<State> states = [];
@@ -33,7 +31,7 @@ internal sealed class PrefixSearch(SmallHistory history)
     }
 
     /// <summary>
-    /// On every timeline what it began with, and of its own commits any set that has with a version of a key those before it.
+    /// Returns, for every timeline, what it began with, and any set of its own commits that contains all earlier versions of each key.
     /// </summary>
     public static List<State> PrimaryStates(SmallHistory history)
     {
@@ -57,15 +55,15 @@ internal sealed class PrefixSearch(SmallHistory history)
 
     public bool IsClean() => Choose(0);
 
-    /// <summary>Reads that no state shows.</summary>
+    /// <summary>Returns the number of reads that no state shows.</summary>
     public int Torn() => history.Reads.Count(read => !States(read).Any(state => Shows(state, read) && IsWhole(state, read)));
 
-    /// <summary>Reads that some state shows, but none that has what their session wrote.</summary>
+    /// <summary>Returns the number of reads that some state shows, but none that contains what their session wrote.</summary>
     public int MissingOwnWrites() =>
         Count(read => read.Asks.HasFlag(ReadGuarantees.ReadYourWrites),
         (state, read) => Contains(state, OwnWrites(read.Client, read.Start, []), read));
 
-    /// <summary>Reads that some state shows, but none that is fresh enough.</summary>
+    /// <summary>Returns the number of reads that some state shows, but none that is fresh enough.</summary>
     public int Stale() => Count(_ => true, IsFresh);
 
     private int Count(Func<SmallHistory.Read, bool> asks, Func<State, SmallHistory.Read, bool> holds) =>
@@ -95,8 +93,7 @@ internal sealed class PrefixSearch(SmallHistory history)
             && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Contains(_chosen[index], Seen(read.Client, read.Start, []), read));
     }
 
-    // A session is bound to a prefix of the WAL. A primary has of it what is certain to be visible, and must have come from the same
-    // history.
+    // A session is bound to a prefix of the WAL. A primary shows the part of it that is certainly visible, and must have the same history.
     private bool Contains(State state, int required, SmallHistory.Read read) => read.OnPrimary
         ? Each(required).All(i => IsOfHistory(i, state.Timeline)) && HasWhatIsVisible(state, required, read)
         : Has(state.Commits, required);
@@ -106,7 +103,7 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool HasWhatIsVisible(State state, int required, SmallHistory.Read read) =>
         Each(Before(required)).All(i => Has(state.Commits, 1 << i) || !IsVisible(i, read.Start));
 
-    // Some version of the row, from this one on and on the same server, was acknowledged, or its server process was gone.
+    // This or a later version of the row on the same server was acknowledged, or its server process had ended.
     private bool IsVisible(int index, int time)
     {
         var one = history.Commits[index];
@@ -115,14 +112,14 @@ internal sealed class PrefixSearch(SmallHistory history)
             && (IsAcknowledgedBefore(at.Index, time) || at.Item.SettledAt < time));
     }
 
-    // With each commit all that stand before it.
+    // Adds all commits that precede each commit.
     private int Before(int commits) => Each(commits).Select(i => history.Commits[i]).Aggregate(commits, (all, one) =>
         all | Inherited(history, one.Timeline) | All(history, commit => commit.Timeline == one.Timeline && commit.Rank <= one.Rank));
 
     private bool IsOfHistory(int commit, int timeline) =>
         history.Commits[commit].Timeline == timeline || Has(Inherited(history, timeline), 1 << commit);
 
-    // A write comes after everything that its session wrote and saw before, unless history went on without that.
+    // A write follows everything that its session wrote and observed before, unless history continued without that.
     private bool IsInOrder(int index)
     {
         var write = history.Commits[index];
@@ -138,7 +135,7 @@ internal sealed class PrefixSearch(SmallHistory history)
         return (last?.Version ?? 0, last?.Value ?? 0) == (row.Version, row.Value);
     });
 
-    // What history went on without makes nothing stale.
+    // A commit that history continued without makes no read stale.
     private bool IsFresh(State state, SmallHistory.Read read)
     {
         if (read.MaxStaleness is not { } bound) return true;
@@ -153,8 +150,8 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool IsAcknowledgedBefore(int index, int time) =>
         history.Commits[index].Outcome == HistoryOutcome.Acknowledged && history.Commits[index].End < time;
 
-    // Of a write in doubt its session knows once it has ended and its server process is gone. If a failover lost it, it is bound to
-    // nothing.
+    // A session is bound by its write in doubt once the write has ended and its server process is gone. If a failover lost the write, it
+    // binds nothing.
     private bool IsSettledBefore(int index, int time) =>
         history.Commits[index] is { Outcome: HistoryOutcome.Unknown } commit && commit.SettledAt < time && commit.End < time
             && IsOfHistory(index, Timelines(history));
@@ -166,7 +163,7 @@ internal sealed class PrefixSearch(SmallHistory history)
     private int Seen(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, Seen, (who, when) =>
         history.Reads.Select((read, i) => read.Client == who && read.End < when ? _chosen[i].Commits : 0));
 
-    // Of the client itself and of everybody who handed a session over to it.
+    // Of the client itself and of all clients that handed a session over to it.
     private int Union(int client, int time, HashSet<(int, int)> asked, Func<int, int, HashSet<(int, int)>, int> recurse, Func<int, int,
         IEnumerable<int>> own)
     {

@@ -11,7 +11,7 @@ public sealed class RecordedOutcomeTests
     [InlineData("57P01", HistoryOutcome.Unknown)]
     [InlineData("57014", HistoryOutcome.Unknown)]
     [InlineData("08006", HistoryOutcome.Unknown)]
-    public void A_server_that_refuses_a_write_tells_its_outcome_and_one_that_ends_the_session_does_not(string state, HistoryOutcome outcome)
+    public void An_error_is_a_failed_write_unless_the_session_was_ended(string state, HistoryOutcome outcome)
     {
         var error = new PostgresException("message", "ERROR", "ERROR", state);
 
@@ -20,7 +20,7 @@ public sealed class RecordedOutcomeTests
     }
 
     [Fact]
-    public void A_connection_that_broke_tells_nothing_and_a_router_without_a_primary_sent_nothing()
+    public void A_broken_connection_is_unknown_and_a_missing_primary_is_failed()
     {
         RecordedClient.OutcomeOf(new NpgsqlException("broken", new IOException())).ShouldBe(HistoryOutcome.Unknown);
         RecordedClient.OutcomeOf(new TimeoutException()).ShouldBe(HistoryOutcome.Unknown);

@@ -1,14 +1,13 @@
 namespace Tidemark.Verification;
 
 /// <summary>
-/// The short version of <c>tidemark simulate</c>: worlds in which everything fails that can, and each known way to get it wrong, which must
-/// be caught.
-/// Thousands of worlds, and the figures of docs/guarantees.md, are for the command.
+/// The short version of <c>tidemark simulate</c>: worlds with all kinds of faults, and each known defect, which must be caught. The command
+/// runs thousands of worlds and produces the figures in docs/guarantees.md.
 /// </summary>
 public sealed class SimulationTests
 {
     [Fact]
-    public void Two_hundred_worlds_break_no_promise_and_no_invariant()
+    public void Two_hundred_worlds_violate_no_guarantee_and_no_invariant()
     {
         var result = SimulationCampaign.Run(new SimulationCampaignOptions { Seeds = 200 }, TestContext.Current.CancellationToken);
 
@@ -17,7 +16,8 @@ public sealed class SimulationTests
         result.DeterminismChecked.ShouldBeGreaterThan(5);
     }
 
-    // Each from shortly before a seed that catches it, so that the test takes seconds; from the first seed on the command takes minutes.
+    // Each search begins shortly before a seed that catches the fault, so that the test takes seconds. From the first seed on, the command
+    // takes minutes.
     [Theory]
     [InlineData(PlantedFault.PositionBeforeCommit, 1)]
     [InlineData(PlantedFault.FlushForAsynchronousCommit, 1)]
@@ -81,7 +81,7 @@ public sealed class SimulationTests
     [InlineData(LagProfile.Healthy, 0.99)]
     [InlineData(LagProfile.Stalled, 0.97)]
     [InlineData(LagProfile.Failover, 0.95)]
-    public void Replicas_serve_nearly_every_read_that_an_oracle_would_give_them(LagProfile profile, double least)
+    public void Replicas_serve_nearly_every_read_that_an_oracle_would_send_them(LagProfile profile, double least)
     {
         var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = profile });
 
@@ -90,7 +90,7 @@ public sealed class SimulationTests
     }
 
     [Fact]
-    public void A_random_replica_breaks_promises_in_the_same_world()
+    public void A_random_replica_violates_guarantees_in_the_same_world()
     {
         var run = SimulatedCluster.Run(new SimulationOptions { Seed = 1, Profile = LagProfile.Stalled, Arm = RoutingArm.RandomReplica });
 

@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>A small history drawn by chance, with or without a fork: often one that could be, and often one that could not.</summary>
+/// <summary>A small random history, with or without a fork. Many of them are possible, and many are not.</summary>
 internal sealed class SmallHistory
 {
     private const int Keys = 2;
@@ -34,10 +34,10 @@ internal sealed class SmallHistory
 
     public List<(int From, int To, int ExportedAt, int ImportedAt)> HandOvers { get; } = [];
 
-    /// <summary>Where timeline 2 began; null when there is none.</summary>
+    /// <summary>The rank at which timeline 2 began, or <see langword="null"/> if none exists.</summary>
     public int? ForkAt { get; private set; }
 
-    /// <param name="asks">What all reads ask for; null: what was drawn for each.</param>
+    /// <param name="asks">The guarantees that all reads require, or <see langword="null"/> to draw them for each read.</param>
     public History Build(ReadGuarantees? asks = null)
     {
         var builder = new HistoryBuilder(TimeSpan.TicksPerSecond);
@@ -84,7 +84,7 @@ internal sealed class SmallHistory
     {
         var key = _random.Next(Keys);
         var (start, end) = Times();
-        // Mostly in the order of the WAL, or hardly a history would be clean.
+        // Mostly in WAL order, since otherwise hardly any history would be clean.
         if (_random.Next(5) > 0)
             (start, end) = ((4 * rank) - 3 + (4 * (timeline - 1)), (4 * rank) - 1 - _random.Next(2) + (4 * (timeline - 1)));
         var outcome = _random.Next(4) == 0 ? HistoryOutcome.Unknown : HistoryOutcome.Acknowledged;

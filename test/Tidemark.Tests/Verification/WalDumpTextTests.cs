@@ -2,7 +2,7 @@ using Tidemark.Verification;
 
 namespace Tidemark;
 
-/// <summary>The lines are what <c>pg_waldump</c> of PostgreSQL 15 printed.</summary>
+/// <summary>The lines are output of <c>pg_waldump</c> of PostgreSQL 15.</summary>
 public sealed class WalDumpTextTests
 {
     private const string Note = "rmgr: LogicalMessage len (rec/tot):     59/    59, tx:        {0}, lsn: 0/00627CD8, prev 0/00627C88, "
@@ -48,7 +48,7 @@ public sealed class WalDumpTextTests
     [InlineData("transactional", "reg_2", "COMMIT 2026-11-20")]
     [InlineData("non-transactional", "reg", "COMMIT 2026-11-20")]
     [InlineData("transactional", "reg", "ABORT 2026-11-20")]
-    public void What_others_noted_and_what_was_rolled_back_does_not_count(string kind, string prefix, string end) =>
+    public void Foreign_messages_and_rolled_back_writes_do_not_count(string kind, string prefix, string end) =>
         Of(Format(Note, 726, kind, prefix, "31 20 31 20 37"), Format(Commit, 726, "00627DA0", end)).Commits.ShouldBeEmpty();
 
     [Fact]

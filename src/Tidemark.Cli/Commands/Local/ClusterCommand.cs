@@ -2,13 +2,13 @@ using System.CommandLine;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark cluster</c>: real servers on this machine, to play with and to break.</summary>
+/// <summary><c>tidemark cluster</c>: manages PostgreSQL clusters on this machine, for experiments.</summary>
 internal sealed class ClusterCommand : TidemarkCommand
 {
     public ClusterCommand(Terminal terminal)
         : base(
-            terminal, "cluster", "A real PostgreSQL cluster on this machine, a primary and replicas, to play with and to break. It goes "
-                + "on until 'down', also when the terminal is closed.",
+            terminal, "cluster", "Manage a real PostgreSQL cluster on this machine, with a primary and replicas, for experiments and "
+                + "failure tests. It runs until 'cluster down', even after the terminal is closed.",
             "tidemark cluster up --replicas 2", "tidemark cluster kill pg-1", "tidemark cluster promote pg-2",
                 "tidemark cluster rejoin pg-1", "tidemark cluster down")
     {
@@ -24,6 +24,6 @@ internal sealed class ClusterCommand : TidemarkCommand
 
     protected override Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken) =>
         throw new CommandException(
-            $"what about the cluster? {string.Join(", ", Subcommands.Select(command => command.Name))}; 'tidemark cluster --help' tells "
-            + "more.");
+            $"a subcommand is required: {string.Join(", ", Subcommands.Select(command => command.Name))}. Run 'tidemark cluster --help' "
+            + "for usage.");
 }

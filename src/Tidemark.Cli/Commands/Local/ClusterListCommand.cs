@@ -4,7 +4,7 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark cluster list</c>: the local clusters there are.</summary>
+/// <summary><c>tidemark cluster list</c>: lists the local clusters.</summary>
 internal sealed class ClusterListCommand : TidemarkCommand
 {
     private readonly Option<bool> _json = JsonOption();
@@ -16,7 +16,7 @@ internal sealed class ClusterListCommand : TidemarkCommand
     {
         var clusters = await Task.WhenAll(KeptCluster.FindNames().Select(name => LocalListRecord.ReadAsync(name, cancellationToken)));
         if (result.GetValue(_json)) Json.Write(Terminal, clusters);
-        else if (clusters.Length == 0) Terminal.Line("No cluster is kept. This makes one: tidemark cluster up");
+        else if (clusters.Length == 0) Terminal.Line("No local clusters exist. Run 'tidemark cluster up' to create one.");
         else LocalView.Write(Terminal, clusters);
         return ExitCode.Success;
     }

@@ -3,20 +3,21 @@ using Tidemark.Cli.Local;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark cluster pause</c>: a replica receives, and shows nothing new.</summary>
+/// <summary><c>tidemark cluster pause</c>: pauses the replay of a replica, which still receives WAL.</summary>
 internal sealed class PauseCommand(Terminal terminal) : NodeCommand(
-    terminal, "pause", "Let a replica fall behind: it receives, and shows no commit from now on. A restart ends the pause.",
+    terminal, "pause", "Pause the replay of a replica. It still receives WAL, but shows no new commits. A restart ends the pause.",
         needsNode: true, "tidemark cluster pause pg-2")
 {
     protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
         CancellationToken cancellationToken)
     {
-        var replica = cluster.Replica(node!, "a primary replays nothing");
+        var replica = cluster.Replica(node!, "a primary does not replay WAL");
         var wasPaused = (await cluster.ReadAsync(cancellationToken))[node!].Paused;
         await cluster.Running(node!).PauseReplayAsync(cancellationToken);
         var now = (await cluster.ReadAsync(cancellationToken))[node!];
         Terminal.Line(
-            $"{replica.Name} is paused{(wasPaused ? " already" : "")}, at {now.Position}. It goes on with: {cluster.Command($"resume {replica.Name}")}");
+            $"{replica.Name} {(wasPaused ? "was already" : "is")} paused, at {now.Position}. Resume with: "
+                + $"{cluster.Command($"resume {replica.Name}")}");
         return ExitCode.Success;
     }
 }

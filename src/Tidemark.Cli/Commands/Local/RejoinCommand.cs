@@ -4,9 +4,10 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark cluster rejoin</c>: a replica of what history went on without.</summary>
+/// <summary><c>tidemark cluster rejoin</c>: makes an old primary, or a replica that was left behind, a replica again.</summary>
 internal sealed class RejoinCommand(Terminal terminal) : NodeCommand(
-    terminal, "rejoin", "Make a replica of an old primary, or of a replica that was left behind. What only this node had is lost.",
+    terminal, "rejoin", "Make an old primary, or a replica that was left behind, a replica of the primary. Data that only this node has is "
+        + "lost.",
         needsNode: true, "tidemark cluster rejoin pg-1")
 {
     protected override async Task<ExitCode> RunAsync(OpenedCluster cluster, string? node, ParseResult result,
@@ -26,10 +27,10 @@ internal sealed class RejoinCommand(Terminal terminal) : NodeCommand(
         foreach (var obstacle in outcome.Obstacles) Terminal.Line($"({obstacle})", Tone.Quiet);
         Terminal.Line(outcome.Method switch
         {
-            RejoinMethod.Follow => $"{node} only had to be pointed to {cluster.Cluster.Primary.Name}: its history is the beginning of "
-                + "the primary's.",
-            RejoinMethod.Rewind => $"{node} was rewound (pg_rewind): what only it had is gone.",
-            _ => $"{node} was replaced by a copy of {cluster.Cluster.Primary.Name}: what only it had is gone.",
+            RejoinMethod.Follow => $"{node} was reconfigured to follow {cluster.Cluster.Primary.Name}: it has no WAL that the primary "
+                + "lacks.",
+            RejoinMethod.Rewind => $"{node} was rewound (pg_rewind). Data that only it had is lost.",
+            _ => $"{node} was replaced by a copy of {cluster.Cluster.Primary.Name}. Data that only it had is lost.",
         });
         var now = await cluster.ReadAsync(cancellationToken);
         cluster.Tell(now[node!]);

@@ -4,11 +4,11 @@ using Tidemark.Testing;
 
 namespace Tidemark.Cli.Commands;
 
-/// <summary><c>tidemark cluster stop</c>: ends a server in an orderly way, or at once.</summary>
+/// <summary><c>tidemark cluster stop</c>: stops a server, orderly or immediately.</summary>
 internal sealed class StopCommand : NodeCommand
 {
     private readonly Option<bool> _immediate =
-        new("--immediate") { Description = "Without writing anything: it recovers at its next start, as after a crash." };
+        new("--immediate") { Description = "Stop without a checkpoint. The server recovers at its next start, as after a crash." };
 
     public StopCommand(Terminal terminal)
         : base(terminal, "stop", "Stop a server.", needsNode: true, "tidemark cluster stop pg-2",
@@ -20,12 +20,12 @@ internal sealed class StopCommand : NodeCommand
         var server = cluster.Cluster[node!];
         if (!server.IsRunning)
         {
-            Terminal.Line($"{node} is down already.");
+            Terminal.Line($"{node} is already down.");
             return ExitCode.Success;
         }
 
         await server.StopAsync(result.GetValue(_immediate) ? StopMode.Immediate : StopMode.Fast, cancellationToken);
-        Terminal.Line($"{node} is stopped.");
+        Terminal.Line($"Stopped {node}.");
         cluster.TellFindings(await cluster.ReadAsync(cancellationToken));
         return ExitCode.Success;
     }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Tidemark.Cli.Doctor.Checks;
 
-/// <summary>Whether nodes answer, and are of one kind.</summary>
+/// <summary>Checks whether the nodes respond, and whether they are distinct servers of one cluster and version.</summary>
 internal static class ReachChecks
 {
     public static ImmutableArray<Check> All { get; } =
@@ -17,7 +17,7 @@ internal static class ReachChecks
     private static IEnumerable<Finding> NodeUnreachable(ClusterFacts cluster) =>
         cluster.Nodes.Where(node => node.Failure is not null).Select(node => new Finding(
         Severity.Error, [node.Name], [$"{node.Name}: {node.Failure!.Reason}"],
-        "It serves nothing: reads go to the other nodes, and if it is the primary, writes fail. Nothing else could be checked on it.",
+        "It serves nothing. Reads go to the other nodes; if it is the primary, writes fail. It was not checked further.",
             [node.Failure.Remedy]));
 
     // Two servers do not start in the same microsecond.
@@ -26,9 +26,9 @@ internal static class ReachChecks
         .GroupBy(node => (node.Server!.StartedAt, node.Identity!.SystemIdentifier)).Where(nodes => nodes.Count() > 1)
             .SelectMany(nodes => Check.Where(
             nodes, node => $"system identifier {node.Identity!.SystemIdentifier}, started at {node.Server!.StartedAt}", Severity.Error,
-            "Several names lead to one server: there are fewer nodes than it looks, and as a primary it is refused, for it claims its "
-                + "timeline twice.",
-            "Give each node the address of one server, and not of a balancer or a virtual address."));
+            "Several node names lead to the same server, so there are fewer servers than nodes. If it is the primary, Tidemark rejects it, "
+                + "because two nodes report the role of primary on one timeline.",
+            "Give each node the address of one server, not of a load balancer or a virtual address."));
 
     private static IEnumerable<Finding> SeveralServers(ClusterFacts cluster)
     {
@@ -42,18 +42,18 @@ internal static class ReachChecks
                     : null,
             Severity.Error,
             isForeign
-                ? "One name leads to servers of several clusters: what is read and written depends on chance. Tidemark refuses such a "
-                    + "node once it has noticed."
-                : "One name leads to several servers, as that of a balancer or a Kubernetes service does: what a probe finds is true of "
-                    + "one of them. Tidemark checks every read there, and sends many to the primary that a replica could serve.",
-            "Give each server a node of its own, with its own address (in Kubernetes: the pods of a headless service).");
+                ? "One node name leads to servers of several clusters, so reads and writes go to a random one. Tidemark rejects the node "
+                    + "once it detects this."
+                : "One node name leads to several servers, such as a load balancer or a Kubernetes service. A probe describes only one of "
+                    + "them, so Tidemark verifies every read and sends many reads to the primary that a replica could serve.",
+            "Configure one node per server, with the address of that server (in Kubernetes: the pods of a headless service).");
     }
 
     private static IEnumerable<Finding> OtherCluster(ClusterFacts cluster) => Check.Where(
         cluster.Reached.Except(cluster.Members),
-            node => $"system identifier {node.Identity!.SystemIdentifier}, the others have {cluster.SystemIdentifier}", Severity.Error,
-        "It holds other data and can never replay what the primary writes. Tidemark refuses it.",
-        "Correct its connection string, or make it anew as a standby: pg_basebackup -R -X stream -C -S SLOT -h PRIMARY -D DATA");
+            node => $"system identifier {node.Identity!.SystemIdentifier}, the other nodes have {cluster.SystemIdentifier}", Severity.Error,
+        "It has different data and can never replay the WAL of the primary. Tidemark rejects it.",
+        "Correct its connection string, or rebuild it as a standby: pg_basebackup -R -X stream -C -S SLOT -h PRIMARY -D DATA");
 
     private static IEnumerable<Finding> VersionsDiffer(ClusterFacts cluster)
     {
@@ -62,9 +62,9 @@ internal static class ReachChecks
         var isMajor = nodes.DistinctBy(node => node.Server!.Major).Count() > 1;
         return Check.Where(
             nodes, node => $"PostgreSQL {node.Server!.Version}", isMajor ? Severity.Error : Severity.Notice,
-            isMajor ? "WAL of one major version cannot be replayed by another; plans and functions differ between the nodes."
-                : "Fine while an upgrade is under way. Afterwards the nodes have different defects.",
-            isMajor ? "Upgrade the older nodes with pg_upgrade, and make the standbys anew."
+            isMajor ? "A server cannot replay the WAL of another major version. Plans and functions differ between the nodes."
+                : "Normal during an upgrade. Otherwise the nodes have different bugs.",
+            isMajor ? "Upgrade the older nodes with pg_upgrade, and rebuild the standbys."
                 : "Upgrade the older nodes, the standbys first.");
     }
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Tidemark.Cli.Doctor.Checks;
 
-/// <summary>Whether there is one primary, and whether everybody follows it.</summary>
+/// <summary>Checks whether there is one primary, and whether all replicas follow it.</summary>
 internal static class RoleChecks
 {
     public static ImmutableArray<Check> All { get; } =
@@ -20,9 +20,9 @@ internal static class RoleChecks
         return Check.Where(
             cluster.Replicas, _ => "pg_is_in_recovery() = true", Severity.Error,
             cluster.Nodes.Any(node => node.Failure is not null)
-                ? "Writes fail; reads go on and grow old. The primary may be the node that did not answer."
-                : "Writes fail; reads go on and grow old. Every node that was given is a replica.",
-            "Start the primary or add it to the nodes; if it is lost, on the most advanced replica: SELECT pg_promote();");
+                ? "Writes fail. Reads continue, with data that becomes stale. The primary may be the node that did not respond."
+                : "Writes fail. Reads continue, with data that becomes stale. All configured nodes are replicas.",
+            "Start the primary or add it to the nodes. If it is lost, run on the most advanced replica: SELECT pg_promote();");
     }
 
     private static IEnumerable<Finding> TwoPrimaries(ClusterFacts cluster)
@@ -34,26 +34,29 @@ internal static class RoleChecks
                 $"pg_is_in_recovery() = false, timeline {node.Position?.Timeline?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}",
                 Severity.Error,
             cluster.Primary is { } primary
-                ? $"{primary.Name} was promoted last and gets the writes. Whatever else still writes to {Others(cluster, primary)} writes into a history that is lost."
-                : "Nobody can tell by the timeline which is right: Tidemark sends writes to neither.",
+                ? $"{primary.Name} was promoted last and gets the writes of Tidemark. Writes that still reach "
+                    + $"{Others(cluster, primary)} will be lost."
+                : "The timeline does not show which one is current, so Tidemark sends writes to neither.",
             cluster.Primary is { } right
-                ? $"Stop {Others(cluster, right)}, and make it a standby of {right.Name} with pg_rewind or a new base backup."
-                : "Stop the one whose data is to be given up, and make it a standby of the other with pg_rewind or a new base backup.");
+                ? $"Stop {Others(cluster, right)}, and rebuild it as a standby of {right.Name} with pg_rewind or a new base backup."
+                : "Stop the server whose data can be discarded, and rebuild it as a standby of the other with pg_rewind or a new base "
+                    + "backup.");
     }
 
     private static IEnumerable<Finding> OldTimeline(ClusterFacts cluster) => Check.Where(
         cluster.Replicas, node => node.Receivers is [{ ReceivedTimeline: { } timeline }] && timeline < cluster.Primary?.Position?.Timeline
             ? $"receives timeline {timeline}, {cluster.Primary.Name} is on {cluster.Primary.Position.Timeline}" : null, Severity.Error,
-        "It follows a server that is not the primary any more. It never gets what is written now, and may show writes that the failover "
-            + "lost.",
+        "It follows a former primary. It does not receive new writes, and may show writes that were lost in the failover.",
         "SHOW primary_conninfo;",
-        $"Change host and port in it to where the replica reaches {cluster.Primary?.Name} (from here: {cluster.Primary?.Address ?? "unknown"}), take hostaddr out, keep the rest (user, password, sslmode …), and set it as a whole, each quote in it doubled: ALTER SYSTEM SET primary_conninfo = '…';",
+        $"Change host and port in it to the address at which the replica reaches {cluster.Primary?.Name} (from this machine: "
+            + $"{cluster.Primary?.Address ?? "unknown"}). Remove hostaddr, keep the rest (user, password, sslmode …), double each quote, "
+            + $"and set the whole value: ALTER SYSTEM SET primary_conninfo = '…';",
         "SELECT pg_reload_conf();",
-        "If it then reports that its history forked, make it anew with pg_rewind or a base backup.");
+        "If the replica then logs that its timeline has forked off, rebuild it with pg_rewind or a base backup.");
 
     private static IEnumerable<Finding> StandbyNotConfigured(ClusterFacts cluster)
     {
-        // A node that did not answer may be the one that streams.
+        // A node that did not respond may be the standby that streams.
         if (cluster.Primary is not { Senders: { } senders } primary || cluster.Nodes.Any(node => node.Failure is not null)) return [];
         var logical = (primary.Slots ?? []).Where(slot => slot.Type == "logical").Select(slot => slot.ActivePid);
         var left = senders.Where(sender => sender.State is "streaming" or "catchup"
@@ -72,8 +75,8 @@ internal static class RoleChecks
                 Severity.Notice, [primary.Name],
                     [.. left.Select(sender =>
                     $"{primary.Name}: {sender.Application} at {sender.Address ?? "a local socket"} is {sender.State}")],
-                "A standby streams from the primary and serves no reads of this application.",
-                    ["If it is meant to: give it a name and a connection string among the nodes."]),
+                "A standby streams from the primary but serves no reads of this application.",
+                    ["If it should serve reads, add it to the nodes with a name and a connection string."]),
         ];
     }
 

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Tidemark.Cli.Doctor.Checks;
 
-/// <summary>Whether slots keep what they must, and no more. A remedy never takes away WAL that somebody still needs.</summary>
+/// <summary>Checks whether slots keep the WAL that is needed, and no more. A remedy never removes WAL that a reader still needs.</summary>
 internal static class SlotChecks
 {
     private const long Megabyte = 1L << 20;
@@ -21,14 +21,14 @@ internal static class SlotChecks
 
     private static IEnumerable<Finding> SlotInactive(ClusterFacts cluster) => OfSlots(
         cluster, IsForgotten, Severity.Warning,
-        "Nobody reads from it, and the server keeps WAL for it until the disk is full or max_slot_wal_keep_size is reached.",
+        "The slot has no reader, and the server keeps WAL for it until the disk is full or max_slot_wal_keep_size is reached.",
         slots => ByReader(
             slots,
-            standbys => ["Bring the standby back that uses it, or:", .. standbys.Select(Drop)],
+            standbys => ["Start the standby that uses the slot, or drop the slot:", .. standbys.Select(Drop)],
             logical =>
             [
-                "Bring back what reads from it: a subscription, or another program that follows changes. Without the slot it misses all "
-                    + "it has not read; only if it is gone for good:", .. logical.Select(Drop),
+                "Start its reader: a subscription or another program that receives changes. Without the slot, the reader misses all "
+                    + "changes that it has not read. Only if the reader is permanently gone:", .. logical.Select(Drop),
             ]));
 
     private static IEnumerable<Finding> SlotWithoutLimit(ClusterFacts cluster)
@@ -38,8 +38,8 @@ internal static class SlotChecks
         return Check.Where(
             nodes, node => $"max_slot_wal_keep_size = -1, {node.Slots!.Count} {(node.Slots.Count == 1 ? "slot" : "slots")}", isPilingUp
                 ? Severity.Warning : Severity.Notice,
-            "A reader that stays away fills the disk of the server that keeps WAL for it, and a primary whose disk is full stops.",
-            [$"What the disk can spare, and more than is kept now ({Words.Bytes(MostKept(nodes))} at most):",
+            "If a reader is down, the WAL kept for it can fill the disk of the server. A primary with a full disk stops.",
+            [$"Choose a limit that the disk has room for and that is above the WAL kept now (up to {Words.Bytes(MostKept(nodes))}):",
                 .. Limit(Math.Max(UsualLimit, 2 * MostKept(nodes)))]);
     }
 
@@ -48,33 +48,33 @@ internal static class SlotChecks
         var nodes = cluster.Members.Where(node => (node.Slots ?? []).Any(IsUnreserved)).ToList();
         var limits = nodes.Select(node => node.Number("max_slot_wal_keep_size") * Megabyte).ToList();
         ImmutableArray<string> room = limits.TrueForAll(limit => limit >= 0)
-            ? ["Or give it more room, if the disk has it:", .. Limit(2 * Math.Max(limits.Max() ?? 0, MostKept(nodes)))] : [];
+            ? ["Or raise the limit, if the disk has room:", .. Limit(2 * Math.Max(limits.Max() ?? 0, MostKept(nodes)))] : [];
         return OfSlots(
             cluster, (_, slot) => IsUnreserved(slot), Severity.Warning,
-            "The next checkpoint may remove WAL that its reader still needs; then a standby must be made anew, and a subscription begin "
-                + "anew.",
-            _ => ["Bring its reader back now.", .. room]);
+            "The next checkpoint may remove WAL that its reader still needs. A standby must then be rebuilt, and a subscription "
+                + "recreated.",
+            _ => ["Start its reader now.", .. room]);
     }
 
     private static IEnumerable<Finding> SlotLost(ClusterFacts cluster) => OfSlots(
         cluster, (_, slot) => slot.WalStatus == "lost", Severity.Error,
-        "WAL that its reader needs is gone: the reader can never stream again, and what it shows stands still.",
+        "WAL that its reader needs was removed. The reader can never stream again, and its data stays as it is.",
         slots =>
         [
             .. ByReader(
                 slots,
-                standbys => [.. standbys.Select(Drop), "Make the standby anew: pg_basebackup -R -X stream -C -S SLOT -h PRIMARY -D DATA"],
+                standbys => [.. standbys.Select(Drop), "Rebuild the standby: pg_basebackup -R -X stream -C -S SLOT -h PRIMARY -D DATA"],
                 logical =>
                 [
-                    "On the subscriber, begin anew: DROP SUBSCRIPTION, which drops the slot too; empty the tables it filled; CREATE "
-                        + "SUBSCRIPTION, which copies them.",
-                    "Another program that follows changes needs a new slot, and a new copy of what it follows, after:",
+                    "On the subscriber, recreate the subscription: DROP SUBSCRIPTION (also drops the slot), TRUNCATE the subscribed "
+                        + "tables, CREATE SUBSCRIPTION (copies them).",
+                    "Another program that receives changes needs a new slot and a new copy of the data. First drop the old slot:",
                         .. logical.Select(Drop),
                 ]),
-            "Raise max_slot_wal_keep_size if it was away for no longer than it may be.",
+            "If the reader was down for an acceptable time, raise max_slot_wal_keep_size.",
         ]);
 
-    // A standby can be made anew from the primary at any time; changes that a logical slot has not handed out are nowhere else.
+    // A standby can be rebuilt from the primary at any time. Changes that a logical slot has not yet sent exist nowhere else.
     private static ImmutableArray<string> ByReader(
         IReadOnlyList<Slot> slots, Func<IReadOnlyList<Slot>, ImmutableArray<string>> ofStandbys, Func<IReadOnlyList<Slot>,
             ImmutableArray<string>> ofLogical)
@@ -86,7 +86,7 @@ internal static class SlotChecks
 
     private static string Drop(Slot slot) => $"SELECT pg_drop_replication_slot('{slot.Name}');";
 
-    // On a standby, Patroni keeps slots for a failover and moves them on from time to time: they are inactive, and keep little.
+    // On a standby, Patroni keeps slots for a failover and advances them periodically. They are inactive and keep little WAL.
     private static bool IsForgotten(NodeFacts node, Slot slot) =>
         !slot.Active && slot.WalStatus != "lost" && slot.Retained > (node.IsReplica == true ? MaxKeptForFailover : -1);
 
@@ -111,5 +111,6 @@ internal static class SlotChecks
 
     private static string Describe(Slot slot) => string.Create(
         CultureInfo.InvariantCulture,
-            $"slot {slot.Name} ({slot.Type}), {(slot.Active ? "active" : "inactive")}, wal_status {slot.WalStatus ?? "none"}{(slot.Retained is { } kept ? $", keeps {Math.Max(0, kept):N0} bytes" : "")}");
+            $"slot {slot.Name} ({slot.Type}), {(slot.Active ? "active" : "inactive")}, wal_status "
+                + $"{slot.WalStatus ?? "none"}{(slot.Retained is { } kept ? $", keeps {Math.Max(0, kept):N0} bytes" : "")}");
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Tidemark.Cli.Doctor.Checks;
 
-/// <summary>Whether somebody holds on to old row versions.</summary>
+/// <summary>Checks for transactions that keep vacuum from removing old row versions.</summary>
 internal static class TransactionChecks
 {
     public static ImmutableArray<Check> All { get; } =
@@ -22,14 +22,15 @@ internal static class TransactionChecks
             Severity.Warning, [.. old.Select(idle => idle.Node).Distinct()],
             [.. old.Select(idle => $"{idle.Node}: process {idle.Idle.Pid} of role {idle.Idle.Role}, \"{idle.Idle.Application}\", idle "
                 + $"in transaction for {Seconds(idle.Idle.Seconds)}")],
-            "It may hold locks and keeps vacuum from removing dead rows; with hot_standby_feedback also from a replica.",
+            "It may hold locks, and it keeps vacuum from removing dead rows; with hot_standby_feedback, a transaction on a replica does "
+                + "too.",
             [.. old.Select(idle => $"SELECT pg_terminate_backend({idle.Idle.Pid});   -- on {idle.Node}"),
                 "ALTER SYSTEM SET idle_in_transaction_session_timeout = '5min';", "SELECT pg_reload_conf();"]);
     }
 
     private static IEnumerable<Finding> OldPreparedTransaction(ClusterFacts cluster)
     {
-        // A replica shows those of its primary.
+        // A replica shows the prepared transactions of its primary.
         var nodes = cluster.Members.Where(node => node.IsReplica == false)
             .SelectMany(node => (node.PreparedTransactions ?? []).Where(one => one.Seconds > cluster.Bounds.MaxIdleTransaction.TotalSeconds)
             .Select(one => (Node: node.Name, Transaction: one))).ToList();
@@ -38,9 +39,9 @@ internal static class TransactionChecks
             Severity.Warning, [.. nodes.Select(one => one.Node).Distinct()],
             [.. nodes.Select(one =>
                 $"{one.Node}: '{one.Transaction.Gid}' of role {one.Transaction.Owner}, prepared {Seconds(one.Transaction.Seconds)} ago")],
-            "It holds its locks over restarts and failovers, and vacuum removes no row that died since.",
+            "It keeps its locks across restarts and failovers, and vacuum cannot remove rows that died since.",
             [.. nodes.Select(one => $"ROLLBACK PREPARED '{one.Transaction.Gid.Replace("'", "''", StringComparison.Ordinal)}';   -- or "
-                + "COMMIT PREPARED, as its coordinator decided")]);
+                + "COMMIT PREPARED, depending on the decision of its coordinator")]);
     }
 
     private static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:N0} s");
