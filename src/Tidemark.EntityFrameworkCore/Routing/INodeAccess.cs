@@ -5,7 +5,7 @@ namespace Tidemark;
 
 /// <summary>
 /// How the commands of one context reach the nodes that they are routed to. Everything above it decides and counts in the same way for
-/// every implementation: real servers (<see cref="ClusterAccess"/>), or one connection that plays them in tests (<c>UseTidemarkMirror</c>).
+/// every implementation: real servers (<see cref="ClusterAccess"/>), or one connection that plays them in tests.
 /// </summary>
 internal interface INodeAccess : IResettableService, IDisposable, IAsyncDisposable
 {
