@@ -7,11 +7,18 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>A context's own connections to the nodes it has read from, one for each node, in addition to its main connection.</summary>
-internal sealed class NodeConnections(RelationalConnectionDependencies dependencies, ILoggerFactory logs, TidemarkDataSource source)
+/// <param name="dependencies">The dependencies of the context's main connection.</param>
+/// <param name="logs">The context's loggers.</param>
+/// <param name="source">The cluster.</param>
+/// <param name="ofMain">Tidemark's own interceptor, which handles the main connection only.</param>
+internal sealed class NodeConnections(
+    RelationalConnectionDependencies dependencies, ILoggerFactory logs, TidemarkDataSource source, IDbConnectionInterceptor ofMain)
     : IResettableService, IDisposable, IAsyncDisposable
 {
     private RelationalConnectionDependencies? _quiet;
-    private readonly List<NodeConnection> _connections = [];
+
+    // Usually one or two, for which an array costs a new context less than a list.
+    private NodeConnection[] _connections = [];
 
     /// <summary>
     /// The dependencies of connections that need not notify interceptors. EF Core notifies interceptors of each opening and closing, which
@@ -23,7 +30,7 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
         {
             if (_quiet is not null) return _quiet;
             var log = dependencies.ConnectionLogger;
-            if (log.Interceptors?.Aggregate<IDbConnectionInterceptor>() != PrimaryFollower.Instance) return _quiet = dependencies;
+            if (log.Interceptors?.Aggregate<IDbConnectionInterceptor>() != ofMain) return _quiet = dependencies;
 #pragma warning disable EF1001 // Only this constructor creates one without interceptors. It logs like the context's own.
             return _quiet = dependencies with
             {
@@ -41,7 +48,7 @@ internal sealed class NodeConnections(RelationalConnectionDependencies dependenc
         foreach (var connection in _connections)
             if (connection.NodeIndex == decision.NodeIndex) found = connection;
 
-        if (found is null) _connections.Add(found = new NodeConnection(Quiet, source));
+        if (found is null) _connections = [.. _connections, found = new NodeConnection(Quiet, source)];
         found.LeadTo(decision, session);
         return found;
     }

@@ -13,7 +13,7 @@ public static class TidemarkExplainExtensions
     /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
     public static RouteDecision ExplainRoute(this IQueryable query)
     {
-        var (probed, routing, sql) = ProbedQuery.Of(query);
+        var (probed, routing, sql) = Probe(query);
         using (sql) return routing.Explain(probed, sql.CommandText);
     }
 
@@ -35,13 +35,13 @@ public static class TidemarkExplainExtensions
     /// </exception>
     public static async Task<QueryPlan> ExplainAnalyzeAsync(this IQueryable query, CancellationToken cancellationToken = default)
     {
-        var (probed, routing, sql) = ProbedQuery.Of(query);
+        var (probed, routing, sql) = Probe(query);
         using (sql)
         {
             var text = sql.CommandText;
             sql.CommandText = "EXPLAIN (ANALYZE, BUFFERS) " + text;
             var main = probed.Command.Connection;
-            if (!CommandClassifier.MayBeLeft(main))
+            if (!routing.Access.MayBeLeft(main))
             {
                 await main.OpenAsync(cancellationToken).ConfigureAwait(false);
                 try
@@ -55,34 +55,26 @@ public static class TidemarkExplainExtensions
                 }
             }
 
-            var opening = new NodeOpening<QueryPlan>(routing, async (node, decision, _, stop) =>
+            return await routing.OpenAsync(routing.AskToRead(probed), async (node, decision, _, stop) =>
             {
-                if (node is null) return new QueryPlan(decision, text, await ReadMirroredAsync(sql, stop).ConfigureAwait(false));
-                sql.Connection = node.DbConnection;
+                if (node is not null) sql.Connection = node.DbConnection;
                 var plan = await ReadAsync(sql, stop).ConfigureAwait(false);
-                node.Deliver();
-                await node.DisposeAsync().ConfigureAwait(false);
+                node?.Deliver();
+                if (node is not null) await node.DisposeAsync().ConfigureAwait(false);
                 return new QueryPlan(decision, text, plan);
-            });
-            return await opening.OpenAsync(routing.AskToRead(probed), cancellationToken).ConfigureAwait(false);
+            }, cancellationToken, isOneRead: true).ConfigureAwait(false);
         }
     }
 
-    /// <summary>
-    /// Runs the explanation read-only, because it must not write but a mirror's only connection may. On a cluster, read connections refuse
-    /// to write.
-    /// </summary>
-    private static async Task<string> ReadMirroredAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    private static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Probe(IQueryable query)
     {
-        var read = await MirroredRead.BeginAsync(command.Connection!, IoMode.Async, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return await ReadAsync(command, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            await read.EndAsync(IoMode.Async).ConfigureAwait(false);
-        }
+        ArgumentNullException.ThrowIfNull(query);
+        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made
+            && ProbedQuery.Of(made) is { } probed)
+            return (probed, provider.Routing, made);
+        throw new InvalidOperationException(
+            $"The query does not belong to a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so Tidemark "
+                + "does not route it. Configure its context with UseTidemark.");
     }
 
     private static async Task<string> ReadAsync(NpgsqlCommand command, CancellationToken cancellationToken)

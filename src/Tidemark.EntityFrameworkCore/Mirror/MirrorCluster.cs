@@ -8,21 +8,26 @@ internal static class MirrorCluster
     private static readonly NpgsqlLogSequenceNumber Behind = new(0x1000000);
     private static readonly NpgsqlLogSequenceNumber Present = new(0x2000000);
 
-    public static TidemarkDataSource Build(RouteRecorder routes)
+    /// <param name="primary">The name of the primary.</param>
+    /// <param name="replicas">The names of the replicas.</param>
+    /// <param name="areBehind">Whether the replicas lack everything that is written.</param>
+    /// <param name="configure">Configures the options of the cluster; <see langword="null"/> for those of a new cluster.</param>
+    public static TidemarkDataSource Build(
+        string primary, IReadOnlyList<string> replicas, bool areBehind, Action<TidemarkOptions>? configure)
     {
         var builder = new TidemarkDataSourceBuilder { ProbeNodes = AskAsync, TimeProvider = new StoppedClock() };
 
         // A replica that is behind never catches up, so waiting is pointless.
         builder.Options.ReadWait = TimeSpan.Zero;
-        foreach (var name in (string[])[routes.Primary, .. routes.Replicas])
+        foreach (var name in (string[])[primary, .. replicas])
             builder.AddNode(name, "Host=mirror.invalid;Username=mirror;Database=mirror");
-        routes.Configure?.Invoke(builder.Options);
+        configure?.Invoke(builder.Options);
         var source = builder.Build();
         source.Cluster.Monitor.FirstRound();
         return source;
 
         Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken) =>
-            Task.FromResult(Answer(isReplica: index > 0, routes.ReplicasAreBehind));
+            Task.FromResult(Answer(isReplica: index > 0, areBehind));
     }
 
     private static ProbeAnswer Answer(bool isReplica, bool isBehind) => new()

@@ -7,7 +7,7 @@ namespace Tidemark;
 /// One query under a mirror that may leave the primary. It runs on the shared connection. If that connection plays a replica, PostgreSQL
 /// refuses to write.
 /// </summary>
-internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, ContextRouting routing,
+internal sealed class MirrorOperation(Mirror mirror, SentCommand command, ContextState state,
     RelationalCommandParameterObject parameters)
     : IReadOperation<RelationalDataReader>
 {
@@ -22,7 +22,7 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
     public ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io, CancellationToken cancellationToken)
     {
         (_decision, _isWrite) = (decision, isWrite);
-        routing.PlayOn(decision, isWrite);
+        state.Attempt(decision, isWrite);
         mirror.Routes.Note(decision, command.CommandText, isQuery: true);
         return new ValueTask<ConnectionCheck>(ConnectionCheck.None);
     }
@@ -30,14 +30,14 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
     public async ValueTask<RelationalDataReader?> SendAsync(ReadProof? proof, IoMode io, CancellationToken cancellationToken)
     {
         if (!_decision.IsReplica)
-            return await command.SendAsync(parameters, proof: null, isAlone: false, io, cancellationToken).ConfigureAwait(false);
+            return await command.SendAsync(parameters, state.Pending, io, cancellationToken).ConfigureAwait(false);
         var read = await MirroredRead.BeginAsync(mirror.Connection, io, cancellationToken).ConfigureAwait(false);
         try
         {
-            var reader = await command.SendAsync(parameters, proof: null, isAlone: false, io, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, state.Pending, io, cancellationToken).ConfigureAwait(false);
 
             // Rows that EF Core has buffered are already read completely. Other rows are read until the reader closes.
-            if (reader.DbDataReader is NpgsqlDataReader) command.EndWithReader(read);
+            if (reader.DbDataReader is NpgsqlDataReader) ((PositionedDataReader)reader).AfterClose(read.EndAsync);
             else await read.EndAsync(io).ConfigureAwait(false);
             return reader;
         }
@@ -50,8 +50,8 @@ internal sealed class MirrorOperation(Mirror mirror, RoutedCommand command, Cont
 
     public void Deliver()
     {
-        if (_isWrite) Mirror.NoteWritten(_decision, routing.Session);
-        else Mirror.NoteSeen(_decision, routing.Session);
+        if (_isWrite) Mirror.NoteWritten(_decision, state.Session);
+        else Mirror.NoteSeen(_decision, state.Session);
     }
 
     public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;

@@ -27,7 +27,7 @@ internal sealed class MirroredTransaction(
     {
         try
         {
-            if (IsLeftOpen) MirrorTransactions.RollBack(this.GetDbTransaction());
+            if (IsLeftOpen) MirrorSavepoint.RollBack(this.GetDbTransaction());
         }
         catch (PostgresException e) when (HasNone(e))
         {
@@ -40,7 +40,7 @@ internal sealed class MirroredTransaction(
     {
         try
         {
-            if (IsLeftOpen) await MirrorTransactions.RollBackAsync(this.GetDbTransaction(), CancellationToken.None).ConfigureAwait(false);
+            if (IsLeftOpen) await MirrorSavepoint.RollBackAsync(this.GetDbTransaction(), CancellationToken.None).ConfigureAwait(false);
         }
         catch (PostgresException e) when (HasNone(e))
         {

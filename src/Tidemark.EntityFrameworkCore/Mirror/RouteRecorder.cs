@@ -13,7 +13,8 @@ public sealed class RouteRecorder : IDisposable, IAsyncDisposable
     private readonly Lazy<TidemarkDataSource> _source;
 
     /// <summary>Creates a cluster of a primary and one replica, unless the properties specify otherwise.</summary>
-    public RouteRecorder() => _source = new Lazy<TidemarkDataSource>(() => MirrorCluster.Build(this));
+    public RouteRecorder() => _source = new Lazy<TidemarkDataSource>(
+        () => MirrorCluster.Build(Primary, Replicas, ReplicasAreBehind, Configure));
 
     /// <summary>The name of the primary. Default: <c>primary</c>.</summary>
     public string Primary { get; init; } = "primary";

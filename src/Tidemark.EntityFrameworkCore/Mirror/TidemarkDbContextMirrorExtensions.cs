@@ -1,4 +1,5 @@
 using System.Data;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
 using Tidemark;
@@ -88,6 +89,9 @@ public static class TidemarkDbContextMirrorExtensions
         routes.Source.ThrowIfDisposed();
         options.UseNpgsql(connection, npgsql);
         options.AddInterceptors(MirrorTransactions.Instance);
-        return options.AddRouting(new TidemarkOptionsExtension(routes.Source, new Mirror(connection, transaction, routes)));
+        var mirror = new Mirror(connection, transaction, routes);
+        options.AddRouting(routes.Source, (state, _, _) => new MirrorAccess(mirror, state), connection);
+        options.ReplaceService<IRelationalTransactionFactory, MirrorTransactionFactory>();
+        return transaction is null ? options : options.AddInterceptors(MirrorSaves.Instance);
     }
 }

@@ -1,8 +1,5 @@
-using System.Data;
-using System.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
 
 namespace Tidemark;
 
@@ -10,28 +7,8 @@ namespace Tidemark;
 /// Determines what a command requires, whether it may leave the main connection, and what it must not do. Neither opens connections nor
 /// keeps state.
 /// </summary>
-internal sealed class CommandClassifier(TidemarkDataSource source)
+internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAccess access)
 {
-    /// <summary>Returns whether the connection is closed and without a transaction, so that a command need not join anything.</summary>
-    public static bool IsIdle(IRelationalConnection connection) =>
-        CommitsByItself(connection) && connection.DbConnection.State == ConnectionState.Closed;
-
-    /// <summary>
-    /// Returns whether the connection leads to the cluster. If the user gave the context its own connection or connection string, the
-    /// context reads there.
-    /// </summary>
-    public static bool LeadsToCluster(IRelationalConnection connection) =>
-        (connection.DbConnection is NpgsqlConnection own && WriteLease.Of(own) is not null) || Mirror.Of(connection) is not null;
-
-    /// <summary>Returns whether a read may run on a connection other than this one.</summary>
-    public static bool MayBeLeft(IRelationalConnection connection) =>
-        (IsIdle(connection) && LeadsToCluster(connection)) || (Mirror.Of(connection) is not null && CommitsByItself(connection));
-
-    /// <summary>Returns whether a command on the connection runs outside any transaction, both the context's and an ambient one.</summary>
-    public static bool CommitsByItself(IRelationalConnection connection) =>
-        connection.CurrentTransaction is null
-        && (connection as ITransactionEnlistmentManager)?.EnlistedTransaction is null && Transaction.Current is null;
-
     /// <summary>
     /// Returns why a command must run on the main connection, or <see cref="RouteReason.None"/> if it may be routed as a read.
     /// </summary>
@@ -44,7 +21,7 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     {
         ask = AskOf(route, command.ParameterValues);
         if (command.CommandSource is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)) return RouteReason.Write;
-        if (!MayBeLeft(command.Connection))
+        if (!access.MayBeLeft(command.Connection))
         {
             ThrowIfElsewhere(route.NodeIn(command.ParameterValues), report, command.Connection);
             return RouteReason.Transaction;
@@ -107,7 +84,7 @@ internal sealed class CommandClassifier(TidemarkDataSource source)
     private void ThrowIfElsewhere(string? named, Report? report, IRelationalConnection connection)
     {
         if (named is null) return;
-        if (report is null && !LeadsToCluster(connection))
+        if (report is null && !access.LeadsToCluster(connection))
             throw new InvalidOperationException(
                 $"The query names node '{named}', but the context uses its own connection or connection string, and all its queries run "
                     + "there. Remove OnNode, or use another context.");

@@ -8,95 +8,71 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>
-/// The routing state of one context: its own session (used if none surrounds the caller), the node it last read from, and its connections
-/// to the nodes it has read from. Reset when a pooled context returns to its pool.
+/// The routing of one context: decides where each command runs, with what the context remembers and how it reaches the nodes. Reset when a
+/// pooled context returns to its pool.
 /// </summary>
 internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
 {
     private readonly RelationalConnectionDependencies _dependencies;
-    private readonly NodeConnections _connections;
-    private readonly CommandClassifier _evaluate;
-    private readonly ReplicaEntities? _replicaEntities;
-    private ConsistencySession _own;
-    private QueryOperation? _idleOperation;
-    private RouteDecision _lastDecision;
-    private RouteReason _whyPrimary;
-    private bool _tracks;
-
-    // A context stays on one replica, so that split queries and lazy loads do not jump between states of the data.
-    private int _lastNode = -1;
+    private readonly CommandClassifier _classifier;
 
     public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
     {
-        Source = TidemarkOptionsExtension.CheckedSourceOf(options);
-        Mirror = options.FindExtension<TidemarkOptionsExtension>()!.Mirror;
+        var extension = TidemarkOptionsExtension.CheckedOf(options);
+        var source = extension.Source;
         _dependencies = dependencies;
-        _connections = new NodeConnections(dependencies, logs, Source);
-        _evaluate = new CommandClassifier(Source);
-        _replicaEntities = Source.TracksFromReplicas ? new ReplicaEntities(Source) : null;
-        _own = new ConsistencySession(Source.Cluster.Monitor);
-        FindSession = () => Session;
+        State = new ContextState(source, source.TracksFromReplicas ? new ReplicaEntities(source, dependencies.CurrentContext) : null);
+        Access = extension.Access(State, dependencies, logs);
+        _classifier = new CommandClassifier(source, Access);
     }
 
-    public TidemarkDataSource Source { get; }
+    public TidemarkDataSource Source => State.Source;
 
-    /// <summary>The connection that plays the cluster in tests; <see langword="null"/> if the cluster is real.</summary>
-    public Mirror? Mirror { get; }
+    /// <summary>What the context remembers.</summary>
+    public ContextState State { get; }
 
-    /// <summary>The session that surrounds the caller, or else the context's own.</summary>
-    public ConsistencySession Session => Source.CurrentSession ?? _own;
+    /// <summary>How the context's commands reach the nodes.</summary>
+    public INodeAccess Access { get; }
 
-    /// <summary>Finds the session that operations on the main connection belong to, regardless of who opens it.</summary>
-    public Func<ConsistencySession?> FindSession { get; }
+    /// <inheritdoc cref="ContextState.Session"/>
+    public ConsistencySession Session => State.Session;
 
-    /// <summary>The main connection that the context created itself; <see langword="null"/> if it has not created one yet.</summary>
-    public NpgsqlConnection? Main { get; set; }
-
-    /// <summary>The read-only transaction that the context is in; <see langword="null"/> outside one.</summary>
-    public Report? Report { get; set; }
-
-    /// <summary>Whether the context is saving. EF Core opens and closes a connection that is opened meanwhile.</summary>
-    public bool IsSaving { get; set; }
+    /// <inheritdoc cref="ContextState.Report"/>
+    public Report? Report => State.Report;
 
     /// <summary>Returns where the current query runs, and why.</summary>
     public RouteDecision UnderWay(IRelationalConnection main) =>
-        _whyPrimary == RouteReason.None ? _lastDecision : DecideOnMain(_whyPrimary, main);
+        State.Pending.IsRouted ? State.LastDecision : DecideOnMain(State.Pending.WhyPrimary, main);
 
     /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
-    /// <summary>
-    /// Returns why a command that is about to run must use the main connection, or <see cref="RouteReason.None"/> if it may be routed as a
-    /// read.
-    /// </summary>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
+    /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
+    public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
     {
-        _tracks = route.Tracks;
-        _whyPrimary = _evaluate.WhyPrimary(command, route, Report, out ask);
-        if (_tracks && _whyPrimary != RouteReason.None) _replicaEntities?.Reading(command.Context!, fromReplica: false);
-        return _whyPrimary;
+        var pending = new PendingExecution(_classifier.WhyPrimary(command, route, Report, out ask), route.Tracks);
+        State.Begin(pending);
+        return pending;
     }
 
     /// <summary>Returns where a command that uses the main connection runs, and why.</summary>
     public RouteDecision DecideOnMain(RouteReason because, IRelationalConnection main) =>
-        Report is { } report ? report.Decision.Because(RouteReason.Transaction)
-        : CommandClassifier.LeadsToCluster(main) ? Source.Cluster.Decide(ReadRequirement.Primary(because))
-        : RouteDecision.OwnConnection;
+        Report is not null || Access.LeadsToCluster(main) ? State.DecideOnMain(because) : RouteDecision.OwnConnection;
 
     /// <summary>Returns where a query would run now. Performs no I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
-        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
         var attempts = new ReadAttempts(Source.Cluster, BeginRead(ask) with { Text = sql });
-        return Source.Cluster.Decide(attempts.Requirement, preferred: _lastNode, affinity: Session.Affinity);
+        return Source.Cluster.Decide(attempts.Requirement, preferred: State.LastNode, affinity: Session.Affinity);
     }
 
     /// <summary>Returns what a query requires if it is only to be read, wherever it would run.</summary>
     public ReadAsk AskToRead(ProbedQuery query)
     {
-        var because = _evaluate.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
         return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
     }
 
@@ -105,93 +81,57 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
     public ReadRequest BeginRead(in ReadAsk ask) =>
-        new(Session, ask.Consistency, ask.Node, _lastNode) { StrongBecause = ask.StrongBecause };
+        new(Session, ask.Consistency, ask.Node, State.LastNode) { StrongBecause = ask.StrongBecause };
+
+    /// <summary>Opens a connection to a node that meets the requirement, and begins something other than a query on it.</summary>
+    /// <inheritdoc cref="INodeAccess.Opening"/>
+    public T Open<T>(in ReadAsk ask, BeginOnNode<T> begin, bool isOneRead = false)
+        where T : class => ReadLoop.Run(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead));
+
+    /// <inheritdoc cref="Open"/>
+    public ValueTask<T> OpenAsync<T>(
+        in ReadAsk ask, BeginOnNode<T> begin, CancellationToken cancellationToken, bool isOneRead = false)
+        where T : class =>
+        ReadLoop.RunAsync(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead), IoMode.Async, cancellationToken);
 
     /// <summary>Called when the context is about to save.</summary>
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
-    public void Saving(DatabaseFacade database)
+    public void BeginSave()
     {
         if (Report is not null) throw CommandClassifier.ReadOnly("SaveChanges");
-        _replicaEntities?.Saving();
-
-        // In production, a save of one statement needs no transaction. Here, a failure would abort the test's transaction as well.
-        if (Mirror?.Transaction is not null && database.AutoTransactionBehavior == AutoTransactionBehavior.WhenNeeded)
-            database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
+        State.BeginSave();
     }
 
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
     public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) =>
-        _evaluate.ThrowIfMayNotWrite(command, route, Report);
-
-    /// <summary>
-    /// Returns the connection on which the current query runs on the node of the decision. Returns <see langword="null"/> for the main
-    /// connection, if the query turned out to write.
-    /// </summary>
-    public NodeConnection? ConnectTo(in RouteDecision decision, bool isWrite)
-    {
-        _lastDecision = decision;
-        if (_tracks) _replicaEntities?.Reading(_dependencies.CurrentContext.Context, decision.IsReplica);
-        if (isWrite) return null;
-        KeepTo(decision);
-        return _connections.To(decision, Session);
-    }
-
-    /// <summary>Takes an operation that runs a query. It is reused from one query to the next, and never used by two at once.</summary>
-    public QueryOperation TakeOperation() => Interlocked.Exchange(ref _idleOperation, null) ?? new QueryOperation(this);
-
-    /// <summary>Makes an operation available again after it has run its query.</summary>
-    public void Return(QueryOperation operation) => Volatile.Write(ref _idleOperation, operation);
-
-    /// <summary>
-    /// Routes the current query to the node of the decision under a mirror. The query is sent on the mirror's connection.
-    /// </summary>
-    public void PlayOn(in RouteDecision decision, bool isWrite)
-    {
-        ConnectTo(decision, isWrite: true);
-        if (!isWrite) KeepTo(decision);
-    }
-
-    /// <summary>Creates a connection to the node of the decision that does not belong to the context. The caller disposes of it.</summary>
-    public NodeConnection NewConnectionTo(in RouteDecision decision)
-    {
-        StayOn(decision);
-        return _connections.NewTo(decision, Session);
-    }
-
-    /// <summary>
-    /// Called when something other than a query begins on the node of the decision. The context stays on that node from then on.
-    /// </summary>
-    public void StayOn(in RouteDecision decision) => (_lastNode, _lastDecision) = (decision.NodeIndex, decision);
+        _classifier.ThrowIfMayNotWrite(command, route, Report);
 
     public void ResetState()
     {
-        _connections.ResetState();
+        Access.ResetState();
         Forget();
     }
 
     public async Task ResetStateAsync(CancellationToken cancellationToken = default)
     {
-        await _connections.ResetStateAsync(cancellationToken).ConfigureAwait(false);
+        await Access.ResetStateAsync(cancellationToken).ConfigureAwait(false);
         Forget();
     }
 
     public void Dispose()
     {
-        _connections.Dispose();
-        _own.Dispose();
+        Access.Dispose();
+        State.Dispose();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _connections.DisposeAsync().ConfigureAwait(false);
-        _own.Dispose();
+        await Access.DisposeAsync().ConfigureAwait(false);
+        State.Dispose();
     }
 
-    // A query that must read from the primary does not affect which replica the context's other reads stay on.
-    private void KeepTo(in RouteDecision decision)
-    {
-        if (decision.Reason != RouteReason.TrackingQuery) _lastNode = decision.NodeIndex;
-    }
+    // A connection that is opened for something other than a query only reads. No statement moves to the primary because it writes.
+    private ReadRequest OnlyRead(in ReadAsk ask) => BeginRead(ask) with { MustNotWrite = true };
 
     /// <summary>
     /// Replaces a main connection to a former primary. EF Core would move the connection when opening it, but the next user of a pooled
@@ -200,21 +140,16 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     private void LeaveOldPrimary()
     {
         var primary = Source.Cluster.Monitor.Snapshot.PrimaryIndex;
-        if (primary < 0 || Main is not { State: ConnectionState.Closed } made || WriteLease.Of(made) is not { } lease
+        if (primary < 0 || State.Main is not { State: ConnectionState.Closed } made || WriteLease.Of(made) is not { } lease
             || lease.NodeIndex == primary) return;
         var main = _dependencies.CurrentContext.Context.GetService<IRelationalConnection>();
-        Main = null;
+        State.Connected(null);
         if (ReferenceEquals(main.DbConnection, made)) main.SetDbConnection(null, contextOwnsConnection: true);
     }
 
-    /// <summary>Clears the state, because the next user of a pooled context is a different one.</summary>
     private void Forget()
     {
-        _lastNode = -1;
-        _replicaEntities?.Forget();
+        State.Forget();
         LeaveOldPrimary();
-        IsSaving = false;
-        _own.Dispose();
-        _own = new ConsistencySession(Source.Cluster.Monitor);
     }
 }

@@ -1,5 +1,4 @@
 using System.Data;
-using System.Data.Common;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -18,62 +17,16 @@ internal sealed class RoutedCommand(
     QueryRoute route,
     string commandText,
     string logCommandText,
-    IReadOnlyList<IRelationalParameter> parameters) : RelationalCommand(dependencies, commandText, logCommandText, parameters)
+    IReadOnlyList<IRelationalParameter> parameters) : SentCommand(dependencies, route, commandText, logCommandText, parameters)
 {
-    private readonly StrongBox<PositionedCommand?> _piggybacked = new();
-    private readonly StrongBox<MirroredRead?> _mirrored = new();
-    private QueryRoute _route = route;
-    private bool _piggybacks;
-    private ReadProof? _proof;
-
-    /// <inheritdoc/>
-    public override void PopulateFrom(IRelationalCommandTemplate commandTemplate)
-    {
-        base.PopulateFrom(commandTemplate);
-        _route = (commandTemplate as RoutedCommand)?._route ?? QueryRoute.Plain;
-    }
-
-    /// <summary>
-    /// Creates the command that EF Core is about to run. If it is a write that commits by itself, a position query is piggybacked on it.
-    /// </summary>
-    public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId,
-        DbCommandMethod commandMethod)
-    {
-        var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
-        if (!Enum.IsDefined(commandMethod))
-        {
-            // The query is explained, not run. What the last run of this object left behind does not apply to it.
-            ProbedQuery.Note(command, _route, parameterObject);
-            return command;
-        }
-
-        _piggybacked.Value = null;
-        if (_proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read)
-            return new CheckedCommand(read, replica, proof);
-        if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
-
-        // The position that an earlier command of the same save reached does not apply to this one.
-        lease.Forget();
-        var isSave = parameterObject.CommandSource == CommandSource.SaveChanges && lease.IsOpenedBySave
-            && CommandClassifier.CommitsByItself(parameterObject.Connection);
-        var isAlone = _piggybacks || isSave;
-        if (!isAlone || !BatchText.CanPiggyback(plain)) return command;
-
-        var positioned = new PositionedCommand(plain, connection, lease);
-        plain.Dispose();
-        if (commandMethod == DbCommandMethod.ExecuteReader) _piggybacked.Value = positioned;
-        return positioned;
-    }
-
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
-        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        if (because == RouteReason.None)
-            return ReadLoop.Run(routing.Source.Watermarks, Request(routing, ask), Operation(routing, parameterObject));
-#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        return ReadOnMainAsync(routing, because, parameterObject, IoMode.Blocking, CancellationToken.None).GetAwaiter().GetResult();
-#pragma warning restore CA2012, RS0030
+        var pending = routing.Begin(parameterObject, Route, out var ask);
+        if (pending.IsRouted)
+            return ReadLoop.Run(routing.Source.Watermarks, Request(routing, ask), routing.Access.Query(this, parameterObject));
+
+        return Io.Result(ReadOnMainAsync(routing, pending, parameterObject, IoMode.Blocking, CancellationToken.None));
     }
 
     public override Task<RelationalDataReader> ExecuteReaderAsync(
@@ -81,28 +34,12 @@ internal sealed class RoutedCommand(
     {
         if (ContextRouting.Of(parameterObject.Context) is not { } routing)
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
-        var because = routing.WhyPrimary(parameterObject, _route, out var ask);
-        var reading = because == RouteReason.None
-            ? ReadLoop.RunAsync(routing.Source.Watermarks, Request(routing, ask), Operation(routing, parameterObject), IoMode.Async,
-                cancellationToken)
-            : ReadOnMainAsync(routing, because, parameterObject, IoMode.Async, cancellationToken);
+        var pending = routing.Begin(parameterObject, Route, out var ask);
+        var reading = pending.IsRouted
+            ? ReadLoop.RunAsync(routing.Source.Watermarks, Request(routing, ask), routing.Access.Query(this, parameterObject),
+                IoMode.Async, cancellationToken)
+            : ReadOnMainAsync(routing, pending, parameterObject, IoMode.Async, cancellationToken);
         return reading.AsTask();
-    }
-
-    /// <summary>Sends the query on the connection that an attempt has chosen.</summary>
-    /// <param name="parameterObject">The query and its connection.</param>
-    /// <param name="proof">What the node must prove in the same round trip; <see langword="null"/> for nothing.</param>
-    /// <param name="isAlone">
-    /// Whether the query runs on the main connection and commits by itself, so that a position query is piggybacked on it.
-    /// </param>
-    /// <param name="io">How to wait.</param>
-    /// <param name="cancellationToken">Cancels the operation.</param>
-    /// <exception cref="ReplicaBehindException">The node does not have the required WAL position.</exception>
-    internal ValueTask<RelationalDataReader> SendAsync(
-        RelationalCommandParameterObject parameterObject, ReadProof? proof, bool isAlone, IoMode io, CancellationToken cancellationToken)
-    {
-        (_proof, _piggybacks) = (proof, isAlone);
-        return io == IoMode.Async ? new(base.ExecuteReaderAsync(parameterObject, cancellationToken)) : new(base.ExecuteReader(parameterObject));
     }
 
     /// <summary>
@@ -110,14 +47,14 @@ internal sealed class RoutedCommand(
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelationalDataReader> ReadOnMainAsync(
-        ContextRouting routing, RouteReason because, RelationalCommandParameterObject parameterObject, IoMode io,
+        ContextRouting routing, PendingExecution pending, RelationalCommandParameterObject parameterObject, IoMode io,
         CancellationToken cancellationToken)
     {
-        using var activity = OnMain(routing, because, parameterObject);
+        using var activity = OnMain(routing, pending, parameterObject);
         try
         {
             return routing.Report is { Decision.NodeIndex: var node }
-                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, proof: null, mayRetry: true, io,
+                ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, pending, mayRetry: true, io,
                     cancellationToken).ConfigureAwait(false)
                 : io == IoMode.Async ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)
                     : base.ExecuteReader(parameterObject);
@@ -128,13 +65,11 @@ internal sealed class RoutedCommand(
         }
     }
 
-    /// <summary>Ends the mirrored read when its reader closes.</summary>
-    internal void EndWithReader(MirroredRead read) => _mirrored.Value = read;
-
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        using var guard = Mirror.Guard(parameterObject.Connection);
+        var routing = ContextRouting.Of(parameterObject.Context);
+        using var activity = OnMain(routing, PendingExecution.Write, parameterObject);
+        using var guard = Guard(routing, parameterObject.Connection);
         var changed = base.ExecuteNonQuery(parameterObject);
         guard?.Commit();
         return changed;
@@ -143,8 +78,9 @@ internal sealed class RoutedCommand(
     public override async Task<int> ExecuteNonQueryAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
-        using var guard = Mirror.Guard(parameterObject.Connection);
+        var routing = ContextRouting.Of(parameterObject.Context);
+        using var activity = OnMain(routing, PendingExecution.Write, parameterObject);
+        using var guard = Guard(routing, parameterObject.Connection);
         var changed = await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
         if (guard is not null) await guard.CommitAsync(cancellationToken).ConfigureAwait(false);
         return changed;
@@ -152,39 +88,44 @@ internal sealed class RoutedCommand(
 
     public override object? ExecuteScalar(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
         return base.ExecuteScalar(parameterObject);
     }
 
     public override async Task<object?> ExecuteScalarAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), RouteReason.Write, parameterObject);
+        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
-    protected override RelationalDataReader CreateRelationalDataReader() => new PositionedDataReader(_piggybacked, _mirrored);
+    // A migration's command names no context, but its connection belongs to one.
+    private static IDbContextTransaction? Guard(ContextRouting? routing, IRelationalConnection main) =>
+        (routing ?? ContextRouting.Of(main.Context))?.Access.Guard(main);
 
     /// <summary>
     /// Prepares a command that runs on the main connection. It belongs to the current session, whichever session the connection was opened
     /// in. If it is a write that commits by itself, a position query is piggybacked on it.
     /// </summary>
-    private Activity? OnMain(ContextRouting? routing, RouteReason because, in RelationalCommandParameterObject command)
+    private Activity? OnMain(ContextRouting? routing, in PendingExecution pending, in RelationalCommandParameterObject command)
     {
         if (routing is null) return null;
-        if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, _route);
-        if (routing.Mirror is { } mirror && CommandClassifier.LeadsToCluster(command.Connection))
-            mirror.NoteOnMain(routing.DecideOnMain(because, command.Connection), routing, CommandText,
-                command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
-        if (command.Connection.DbConnection is NpgsqlConnection { State: ConnectionState.Open } open)
-            WriteLease.Of(open)?.Join(routing.Session);
-        _proof = null;
-        _piggybacks = because == RouteReason.Write && CommandClassifier.IsIdle(command.Connection);
+        var because = pending.WhyPrimary;
+        if (because == RouteReason.Write) routing.ThrowIfMayNotWrite(command, Route);
+        routing.Access.Executing(because, command, CommandText);
+        var connection = command.Connection.DbConnection;
+        var lease = connection is NpgsqlConnection { State: ConnectionState.Open } open ? WriteLease.Of(open) : null;
+        lease?.Join(routing.Session);
+
+        // On a connection that is already open, more may be written before it closes, unless the save opened it.
+        var isLast = connection.State == ConnectionState.Closed
+            || (lease is { IsOpenedBySave: true } && command.CommandSource == CommandSource.SaveChanges);
+        Prepare(pending with
+        {
+            CommitsByItself = isLast && because == RouteReason.Write && MainConnection.CommitsByItself(command.Connection),
+        });
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
-
-    private IReadOperation<RelationalDataReader> Operation(ContextRouting routing, in RelationalCommandParameterObject command) =>
-        routing.Mirror is { } mirror ? new MirrorOperation(mirror, this, routing, command) : routing.TakeOperation().Of(this, command);
 
     private ReadRequest Request(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

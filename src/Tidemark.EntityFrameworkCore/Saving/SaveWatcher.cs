@@ -56,7 +56,7 @@ internal sealed class SaveWatcher : SaveChangesInterceptor
     private static void Note(DbContext? context, bool isSaving)
     {
         if (ContextRouting.Of(context) is not { } routing) return;
-        if (isSaving) routing.Saving(context!.Database);
-        routing.IsSaving = isSaving;
+        if (isSaving) routing.BeginSave();
+        else routing.State.EndSave();
     }
 }

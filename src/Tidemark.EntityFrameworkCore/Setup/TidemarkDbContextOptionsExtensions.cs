@@ -4,6 +4,8 @@ using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.EntityFrameworkCore.Update;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure;
 using Tidemark;
 
@@ -44,7 +46,7 @@ public static class TidemarkDbContextOptionsExtensions
         source.ThrowIfDisposed();
         var isRepeated = TidemarkOptionsExtension.IsRepeated(options.Options, source);
         options.UseNpgsql(source, npgsql);
-        return isRepeated ? options : options.AddRouting(new TidemarkOptionsExtension(source));
+        return isRepeated ? options : options.AddRouting(source, ReachCluster);
     }
 
     /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>
@@ -60,7 +62,13 @@ public static class TidemarkDbContextOptionsExtensions
         (DbContextOptionsBuilder<TContext>)UseTidemark((DbContextOptionsBuilder)options, source, npgsql);
 
     /// <summary>Adds the services that every routed context needs, whatever its main connection is.</summary>
-    internal static DbContextOptionsBuilder AddRouting(this DbContextOptionsBuilder options, TidemarkOptionsExtension extension)
+    /// <param name="options">The options of the context.</param>
+    /// <param name="source">The cluster.</param>
+    /// <param name="access">Creates what the commands of a context reach the nodes with.</param>
+    /// <param name="connection">A connection that may stand in for the cluster's own; <see langword="null"/> for none.</param>
+    internal static DbContextOptionsBuilder AddRouting(
+        this DbContextOptionsBuilder options, TidemarkDataSource source,
+        Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> access, NpgsqlConnection? connection = null)
     {
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
@@ -72,12 +80,20 @@ public static class TidemarkDbContextOptionsExtensions
         // serve.
         options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
         options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
-        if (extension.Source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
+        if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
         // The WAL position that a piggybacked query returns after a write is such a result set. It is read, and does not indicate a
         // mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
-        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(extension);
+        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(
+            new TidemarkOptionsExtension(source, access, AddServices, connection));
         return options;
     }
+
+    private static void AddServices(IServiceCollection services) => services
+        .AddScoped<ContextRouting>()
+        .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
+
+    private static ClusterAccess ReachCluster(ContextState state, RelationalConnectionDependencies dependencies, ILoggerFactory logs) =>
+        new(state, new NodeConnections(dependencies, logs, state.Source, PrimaryFollower.Instance));
 }

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>Creates transactions that report their outcome to the lease of their connection.</summary>
-internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(
+internal class RoutedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(
     dependencies)
 {
     public override RelationalTransaction Create(
@@ -15,7 +15,5 @@ internal sealed class RoutedTransactionFactory(RelationalTransactionFactoryDepen
         Guid transactionId,
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned) =>
-        transactionOwned && ReferenceEquals(Mirror.Of(connection)?.Transaction, transaction)
-            ? new MirroredTransaction(connection, transaction, transactionId, logger, Dependencies.SqlGenerationHelper)
-            : new RoutedTransaction(connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
+        new RoutedTransaction(connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
 }

@@ -95,7 +95,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return Report.Begin(routing, Main(database), routing.AskFor(consistency), isolation);
+        return ReportOpening.Begin(routing, Main(database), routing.AskFor(consistency), isolation);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransaction"/>
@@ -116,7 +116,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return Report.BeginAsync(routing, Main(database), routing.AskFor(consistency), isolation, cancellationToken);
+        return ReportOpening.BeginAsync(routing, Main(database), routing.AskFor(consistency), isolation, cancellationToken);
     }
 
     private static IRelationalConnection Main(DatabaseFacade database) => database.GetService<IRelationalConnection>();

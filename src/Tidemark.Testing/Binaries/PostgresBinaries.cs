@@ -13,7 +13,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     private string Root => Path.GetDirectoryName(Folder)!;
 
     // Only the npm package includes system libraries.
-    private bool IncludesLibraries => File.Exists(Path.Combine(Root, PostgresPackages.LinkList));
+    private bool IncludesLibraries => File.Exists(Path.Combine(Root, PackageCache.LinkList));
 
     /// <summary>
     /// Finds a program of this installation. Returns <c>null</c> if it is missing: the npm package has only what a server needs. If the
@@ -53,7 +53,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
                     + "Correct or unset the variable.");
         }
 
-        foreach (var pattern in environment.Path.Concat(environment.UsualFolders).Concat(PostgresPackages.Places(environment.Cache)))
+        foreach (var pattern in environment.Path.Concat(environment.UsualFolders).Concat(PackageCache.Places(environment.Cache)))
         {
             foreach (var folder in Expand(pattern))
             {
@@ -87,7 +87,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
         }
 
         var found = int.Parse(FirstNumber().Match(version).Value, CultureInfo.InvariantCulture);
-        if (found == major || (major is null && found >= LocalClusterOptions.OldestVersion))
+        if (found == major || (major is null && found >= PostgresVersions.Oldest))
             return new PostgresBinaries(folder, version, found);
         tried.Add($"{folder}: version {found}");
         return null;

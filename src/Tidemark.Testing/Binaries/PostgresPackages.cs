@@ -11,16 +11,9 @@ namespace Tidemark.Testing;
 /// </summary>
 internal sealed class PostgresPackages(SearchEnvironment environment, Action<string> report)
 {
-    /// <summary>The list of symbolic links in npm's package.</summary>
-    public const string LinkList = "pg-symlinks.json";
-
     private readonly List<string> _tried = [];
 
     private string Folder => Path.Combine(environment.Cache, "postgres");
-
-    /// <summary>Returns the folder patterns of earlier downloads.</summary>
-    public static IEnumerable<string> Places(string cache) =>
-        [Path.Combine(cache, "postgres/debian-*/usr/lib/postgresql/*/bin"), Path.Combine(cache, "postgres/npm-*/bin")];
 
     /// <summary>Finds PostgreSQL, or fetches it.</summary>
     /// <exception cref="LocalClusterException">
@@ -155,7 +148,8 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
         // The package creates its links in an install script, which npm pack does not run.
         var package = Path.Combine(folder, "package");
-        var list = await File.ReadAllTextAsync(Path.Combine(package, "native", LinkList), cancellationToken).ConfigureAwait(false);
+        var list = await File.ReadAllTextAsync(Path.Combine(package, "native", PackageCache.LinkList), cancellationToken)
+            .ConfigureAwait(false);
         foreach (var link in JsonSerializer.Deserialize<Link[]>(list, JsonSerializerOptions.Web)!)
         {
             var target = Path.Combine(package, link.Target);
@@ -169,7 +163,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
     private static bool IsWanted(string number, int? major) =>
         int.TryParse(number, CultureInfo.InvariantCulture, out var found)
-        && (major is null ? found is >= LocalClusterOptions.OldestVersion and <= LocalClusterOptions.NewestVersion : found == major);
+        && (major is null ? found is >= PostgresVersions.Oldest and <= PostgresVersions.Newest : found == major);
 
     private PostgresBinaries? Failed(string way, string reason)
     {
@@ -180,7 +174,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
 
     private string Explain(string wanted, int? major)
     {
-        var number = (major ?? LocalClusterOptions.NewestVersion).ToString(CultureInfo.InvariantCulture);
+        var number = (major ?? PostgresVersions.Newest).ToString(CultureInfo.InvariantCulture);
         return $"""
             {wanted} was not found on this machine and could not be fetched. Tried:
               {string.Join("\n  ", _tried)}

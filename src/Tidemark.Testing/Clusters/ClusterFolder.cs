@@ -26,11 +26,8 @@ internal sealed class ClusterFolder : IAsyncDisposable
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The folder that is returned owns the lock and the watchdog.")]
     public static async Task<ClusterFolder> CreateAsync(
-        LocalClusterOptions options, SearchEnvironment environment, ServerUser user, CancellationToken cancellationToken)
+        LocalClusterOptions options, SearchEnvironment environment, ServerUser user)
     {
-        if (options.Name is { } kept)
-            return await KeptFolder.CreateAsync(kept, options, environment, user, cancellationToken).ConfigureAwait(false);
-
         var parent = options.Directory is { } chosen ? System.IO.Path.GetFullPath(chosen)
             : HasRoom(options.Replicas + 2) ? RamDisk
             : System.IO.Path.GetTempPath();

@@ -48,7 +48,9 @@ internal sealed class ClusterLauncher : IDisposable
         Report($"Using {binaries.Version} in {binaries.Folder}");
         var template = await new ClusterTemplate(environment, binaries, user, options.Database)
             .EnsureAsync(Report, cancellationToken).ConfigureAwait(false);
-        var folder = await ClusterFolder.CreateAsync(options, environment, user, cancellationToken).ConfigureAwait(false);
+        var folder = options.Name is { } kept
+            ? await KeptFolder.CreateAsync(kept, options, environment, user, cancellationToken).ConfigureAwait(false)
+            : await ClusterFolder.CreateAsync(options, environment, user).ConfigureAwait(false);
         var cluster = new LocalCluster(new ClusterLauncher(options, environment, user, binaries, folder));
         try
         {
@@ -115,7 +117,21 @@ internal sealed class ClusterLauncher : IDisposable
     }
 
     /// <summary>Saves the state that the next process needs. Only for a kept cluster.</summary>
-    public void Save(LocalCluster cluster) => KeptState.Of(cluster, Binaries).Write(Folder.Path);
+    public void Save(LocalCluster cluster)
+    {
+        var state = new KeptState
+        {
+            Binaries = Binaries.Folder,
+            PostgresVersion = Binaries.Major,
+            Database = Options.Database,
+            BasePort = PortBlock.BaseOf(cluster.Nodes[0].Port),
+            SynchronousReplicas = Options.SynchronousReplicas,
+            Settings = Options.Settings.ToDictionary(),
+            Primary = cluster.Primary.Name,
+            Nodes = [.. cluster.Nodes.Select(node => node.ToState())],
+        };
+        state.Write(Folder.Path);
+    }
 
     public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, _user, _environment.FindProgram("setsid"));
 

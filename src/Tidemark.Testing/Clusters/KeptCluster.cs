@@ -13,7 +13,7 @@ public sealed class KeptCluster
     /// <summary>
     /// The rule that <see cref="IsName"/> checks, worded for the end of an error message such as "the name is not valid:".
     /// </summary>
-    public const string NameRule = "use up to 63 letters, digits and . _ -, and start with a letter or digit";
+    public const string NameRule = ClusterName.Rule;
 
     private readonly KeptState _state;
 
@@ -58,7 +58,7 @@ public sealed class KeptCluster
     /// digit.
     /// </summary>
     /// <param name="name">The name.</param>
-    public static bool IsName(string name) => KeptState.IsName(name);
+    public static bool IsName(string name) => ClusterName.IsValid(name);
 
     /// <summary>Reads the recorded state of a cluster.</summary>
     /// <param name="name">The name of the cluster.</param>

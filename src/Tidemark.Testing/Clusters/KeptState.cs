@@ -41,9 +41,6 @@ internal sealed partial record KeptState
 
     public required IReadOnlyList<KeptNodeState> Nodes { get; init; }
 
-    /// <summary>Returns whether a name is valid: it must work as a folder name on every system and as one word in every shell.</summary>
-    public static bool IsName(string name) => Name().IsMatch(name);
-
     public static string FolderOf(string clusters, string name) => Path.Combine(clusters, name);
 
     public static string FileOf(string clusters, string name) => Path.Combine(clusters, name, FileName);
@@ -54,7 +51,7 @@ internal sealed partial record KeptState
     /// </summary>
     public static bool IsCluster(string clusters, string name)
     {
-        if (!IsName(name))
+        if (!ClusterName.IsValid(name))
             return false;
         try
         {
@@ -66,18 +63,6 @@ internal sealed partial record KeptState
             return false;
         }
     }
-
-    public static KeptState Of(LocalCluster cluster, PostgresBinaries binaries) => new()
-    {
-        Binaries = binaries.Folder,
-        PostgresVersion = binaries.Major,
-        Database = cluster.Options.Database,
-        BasePort = PortBlock.BaseOf(cluster.Nodes[0].Port),
-        SynchronousReplicas = cluster.Options.SynchronousReplicas,
-        Settings = cluster.Options.Settings.ToDictionary(),
-        Primary = cluster.Primary.Name,
-        Nodes = [.. cluster.Nodes.Select(node => node.ToState())],
-    };
 
     public LocalClusterOptions ToOptions(string name)
     {
@@ -148,7 +133,4 @@ internal sealed partial record KeptState
     // Entries of a cluster's folder other than its state file.
     [GeneratedRegex(@"\A(pg-[0-9]+(\.log|\.new|\.gone)?|cluster\.json\.new)\z")]
     private static partial Regex Entry();
-
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\z")]
-    private static partial Regex Name();
 }

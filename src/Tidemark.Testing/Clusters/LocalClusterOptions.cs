@@ -3,11 +3,8 @@ namespace Tidemark.Testing;
 /// <summary>The options of a <see cref="LocalCluster"/>. All have working defaults.</summary>
 public sealed class LocalClusterOptions
 {
-    /// <summary>The oldest major version of PostgreSQL that is supported.</summary>
-    internal const int OldestVersion = 15;
-
-    /// <summary>The newest major version of PostgreSQL that was tested, and the one that is fetched if no version is requested.</summary>
-    internal const int NewestVersion = 18;
+    /// <summary>The longest delay that PostgreSQL accepts.</summary>
+    internal static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(int.MaxValue);
 
     /// <summary>The number of hot standbys: 0 to 14. Default 2.</summary>
     public int Replicas { get; init; } = 2;
@@ -73,21 +70,21 @@ public sealed class LocalClusterOptions
     {
         if (Replicas is < 0 or > PortBlock.MostNodes - 1)
             yield return $"Replicas is {Replicas}; it must be 0 to {PortBlock.MostNodes - 1}.";
-        if (PostgresVersion is < OldestVersion or > NewestVersion)
-            yield return $"PostgresVersion is {PostgresVersion}; it must be {OldestVersion} to {NewestVersion}, or null.";
+        if (PostgresVersion is < PostgresVersions.Oldest or > PostgresVersions.Newest)
+            yield return $"PostgresVersion is {PostgresVersion}; it must be {PostgresVersions.Oldest} to {PostgresVersions.Newest}, or null.";
         if (Timeout <= TimeSpan.Zero)
             yield return $"Timeout is {Timeout}; it must be above 0.";
         if (string.IsNullOrWhiteSpace(Database) || Database.AsSpan().ContainsAny('\0', '\n', '"'))
             yield return "Database must be a non-empty name without double quotes or line breaks.";
-        if (Name is not null && !KeptState.IsName(Name))
-            yield return $"Name \"{Name}\" is not a valid cluster name: {KeptCluster.NameRule}.";
+        if (Name is not null && !ClusterName.IsValid(Name))
+            yield return $"Name \"{Name}\" is not a valid cluster name: {ClusterName.Rule}.";
         if (Name is not null && Directory is not null)
             yield return "Directory and Name cannot be combined: kept clusters are in "
                 + $"{SearchEnvironment.Current().Clusters} ({SearchEnvironment.ClustersVariable}).";
         if (ReplayDelays.Count > 1 && ReplayDelays.Count != Replicas)
             yield return $"ReplayDelays has {ReplayDelays.Count} values for {Replicas} replicas; "
                 + "it must have one value, or one for each replica.";
-        if (ReplayDelays.Any(delay => delay < TimeSpan.Zero || delay > LocalNode.LongestDelay))
+        if (ReplayDelays.Any(delay => delay < TimeSpan.Zero || delay > LongestDelay))
             yield return "ReplayDelays must be from 0 to 24 days.";
         foreach (var error in ServerSettings.FindErrors(Settings.Keys))
             yield return error;

@@ -56,15 +56,16 @@ internal static partial class ServerSettings
             : $"Settings contains \"{name}\", which is not a valid setting name.");
 
     /// <summary>Returns the settings in which this cluster differs from the defaults.</summary>
-    /// <param name="options">The options of the cluster.</param>
-    /// <param name="isComplete">
-    /// Whether all servers have started once. Until then, replicas wait for the primary and must retry at the default interval.
+    /// <param name="isKept">
+    /// Whether the cluster is kept and all servers have started once. Until then, replicas wait for the primary and must retry at the
+    /// default interval.
     /// </param>
-    public static IEnumerable<KeyValuePair<string, string>> Of(LocalClusterOptions options, bool isComplete)
+    /// <param name="isSynchronous">Whether every commit waits for all replicas.</param>
+    public static IEnumerable<KeyValuePair<string, string>> Of(bool isKept, bool isSynchronous)
     {
-        if (options.Name is not null && isComplete)
+        if (isKept)
             yield return new("wal_retrieve_retry_interval", "1s");      // each attempt adds lines to a log that is never truncated
-        if (options.SynchronousReplicas)
+        if (isSynchronous)
             yield return new("synchronous_commit", "on");
     }
 

@@ -7,7 +7,7 @@ namespace Tidemark.Verification;
 public static class HistoryPage
 {
     /// <summary>Maximum number of violations that are drawn. The others are described by their text only.</summary>
-    public const int MaxPictures = 12;
+    public const int MaxPictures = ReportPage.MaxPictures;
 
     /// <summary>Writes the page.</summary>
     /// <param name="history">The history.</param>

@@ -5,6 +5,9 @@ namespace Tidemark.Verification;
 /// <summary>The page from its head to its end.</summary>
 internal sealed class ReportPage(History history, HistoryVerdict verdict, HistoryPageOptions options, HtmlText html)
 {
+    /// <inheritdoc cref="HistoryPage.MaxPictures"/>
+    public const int MaxPictures = 12;
+
     private readonly ReportClock _clock = new(history);
 
     public void Write()
@@ -79,7 +82,7 @@ internal sealed class ReportPage(History history, HistoryVerdict verdict, Histor
         {
             var violation = verdict.Violations[i];
             html.Line($"<section class=\"violation\"><h3>{(long)(i + 1)}. {Words(violation.Kind)}</h3><p>{violation.Text}</p>");
-            if (i < HistoryPage.MaxPictures)
+            if (i < MaxPictures)
                 new ViolationPicture(history, ViolationScene.Of(history, verdict, violation), _clock, html).Write();
             html.Line($"</section>");
         }

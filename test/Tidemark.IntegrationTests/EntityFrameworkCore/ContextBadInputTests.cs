@@ -107,7 +107,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         await source.DisposeAsync();
 
         Should.Throw<ObjectDisposedException>(() => new DbContextOptionsBuilder<StoreContext>().UseTidemark(source))
-            .Message.ShouldContain("Dispose of it last");
+            .Message.ShouldContain("Dispose it last");
         (await Should.ThrowAsync<ObjectDisposedException>(() => context.Items.AsNoTracking().ToListAsync(Stop)))
             .Message.ShouldContain("TidemarkDataSource is disposed");
         Should.Throw<ObjectDisposedException>(() => context.Items.ToList());

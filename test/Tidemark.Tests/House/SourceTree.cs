@@ -19,10 +19,19 @@ internal static partial class SourceTree
     public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
 
     /// <summary>
-    /// Returns C# without comments and without the contents of strings. Interpolated strings are kept, because they contain code.
+    /// Returns C# without comments and without the contents of strings. The parts of interpolated strings in braces are kept: they
+    /// are code.
     /// </summary>
     public static string CodeOf(string file) =>
-        CommentOrText().Replace(Read(file), m => m.Value[0] switch { '/' => " ", '$' => m.Value, _ => "\"\"" });
+        CommentOrText().Replace(Read(file), m => m.Value[0] switch
+        {
+            '/' => " ",
+            '$' => string.Concat(Hole().Matches(m.Value).Select(hole => hole.Value)),
+            _ => "\"\"",
+        });
+
+    [GeneratedRegex(@"\{[^{}]*")]
+    private static partial Regex Hole();
 
     [GeneratedRegex(@"(^|/)(obj|bin|node_modules|BenchmarkDotNet\.Artifacts)/")]
     private static partial Regex Built();

@@ -8,7 +8,7 @@ namespace Tidemark.Testing;
 /// <summary>
 /// Starts, stops, kills, reloads and queries the server of one node. Does not depend on replication.
 /// </summary>
-internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder folder)
+internal sealed class NodeServer(LocalClusterOptions options, string name, NodeFolder folder, Func<NodeFolder, ServerProcess> launch)
 {
     public const int QuotedLogLines = 20;
 
@@ -24,7 +24,7 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
     {
         _process?.Dispose();
         folder.ForgetGoneServer();
-        _process = cluster.Launch(folder);
+        _process = launch(folder);
     }
 
     /// <summary>Finds a server that another process started.</summary>
@@ -89,7 +89,6 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task WaitAsync(string what, Func<ValueTask<bool>> isDone, CancellationToken cancellationToken)
     {
-        var options = cluster.Options;
         if (!await Poll.UntilAsync(isDone, options.Timeout, options.TimeProvider, cancellationToken).ConfigureAwait(false))
             throw TooLate(what);
     }
@@ -106,7 +105,7 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
         {
             // The watchdog finds servers by their postmaster.pid. A server that had just started had no such file yet, and still runs.
             await _process.SignalAsync("QUIT").ConfigureAwait(false);
-            await _process.WaitUntilGoneAsync(Timeout.InfiniteTimeSpan, cluster.Options.TimeProvider, CancellationToken.None)
+            await _process.WaitUntilGoneAsync(Timeout.InfiniteTimeSpan, options.TimeProvider, CancellationToken.None)
                 .ConfigureAwait(false);
         }
 
@@ -140,11 +139,10 @@ internal sealed class NodeServer(LocalCluster cluster, string name, NodeFolder f
 
     private async Task WaitUntilGoneAsync(string what, CancellationToken cancellationToken)
     {
-        var options = cluster.Options;
         if (!await _process!.WaitUntilGoneAsync(options.Timeout, options.TimeProvider, cancellationToken).ConfigureAwait(false))
             throw TooLate(what);
     }
 
     private LocalClusterException TooLate(string what) =>
-        new($"{name} did not {what} within {cluster.Options.Timeout.TotalSeconds} s (LocalClusterOptions.Timeout).\n{QuoteLog()}");
+        new($"{name} did not {what} within {options.Timeout.TotalSeconds} s (LocalClusterOptions.Timeout).\n{QuoteLog()}");
 }

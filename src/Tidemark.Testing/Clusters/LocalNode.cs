@@ -11,8 +11,6 @@ namespace Tidemark.Testing;
 public sealed class LocalNode
 {
     /// <summary>The maximum of a PostgreSQL setting in milliseconds.</summary>
-    internal static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(int.MaxValue);
-
     // Longest time until a replica streams after a start or a change of its primary, if it can stream at all.
     private static readonly TimeSpan SettlingTime = TimeSpan.FromSeconds(2);
 
@@ -27,7 +25,7 @@ public sealed class LocalNode
         _cluster = cluster;
         Name = name;
         _folder = new NodeFolder(cluster.Folder, name);
-        _server = new NodeServer(cluster, name, _folder);
+        _server = new NodeServer(cluster.Options, name, _folder, cluster.Launch);
         Replication = new NodeReplication(_server);
     }
 
@@ -97,7 +95,7 @@ public sealed class LocalNode
     public async Task DelayReplayAsync(TimeSpan delay, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, LongestDelay);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(delay, LocalClusterOptions.LongestDelay);
         _applyDelay = delay;
         await ConfigureAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -310,7 +308,9 @@ public sealed class LocalNode
 
     internal Task WriteSettingsAsync(CancellationToken cancellationToken)
     {
-        var chosen = ServerSettings.Of(_cluster.Options, _cluster.IsComplete).Concat(_cluster.Options.Settings);
+        var options = _cluster.Options;
+        var chosen = ServerSettings.Of(isKept: options.Name is not null && _cluster.IsComplete, options.SynchronousReplicas)
+            .Concat(options.Settings);
         var role = new ServerRole(Name, Port, Follows?.Port, _applyDelay, _followers);
         return _cluster.Launcher.WriteAsync(_folder.Settings, ServerSettings.Compose(chosen, role), cancellationToken);
     }

@@ -24,18 +24,18 @@ internal static class NodeTypes
     /// <param name="parameters">Its parameters, and the open connection to the node.</param>
     /// <param name="source">The cluster.</param>
     /// <param name="nodeIndex">The node.</param>
-    /// <param name="proof">What the node must prove in the same round trip; <see langword="null"/> for nothing.</param>
+    /// <param name="pending">What is about to be executed.</param>
     /// <param name="mayRetry">Whether a query that was sent may be sent again, because the connection is read-only.</param>
     /// <param name="io">How to wait.</param>
     /// <param name="cancellationToken">Cancels the operation.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<RelationalDataReader> ReadAsync(
-        RoutedCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex, ReadProof? proof,
-        bool mayRetry, IoMode io, CancellationToken cancellationToken)
+        SentCommand command, RelationalCommandParameterObject parameters, TidemarkDataSource source, int nodeIndex,
+        PendingExecution pending, bool mayRetry, IoMode io, CancellationToken cancellationToken)
     {
         try
         {
-            var reader = await command.SendAsync(parameters, proof, isAlone: false, io, cancellationToken).ConfigureAwait(false);
+            var reader = await command.SendAsync(parameters, pending, io, cancellationToken).ConfigureAwait(false);
             if (!mayRetry || !AreMissing(reader.DbDataReader, source, nodeIndex)) return reader;
             await reader.DisposeAsync(io).ConfigureAwait(false);
         }
@@ -46,7 +46,7 @@ internal static class NodeTypes
         var connection = (NpgsqlConnection)parameters.Connection.DbConnection;
         if (io == IoMode.Async) await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         else connection.ReloadTypes();
-        return await command.SendAsync(parameters, proof, isAlone: false, io, cancellationToken).ConfigureAwait(false);
+        return await command.SendAsync(parameters, pending, io, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Returns whether the rows have a column of a type that the pool lacks and has not looked up.</summary>

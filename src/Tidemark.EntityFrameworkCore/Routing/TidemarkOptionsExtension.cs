@@ -1,6 +1,8 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
 
@@ -9,14 +11,20 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.Internal;
 namespace Tidemark;
 
 /// <summary>Carries the cluster in the options of a context, and adds the context's routing state to EF Core's services.</summary>
-internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror? mirror = null) : IDbContextOptionsExtension
+/// <param name="source">The cluster.</param>
+/// <param name="access">Creates what the commands of a context reach the nodes with.</param>
+/// <param name="addServices">Adds the services of a routed context.</param>
+/// <param name="connection">A connection that may stand in for the cluster's own; <see langword="null"/> for none.</param>
+internal sealed class TidemarkOptionsExtension(
+    TidemarkDataSource source, Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> access,
+    Action<IServiceCollection> addServices, NpgsqlConnection? connection) : IDbContextOptionsExtension
 {
     private ExtensionInfo? _info;
 
     public TidemarkDataSource Source => source;
 
-    /// <summary>The connection that plays the cluster in tests; <see langword="null"/> if the cluster is real.</summary>
-    public Mirror? Mirror => mirror;
+    /// <summary>Creates what the commands of a context reach the nodes with.</summary>
+    public Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> Access => access;
 
     public DbContextOptionsExtensionInfo Info => _info ??= new ExtensionInfo(this);
 
@@ -53,30 +61,30 @@ internal sealed class TidemarkOptionsExtension(TidemarkDataSource source, Mirror
         return known is not null;
     }
 
-    /// <summary>Returns the cluster of a context, after checking that the main connection leads to it.</summary>
+    /// <summary>Returns what the options of a context say, after checking that the main connection leads to the cluster.</summary>
     /// <exception cref="InvalidOperationException">
     /// <c>UseNpgsql</c> was called after <c>UseTidemark</c> and directs the main connection elsewhere.
     /// </exception>
-    public static TidemarkDataSource CheckedSourceOf(IDbContextOptions options)
+    public static TidemarkOptionsExtension CheckedOf(IDbContextOptions options)
     {
         var own = options.FindExtension<TidemarkOptionsExtension>()!;
-        var source = own.Source;
         var npgsql = options.FindExtension<NpgsqlOptionsExtension>();
-        if (own.Mirror is { } mirror && ReferenceEquals(npgsql?.Connection, mirror.Connection)) return source;
-        if (npgsql is null || (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)) return source;
+        if (npgsql is null || own.IsReached(npgsql)) return own;
         throw new InvalidOperationException(
             $"UseNpgsql was called after UseTidemark for {ContextOf(options)} and configured its own connection. Writes would bypass the "
-                + $"cluster, and reads would not wait for them. UseTidemark ('{source.Database}') replaces UseNpgsql. Remove UseNpgsql, "
-                + "and pass its options to UseTidemark.");
+                + $"cluster, and reads would not wait for them. UseTidemark ('{own.Source.Database}') replaces UseNpgsql. Remove "
+                + "UseNpgsql, and pass its options to UseTidemark.");
     }
 
-    public void ApplyServices(IServiceCollection services) => services
-        .AddScoped<ContextRouting>()
-        .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
+    public void ApplyServices(IServiceCollection services) => addServices(services);
 
     public void Validate(IDbContextOptions options)
     {
     }
+
+    private bool IsReached(NpgsqlOptionsExtension npgsql) =>
+        (ReferenceEquals(npgsql.DataSource, source) && npgsql.Connection is null)
+        || (connection is not null && ReferenceEquals(npgsql.Connection, connection));
 
     private static string ContextOf(IDbContextOptions options) => (options as DbContextOptions)?.ContextType.Name ?? "a context";
 

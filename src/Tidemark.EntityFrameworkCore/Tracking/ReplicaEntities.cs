@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 
 namespace Tidemark;
@@ -10,7 +11,7 @@ namespace Tidemark;
 /// Records which tracked entities of a context came from a replica and have no concurrency token. Logs a warning when the first of each
 /// type is saved. Used only if <see cref="TrackedQueries.FromReplicas"/> allows tracked entities from replicas.
 /// </summary>
-internal sealed class ReplicaEntities(TidemarkDataSource source)
+internal sealed class ReplicaEntities(TidemarkDataSource source, ICurrentDbContext current)
 {
     // Each type is logged once per data source.
     private static readonly ConditionalWeakTable<TidemarkDataSource, ConcurrentDictionary<string, bool>> Reported = [];
@@ -21,11 +22,11 @@ internal sealed class ReplicaEntities(TidemarkDataSource source)
     private bool _areFromReplica;
 
     /// <summary>Called when a tracking query is about to be read, with the kind of node that it is read from.</summary>
-    public void Reading(DbContext context, bool fromReplica)
+    public void Reading(bool fromReplica)
     {
         _areFromReplica = fromReplica;
         if (!fromReplica || _tracker is not null) return;
-        _tracker = context.ChangeTracker;
+        _tracker = current.Context.ChangeTracker;
         _tracker.Tracked += OnTracked;
     }
 

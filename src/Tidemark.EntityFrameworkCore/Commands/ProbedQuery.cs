@@ -1,8 +1,6 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
 
 namespace Tidemark;
 
@@ -21,15 +19,6 @@ internal sealed record ProbedQuery(QueryRoute Route, RelationalCommandParameterO
     public static void Note(DbCommand made, QueryRoute route, in RelationalCommandParameterObject command) =>
         Probes.AddOrUpdate(made, new ProbedQuery(route, command));
 
-    /// <exception cref="InvalidOperationException">The query does not belong to a Tidemark context.</exception>
-    public static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Of(IQueryable query)
-    {
-        ArgumentNullException.ThrowIfNull(query);
-        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made
-            && Probes.TryGetValue(made, out var probed))
-            return (probed, provider.Routing, made);
-        throw new InvalidOperationException(
-            $"The query does not belong to a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so Tidemark "
-                + "does not route it. Configure its context with UseTidemark.");
-    }
+    /// <summary>Returns the query of a recorded command, or <see langword="null"/> if Tidemark did not create the command.</summary>
+    public static ProbedQuery? Of(DbCommand made) => Probes.TryGetValue(made, out var probed) ? probed : null;
 }

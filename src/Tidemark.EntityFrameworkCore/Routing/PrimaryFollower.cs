@@ -72,14 +72,14 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
         }
 
         // A connection that the user gave to the context is opened for the context here.
-        lease.FindSession = routing.FindSession;
-        lease.IsOpenedBySave = routing.IsSaving;
+        lease.FindSession = routing.State.FindSession;
+        lease.IsOpenedBySave = routing.State.IsSaving;
     }
 
     private static void Attach(WriteLease lease, NpgsqlConnection connection, ContextRouting routing)
     {
-        lease.FindSession = routing.FindSession;
-        routing.Main = connection;
+        lease.FindSession = routing.State.FindSession;
+        routing.State.Connected(connection);
     }
 
     /// <summary>Explains why the main connection cannot be opened: no primary is available, and what was found instead.</summary>

@@ -4,16 +4,18 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Tidemark;
 
 /// <summary>
-/// An EF Core reader that reads the WAL position piggybacked on a write before it closes, and ends a mirrored read afterwards.
+/// An EF Core reader that reads the WAL position piggybacked on a write before it closes.
 /// </summary>
 /// <param name="piggybacked">
 /// Holds the write that is being read, if a position query is piggybacked on it; empty for reads. EF Core reuses one reader many times.
 /// </param>
-/// <param name="mirrored">Holds the mirrored read that these rows belong to; empty outside mirrors.</param>
-internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked,
-    StrongBox<MirroredRead?> mirrored) : RelationalDataReader
+internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggybacked) : RelationalDataReader
 {
+    private Func<IoMode, ValueTask>? _afterClose;
     private bool _hasFailed;
+
+    /// <summary>Runs an action once, after the current rows are closed. Its argument is how to wait.</summary>
+    public void AfterClose(Func<IoMode, ValueTask> action) => _afterClose = action;
 
     public override bool Read()
     {
@@ -42,7 +44,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
         {
             base.Close();
             write?.EndOfAnswer();
-            EndRead();
+            EndRows();
         }
     }
 
@@ -57,7 +59,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
         {
             await base.CloseAsync().ConfigureAwait(false);
             write?.EndOfAnswer();
-            await EndReadAsync().ConfigureAwait(false);
+            await EndRowsAsync().ConfigureAwait(false);
         }
     }
 
@@ -72,7 +74,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
         {
             base.Dispose();
             write?.EndOfAnswer();
-            EndRead();
+            EndRows();
         }
     }
 
@@ -87,7 +89,7 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
         {
             await base.DisposeAsync().ConfigureAwait(false);
             write?.EndOfAnswer();
-            await EndReadAsync().ConfigureAwait(false);
+            await EndRowsAsync().ConfigureAwait(false);
         }
     }
 
@@ -106,25 +108,23 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
 
     private void ReadPosition()
     {
-        if (Take(piggybacked) is not { } write) return;
+        if (Take(ref piggybacked.Value) is not { } write) return;
         Io.End(TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Blocking) : write.ReadPositionAsync(DbDataReader, IoMode.Blocking));
     }
 
     private ValueTask ReadPositionAsync() =>
-        Take(piggybacked) is not { } write ? default
+        Take(ref piggybacked.Value) is not { } write ? default
         : TakeFailure() ? write.GiveUpAsync(DbDataReader, IoMode.Async)
         : write.ReadPositionAsync(DbDataReader, IoMode.Async);
 
-    private void EndRead()
+    private void EndRows()
     {
-#pragma warning disable CA2012, RS0030 // Runs synchronously: the task is already complete, so this does not wait.
-        if (Take(mirrored) is { } read) read.EndAsync(IoMode.Blocking).GetAwaiter().GetResult();
-#pragma warning restore CA2012, RS0030
+        if (Take(ref _afterClose) is { } end) Io.End(end(IoMode.Blocking));
     }
 
-    private async ValueTask EndReadAsync()
+    private async ValueTask EndRowsAsync()
     {
-        if (Take(mirrored) is { } read) await read.EndAsync(IoMode.Async).ConfigureAwait(false);
+        if (Take(ref _afterClose) is { } end) await end(IoMode.Async).ConfigureAwait(false);
     }
 
     private bool TakeFailure()
@@ -135,11 +135,11 @@ internal sealed class PositionedDataReader(StrongBox<PositionedCommand?> piggyba
     }
 
     /// <summary>Takes the value only once per command, because both closing and disposing take it.</summary>
-    private static T? Take<T>(StrongBox<T?> box)
+    private static T? Take<T>(ref T? value)
         where T : class
     {
-        var taken = box.Value;
-        box.Value = null;
+        var taken = value;
+        value = null;
         return taken;
     }
 }

@@ -7,19 +7,23 @@ namespace Tidemark;
 /// Runs one query at a time that may leave the primary: on the context's own connection to the node of each attempt, or on the main
 /// connection if the query writes. Serves the context's next query once this one has been read.
 /// </summary>
-internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<RelationalDataReader>
+internal sealed class QueryOperation(ContextState state, NodeConnections connections) : IReadOperation<RelationalDataReader>
 {
-    private RoutedCommand _command = null!;
+    private SentCommand _command = null!;
     private RelationalCommandParameterObject _parameters;
     private NodeConnection? _node;
     private bool _isOpen;
+    private int _isTaken = 1;
 
     public bool RunsCallersCommand => true;
 
     public bool MayHaveWritten => _node?.MayHaveWritten == true;
 
+    /// <summary>Takes the operation if it has run its query. Two queries never use it at once.</summary>
+    public bool TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0;
+
     /// <summary>Prepares the operation to run a query.</summary>
-    public QueryOperation Of(RoutedCommand command, in RelationalCommandParameterObject parameters)
+    public QueryOperation Of(SentCommand command, in RelationalCommandParameterObject parameters)
     {
         (_command, _parameters) = (command, parameters);
         return this;
@@ -28,7 +32,8 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     public async ValueTask<ConnectionCheck> OpenAsync(RouteDecision decision, bool isWrite, IoMode io,
         CancellationToken cancellationToken)
     {
-        _node = routing.ConnectTo(decision, isWrite);
+        state.Attempt(decision, isWrite);
+        _node = isWrite ? null : connections.To(decision, state.Session);
         if (_node is null) return ConnectionCheck.None;
 
         if (io == IoMode.Async) await _node.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -42,13 +47,14 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     {
         // A query is routed only if nothing else is open on the main connection, so a query that writes commits by itself there.
         if (_node is null)
-            return await _command.SendAsync(_parameters, proof: null, isAlone: true, io, cancellationToken).ConfigureAwait(false);
+            return await _command.SendAsync(_parameters, state.Pending with { CommitsByItself = true }, io, cancellationToken)
+                .ConfigureAwait(false);
         try
         {
             _node.Sending(proof);
             var reader = await NodeTypes.ReadAsync(
-                _command, Through(_node), routing.Source, _node.NodeIndex, proof, mayRetry: !_node.MayHaveWritten, io,
-                    cancellationToken).ConfigureAwait(false);
+                _command, Through(_node), state.Source, _node.NodeIndex, state.Pending with { Proof = proof },
+                    mayRetry: !_node.MayHaveWritten, io, cancellationToken).ConfigureAwait(false);
 
             // The reader has opened the connection once more for itself.
             Deliver();
@@ -92,6 +98,6 @@ internal sealed class QueryOperation(ContextRouting routing) : IReadOperation<Re
     private void End()
     {
         (_command, _parameters, _node) = (null!, default, null);
-        routing.Return(this);
+        Volatile.Write(ref _isTaken, 0);
     }
 }
