@@ -67,7 +67,7 @@ internal sealed class SessionMiddleware(
         if (problem is not null)
         {
             RejectedCookies.Add(1);
-            SessionLog.CookieNotBelieved(_logger, problem);
+            SessionLog.CookieRejected(_logger, problem);
             session.Resume(written: null, isUnknown: true);
         }
 
@@ -123,7 +123,7 @@ internal sealed class SessionMiddleware(
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or NpgsqlException or LostWriteException)
         {
             // The token still carries what is known about the session: its timeline, and the server processes that may still commit.
-            SessionLog.PositionNotLearned(_logger, e);
+            SessionLog.PositionUnknown(_logger, e);
             return source.Tokens.Of(session, ConsistencyDemands.Written);
         }
     }

@@ -46,7 +46,7 @@ internal static class CommandLine
 
         // Disabled, since a file name may begin with @.
         var result = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (result.Action is ParseErrorAction or null) return Complain(result, root, terminal);
+        if (result.Action is ParseErrorAction or null) return Fail(result, root, terminal);
         try
         {
             // Ctrl-C is handled only by the token.
@@ -58,40 +58,40 @@ internal static class CommandLine
             // A finding keeps its exit code even if it could not be printed. Without a finding, a closed pipe is not a failure, but any
             // other output error is.
             var isUnread = code == ExitCode.Success && terminal.OutputFailure is { } failure && failure.HResult != BrokenPipe;
-            return isUnread ? Complain($"the output could not be written: {terminal.OutputFailure!.Message}", terminal) : code;
+            return isUnread ? Fail($"the output could not be written: {terminal.OutputFailure!.Message}", terminal) : code;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return Complain("interrupted.", terminal);
+            return Fail("interrupted.", terminal);
         }
         catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException or NpgsqlException
             or TimeoutException)
         {
-            return Complain(e.Message, terminal);
+            return Fail(e.Message, terminal);
         }
 #pragma warning disable CA1031 // A command always ends with a message and an exit code.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return Complain($"internal error (please report it). {e.GetType().Name}: {e.Message}\n{e.StackTrace}", terminal);
+            return Fail($"internal error (please report it). {e.GetType().Name}: {e.Message}\n{e.StackTrace}", terminal);
         }
     }
 
     /// <summary>Prints an error, in one line or several, and returns exit code 2.</summary>
-    public static ExitCode Complain(string message, Terminal terminal)
+    public static ExitCode Fail(string message, Terminal terminal)
     {
         foreach (var line in $"tidemark: {message}".Split('\n')) terminal.Error.WriteLine(Words.Printable(line.TrimEnd('\r')));
         return ExitCode.WrongUsage;
     }
 
-    private static ExitCode Complain(ParseResult result, Command root, Terminal terminal)
+    private static ExitCode Fail(ParseResult result, Command root, Terminal terminal)
     {
-        if (result.Tokens.Count == 0) Complain("a command is required.", terminal);
-        else if (result.CommandResult.Command == root) Complain($"unknown command {Quoted.Word(result.Tokens[0].Value)}.", terminal);
+        if (result.Tokens.Count == 0) Fail("a command is required.", terminal);
+        else if (result.CommandResult.Command == root) Fail($"unknown command {Quoted.Word(result.Tokens[0].Value)}.", terminal);
         else if (result.UnmatchedTokens is [var word, ..])
-            Complain($"unknown option or argument {Quoted.Word(word)} of '{result.CommandResult.Command.Name}'.", terminal);
-        else foreach (var error in result.Errors) Complain(WithoutSecrets(error.Message, result), terminal);
-        return Complain($"run '{PathOf(result.CommandResult)} --help' for usage.", terminal);
+            Fail($"unknown option or argument {Quoted.Word(word)} of '{result.CommandResult.Command.Name}'.", terminal);
+        else foreach (var error in result.Errors) Fail(WithoutSecrets(error.Message, result), terminal);
+        return Fail($"run '{PathOf(result.CommandResult)} --help' for usage.", terminal);
     }
 
     // The value may be a connection string that was given to the wrong option.

@@ -11,7 +11,7 @@ internal sealed class StageLine(TextWriter output, int width, string first)
     private bool _isShown;
 
     /// <summary>Sets the current stage. Thread-safe.</summary>
-    public void Tell(string stage)
+    public void Report(string stage)
     {
         lock (_gate)
         {

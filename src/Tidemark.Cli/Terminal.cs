@@ -125,7 +125,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     {
         if (!ShowsProgress) return await work(_ => { });
         var line = new StageLine(Error, Math.Min(Width, UsualWidth), title);
-        var working = work(line.Tell);
+        var working = work(line.Report);
         try
         {
             if (await Task.WhenAny(working, Task.Delay(Moment, Time)) != working) line.Show();

@@ -164,7 +164,7 @@ public sealed class TidemarkDataSource : DbDataSource
     public ValueTask<CausalToken> CaptureTokenAsync(CancellationToken cancellationToken = default) => Tokens.CaptureAsync(
         CurrentSession ?? throw new InvalidOperationException("No session is active, so no token can be captured. "
             + "Begin one with BeginSession, or call app.UseTidemark()."),
-        ConsistencyDemands.Written | ConsistencyDemands.Seen,
+        ConsistencyDemands.Written | ConsistencyDemands.Observed,
         cancellationToken);
 
     /// <summary>
@@ -380,7 +380,7 @@ public sealed class TidemarkDataSource : DbDataSource
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            Log.ListenerFailed(Cluster.Logger, e);
+            Log.EventHandlerFailed(Cluster.Logger, e);
         }
 
         if (_options.Current.ThrowOnLostWrite) throw new LostWriteException(lost);

@@ -42,10 +42,10 @@ public sealed class TidemarkDataSourceBuilder
     internal ProbeNode? ProbeNodes { get; set; }
 
     /// <summary>Replaces the query that finds which of the given server processes no longer exist.</summary>
-    internal Func<int, int[], Task<int[]>>? AskBackends { get; set; }
+    internal Func<int, int[], Task<int[]>>? QueryBackends { get; set; }
 
     /// <summary>Replaces the query that finds which of the given transactions have ended.</summary>
-    internal Func<int, string[], Task<string[]>>? AskTransactions { get; set; }
+    internal Func<int, string[], Task<string[]>>? QueryTransactions { get; set; }
 
     /// <summary>How callers that wait for the monitor are resumed. On the thread pool by default.</summary>
     internal TaskCreationOptions Resumption { get; set; } = TaskCreationOptions.RunContinuationsAsynchronously;
@@ -87,8 +87,8 @@ public sealed class TidemarkDataSourceBuilder
             ConfigureNode = NodeCallback,
             Seed = Seed,
             ProbeNodes = ProbeNodes,
-            AskBackends = AskBackends,
-            AskTransactions = AskTransactions,
+            QueryBackends = QueryBackends,
+            QueryTransactions = QueryTransactions,
             Resumption = Resumption,
         });
         try

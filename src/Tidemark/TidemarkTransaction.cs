@@ -91,7 +91,7 @@ public sealed class TidemarkTransaction : IAsyncDisposable, IDisposable
             var transaction = await connection.BeginTransactionAsync(io, isolation, cancellationToken).ConfigureAwait(false);
             using var batch = Batch(connection, setting);
             if (await batch.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false) is "")
-                source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+                source.CommitAdvice.NoReplicaToWaitFor(synchronousCommit, setting);
             return new TidemarkTransaction(source, connection, transaction, synchronousCommit);
         }
         catch

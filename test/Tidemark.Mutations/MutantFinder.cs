@@ -10,7 +10,7 @@ internal sealed class MutantFinder : CSharpSyntaxWalker
     // Names that the compiler would accept for one another and that mean different things.
     private static readonly (string Name, string Other)[] Twins =
         [
-        ("Lsn", "InsertLsn"), ("InsertLsn", "Lsn"), ("Written", "Seen"), ("Seen", "Written"),
+        ("Lsn", "InsertLsn"), ("InsertLsn", "Lsn"), ("Written", "Observed"), ("Observed", "Written"),
         ("Max", "Min"), ("Min", "Max"),
     ];
 

@@ -61,7 +61,7 @@ public sealed class OpenStore : IAsyncLifetime
     {
         const string scans = "SELECT coalesce((SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'products'), 0)";
         var reads = new List<long>();
-        foreach (var node in Cluster.Nodes) reads.Add(await node.AskAsync<long>(scans));
+        foreach (var node in Cluster.Nodes) reads.Add(await node.QueryAsync<long>(scans));
         return [.. reads];
     }
 }

@@ -31,7 +31,7 @@ internal sealed class CheckCommand : TidemarkCommand
         }
         catch (HistoryException e)
         {
-            return Task.FromResult(CommandLine.Complain($"{file} cannot be checked. {e.Message}", Terminal));
+            return Task.FromResult(CommandLine.Fail($"{file} cannot be checked. {e.Message}", Terminal));
         }
 
         var verdict = HistoryChecker.Check(history);

@@ -38,7 +38,7 @@ internal sealed class DoctorCommand : TargetCommand
         if (Diagnosis.IsBlind(cluster))
         {
             foreach (var node in cluster.Nodes)
-                CommandLine.Complain($"{node.Name}: {node.Failure!.Reason}. {node.Failure.Remedy}", Terminal);
+                CommandLine.Fail($"{node.Name}: {node.Failure!.Reason}. {node.Failure.Remedy}", Terminal);
             return ExitCode.WrongUsage;
         }
 

@@ -105,7 +105,7 @@ internal sealed class ExplainCommand : TargetCommand
     private static string Describe(CausalToken token)
     {
         var positions =
-            new[] { token.Written is { } written ? $"written up to {written}" : null, token.Seen is { } observed
+            new[] { token.Written is { } written ? $"written up to {written}" : null, token.Observed is { } observed
             ? $"observed up to {observed}" : null, token.IsUnknown ? "an unknown position" : null };
         return $"a token: {string.Join(", ", positions.Where(position => position is not null).DefaultIfEmpty("nothing"))}";
     }

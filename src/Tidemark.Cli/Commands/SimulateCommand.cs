@@ -44,7 +44,7 @@ internal sealed class SimulateCommand : TidemarkCommand
             terminal, "simulate", "Run the library against simulated servers with random failures, and check what clients observed.",
             "tidemark simulate --seeds 10000", "tidemark simulate --seed 17 --html seed17.html", "tidemark simulate --faults --json",
             "tidemark simulate --profile all --policy all --markdown",
-                "tidemark simulate --seed 1 --fault GateAsSeenWatermark --html x.html")
+                "tidemark simulate --seed 1 --fault GateAsObservedWatermark --html x.html")
     {
         foreach (var option in new Option[] { _seeds, _from, _seed, _profile, _policy, _fault, _faults, _parallel, _json, _markdown, _html,
             _export }) Add(option);

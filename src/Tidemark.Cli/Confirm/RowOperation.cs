@@ -114,8 +114,8 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
         var hasTable = false;
         do
         {
-            hasTable = hasTable || await AskAsync(connection, $"SELECT to_regclass('{_schema}.row') IS NOT NULL", cancellationToken);
-            if (hasTable && await AskAsync(connection, $"SELECT EXISTS (SELECT FROM {_schema}.row)", cancellationToken))
+            hasTable = hasTable || await QueryAsync(connection, $"SELECT to_regclass('{_schema}.row') IS NOT NULL", cancellationToken);
+            if (hasTable && await QueryAsync(connection, $"SELECT EXISTS (SELECT FROM {_schema}.row)", cancellationToken))
                 return new RowRecord(replica.Name, Math.Round(TimeProvider.System.GetElapsedTime(await written).TotalMilliseconds, 2),
                     null);
 
@@ -128,7 +128,7 @@ internal sealed class RowOperation(TargetNode primary, TimeSpan patience)
 
     private string TooLate => $"row not visible within {Words.Duration(patience.TotalMilliseconds)}";
 
-    private static async Task<bool> AskAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    private static async Task<bool> QueryAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;

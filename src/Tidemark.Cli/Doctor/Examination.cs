@@ -17,7 +17,7 @@ internal static class Examination
         var examinations = nodes.Select(node => new NodeExamination(node, bounds)).ToList();
         try
         {
-            await Task.WhenAll(examinations.Select(examination => examination.AskAllAsync(deadline.Token)));
+            await Task.WhenAll(examinations.Select(examination => examination.QueryAllAsync(deadline.Token)));
             cancellationToken.ThrowIfCancellationRequested();
 
             // A replica of a busy primary always lags a little. Only one that does not catch up is reported.

@@ -29,12 +29,12 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
 
     /// <summary>Connects and runs all queries.</summary>
     /// <param name="deadline">Cancelled when the time-out of the node expires.</param>
-    public async Task AskAllAsync(CancellationToken deadline)
+    public async Task QueryAllAsync(CancellationToken deadline)
     {
         try
         {
             // Loading the types of a database takes a round trip and is not needed, since only text is read.
-            _source = new NpgsqlDataSourceBuilder(ForAsking().ConnectionString)
+            _source = new NpgsqlDataSourceBuilder(ForQueries().ConnectionString)
                 .ConfigureTypeLoading(types => types.EnableTypeLoading(false)).Build();
             _connection = await PromptlyAsync(_source.OpenConnectionAsync(deadline).AsTask(), deadline);
         }
@@ -47,7 +47,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
 
         foreach (var question in Questions.All)
         {
-            if (_failure is null) await AskAsync(question, deadline);
+            if (_failure is null) await QueryAsync(question, deadline);
         }
 
         if (_failure is null) await LookBehindAsync(deadline);
@@ -62,7 +62,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         do
         {
             using var once = new CancellationTokenSource(bounds.LockTimeout, time);
-            await AskAsync(Questions.Position, once.Token);
+            await QueryAsync(Questions.Position, once.Token);
             Note();
         }
         while (!_isAbandoned && Facts.Position?.Position < position && await NotYetAsync(time, limit));
@@ -123,7 +123,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         return !limit.IsCancellationRequested;
     }
 
-    private async Task AskAsync(Question question, CancellationToken deadline)
+    private async Task QueryAsync(Question question, CancellationToken deadline)
     {
         if (question.NeedsStatistics && _answers["server"] is { } server && !server["sees_statistics"]!.GetValue<bool>())
         {
@@ -200,7 +200,7 @@ internal sealed class NodeExamination(DoctorNode node, DoctorBounds bounds) : IA
         host.StartsWith('/') || host.StartsWith('@') || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
-    private NpgsqlConnectionStringBuilder ForAsking() => new(node.Settings.ConnectionString)
+    private NpgsqlConnectionStringBuilder ForQueries() => new(node.Settings.ConnectionString)
     {
         Pooling = false,
         Multiplexing = false,

@@ -10,7 +10,7 @@ internal sealed record LocalClusterRecord(
     public static async Task<LocalClusterRecord> ReadAsync(string name, CancellationToken cancellationToken)
     {
         var kept = KeptCluster.Read(name);
-        return Of(kept, await kept.AskNodesAsync(cancellationToken));
+        return Of(kept, await kept.QueryNodesAsync(cancellationToken));
     }
 
     public static LocalClusterRecord Of(KeptCluster kept, IReadOnlyList<LocalNodeStatus> nodes) => new(

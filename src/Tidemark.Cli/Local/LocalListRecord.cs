@@ -10,7 +10,7 @@ internal sealed record LocalListRecord(string Name, int? PostgresVersion, string
         try
         {
             var kept = KeptCluster.Read(name);
-            var running = (await kept.AskNodesAsync(cancellationToken)).Count(node => node.IsRunning);
+            var running = (await kept.QueryNodesAsync(cancellationToken)).Count(node => node.IsRunning);
             return new(name, kept.PostgresVersion, kept.Database, kept.Nodes.Count, running, Problem: null);
         }
         catch (Exception e) when (e is LocalClusterException or KeyNotFoundException)

@@ -83,7 +83,7 @@ internal abstract class NodeCommand : LocalCommand
         }
 
         /// <summary>Prints the current state of a node.</summary>
-        public void Tell(LocalNodeRecord node)
+        public void Report(LocalNodeRecord node)
         {
             var what = node switch
             {
@@ -96,7 +96,7 @@ internal abstract class NodeCommand : LocalCommand
             Terminal.Line($"{node.Name} {what}{(node.ProcessId is { } id ? $" (process {id}, port {node.Port})" : "")}.");
         }
 
-        public void TellFindings(LocalClusterRecord now)
+        public void WriteFindings(LocalClusterRecord now)
         {
             foreach (var finding in now.Findings) Terminal.Line(finding, Tone.Bad);
         }

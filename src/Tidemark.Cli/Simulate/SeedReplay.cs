@@ -19,7 +19,7 @@ internal sealed class SeedReplay(Terminal terminal, Form form, string? html, str
         }
         catch (HistoryException e)
         {
-            CommandLine.Complain($"the history contradicts itself. {e.Message}", terminal);
+            CommandLine.Fail($"the history contradicts itself. {e.Message}", terminal);
             return world.Fault == PlantedFault.None ? ExitCode.Finding : ExitCode.Success;
         }
 

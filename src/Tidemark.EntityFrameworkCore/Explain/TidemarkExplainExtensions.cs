@@ -55,7 +55,7 @@ public static class TidemarkExplainExtensions
                 }
             }
 
-            return await routing.OpenAsync(routing.AskToRead(probed), async (node, decision, _, stop) =>
+            return await routing.OpenAsync(routing.RequestOf(probed), async (node, decision, _, stop) =>
             {
                 if (node is not null) sql.Connection = node.DbConnection;
                 var plan = await ReadAsync(sql, stop).ConfigureAwait(false);

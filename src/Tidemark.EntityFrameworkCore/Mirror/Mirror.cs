@@ -37,16 +37,16 @@ internal sealed class Mirror(NpgsqlConnection connection, NpgsqlTransaction? tra
     /// <summary>
     /// Records that the session observed the state of the node. All WAL positions are known here, so nothing is ever pending.
     /// </summary>
-    public static void NoteSeen(in RouteDecision decision, ConsistencySession session) =>
-        session.Observe(decision.State, onPrimary: !decision.IsReplica, LearnedOf(decision.State));
+    public static void NoteObserved(in RouteDecision decision, ConsistencySession session) =>
+        session.Observe(decision.State, onPrimary: !decision.IsReplica, KnownPositionOf(decision.State));
 
     /// <summary>Records that the session wrote on the node.</summary>
     public static void NoteWritten(in RouteDecision decision, ConsistencySession session)
     {
         if (!session.BeginWrite()) return;
-        session.EndWrite(decision.State, LearnedOf(decision.State));
-        NoteSeen(decision, session);
+        session.EndWrite(decision.State, KnownPositionOf(decision.State));
+        NoteObserved(decision, session);
     }
 
-    private static LearnedPosition LearnedOf(NodeState node) => new(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch);
+    private static KnownPosition KnownPositionOf(NodeState node) => new(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch);
 }

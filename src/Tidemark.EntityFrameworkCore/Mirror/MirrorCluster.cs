@@ -15,7 +15,7 @@ internal static class MirrorCluster
     public static TidemarkDataSource Build(
         string primary, IReadOnlyList<string> replicas, bool areBehind, Action<TidemarkOptions>? configure)
     {
-        var builder = new TidemarkDataSourceBuilder { ProbeNodes = AskAsync, TimeProvider = new StoppedClock() };
+        var builder = new TidemarkDataSourceBuilder { ProbeNodes = QueryAsync, TimeProvider = new StoppedClock() };
 
         // A replica that is behind never catches up, so waiting is pointless.
         builder.Options.ReadWait = TimeSpan.Zero;
@@ -26,7 +26,7 @@ internal static class MirrorCluster
         source.Cluster.Monitor.FirstRound();
         return source;
 
-        Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken) =>
+        Task<ProbeAnswer> QueryAsync(int index, CancellationToken cancellationToken) =>
             Task.FromResult(Answer(isReplica: index > 0, areBehind));
     }
 

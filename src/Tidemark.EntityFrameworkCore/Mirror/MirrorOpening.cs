@@ -42,7 +42,7 @@ internal sealed class MirrorOpening<T>(
         }
     }
 
-    public void Deliver() => Mirror.NoteSeen(_decision, state.Session);
+    public void Deliver() => Mirror.NoteObserved(_decision, state.Session);
 
     public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;
 }

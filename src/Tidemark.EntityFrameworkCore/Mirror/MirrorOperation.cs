@@ -51,7 +51,7 @@ internal sealed class MirrorOperation(Mirror mirror, SentCommand command, Contex
     public void Deliver()
     {
         if (_isWrite) Mirror.NoteWritten(_decision, state.Session);
-        else Mirror.NoteSeen(_decision, state.Session);
+        else Mirror.NoteObserved(_decision, state.Session);
     }
 
     public ValueTask CloseAsync(IoMode io) => ValueTask.CompletedTask;

@@ -17,9 +17,9 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
     /// <param name="report">The read-only transaction that the context is in.</param>
     /// <param name="ask">What the query requires.</param>
     /// <exception cref="InvalidOperationException">The query names a node on which it cannot run.</exception>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, Report? report, out ReadAsk ask)
+    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, Report? report, out QueryRequest ask)
     {
-        ask = AskOf(route, command.ParameterValues);
+        ask = RequestOf(route, command.ParameterValues);
         if (command.CommandSource is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)) return RouteReason.Write;
         if (!access.MayBeLeft(command.Connection))
         {
@@ -32,7 +32,7 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
 
         // A tracking query reads from the primary like any other read that requires it: on a connection that refuses to write. That detects
         // a function in the query that writes.
-        if (route.Tracks && !source.TracksFromReplicas) ask = new ReadAsk(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
+        if (route.Tracks && !source.TracksFromReplicas) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
         return RouteReason.None;
     }
 
@@ -64,16 +64,16 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
     /// Returns what a query requires in this run: its own level, the level of the surrounding scope, and the rules of the model. A named
     /// node overrides the rules.
     /// </summary>
-    private ReadAsk AskOf(QueryRoute route, IReadOnlyDictionary<string, object?>? parameters)
+    private QueryRequest RequestOf(QueryRoute route, IReadOnlyDictionary<string, object?>? parameters)
     {
         var (own, named) = (route.ConsistencyIn(parameters), route.NodeIn(parameters));
         if (named is not null) source.ThrowIfUnknown(named);
         var node = named ?? source.CurrentNode;
-        if (node is not null || route.Rule is null) return new ReadAsk(source.Effective(own), node, RouteReason.StrongConsistency);
+        if (node is not null || route.Rule is null) return new QueryRequest(source.Effective(own), node, RouteReason.StrongConsistency);
 
         var without = source.Effective(own, isRuled: route.IsRuled);
         var isByRule = !without.Demands.HasFlag(ConsistencyDemands.Primary);
-        return new ReadAsk(source.Effective(own, route.Rule, route.IsRuled), null, isByRule
+        return new QueryRequest(source.Effective(own, route.Rule, route.IsRuled), null, isByRule
             ? RouteReason.EntityRule : RouteReason.StrongConsistency);
     }
 

@@ -49,7 +49,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
         context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
 
     /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
-    public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out ReadAsk ask)
+    public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out QueryRequest ask)
     {
         var pending = new PendingExecution(_classifier.WhyPrimary(command, route, Report, out ask), route.Tracks);
         State.Begin(pending);
@@ -70,27 +70,27 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     /// <summary>Returns what a query requires if it is only to be read, wherever it would run.</summary>
-    public ReadAsk AskToRead(ProbedQuery query)
+    public QueryRequest RequestOf(ProbedQuery query)
     {
         var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
-        return because == RouteReason.None ? ask : new ReadAsk(Consistency.Strong, Node: null, because);
+        return because == RouteReason.None ? ask : new QueryRequest(Consistency.Strong, Node: null, because);
     }
 
     /// <summary>Returns what a read-only transaction requires.</summary>
-    public ReadAsk AskFor(Consistency? consistency) =>
+    public QueryRequest RequestFor(Consistency? consistency) =>
         new(Source.Effective(consistency), Source.CurrentNode, RouteReason.StrongConsistency);
 
-    public ReadRequest BeginRead(in ReadAsk ask) =>
+    public ReadRequest BeginRead(in QueryRequest ask) =>
         new(Session, ask.Consistency, ask.Node, State.LastNode) { StrongBecause = ask.StrongBecause };
 
     /// <summary>Opens a connection to a node that meets the requirement, and begins something other than a query on it.</summary>
     /// <inheritdoc cref="INodeAccess.Opening"/>
-    public T Open<T>(in ReadAsk ask, BeginOnNode<T> begin, bool isOneRead = false)
+    public T Open<T>(in QueryRequest ask, BeginOnNode<T> begin, bool isOneRead = false)
         where T : class => ReadLoop.Run(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead));
 
     /// <inheritdoc cref="Open"/>
     public ValueTask<T> OpenAsync<T>(
-        in ReadAsk ask, BeginOnNode<T> begin, CancellationToken cancellationToken, bool isOneRead = false)
+        in QueryRequest ask, BeginOnNode<T> begin, CancellationToken cancellationToken, bool isOneRead = false)
         where T : class =>
         ReadLoop.RunAsync(Source.Watermarks, OnlyRead(ask), Access.Opening(begin, isOneRead), IoMode.Async, cancellationToken);
 
@@ -131,7 +131,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     }
 
     // A connection that is opened for something other than a query only reads. No statement moves to the primary because it writes.
-    private ReadRequest OnlyRead(in ReadAsk ask) => BeginRead(ask) with { MustNotWrite = true };
+    private ReadRequest OnlyRead(in QueryRequest ask) => BeginRead(ask) with { MustNotWrite = true };
 
     /// <summary>
     /// Replaces a main connection to a former primary. EF Core would move the connection when opening it, but the next user of a pooled

@@ -127,5 +127,5 @@ internal sealed class RoutedCommand(
         return RouteActivity.IsWanted ? RouteActivity.Start(routing.DecideOnMain(because, command.Connection)) : null;
     }
 
-    private ReadRequest Request(ContextRouting routing, in ReadAsk ask) => routing.BeginRead(ask) with { Text = CommandText };
+    private ReadRequest Request(ContextRouting routing, in QueryRequest ask) => routing.BeginRead(ask) with { Text = CommandText };
 }

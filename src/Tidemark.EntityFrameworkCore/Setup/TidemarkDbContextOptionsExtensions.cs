@@ -44,9 +44,9 @@ public static class TidemarkDbContextOptionsExtensions
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(source);
         source.ThrowIfDisposed();
-        var isRepeated = TidemarkOptionsExtension.IsRepeated(options.Options, source);
+        var isRetried = TidemarkOptionsExtension.IsRetried(options.Options, source);
         options.UseNpgsql(source, npgsql);
-        return isRepeated ? options : options.AddRouting(source, ReachCluster);
+        return isRetried ? options : options.AddRouting(source, ReachCluster);
     }
 
     /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>

@@ -10,7 +10,7 @@ internal static class ReportOpening
     // Sent with BEGIN in one round trip. SET does not take a snapshot. The first query does.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
 
-    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in ReadAsk ask, IsolationLevel isolation)
+    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in QueryRequest ask, IsolationLevel isolation)
     {
         ThrowIfBusy(routing, main);
         return routing.Open(ask, (node, decision, io, stop) =>
@@ -18,7 +18,7 @@ internal static class ReportOpening
     }
 
     public static async Task<IDbContextTransaction> BeginAsync(
-        ContextRouting routing, IRelationalConnection main, ReadAsk ask, IsolationLevel isolation, CancellationToken cancellationToken)
+        ContextRouting routing, IRelationalConnection main, QueryRequest ask, IsolationLevel isolation, CancellationToken cancellationToken)
     {
         ThrowIfBusy(routing, main);
         return await routing.OpenAsync(ask, (node, decision, io, stop) =>

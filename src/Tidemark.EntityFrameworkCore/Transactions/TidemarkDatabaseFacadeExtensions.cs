@@ -27,7 +27,7 @@ public static class TidemarkDatabaseFacadeExtensions
         try
         {
             using var batch = TidemarkTransaction.Batch((NpgsqlConnection)database.GetDbConnection(), setting);
-            if (batch.ExecuteScalar() is "") routing.Source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+            if (batch.ExecuteScalar() is "") routing.Source.CommitAdvice.NoReplicaToWaitFor(synchronousCommit, setting);
             (transaction as RoutedTransaction)?.WatchWait(routing.Source, setting);
             return transaction;
         }
@@ -55,7 +55,7 @@ public static class TidemarkDatabaseFacadeExtensions
         {
             using var batch = TidemarkTransaction.Batch((NpgsqlConnection)database.GetDbConnection(), setting);
             if (await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "")
-                routing.Source.CommitAdvice.NobodyToWaitFor(synchronousCommit, setting);
+                routing.Source.CommitAdvice.NoReplicaToWaitFor(synchronousCommit, setting);
             (transaction as RoutedTransaction)?.WatchWait(routing.Source, setting);
             return transaction;
         }
@@ -95,7 +95,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return ReportOpening.Begin(routing, Main(database), routing.AskFor(consistency), isolation);
+        return ReportOpening.Begin(routing, Main(database), routing.RequestFor(consistency), isolation);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransaction"/>
@@ -116,7 +116,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return ReportOpening.BeginAsync(routing, Main(database), routing.AskFor(consistency), isolation, cancellationToken);
+        return ReportOpening.BeginAsync(routing, Main(database), routing.RequestFor(consistency), isolation, cancellationToken);
     }
 
     private static IRelationalConnection Main(DatabaseFacade database) => database.GetService<IRelationalConnection>();

@@ -278,7 +278,7 @@ internal sealed class ClusterLauncher : IDisposable
         try
         {
             const string sql = "BEGIN; SET LOCAL synchronous_commit = remote_apply; SELECT pg_current_xact_id()::text; COMMIT";
-            await cluster.Primary.AskAsync<object>(sql, either.Token).ConfigureAwait(false);
+            await cluster.Primary.QueryAsync<object>(sql, either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -74,10 +74,10 @@ public sealed class KeptCluster
     /// </summary>
     /// <param name="cancellationToken">Cancels the operation.</param>
     /// <returns>The status of every node, ordered by name.</returns>
-    public async Task<IReadOnlyList<LocalNodeStatus>> AskNodesAsync(CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<LocalNodeStatus>> QueryNodesAsync(CancellationToken cancellationToken = default)
     {
         var nodes = await Task.WhenAll(_state.Nodes.Select(node =>
-            NodeQuestion.AskAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken))).ConfigureAwait(false);
+            NodeQuestion.QueryAsync(_state, node, new NodeFolder(Folder, node.Name), cancellationToken))).ConfigureAwait(false);
         var primary = nodes.First(node => node.Name == _state.Primary);
         return [.. nodes.Select(node =>
             node.Role == LocalNodeRole.Replica && node.Timeline == primary.Timeline && primary.Lsn is { } end && node.Lsn is { } at

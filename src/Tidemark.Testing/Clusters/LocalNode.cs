@@ -74,16 +74,16 @@ public sealed class LocalNode
     /// <exception cref="LocalClusterException">Replay did not pause within <see cref="LocalClusterOptions.Timeout"/>.</exception>
     public async Task PauseReplayAsync(CancellationToken cancellationToken = default)
     {
-        await AskAsync<object>("SELECT pg_wal_replay_pause()", cancellationToken).ConfigureAwait(false);
+        await QueryAsync<object>("SELECT pg_wal_replay_pause()", cancellationToken).ConfigureAwait(false);
         const string state = "SELECT pg_get_wal_replay_pause_state()";
         await _server.WaitAsync("pause replay", async () =>
-            await AskAsync<string>(state, cancellationToken).ConfigureAwait(false) == "paused", cancellationToken).ConfigureAwait(false);
+            await QueryAsync<string>(state, cancellationToken).ConfigureAwait(false) == "paused", cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Resumes replay after <see cref="PauseReplayAsync"/>.</summary>
     /// <param name="cancellationToken">Cancels the operation.</param>
     public Task ResumeReplayAsync(CancellationToken cancellationToken = default) =>
-        AskAsync<object>("SELECT pg_wal_replay_resume()", cancellationToken);
+        QueryAsync<object>("SELECT pg_wal_replay_resume()", cancellationToken);
 
     /// <summary>
     /// Delays the replay of every commit (<c>recovery_min_apply_delay</c>). The delay counts from each commit's own time, with a precision
@@ -231,10 +231,10 @@ public sealed class LocalNode
         // Slots are created first: after the promotion, this node may remove WAL that its followers still need.
         foreach (var follower in followers)
             await Replication.ReserveSlotAsync(follower.Name, cancellationToken).ConfigureAwait(false);
-        await AskAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
+        await QueryAsync<bool>("SELECT pg_promote(wait => false)", cancellationToken).ConfigureAwait(false);
         const string isReplica = "SELECT pg_is_in_recovery()";
         await _server.WaitAsync("accept writes after its promotion", async () =>
-            !await AskAsync<bool>(isReplica, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            !await QueryAsync<bool>(isReplica, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Records this node as the primary, in the saved state and in its own settings.</summary>
@@ -261,7 +261,7 @@ public sealed class LocalNode
     internal async Task<bool> HasFollowerAsync(LocalNode follower, TimeSpan limit, CancellationToken cancellationToken)
     {
         // The timeline is decisive: a node that has left this history also streams, up to the fork. After that it receives nothing more.
-        var timeline = await AskAsync<int>($"SELECT {NodeQuestion.WrittenTimeline}", cancellationToken).ConfigureAwait(false);
+        var timeline = await QueryAsync<int>($"SELECT {NodeQuestion.WrittenTimeline}", cancellationToken).ConfigureAwait(false);
         var streams = string.Create(CultureInfo.InvariantCulture, $"""
             SELECT EXISTS (SELECT FROM pg_stat_wal_receiver
                 WHERE status = 'streaming' AND sender_port = {Port} AND received_tli = {timeline})
@@ -276,7 +276,7 @@ public sealed class LocalNode
     {
         try
         {
-            return await AskAsync<bool>(question, cancellationToken).ConfigureAwait(false);
+            return await QueryAsync<bool>(question, cancellationToken).ConfigureAwait(false);
         }
         catch (NpgsqlException)
         {
@@ -321,7 +321,7 @@ public sealed class LocalNode
 
     internal Task WaitUntilAcceptingAsync(CancellationToken cancellationToken) => _server.WaitUntilAcceptingAsync(cancellationToken);
 
-    internal Task<T> AskAsync<T>(string sql, CancellationToken cancellationToken) => _server.AskAsync<T>(sql, cancellationToken);
+    internal Task<T> QueryAsync<T>(string sql, CancellationToken cancellationToken) => _server.QueryAsync<T>(sql, cancellationToken);
 
     internal string QuoteLog() => _server.QuoteLog();
 

@@ -24,7 +24,7 @@ internal static class NodeQuestion
             (SELECT setting::int FROM pg_settings WHERE name = 'recovery_min_apply_delay')
         """;
 
-    public static async Task<LocalNodeStatus> AskAsync(
+    public static async Task<LocalNodeStatus> QueryAsync(
         KeptState state, KeptNodeState node, NodeFolder folder, CancellationToken cancellationToken)
     {
         var known = new LocalNodeStatus

@@ -10,23 +10,23 @@ internal sealed class NodeReplication(NodeServer server)
     /// the node was never a replica.
     /// </summary>
     public Task<NpgsqlLogSequenceNumber?> ReplayPositionAsync(CancellationToken cancellationToken) =>
-        server.AskAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken);
+        server.QueryAsync<NpgsqlLogSequenceNumber?>("SELECT pg_last_wal_replay_lsn()", cancellationToken);
 
     /// <summary>Returns the LSN up to which this replica has received or replayed, whichever is greater.</summary>
     public Task<NpgsqlLogSequenceNumber?> ReceivedPositionAsync(CancellationToken cancellationToken) =>
-        server.AskAsync<NpgsqlLogSequenceNumber?>(
+        server.QueryAsync<NpgsqlLogSequenceNumber?>(
             "SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())", cancellationToken);
 
     /// <summary>Returns the LSN up to which this primary has flushed. Replicas receive WAL up to this LSN.</summary>
     public Task<NpgsqlLogSequenceNumber> FlushPositionAsync(CancellationToken cancellationToken) =>
-        server.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()", cancellationToken);
+        server.QueryAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()", cancellationToken);
 
     /// <summary>Returns whether this node is a replica whose replay is paused.</summary>
     public Task<bool> IsPausedAsync(CancellationToken cancellationToken) =>
-        server.AskAsync<bool>("SELECT pg_is_in_recovery() AND pg_is_wal_replay_paused()", cancellationToken);
+        server.QueryAsync<bool>("SELECT pg_is_in_recovery() AND pg_is_wal_replay_paused()", cancellationToken);
 
     /// <summary>Creates the slot of a follower if it does not exist. The slot retains the WAL that the follower has not received.</summary>
-    public Task ReserveSlotAsync(string follower, CancellationToken cancellationToken) => server.AskAsync<object>(
+    public Task ReserveSlotAsync(string follower, CancellationToken cancellationToken) => server.QueryAsync<object>(
         $"SELECT pg_create_physical_replication_slot(slot, true) FROM (VALUES ('{ServerSettings.SlotOf(follower)}')) AS wanted (slot) "
         + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot)", cancellationToken);
 
@@ -36,8 +36,8 @@ internal sealed class NodeReplication(NodeServer server)
         // The WAL sender that served the follower may not have detected yet that the follower has ended.
         var slot = $"FROM pg_replication_slots WHERE slot_name = '{ServerSettings.SlotOf(follower)}'";
         await server.WaitAsync($"release the slot of {follower}", async () =>
-            !await server.AskAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false),
+            !await server.QueryAsync<bool>($"SELECT EXISTS (SELECT {slot} AND active)", cancellationToken).ConfigureAwait(false),
             cancellationToken).ConfigureAwait(false);
-        await server.AskAsync<object>($"SELECT pg_drop_replication_slot(slot_name) {slot}", cancellationToken).ConfigureAwait(false);
+        await server.QueryAsync<object>($"SELECT pg_drop_replication_slot(slot_name) {slot}", cancellationToken).ConfigureAwait(false);
     }
 }

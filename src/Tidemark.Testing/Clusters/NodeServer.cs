@@ -60,15 +60,15 @@ internal sealed class NodeServer(LocalClusterOptions options, string name, NodeF
         // The postmaster reads the file, then signals its children, then accepts the next connection. A new connection that reports a
         // newer load time therefore proves that the replay process has been signalled.
         const string loaded = "SELECT pg_conf_load_time()";
-        var before = await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false);
+        var before = await QueryAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false);
         await _process!.SignalAsync("HUP").ConfigureAwait(false);
         await WaitAsync("reload its settings", async () =>
-            await AskAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false) != before, cancellationToken).ConfigureAwait(false);
+            await QueryAsync<DateTime>(loaded, cancellationToken).ConfigureAwait(false) != before, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Executes a statement on a connection of its own, which is then closed, and returns the first value.</summary>
     [SuppressMessage("Security", "CA2100", Justification = "All statements are in this package; the names in them are its own.")]
-    public async Task<T> AskAsync<T>(string sql, CancellationToken cancellationToken)
+    public async Task<T> QueryAsync<T>(string sql, CancellationToken cancellationToken)
     {
         var connection = Connection();
         await using (connection.ConfigureAwait(false))

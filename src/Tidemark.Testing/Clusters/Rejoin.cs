@@ -23,7 +23,7 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         await primary.AcceptFollowerAsync(node, cancellationToken).ConfigureAwait(false);
 
         // The slots of its former followers retain WAL that no node needs.
-        await node.AskAsync<long>(
+        await node.QueryAsync<long>(
             "SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active", cancellationToken)
             .ConfigureAwait(false);
         return new RejoinOutcome(method, _obstacles);
@@ -67,7 +67,7 @@ internal sealed class Rejoin(LocalNode node, NodeFolder folder, LocalNode primar
         // pg_rewind starts the server in single-user mode to recover it after a crash. It reads the primary's timeline from the primary's
         // last checkpoint, hence the CHECKPOINT.
         folder.ForgetGoneServer();
-        await primary.AskAsync<object>("CHECKPOINT", cancellationToken).ConfigureAwait(false);
+        await primary.QueryAsync<object>("CHECKPOINT", cancellationToken).ConfigureAwait(false);
         await launcher.GiveAsync(folder, cancellationToken).ConfigureAwait(false);
         var source = $"host=127.0.0.1 port={primary.Port} user=postgres dbname=postgres";
         string[] command = [program, "--no-sync", "--target-pgdata", folder.Data, "--source-server", source];

@@ -49,7 +49,7 @@ internal sealed class HistorySweep
             if (now == long.MaxValue) return _verdicts.Close();
             if (startAt == now) _evaluate.Evaluate(_byStart[start++]);
             else if (exportAt == now) _sessions.Export(exports[export], handOvers[exports[export++]].From);
-            else if (reportAt == now) _sessions.Tell(losses[reports[report++]]);
+            else if (reportAt == now) _sessions.Report(losses[reports[report++]]);
             else if (endAt == now) _evaluate.End(_byEnd[end++]);
             else if (settleAt == now) _evaluate.Settle(settlements[settlement++].Operation);
             else _sessions.Import(imports[import], handOvers[imports[import++]].To);

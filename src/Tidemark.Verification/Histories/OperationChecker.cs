@@ -49,7 +49,7 @@ internal sealed class OperationChecker
         ref readonly var operation = ref _history.Columns.Operations[index];
         if (!operation.IsWrite)
         {
-            if (_shown[index] != VersionTable.None) Raise(_sessions.Seen(operation.Client), operation, _shown[index], index);
+            if (_shown[index] != VersionTable.None) Raise(_sessions.Observed(operation.Client), operation, _shown[index], index);
             if (_promised.Count > 0 && _promised.Remove(index, out var promise))
                 _sessions.Raise(_sessions.Carried(operation.Client), operation, promise.Timeline, promise.Mark);
         }
@@ -95,8 +95,8 @@ internal sealed class OperationChecker
         }
 
         var isBeforeOwn = EvaluateOrder(ViolationKind.MonotonicWrites, index, version, _sessions.Written(write.Client));
-        var isBeforeSeen = EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Seen(write.Client));
-        if (!isBeforeOwn && !isBeforeSeen) EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
+        var isBeforeObserved = EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Observed(write.Client));
+        if (!isBeforeOwn && !isBeforeObserved) EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
     }
 
     // Only the order counts here. That history continued without something is reported at the next read.
@@ -122,7 +122,7 @@ internal sealed class OperationChecker
         }
 
         if (evaluation.Worst != Containment.Contains) _verdicts.Add(index, read, best, evaluation, _sessions, _fresh, _visible);
-        if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } untold) _verdicts.SilentLoss(index, best.Timeline, untold);
+        if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } unreported) _verdicts.SilentLoss(index, best.Timeline, unreported);
 
         // What was not shown binds the session only if it is certain which history the read was answered from. A history that continued
         // without a write of the session cannot be the one, unless the loss was reported to the session.
@@ -161,7 +161,7 @@ internal sealed class OperationChecker
 
         isAmbiguous = evaluation.Worst != Containment.Contains && best.Timeline != earliest;
         if (!isAmbiguous) return true;
-        var first = int.Max(earliest, LatestAsked(read));
+        var first = int.Max(earliest, LatestProbed(read));
         if (first == best.Timeline || _tree.Common(first, earliest) != earliest
             || !ReadFit.TryFit(_history, read, first, _spare, out var other)) return true;
         var candidate = ReadEvaluation.Of(other, read, _sessions, _fresh, _visible);
@@ -172,12 +172,12 @@ internal sealed class OperationChecker
     }
 
     // The latest timeline of what a read has to contain.
-    private int LatestAsked(in Operation read)
+    private int LatestProbed(in Operation read)
     {
         var latest = LatestOf(_fresh);
         if (read.Asks(ReadGuarantees.ReadYourWrites)) latest = int.Max(latest, LatestOf(_sessions.Written(read.Client)));
         if (read.Asks(ReadGuarantees.MonotonicReads))
-            latest = int.Max(latest, int.Max(LatestOf(_sessions.Seen(read.Client)), LatestOf(_sessions.Carried(read.Client))));
+            latest = int.Max(latest, int.Max(LatestOf(_sessions.Observed(read.Client)), LatestOf(_sessions.Carried(read.Client))));
         return latest;
     }
 

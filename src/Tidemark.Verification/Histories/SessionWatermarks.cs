@@ -32,7 +32,7 @@ internal sealed class SessionWatermarks
 
     public Watermark Written(int client) => _watermarks[PerSession * client];
 
-    public Watermark Seen(int client) => _watermarks[(PerSession * client) + 1];
+    public Watermark Observed(int client) => _watermarks[(PerSession * client) + 1];
 
     public Watermark Carried(int client) => _watermarks[(PerSession * client) + 2];
 
@@ -56,7 +56,7 @@ internal sealed class SessionWatermarks
     /// A later failover may continue on an older timeline. What is lost by that is another loss, which must be reported to the session
     /// again.
     /// </remarks>
-    public void Tell(LossRecord loss)
+    public void Report(LossRecord loss)
     {
         _reportedAt[loss.Client] = loss.Time;
         var current = _tree.CurrentAt(loss.Time);
@@ -71,7 +71,7 @@ internal sealed class SessionWatermarks
     /// </summary>
     public (int Timeline, Mark Mark)? GoOn(Operation read, int current)
     {
-        (int Timeline, Mark Mark)? untold = null;
+        (int Timeline, Mark Mark)? unreported = null;
         for (var i = 0; i < PerSession; i++)
         {
             // A loss that concerns only guarantees which the read did not require need not be reported with it.
@@ -79,12 +79,12 @@ internal sealed class SessionWatermarks
             _watermarks[(PerSession * read.Client) + i].Restart(_tree, current, lost =>
             {
                 if (lost.Timeline >= current || lost.Mark.Rank <= _tree.Reach(lost.Timeline, current)) return false;
-                if (!IsReported(read, _tree.PartedNotBefore(lost.Timeline, current))) untold = lost;
+                if (!IsReported(read, _tree.PartedNotBefore(lost.Timeline, current))) unreported = lost;
                 return true;
             });
         }
 
-        return untold;
+        return unreported;
     }
 
     public void Export(int handOver, int from) =>

@@ -68,9 +68,9 @@ internal sealed class Verdicts(History history)
         if (evaluation.Prefix == Containment.Misses) Torn(index, read);
         if (evaluation.Written == Containment.Misses) Miss(ViolationKind.ReadYourWrites, index, read, fit, sessions.Written(read.Client));
         if (evaluation.Fresh == Containment.Misses) Miss(ViolationKind.Staleness, index, read, fit, fresh);
-        if (evaluation.Seen != Containment.Misses) return;
-        var isSeen = fit.Against(sessions.Seen(read.Client), visible, read.Start) == Containment.Misses;
-        Miss(ViolationKind.MonotonicReads, index, read, fit, isSeen ? sessions.Seen(read.Client) : sessions.Carried(read.Client));
+        if (evaluation.Observed != Containment.Misses) return;
+        var isObserved = fit.Against(sessions.Observed(read.Client), visible, read.Start) == Containment.Misses;
+        Miss(ViolationKind.MonotonicReads, index, read, fit, isObserved ? sessions.Observed(read.Client) : sessions.Carried(read.Client));
     }
 
     private void Miss(ViolationKind kind, int index, in Operation read, ReadFit fit, Watermark watermark)

@@ -55,7 +55,7 @@ public sealed class HistoryWorkload
     private async Task<TimeSpan> RunAsync(CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var progress = TellAsync(over.Token);
+        var progress = ReportAsync(over.Token);
         try
         {
             await Task.WhenAll(Enumerable.Range(0, _options.Sessions)
@@ -162,7 +162,7 @@ public sealed class HistoryWorkload
 
     private static int Draw(Chance chance, int count) => (int)(chance.Next() * count);
 
-    private async Task TellAsync(CancellationToken over)
+    private async Task ReportAsync(CancellationToken over)
     {
         if (_options.Progress is not { } progress) return;
         using var timer = new PeriodicTimer(ProgressInterval, _time);

@@ -153,6 +153,6 @@ public sealed class RecordedClient
     {
         if (consistency.Demands.HasFlag(ConsistencyDemands.Primary)) return ReadGuarantees.Session;
         return (consistency.Demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : ReadGuarantees.None)
-            | (consistency.Demands.HasFlag(ConsistencyDemands.Seen) ? ReadGuarantees.MonotonicReads : ReadGuarantees.None);
+            | (consistency.Demands.HasFlag(ConsistencyDemands.Observed) ? ReadGuarantees.MonotonicReads : ReadGuarantees.None);
     }
 }

@@ -91,11 +91,11 @@ internal sealed class RegisterTable(string? schema = null)
 
     /// <summary>Returns whether a node shows the table.</summary>
     public Task<bool> IsOnAsync(string connectionString, CancellationToken cancellationToken) =>
-        AskAsync(connectionString, $"SELECT to_regclass('{Name}') IS NOT NULL", reader => reader.GetBoolean(0), cancellationToken);
+        QueryAsync(connectionString, $"SELECT to_regclass('{Name}') IS NOT NULL", reader => reader.GetBoolean(0), cancellationToken);
 
     /// <summary>Returns the timeline and the end of the WAL of a primary.</summary>
     public static Task<(uint Timeline, NpgsqlLogSequenceNumber Position)> PositionOfAsync(string connectionString,
-        CancellationToken cancellationToken) => AskAsync(
+        CancellationToken cancellationToken) => QueryAsync(
         connectionString,
         "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), pg_current_wal_flush_lsn()",
         reader => (uint.Parse(reader.GetString(0), NumberStyles.HexNumber, CultureInfo.InvariantCulture),
@@ -104,15 +104,15 @@ internal sealed class RegisterTable(string? schema = null)
 
     /// <summary>Returns the address that a node reports, and whether it is a primary.</summary>
     public static Task<(string Server, bool IsPrimary)> ServerOfAsync(string connectionString, CancellationToken cancellationToken) =>
-        AskAsync(
+        QueryAsync(
         connectionString, $"SELECT {ServerSql}, NOT pg_is_in_recovery()", reader => (reader.GetString(0), reader.GetBoolean(1)),
             cancellationToken);
 
     public static async Task RunAsync(string connectionString, string sql, CancellationToken cancellationToken) =>
-        await AskAsync(connectionString, sql, static _ => 0, cancellationToken).ConfigureAwait(false);
+        await QueryAsync(connectionString, sql, static _ => 0, cancellationToken).ConfigureAwait(false);
 
     // Each query uses a connection of its own, so that no connection stays open on a server that is stopped.
-    public static async Task<T> AskAsync<T>(string connectionString, string sql, Func<NpgsqlDataReader, T> row,
+    public static async Task<T> QueryAsync<T>(string connectionString, string sql, Func<NpgsqlDataReader, T> row,
         CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(connectionString + ";Pooling=false;Application Name=tidemark-history");

@@ -32,7 +32,7 @@ internal sealed class SlotOrder(string connectionString) : CommitOrder
     internal override async Task BeginAsync(RegisterTable table, CancellationToken cancellationToken)
     {
         _table = table;
-        var level = await RegisterTable.AskAsync(connectionString, "SHOW wal_level", reader => reader.GetString(0), cancellationToken)
+        var level = await RegisterTable.QueryAsync(connectionString, "SHOW wal_level", reader => reader.GetString(0), cancellationToken)
             .ConfigureAwait(false);
         if (level != "logical")
             throw new InvalidOperationException(

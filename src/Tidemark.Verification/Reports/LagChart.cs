@@ -8,7 +8,7 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
 
     public void Write()
     {
-        var samples = SeenLag.Of(history, clock).ToArray();
+        var samples = ObservedLag.Of(history, clock).ToArray();
         var nodes = samples.Select(sample => sample.Node).Distinct().Order().ToArray();
         if (nodes.Length == 0) return;
         var most = Math.Pow(10, Math.Ceiling(Math.Log10(Math.Max(0.1, samples.Max(sample => sample.Seconds)))));
@@ -21,7 +21,7 @@ internal sealed class LagChart(History history, ReportClock clock, ReportAxis ax
         axis.Close(RowHeight * nodes.Length);
     }
 
-    private void WriteRow(int node, double bottom, double most, IEnumerable<SeenLag> samples)
+    private void WriteRow(int node, double bottom, double most, IEnumerable<ObservedLag> samples)
     {
         double Height(double seconds) =>
             seconds <= LeastSeconds ? 0 : Math.Log(seconds / LeastSeconds) / Math.Log(most / LeastSeconds) * (RowHeight - 12);

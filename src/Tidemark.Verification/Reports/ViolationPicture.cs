@@ -107,7 +107,7 @@ internal sealed class ViolationPicture(History history, ViolationScene scene, Re
         };
         var role = index == scene.Violation.Operation ? " culprit" : isStep ? "" : " faint";
         html.Line($"<rect class=\"{look}{role}\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{BarHeight}\" rx=\"3\">"
-            + $"<title>{ViolationSteps.Tell(history, index)}</title></rect>");
+            + $"<title>{ViolationSteps.Describe(history, index)}</title></rect>");
     }
 
     private void WriteRequired(int because, int culprit)

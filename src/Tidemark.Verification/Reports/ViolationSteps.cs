@@ -15,7 +15,7 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
     }
 
     /// <summary>Describes an operation in one sentence.</summary>
-    public static string Tell(History history, int index)
+    public static string Describe(History history, int index)
     {
         var operation = history.Columns.Operations[index];
         var client = history.ClientName(operation.Client);
@@ -43,7 +43,7 @@ internal sealed class ViolationSteps(History history, ViolationScene scene, Repo
         var chip = operation.IsWrite ? "write" : $"n{operation.Node % 8}";
         var span = ReportClock.Span(clock.Seconds(operation.End) - clock.Seconds(operation.Start));
         html.Add($"<li><b class=\"step-number\">{number}</b><time>{clock.Text(operation.Start)}, {span}</time> "
-            + $"<i class=\"chip {chip}\"></i><span class=\"{(isCulprit ? "here" : "")}\">{Tell(history, index)}</span>");
+            + $"<i class=\"chip {chip}\"></i><span class=\"{(isCulprit ? "here" : "")}\">{Describe(history, index)}</span>");
         if (isCulprit && !operation.IsWrite) WriteMissed(operation);
         html.Line($"</li>");
     }

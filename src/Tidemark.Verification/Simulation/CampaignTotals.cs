@@ -19,12 +19,12 @@ internal sealed class CampaignTotals(SimulationCampaignOptions options)
     private long _broken;
     private long _lost;
 
-    public void Add(SimulationRun? run, FailingSeed? failing, bool isRepeated)
+    public void Add(SimulationRun? run, FailingSeed? failing, bool isRetried)
     {
         lock (_lock)
         {
             _seeds++;
-            if (isRepeated) _repeated++;
+            if (isRetried) _repeated++;
             if (run is not null) Add(run);
             if (failing is not null) Add(failing);
 

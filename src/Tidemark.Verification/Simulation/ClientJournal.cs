@@ -74,7 +74,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var end = cluster.Moment();
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
-            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Seen)
+            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Observed)
                 ? ReadGuarantees.MonotonicReads : 0);
         var maxStaleness = level.MaxStaleness + cluster.Shape.FlushDelay;
         if (IsDivergedUnnoticed(rows, start)) (asked, maxStaleness) = (0, null);
@@ -112,7 +112,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         cluster.Mix(end);
         cluster.Mix(value);
         if (cluster.Traces)
-            cluster.Tell(
+            cluster.Trace(
             $"c{user} writes k{answer.Commit.Key} v{answer.Commit.Version} at {answer.Commit.End:X} on timeline {answer.Branch.Timeline}");
     }
 
@@ -125,7 +125,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
     public void Failed(string what, Exception failure, int cuts = 0)
     {
         cluster.Counts.FailedReads++;
-        if (cluster.Traces) cluster.Tell($"c{User}: {what} failed: {failure.Message}");
+        if (cluster.Traces) cluster.Trace($"c{User}: {what} failed: {failure.Message}");
         if (failure is RoutingException && cuts < 2 && cluster.Options.Arm == RoutingArm.Tidemark
             && cluster.PrimaryIsWellSince(TimeSpan.FromSeconds(2.5)) && application.IsOld(TimeSpan.FromSeconds(2.5))
             && application.Source.Cluster.Monitor.Snapshot.RivalIdentifier == 0)
@@ -139,7 +139,7 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
             cluster.Counts.Break($"a loss was reported although history has never forked: {lost}");
         IsReported = true;
         ReportedElsewhere();
-        if (cluster.Traces) cluster.Tell($"c{User} receives a loss report: {lost}");
+        if (cluster.Traces) cluster.Trace($"c{User} receives a loss report: {lost}");
     }
 
     /// <summary>Records a loss that was reported to another session, or that the guarantees do not cover.</summary>

@@ -19,7 +19,7 @@ public enum PlantedFault
     PageHeaderNotNormalised = 3,
 
     /// <summary>The position that a replica was proven to have before a read is used as the position that the read has shown.</summary>
-    GateAsSeenWatermark = 4,
+    GateAsObservedWatermark = 4,
 
     /// <summary>Of the tokens of parallel responses, the last one wins.</summary>
     TokenOverwrittenByOlder = 5,
@@ -72,7 +72,7 @@ public enum PlantedFault
     PrimaryReadsLeaveNoWatermark = 20,
 
     /// <summary>A standby that was left behind on a dead timeline is trusted.</summary>
-    DeadTimelineBelieved = 21,
+    DeadTimelineAccepted = 21,
 
     /// <summary>The primary's position counts as of the time of its response, and not of the time before the probe was sent.</summary>
     StalenessTimedAtReceipt = 22,
@@ -81,7 +81,7 @@ public enum PlantedFault
     HedgeLoserWins = 23,
 
     /// <summary>The position that a standby has received limits what it has shown, even if that is less than its replay position.</summary>
-    ReceivedBoundsSeen = 24,
+    ReceivedBoundsObserved = 24,
 
     /// <summary>An error of the primary leaves no watermark.</summary>
     PrimaryErrorLeavesNoWatermark = 25,
@@ -107,7 +107,7 @@ public enum PlantedFault
     BalancedEpochNotChecked = 31,
 
     /// <summary>A hidden write whose response was lost is retried on a connection that may write.</summary>
-    HiddenWriteRepeated = 32,
+    HiddenWriteRetried = 32,
 
     /// <summary>Every response sets the same cookie, in the order in which the responses arrive.</summary>
     OneCookieName = 33,
@@ -130,5 +130,5 @@ public enum PlantedFault
     IdentityPinnedByForeigner = 38,
 
     /// <summary>A new epoch is not detected behind a pooler, where no connection ends with the server's epoch.</summary>
-    CrashBehindPoolerNotSeen = 39,
+    CrashBehindPoolerMissed = 39,
 }

@@ -28,9 +28,9 @@ internal sealed class SimulatedApplication : IDisposable
         var builder = new TidemarkDataSourceBuilder
         {
             TimeProvider = Clock,
-            ProbeNodes = AskAsync,
-            AskBackends = AskBackendsAsync,
-            AskTransactions = AskTransactionsAsync,
+            ProbeNodes = QueryAsync,
+            QueryBackends = QueryBackendsAsync,
+            QueryTransactions = QueryTransactionsAsync,
             Seed = cluster.Random.NextInt64(),
             Resumption = TaskCreationOptions.None,
         };
@@ -55,10 +55,10 @@ internal sealed class SimulatedApplication : IDisposable
     public bool IsOld(TimeSpan age) => _cluster.Now - _startedAt >= age.Ticks;
 
     /// <summary>Whether the process has observed that history continued on the timeline.</summary>
-    public bool HasSeen(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
+    public bool HasObserved(uint timeline) => IsOver || Source.Cluster.Monitor.Snapshot.LatestTimeline >= timeline;
 
     /// <summary>Whether two responses of the server have shown the process that the server has replayed more than a position.</summary>
-    public bool HasSeen(SimulatedServer server, ulong position) =>
+    public bool HasObserved(SimulatedServer server, ulong position) =>
         IsOver || Source.Cluster.Monitor.Snapshot.Nodes[_cluster.NodeOf(server).Index] is { ReportedRole: ReportedRole.Replica } node
             && node.Epoch == _cluster.EpochOf(server) && (ulong)node.Earlier.Lsn > position && (ulong)node.Probed.Lsn > position;
 
@@ -116,19 +116,19 @@ internal sealed class SimulatedApplication : IDisposable
 
     private static async Task ForgetAsync(Task answering) => await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private Task<int[]> AskBackendsAsync(int index, int[] backends) =>
-        AskAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
+    private Task<int[]> QueryBackendsAsync(int index, int[] backends) =>
+        QueryAsync(index, backends, (server, backend) => !server.Busy.Contains(backend));
 
-    private Task<string[]> AskTransactionsAsync(int index, string[] transactions) =>
-        AskAsync(index, transactions, (server, transaction) => !server.OpenTransactions.Contains(transaction));
+    private Task<string[]> QueryTransactionsAsync(int index, string[] transactions) =>
+        QueryAsync(index, transactions, (server, transaction) => !server.OpenTransactions.Contains(transaction));
 
-    private async Task<T[]> AskAsync<T>(int index, T[] about, Func<SimulatedServer, T, bool> isOver)
+    private async Task<T[]> QueryAsync<T>(int index, T[] about, Func<SimulatedServer, T, bool> isOver)
     {
         SimulatedConnection? connection = null;
         try
         {
             connection = await OpenAsync(index).ConfigureAwait(false);
-            return await connection.AskAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))]))
+            return await connection.QueryAsync(() => new ValueTask<T[]>([.. about.Where(a => isOver(connection.Server, a))]))
                 .ConfigureAwait(false);
         }
         catch (NpgsqlException)
@@ -201,7 +201,7 @@ internal sealed class SimulatedApplication : IDisposable
 
     public void Dispose() => Source.Dispose();
 
-    private async Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    private async Task<ProbeAnswer> QueryAsync(int index, CancellationToken cancellationToken)
     {
         var (node, link) = (_cluster.Nodes[index], _links[index]);
         if (link.Epoch == 0 || _cluster.Shape.IsPooled) link.Server = AnyServer(node);
@@ -263,10 +263,10 @@ internal sealed class SimulatedApplication : IDisposable
             InsertLsn = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
             Pages = Pages,
             ServerVersion = 17,
-            Forks = server.IsPrimary && _cluster.Shape.TellsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
+            Forks = server.IsPrimary && _cluster.Shape.ReportsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
         };
         if (server.IsPrimary) link.HistoryRead = timeline;
-        return Spoil(answer, server, link, now);
+        return Distort(answer, server, link, now);
     }
 
     private ulong IdentifierOf(SimulatedServer server)
@@ -278,7 +278,7 @@ internal sealed class SimulatedApplication : IDisposable
     }
 
     /// <summary>Alters a response to what a library with a planted fault would read.</summary>
-    private ProbeAnswer Spoil(ProbeAnswer answer, SimulatedServer server, MonitorLink link, long now)
+    private ProbeAnswer Distort(ProbeAnswer answer, SimulatedServer server, MonitorLink link, long now)
     {
         var previous = link.Previous ?? answer;
         link.Previous = answer;
@@ -299,7 +299,7 @@ internal sealed class SimulatedApplication : IDisposable
             PlantedFault.RoleFromFrozenPosition when server.IsPrimary && server.Branch.Timeline > 1 =>
                 answer with { IsInRecovery = true, Lsn = _cluster.Lsn(server.Replay.ReplayedAt(now)), InsertLsn = default },
             PlantedFault.DivergedReplicaServes when server.IsPrimary => answer with { InsertLsn = FarthestOf(answer.InsertLsn, now) },
-            PlantedFault.DeadTimelineBelieved when !server.IsPrimary => answer with { Timeline = current },
+            PlantedFault.DeadTimelineAccepted when !server.IsPrimary => answer with { Timeline = current },
             _ => answer,
         };
     }

@@ -145,7 +145,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         }
 
         _journal.Answered(read.Rows!, start, level, isVerified: !IsArm && read.Rows!.OnPrimary);
-        if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows!)} at {level} from {read.Decision}");
+        if (cluster.Traces) cluster.Trace($"c{_journal.User} reads {ClientJournal.Text(read.Rows!)} at {level} from {read.Decision}");
         if (!isCounted) return;
 
         // A session in doubt keeps reading from the primary until the server process that may commit the write has ended. This is
@@ -192,7 +192,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         if (!cluster.Nodes.Single(n => n.Name == node).Servers.Contains(read.Rows!.Server))
             cluster.Counts.Break($"a read that names {node} was served by {read.Rows.Server.Name}");
         _journal.Answered(read.Rows, start, Consistency.Session, isVerified: read.Rows.OnPrimary);
-        if (cluster.Traces) cluster.Tell($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
+        if (cluster.Traces) cluster.Trace($"c{_journal.User} reads {ClientJournal.Text(read.Rows)} on the named node {node}");
     }
 
     private async Task ReadByArmAsync(SimulatedRead read)
@@ -230,14 +230,14 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var (connection, lease) = opened;
         try
         {
-            var rows = await connection.AskAsync(() =>
+            var rows = await connection.QueryAsync(() =>
                 new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, keys))).ConfigureAwait(false);
 
             // A failed write showed another session's commit. It is certain that the write did not happen.
             lease.Closed(connection.IsBroken);
             _journal.Answered(rows, start, Consistency.Session, isVerified: false);
             if (cluster.Traces)
-                cluster.Tell($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
+                cluster.Trace($"c{_journal.User} conflicts with {ClientJournal.Text(rows)} on the primary {connection.Server.Name}");
         }
         catch (NpgsqlException e)
         {
@@ -262,7 +262,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         try
         {
             var answer =
-                await connection.AskAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous))
+                await connection.QueryAsync(() => SimulatedStatements.WriteAsync(cluster, connection.Server, key, value, isAsynchronous))
                 .ConfigureAwait(false);
             var position = cluster.Has(PlantedFault.FlushForAsynchronousCommit) ? answer.Flushed : answer.Inserted;
             if (cluster.Shape.LosesPositions && !cluster.IsQuiet && cluster.Chance(0.1)) EndAfterAcknowledgement(connection, lease, node);
@@ -274,13 +274,13 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         {
             cluster.Counts.FailedWrites++;
             _journal.InDoubt(key, value, start, connection.Abandoned);
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} has a write in doubt, {value} in k{key}: {e.Message}");
+            if (cluster.Traces) cluster.Trace($"c{_journal.User} has a write in doubt, {value} in k{key}: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
         finally
         {
             lease.Closed(connection.IsBroken);
-            if (forgets) _session.EndWrite(node with { Timeline = 0, PrimaryEpoch = LearnedPosition.Unknown, Epoch = default }, at: null);
+            if (forgets) _session.EndWrite(node with { Timeline = 0, PrimaryEpoch = KnownPosition.Unknown, Epoch = default }, at: null);
             application.Return(connection);
         }
     }
@@ -335,7 +335,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         var (isLeft, isSent) = (false, false);
         try
         {
-            connection.IsPinned = await connection.AskAsync(BeginAsync).ConfigureAwait(false);
+            connection.IsPinned = await connection.QueryAsync(BeginAsync).ConfigureAwait(false);
             var transaction = cluster.Has(PlantedFault.PositionInOpenTransaction) ? null : write!.Transaction;
             lease.Committed(
                 new PiggybackedPosition(new WalPosition(write!.Timeline, cluster.Lsn(write.Inserted)), write.Epoch, transaction));
@@ -348,7 +348,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 return;
             }
 
-            var answer = await connection.AskAsync(CommitAsync).ConfigureAwait(false);
+            var answer = await connection.QueryAsync(CommitAsync).ConfigureAwait(false);
             _journal.Acknowledged(answer, value, start);
         }
         catch (Exception e) when (e is NpgsqlException or ApplicationEndedException)
@@ -357,7 +357,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             cluster.Counts.FailedWrites++;
             _journal.InDoubt(key, value, start, connection.Abandoned);
             if (cluster.Traces)
-                cluster.Tell($"c{_journal.User} has a write in doubt, {value} in k{key}, in an open transaction: {e.Message}");
+                cluster.Trace($"c{_journal.User} has a write in doubt, {value} in k{key}, in an open transaction: {e.Message}");
             if (e is ApplicationEndedException) throw;
         }
         finally
@@ -393,7 +393,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             await ReadAsync(read, Consistency.Session).ConfigureAwait(false);
             _journal.Answered(read.Rows!, start, Consistency.Session, isVerified: read.Rows!.OnPrimary);
             if (cluster.Traces)
-                cluster.Tell($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
+                cluster.Trace($"c{_journal.User} holds a reader that shows {ClientJournal.Text(read.Rows)} from {read.Rows.Server.Name}");
             for (var i = cluster.Random.Next(1, 5); i > 0; i--)
             {
                 await cluster.PassAsync(TimeSpan.FromSeconds(Distribution.Exponential(cluster.Random, 0.01))).ConfigureAwait(false);
@@ -408,7 +408,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
                 var rows = await read.ReadOnAsync(SomeKeys()).ConfigureAwait(false);
                 _journal.Answered(rows, start, Consistency.Eventual, isVerified: false, isHeld: true);
                 if (cluster.Traces)
-                    cluster.Tell(
+                    cluster.Trace(
                         $"c{_journal.User} reads again on the held connection: {ClientJournal.Text(rows)} from {rows.Server.Name}");
             }
         }
@@ -445,7 +445,7 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
             if (connection is not null) application.Return(connection);
             else if (index >= 0) _ = Source.NoPrimary(index, e);
             cluster.Counts.FailedWrites++;
-            if (cluster.Traces) cluster.Tell($"c{_journal.User} finds no primary: {e.Message.Split('\n')[0]}");
+            if (cluster.Traces) cluster.Trace($"c{_journal.User} finds no primary: {e.Message.Split('\n')[0]}");
             return null;
         }
     }
@@ -493,11 +493,11 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private async Task<GivenToken> CaptureAsync()
     {
         using var reported = LossListener.Listen(_journal.Lost);
-        var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Seen, CancellationToken.None)
+        var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Observed, CancellationToken.None)
             .ConfigureAwait(false);
         if (cluster.Traces)
-            cluster.Tell(
-            $"c{_journal.User} hands over a token: written {token.Written}, observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+            cluster.Trace(
+            $"c{_journal.User} hands over a token: written {token.Written}, observed {token.Observed}{(token.IsUnknown ? ", unknown" : "")}");
         return new GivenToken(token.ToString(), _journal.User, cluster.Moment(), _journal.Position) { IsReported = _journal.IsReported };
     }
 
@@ -519,8 +519,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
         if (cluster.Has(PlantedFault.BadTokenMeansFresh) && token.ExpiresAt <= application.Clock.GetUtcNow()) return;
         Source.Tokens.Continue(_session, token);
         if (cluster.Traces)
-            cluster.Tell(
+            cluster.Trace(
             $"c{_journal.User} continues {(from == 0 ? "a cookie" : $"c{from}")} in {application.Name}: written {token.Written}, "
-                + $"observed {token.Seen}{(token.IsUnknown ? ", unknown" : "")}");
+                + $"observed {token.Observed}{(token.IsUnknown ? ", unknown" : "")}");
     }
 }

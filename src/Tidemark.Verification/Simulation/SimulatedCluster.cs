@@ -160,7 +160,7 @@ public sealed class SimulatedCluster
         return done.Task;
     }
 
-    internal void Tell(string line)
+    internal void Trace(string line)
     {
         _trace?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(double)Now / TimeSpan.TicksPerSecond,9:0.0000}  {line}"));
     }
@@ -198,7 +198,7 @@ public sealed class SimulatedCluster
     {
         PlantedFault.EpochByStartTime => new(server.StartedAt, default),
         PlantedFault.RestartTakenForCrash => new(server.StartedAt, server.StartedAt),
-        PlantedFault.CrashBehindPoolerNotSeen when Shape.IsPooled =>
+        PlantedFault.CrashBehindPoolerMissed when Shape.IsPooled =>
             new(DateTimeOffset.UnixEpoch.AddDays(server.Index + 1), DateTimeOffset.UnixEpoch),
         PlantedFault.BalancedEpochNotChecked when NodeOf(server) is { IsBalanced: true } node =>
             new(node.Servers[0].StartedAt, node.Servers[0].StatisticsResetAt),
@@ -279,7 +279,7 @@ public sealed class SimulatedCluster
     private SimulationRun Run()
     {
         Current = Servers[0].Branch;
-        Tell($"seed {Options.Seed}: {Shape}");
+        Trace($"seed {Options.Seed}: {Shape}");
         for (var i = 0; i < Shape.Applications; i++) _ = StartApplication(i);
         var weather = new Weather(this);
         weather.Begin();
@@ -287,7 +287,7 @@ public sealed class SimulatedCluster
         Advance(Shape.Duration.Ticks);
         weather.Heal();
         IsQuiet = true;
-        Tell("everything is healed, and clients stop writing");
+        Trace("everything is healed, and clients stop writing");
         Advance(Now + SettlingTime.Ticks);
         foreach (var server in Servers) server.Replay.HurryTo(Now);
         Advance(Now + Shape.ProbeInterval.Ticks * 2);

@@ -41,7 +41,7 @@ internal sealed class SimulatedConnection(SimulatedApplication owner, int nodeIn
     /// <exception cref="NpgsqlException">The connection broke, before or after the request was executed.</exception>
     /// <param name="atServer">The work on the server. Behind a pooler, it runs on the current <see cref="Server"/>.</param>
     /// <param name="isLikelyLost">Whether the connection is often lost during the request.</param>
-    public async Task<T> AskAsync<T>(Func<ValueTask<T>> atServer, bool isLikelyLost = false)
+    public async Task<T> QueryAsync<T>(Func<ValueTask<T>> atServer, bool isLikelyLost = false)
     {
         await owner.TravelAsync().ConfigureAwait(false);
         if (isPooled && !IsPinned) Route();

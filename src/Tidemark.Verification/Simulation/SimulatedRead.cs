@@ -26,7 +26,7 @@ internal sealed class SimulatedRead(
 
     public bool RunsCallersCommand => true;
 
-    public bool MayHaveWritten => !cluster.Has(PlantedFault.HiddenWriteRepeated) && _lease is { MayHaveWritten: true };
+    public bool MayHaveWritten => !cluster.Has(PlantedFault.HiddenWriteRetried) && _lease is { MayHaveWritten: true };
 
     public RouteDecision Decision => _decision;
 
@@ -36,7 +36,7 @@ internal sealed class SimulatedRead(
     public bool Writes => writes is not null;
 
     private bool NotesWrongly =>
-        cluster.Fault is PlantedFault.GateAsSeenWatermark or PlantedFault.ReceivedBoundsSeen or PlantedFault.HedgeLoserWins;
+        cluster.Fault is PlantedFault.GateAsObservedWatermark or PlantedFault.ReceivedBoundsObserved or PlantedFault.HedgeLoserWins;
 
     public ReadAnswer? Rows { get; private set; }
 
@@ -62,7 +62,7 @@ internal sealed class SimulatedRead(
         var check = application.Source.Cluster.CheckOf(_lease, decision);
         if (cluster.Has(PlantedFault.YoungConnectionProven) && decision.IsReplica && !(decision.MustInclude?.Lsn > decision.State.Lsn))
             return ConnectionCheck.None;
-        if (check is ConnectionCheck.None or ConnectionCheck.Learn) CheckRoute(decision);
+        if (check is ConnectionCheck.None or ConnectionCheck.Identify) CheckRoute(decision);
         return check;
     }
 
@@ -71,7 +71,7 @@ internal sealed class SimulatedRead(
         var connection = _connection!;
         if (_writeLease is not null)
         {
-            Written = await connection.AskAsync(() =>
+            Written = await connection.QueryAsync(() =>
                 SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], writes!.Value, isAsynchronous: false))
                 .ConfigureAwait(false);
             return this;
@@ -89,14 +89,14 @@ internal sealed class SimulatedRead(
             // transaction.
             var runs = cluster.Has(PlantedFault.WritableReadPool) || (isWritable && !cluster.Shape.IsPooled);
             if (!connection.Server.IsPrimary || !runs) throw await RefusedAsync().ConfigureAwait(false);
-            Written = await connection.AskAsync(
+            Written = await connection.QueryAsync(
                 () => SimulatedStatements.WriteAsync(cluster, connection.Server, keys[0], value, isAsynchronous: false),
                     isLikelyLost: isWritable).ConfigureAwait(false);
             return this;
         }
 
         var sentAt = application.Source.Cluster.Now;
-        var (check, rows) = await connection.AskAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
+        var (check, rows) = await connection.QueryAsync(() => new ValueTask<(CheckAnswer, ReadAnswer)>(
             (SimulatedStatements.Check(cluster, connection.Server), SimulatedStatements.Read(cluster, connection.Server, keys))))
                 .ConfigureAwait(false);
         if (proof is not null && !proof.Take(connection.Identity, check, sentAt)) return null;
@@ -108,7 +108,7 @@ internal sealed class SimulatedRead(
     public Task<ReadAnswer> ReadOnAsync(int[] others)
     {
         var connection = _connection!;
-        return connection.AskAsync(() => new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, others)));
+        return connection.QueryAsync(() => new ValueTask<ReadAnswer>(SimulatedStatements.Read(cluster, connection.Server, others)));
     }
 
     /// <summary>
@@ -122,7 +122,7 @@ internal sealed class SimulatedRead(
     private async ValueTask<bool> ShowsAsync(ReadProof proof)
     {
         var sentAt = application.Source.Cluster.Now;
-        var check = await _connection!.AskAsync(() => new ValueTask<CheckAnswer>(SimulatedStatements.Check(cluster, _connection.Server)))
+        var check = await _connection!.QueryAsync(() => new ValueTask<CheckAnswer>(SimulatedStatements.Check(cluster, _connection.Server)))
             .ConfigureAwait(false);
         return proof.Take(_connection.Identity, check, sentAt);
     }
@@ -166,7 +166,7 @@ internal sealed class SimulatedRead(
 
     private async ValueTask<PostgresException> RefusedAsync()
     {
-        await _connection!.AskAsync(() => new ValueTask<bool>(true)).ConfigureAwait(false);
+        await _connection!.QueryAsync(() => new ValueTask<bool>(true)).ConfigureAwait(false);
         return SimulatedStatements.ReadOnly();
     }
 
@@ -175,12 +175,12 @@ internal sealed class SimulatedRead(
     {
         var node = _decision.State;
         if (Rows is not { } rows) return;
-        LearnedPosition? at = cluster.Fault switch
+        KnownPosition? at = cluster.Fault switch
         {
-            PlantedFault.GateAsSeenWatermark when !rows.OnPrimary =>
-                new LearnedPosition(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch),
-            PlantedFault.ReceivedBoundsSeen when !rows.OnPrimary =>
-                new LearnedPosition(new WalPosition(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))),
+            PlantedFault.GateAsObservedWatermark when !rows.OnPrimary =>
+                new KnownPosition(new WalPosition(node.Timeline, node.Lsn), node.PrimaryEpoch),
+            PlantedFault.ReceivedBoundsObserved when !rows.OnPrimary =>
+                new KnownPosition(new WalPosition(node.Timeline, cluster.Lsn(rows.Server.Replay.OnlyReceivedAt(cluster.Now))),
                     node.PrimaryEpoch),
             _ => null,
         };

@@ -27,7 +27,7 @@ internal static class SimulatedStatements
     {
         var replayed = server.Replay.ReplayedAt(cluster.Now);
         var timeline = !server.IsPrimary && server.IsStreaming && !cluster.Shape.HidesTimelines ? cluster.TimelineOf(server) : 0;
-        if (cluster.Has(PlantedFault.DeadTimelineBelieved)) timeline = cluster.Primary?.Branch.Timeline ?? timeline;
+        if (cluster.Has(PlantedFault.DeadTimelineAccepted)) timeline = cluster.Primary?.Branch.Timeline ?? timeline;
         var isFrozen = cluster.Has(PlantedFault.RoleFromFrozenPosition) && server.Branch.Timeline > 1;
         return new CheckAnswer(
             !server.IsPrimary || isFrozen, cluster.Lsn(replayed), timeline, LeastTimelineOf(cluster, server),

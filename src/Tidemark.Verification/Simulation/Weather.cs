@@ -87,7 +87,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     private async Task CrashReplicaAsync(bool isWholeServer)
     {
         if (AnyReplica() is not { } server) return;
-        cluster.Tell($"{server.Name} crashes ({(isWholeServer ? "the server" : "one backend")})");
+        cluster.Trace($"{server.Name} crashes ({(isWholeServer ? "the server" : "one backend")})");
         Crash(server);
         await cluster.PassAsync(Some(isWholeServer ? 0.3 : 0.05)).ConfigureAwait(false);
 
@@ -101,7 +101,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     private async Task RestartCleanlyAsync(SimulatedServer? server)
     {
         if (server is null) return;
-        cluster.Tell($"{server.Name} is restarted");
+        cluster.Trace($"{server.Name} is restarted");
         if (server.IsPrimary) cluster.Flush(server, server.Written);
         var branch = server.Branch;
         server.EndEpoch(cluster.Now);
@@ -131,14 +131,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         server.IsUp = true;
         server.Resume();
         cluster.DisturbPrimary();
-        cluster.Tell($"{server.Name} is up again after a clean stop, at {server.Flushed:X}");
+        cluster.Trace($"{server.Name} is up again after a clean stop, at {server.Flushed:X}");
     }
 
     private async Task StallAsync()
     {
         if (AnyReplica() is not { } server) return;
         var time = Some(0.5);
-        cluster.Tell($"{server.Name} stops replaying for {time.TotalSeconds:0.00} s");
+        cluster.Trace($"{server.Name} stops replaying for {time.TotalSeconds:0.00} s");
         server.Replay.StallUntil(cluster.Now + time.Ticks, cluster.Now);
         await cluster.PassAsync(time).ConfigureAwait(false);
     }
@@ -146,13 +146,13 @@ internal sealed class Weather(SimulatedCluster cluster)
     private async Task DisconnectAsync()
     {
         if (AnyReplica() is not { IsStreaming: true } server) return;
-        cluster.Tell($"{server.Name} is disconnected from its primary");
+        cluster.Trace($"{server.Name} is disconnected from its primary");
         server.Replay.CutOff(cluster.Now);
         server.IsStreaming = false;
         await cluster.PassAsync(Some(0.5)).ConfigureAwait(false);
         if (IsCalm || server.IsPrimary || server.IsStreaming || !server.IsUp || cluster.Primary is not { } primary) return;
         if (!primary.Branch.Contains(server.Branch, server.Replay.ReceivedAt(cluster.Now))) return;
-        cluster.Tell($"{server.Name} streams again");
+        cluster.Trace($"{server.Name} streams again");
         cluster.Follow(server, primary);
     }
 
@@ -160,7 +160,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
         if (!server.IsReachable) return;
-        cluster.Tell($"{server.Name} cannot be reached by applications");
+        cluster.Trace($"{server.Name} cannot be reached by applications");
         cluster.DisturbPrimary();
         server.IsReachable = false;
         if (server.IsPrimary && server.Branch == cluster.Current) FenceOff();
@@ -170,14 +170,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         if (IsCalm || (server.IsPrimary && server.Branch != cluster.Current)) return;
         server.IsReachable = true;
         cluster.DisturbPrimary();
-        cluster.Tell($"{server.Name} can be reached again");
+        cluster.Trace($"{server.Name} can be reached again");
     }
 
     private async Task CrashPrimaryAsync()
     {
         if (cluster.Primary is not { } server) return;
         var isWholeServer = cluster.Chance(0.5);
-        cluster.Tell(
+        cluster.Trace(
             $"the primary {server.Name} crashes ({(isWholeServer ? "the server" : "one backend")}) "
             + $"with {server.Written - server.Flushed} bytes not flushed");
         Crash(server);
@@ -191,7 +191,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         if (cluster.Shape.Profile == LagProfile.Failover) await cluster.PassAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
         if (cluster.Primary is not { } old) return;
-        cluster.Tell($"the primary {old.Name} fails");
+        cluster.Trace($"the primary {old.Name} fails");
         Crash(old);
         await cluster.PassAsync(Some(0.2)).ConfigureAwait(false);
         var candidates = cluster.Servers.Where(s => !s.IsPrimary && s.Serves && old.Branch == s.Branch && !cluster.NodeOf(s).IsBalanced)
@@ -202,14 +202,14 @@ internal sealed class Weather(SimulatedCluster cluster)
         {
             // A standby that has received WAL which the promoted server lacks cannot follow it. It stays on its dead timeline.
             if (promoted.Branch.Contains(standby.Branch, standby.Replay.ReceivedAt(cluster.Now))) cluster.Follow(standby, promoted);
-            else cluster.Tell($"{standby.Name} is left behind on timeline {standby.Branch.Timeline}");
+            else cluster.Trace($"{standby.Name} is left behind on timeline {standby.Branch.Timeline}");
         }
 
         await cluster.PassAsync(Some(0.7)).ConfigureAwait(false);
         if (IsCalm || old.IsUp || cluster.Primary is not { } primary) return;
-        if (cluster.Chance(0.3) && primary.Serves && cluster.Applications.All(a => a.HasSeen(primary.Branch.Timeline)))
+        if (cluster.Chance(0.3) && primary.Serves && cluster.Applications.All(a => a.HasObserved(primary.Branch.Timeline)))
         {
-            cluster.Tell($"{old.Name} restarts and acts as a primary");
+            cluster.Trace($"{old.Name} restarts and acts as a primary");
             old.EndEpoch(cluster.Now);
             old.StartedAt = old.StatisticsResetAt = cluster.Begin();
             old.IsUp = true;
@@ -230,12 +230,12 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         var index = cluster.Random.Next(cluster.Applications.Count);
         if (cluster.Applications[index].IsOver) return;
-        cluster.Tell($"{cluster.Applications[index].Name} is killed");
+        cluster.Trace($"{cluster.Applications[index].Name} is killed");
         cluster.Applications[index].Kill();
         FenceOff();
         await cluster.PassAsync(Some(0.1)).ConfigureAwait(false);
         if (IsCalm || !cluster.Applications[index].IsOver) return;
-        cluster.Tell($"{cluster.Applications[index].Name} starts");
+        cluster.Trace($"{cluster.Applications[index].Name} starts");
         cluster.StartApplication(index);
     }
 
@@ -244,7 +244,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         var server = cluster.Servers[cluster.Random.Next(cluster.Servers.Count)];
         if (server.IsFull) return;
-        cluster.Tell($"{server.Name} has no connection left");
+        cluster.Trace($"{server.Name} has no connection left");
         server.IsFull = true;
         cluster.DisturbPrimary();
         await cluster.PassAsync(Some(0.3)).ConfigureAwait(false);
@@ -271,7 +271,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.Branch == branch)) standby.Replay.HurryTo(soon);
         await cluster.PassAsync(TimeSpan.FromMilliseconds(60)).ConfigureAwait(false);
         if (IsCalm || cluster.Primary != server || server.Branch != branch) return;
-        cluster.Tell($"the primary {server.Name} fails at {server.Flushed:X}, and its storage is restored as of {to:X}");
+        cluster.Trace($"the primary {server.Name} fails at {server.Flushed:X}, and its storage is restored as of {to:X}");
         Crash(server);
         await cluster.PassAsync(TimeSpan.FromSeconds(1.5)).ConfigureAwait(false);
         if (IsCalm || server.IsUp || server.Branch != cluster.Current) return;
@@ -280,7 +280,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
         // A replica that no process has observed to be ahead serves reads until the primary's next sample. This is a limit of the
         // guarantees (docs/guarantees.md).
-        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasSeen(s, to))))
+        foreach (var standby in cluster.Servers.Where(s => IsAhead(s) && !cluster.Applications.All(a => a.HasObserved(s, to))))
             Rebuild(standby, server);
     }
 
@@ -294,7 +294,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
         var time = Some(0.2);
         application.StarvedUntil = cluster.Now + time.Ticks;
-        cluster.Tell($"the callers of {application.Name} wait for a thread for {time.TotalSeconds:0.00} s");
+        cluster.Trace($"the callers of {application.Name} wait for a thread for {time.TotalSeconds:0.00} s");
         return Task.CompletedTask;
     }
 
@@ -315,7 +315,7 @@ internal sealed class Weather(SimulatedCluster cluster)
     {
         var application = cluster.Applications[cluster.Random.Next(cluster.Applications.Count)];
         application.Clock.Skew += TimeSpan.FromMinutes(40 * (cluster.Random.NextDouble() - 0.5));
-        cluster.Tell($"the wall clock of {application.Name} jumps: it is off by {application.Clock.Skew}");
+        cluster.Trace($"the wall clock of {application.Name} jumps: it is off by {application.Clock.Skew}");
         return Task.CompletedTask;
     }
 
@@ -390,7 +390,7 @@ internal sealed class Weather(SimulatedCluster cluster)
             // What was not flushed is lost, and later records take its positions.
             var at = to ?? server.Flushed;
             server.RollBack(cluster.Fork(server.Branch, at, isPromotion: false, server.EndedAt), at);
-            cluster.Tell($"{server.Name} is up again, at {server.Flushed:X}");
+            cluster.Trace($"{server.Name} is up again, at {server.Flushed:X}");
             foreach (var standby in cluster.Servers.Where(s => !s.IsPrimary && s.IsUp && s.IsStreaming && s.Branch == server.Branch.Parent))
             {
                 if (standby.Replay.ReceivedAt(cluster.Now) <= at) cluster.Follow(standby, server);
@@ -413,7 +413,7 @@ internal sealed class Weather(SimulatedCluster cluster)
         var replayedTo = replayed > floor + back ? replayed - back : Math.Min(floor, replayed);
         server.Replay.RestartAt(replayedTo, cluster.Now);
         WriteControlFile(server);
-        cluster.Tell($"{server.Name} is up again, at {replayedTo:X} after {replayed:X}");
+        cluster.Trace($"{server.Name} is up again, at {replayedTo:X} after {replayed:X}");
         server.Replay.Add(replayed, cluster.Now, cluster.Now + Some(0.1).Ticks);
         if (cluster.Primary is { } primary && primary.Branch.Contains(server.Branch, replayed)) cluster.Follow(server, primary);
     }
@@ -428,7 +428,7 @@ internal sealed class Weather(SimulatedCluster cluster)
 
         // The end of recovery is a record of the new timeline. A standby's control file can show the new timeline only from there on.
         if (cluster.Shape.HidesTimelines) server.FlushTo(server.Append(120));
-        cluster.Tell($"{server.Name} is promoted at {at:X}, to timeline {server.Branch.Timeline}");
+        cluster.Trace($"{server.Name} is promoted at {at:X}, to timeline {server.Branch.Timeline}");
         return server;
     }
 
@@ -442,6 +442,6 @@ internal sealed class Weather(SimulatedCluster cluster)
         server.BecomeStandby(primary.Branch, primary.Flushed, cluster.Now);
         WriteControlFile(server);
         cluster.Follow(server, primary);
-        cluster.Tell($"{server.Name} is a new copy of {primary.Name}");
+        cluster.Trace($"{server.Name} is a new copy of {primary.Name}");
     }
 }

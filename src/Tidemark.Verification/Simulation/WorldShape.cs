@@ -20,7 +20,7 @@ internal sealed class WorldShape
         _travelMedian = isMixed ? 0.0001 * Math.Pow(10, 1.5 * random.NextDouble()) : 0.0003;
         _lateProbes = isMixed ? 0.1 * random.NextDouble() : 0.01;
         ProbeInterval = TimeSpan.FromMilliseconds(isMixed ? 50 + (250 * random.NextDouble()) : 100);
-        TellsForks = !isMixed || random.NextDouble() < 0.5;
+        ReportsForks = !isMixed || random.NextDouble() < 0.5;
         FaultInterval = isMixed ? TimeSpan.FromMilliseconds(100 + (900 * random.NextDouble())) : null;
         Duration = TimeSpan.FromSeconds(Profile switch
         {
@@ -51,7 +51,7 @@ internal sealed class WorldShape
         IsPlanned = Has(0.1);
         RollsBackStorage = Has(0.1) && !IsPlanned && !BalancesTwo && Replicas >= 2;
         Starves = Has(0.2);
-        if (HidesTimelines) TellsForks = false;
+        if (HidesTimelines) ReportsForks = false;
 
         // In a quarter of the worlds, shortly before a position whose text has one more digit.
         Origin = random.Next(4) == 0 ? 0x1_0000_0000UL - (ulong)random.Next(8192, 65536) : 0x0300_0000UL
@@ -86,7 +86,7 @@ internal sealed class WorldShape
     public TimeSpan ProbeInterval { get; }
 
     /// <summary>Whether the library's role has REPLICATION, so that servers report where timelines were left.</summary>
-    public bool TellsForks { get; }
+    public bool ReportsForks { get; }
 
     /// <summary>Mean time between two faults, or <see langword="null"/> if there are none.</summary>
     public TimeSpan? FaultInterval { get; }
@@ -168,7 +168,7 @@ internal sealed class WorldShape
         System.Globalization.CultureInfo.InvariantCulture,
         $"{Replicas} replicas, {Applications} x {ClientsPerApplication} clients, {Keys} keys, " +
         $"{WriteShare:P0} writes ({AsynchronousShare:P0} asynchronous), " +
-        $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(TellsForks ? "forks reported" : "forks not reported")}, " +
+        $"probes each {ProbeInterval.TotalMilliseconds:0} ms, {(ReportsForks ? "forks reported" : "forks not reported")}, " +
         $"{(HasZones ? "zones, " : "")}{(BalancesTwo ? "two replicas behind one name, " : "")}{(HasForeignNode ? "a foreign node, " : "")}"
             +
         $"{(HasForeignNode && NamesCluster ? "the cluster named, " : "")}{(HasScopes ? "open transactions, " : "")}" +

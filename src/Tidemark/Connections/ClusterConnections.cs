@@ -17,8 +17,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     private readonly Router _router;
     private readonly ConnectionEpochs _epochs = new();
     private readonly TimeProvider _time;
-    private readonly Func<int, int[], Task<int[]>>? _askBackends;
-    private readonly Func<int, string[], Task<string[]>>? _askTransactions;
+    private readonly Func<int, int[], Task<int[]>>? _queryBackends;
+    private readonly Func<int, string[], Task<string[]>>? _queryTransactions;
     private volatile bool _isDisposed;
 
     public ClusterConnections(ClusterSettings settings)
@@ -28,8 +28,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         var isAlone = nodes.Length == 1;
         var logger = Logger = settings.Logger;
         _time = settings.TimeProvider;
-        _askBackends = settings.AskBackends;
-        _askTransactions = settings.AskTransactions;
+        _queryBackends = settings.QueryBackends;
+        _queryTransactions = settings.QueryTransactions;
         Names = [.. nodes.Select(n => n.Key)];
         _pools = [.. nodes.Select(n => new NodePools(n.Key, n.Value, settings, isAlone))];
         _readsInFlight = new int[nodes.Length];
@@ -201,11 +201,11 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
         if (decision.MustShow is { } position && (!isProven || node.Lsn < position.Lsn)) return ConnectionCheck.Position;
 
         // Behind a pooler every check is required again. It also brings the read-only transaction that makes the read safe to retry.
-        if (shown.IsUnknown) return ConnectionCheck.Learn;
+        if (shown.IsUnknown) return ConnectionCheck.Identify;
 
         // If several servers share the address, the probes do not prove that this one has followed a promotion.
         return shown != node.Epoch && _epochs.TimelineOf(connection) < decision.Snapshot.LatestTimeline
-            ? ConnectionCheck.Learn : ConnectionCheck.None;
+            ? ConnectionCheck.Identify : ConnectionCheck.None;
     }
 
     /// <summary>Whether there is a single node, whose reads and writes share a pool.</summary>
@@ -221,7 +221,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// <param name="sentAt">Monotonic time before the query was sent.</param>
     public void Note(ReadProof proof, object connection, in CheckAnswer answer, long sentAt)
     {
-        if (!proof.Node.IsPooled) _epochs.Learn(connection, answer.Epoch, Math.Max(answer.Timeline, answer.LeastTimeline));
+        if (!proof.Node.IsPooled) _epochs.Record(connection, answer.Epoch, Math.Max(answer.Timeline, answer.LeastTimeline));
 
         // The check of a primary returns no position.
         Monitor.Note(proof.Node.Index, new SampledPosition(
@@ -262,7 +262,7 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// </summary>
     public async ValueTask<int[]> FindGoneAsync(int nodeIndex, int[] backends, IoMode io, CancellationToken cancellationToken)
     {
-        if (_askBackends is not null) return await QueryReplacementAsync(_askBackends, nodeIndex, backends).ConfigureAwait(false);
+        if (_queryBackends is not null) return await QueryReplacementAsync(_queryBackends, nodeIndex, backends).ConfigureAwait(false);
         return (await FindEndedAsync(nodeIndex, new Unsettled(backends, []), io, cancellationToken).ConfigureAwait(false)).Backends;
     }
 
@@ -271,8 +271,8 @@ internal sealed class ClusterConnections : IAsyncDisposable, IDisposable
     /// </summary>
     public async ValueTask<string[]> FindEndedAsync(int nodeIndex, string[] transactions, IoMode io, CancellationToken cancellationToken)
     {
-        if (_askTransactions is not null)
-            return await QueryReplacementAsync(_askTransactions, nodeIndex, transactions).ConfigureAwait(false);
+        if (_queryTransactions is not null)
+            return await QueryReplacementAsync(_queryTransactions, nodeIndex, transactions).ConfigureAwait(false);
         return (await FindEndedAsync(nodeIndex, new Unsettled([], transactions), io, cancellationToken).ConfigureAwait(false))
             .Transactions;
     }

@@ -25,10 +25,10 @@ internal sealed record ClusterSettings
     public ProbeNode? ProbeNodes { get; init; }
 
     /// <summary>Replaces the query that returns which of some server processes have ended.</summary>
-    public Func<int, int[], Task<int[]>>? AskBackends { get; init; }
+    public Func<int, int[], Task<int[]>>? QueryBackends { get; init; }
 
     /// <summary>Replaces the query that returns which of some transactions have ended.</summary>
-    public Func<int, string[], Task<string[]>>? AskTransactions { get; init; }
+    public Func<int, string[], Task<string[]>>? QueryTransactions { get; init; }
 
     /// <summary>How callers that wait for the monitor are resumed.</summary>
     public TaskCreationOptions Resumption { get; init; } = TaskCreationOptions.RunContinuationsAsynchronously;

@@ -9,9 +9,9 @@ internal sealed class CommitAdvice(ILogger logger)
 {
     private int _isLogged;
 
-    public void NobodyToWaitFor(SynchronousCommit requested, string setting)
+    public void NoReplicaToWaitFor(SynchronousCommit requested, string setting)
     {
         if (requested is SynchronousCommit.Local or SynchronousCommit.Off) return;
-        if (Interlocked.Exchange(ref _isLogged, 1) == 0) Log.NobodyToWaitFor(logger, setting);
+        if (Interlocked.Exchange(ref _isLogged, 1) == 0) Log.NoReplicaToWaitFor(logger, setting);
     }
 }

@@ -19,7 +19,7 @@ internal enum ConnectionCheck
     Epoch,
 
     /// <summary>Nothing, but the epoch of the connection is unknown: it is queried together with the first statement.</summary>
-    Learn,
+    Identify,
 
     /// <summary>
     /// The server may be in a later epoch than the one that the session has read in. The session's WAL position must be resolved first.

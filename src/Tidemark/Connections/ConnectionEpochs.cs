@@ -29,7 +29,7 @@ internal sealed class ConnectionEpochs
     /// <summary>
     /// Records the epoch that the connection has shown. A later epoch replaces it: the statistics of the server were reset.
     /// </summary>
-    public void Learn(object connection, ServerEpoch epoch, uint timeline = 0)
+    public void Record(object connection, ServerEpoch epoch, uint timeline = 0)
     {
         var state = _epochs.GetValue(connection, static _ => new State());
         if (state.Epoch is not { } recorded || recorded.Value != epoch) state.Epoch = new StrongBox<ServerEpoch>(epoch);

@@ -231,7 +231,7 @@ internal sealed class WriteLease
 
     private void End(ConsistencySession session, bool isBroken)
     {
-        var at = _ending == Ending.Committed ? LearnedOf(_position) : null;
+        var at = _ending == Ending.Committed ? KnownPositionOf(_position) : null;
 
         // Any response of the primary, including an error, may have shown what the primary has.
         session.Observe(_node, onPrimary: true, at);
@@ -294,7 +294,7 @@ internal sealed class WriteLease
 
     // An open connection never outlives the epoch of the primary in which it was opened. If a crash was detected since then, it is unclear
     // which epoch that was. The position is then pending, and a possibly lost write is reported to the session.
-    private LearnedPosition? LearnedOf(in PiggybackedPosition sampled)
+    private KnownPosition? KnownPositionOf(in PiggybackedPosition sampled)
     {
         if (_node.PrimaryEpoch != _owner.Monitor.Snapshot.Chain.PrimaryEpoch) return null;
         if (!IsOfEpoch(sampled.Epoch, _owner.Monitor.Snapshot.Nodes[NodeIndex]))
@@ -303,7 +303,7 @@ internal sealed class WriteLease
             return null;
         }
 
-        return new LearnedPosition(sampled.Position with { Lsn = _node.Pages.BeforeHeader(sampled.Position.Lsn) }, _node.PrimaryEpoch);
+        return new KnownPosition(sampled.Position with { Lsn = _node.Pages.BeforeHeader(sampled.Position.Lsn) }, _node.PrimaryEpoch);
     }
 
     /// <summary>

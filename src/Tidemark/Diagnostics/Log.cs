@@ -38,11 +38,11 @@ internal static partial class Log
 
     [LoggerMessage(108, LogLevel.Warning,
         "Token rejected: {Problem}. The session queries the primary once for the WAL position of its writes",
-        EventName = "TokenNotBelieved")]
-    public static partial void TokenNotBelieved(ILogger logger, string problem);
+        EventName = "TokenRejected")]
+    public static partial void TokenRejected(ILogger logger, string problem);
 
-    [LoggerMessage(109, LogLevel.Error, "An event handler of WriteLost threw an exception", EventName = "ListenerFailed")]
-    public static partial void ListenerFailed(ILogger logger, Exception exception);
+    [LoggerMessage(109, LogLevel.Error, "An event handler of WriteLost threw an exception", EventName = "EventHandlerFailed")]
+    public static partial void EventHandlerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(110, LogLevel.Warning,
         "Node {Node} resolves to several servers, such as a load balancer or a name with several addresses. Every read there is checked, "
@@ -81,8 +81,8 @@ internal static partial class Log
 
     [LoggerMessage(202, LogLevel.Information,
         "A statement sent as a read was retried on the primary, because it cannot run on node {Node} ({SqlState})",
-        EventName = "RepeatedOnPrimary")]
-    public static partial void RepeatedOnPrimary(ILogger logger, string? node, string sqlState);
+        EventName = "RetriedOnPrimary")]
+    public static partial void RetriedOnPrimary(ILogger logger, string? node, string sqlState);
 
     [LoggerMessage(203, LogLevel.Warning,
         "Slow read: {Milliseconds:F0} ms on node {Node} ({Reason}). SQL: {Text}", EventName = "SlowRead", SkipEnabledCheck = true)]
@@ -91,8 +91,8 @@ internal static partial class Log
     [LoggerMessage(210, LogLevel.Warning,
         "A transaction requested synchronous_commit = {Setting}, but synchronous_standby_names is empty on the primary. The commit does "
         + "not wait for a replica. List the synchronous replicas in synchronous_standby_names",
-        EventName = "NobodyToWaitFor")]
-    public static partial void NobodyToWaitFor(ILogger logger, string setting);
+        EventName = "NoReplicaToWaitFor")]
+    public static partial void NoReplicaToWaitFor(ILogger logger, string setting);
 
     [LoggerMessage(211, LogLevel.Warning,
         "The wait of a commit for replicas (synchronous_commit = {Setting}) was cancelled. The transaction is committed, but replicas may "

@@ -230,11 +230,11 @@ internal sealed class ClusterMonitor : IAsyncDisposable
     /// </summary>
     /// <exception cref="ObjectDisposedException">The monitor was stopped before the response arrived.</exception>
     public Task<Unsettled> FindEndedAsync(int index, Unsettled asked, CancellationToken cancellationToken) =>
-        AskEnded(index, asked).WaitAsync(cancellationToken);
+        QueryEnded(index, asked).WaitAsync(cancellationToken);
 
     /// <inheritdoc cref="FindEndedAsync"/>
     /// <remarks>Blocks for at most the time that a probe may take, and needs no thread-pool thread.</remarks>
-    public Unsettled FindEnded(int index, Unsettled asked) => Block(AskEnded(index, asked));
+    public Unsettled FindEnded(int index, Unsettled asked) => Block(QueryEnded(index, asked));
 
     /// <summary>Stops the monitor without waiting for its last probes.</summary>
     public void Stop()
@@ -250,7 +250,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         await _driver.Ended.ConfigureAwait(false);
     }
 
-    private Task<Unsettled> AskEnded(int index, Unsettled asked)
+    private Task<Unsettled> QueryEnded(int index, Unsettled asked)
     {
         var question = new EndedQuestion(asked, _resumption);
         Request(_slots[index], waiter: null, question);
@@ -402,7 +402,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
 
             // A failed round may have left callers without a result. This probe serves them.
             slot.Served.AddRange(slot.Waiting);
-            slot.AskedQuestions.AddRange(slot.Questions);
+            slot.SentQuestions.AddRange(slot.Questions);
             slot.Waiting.Clear();
             slot.Questions.Clear();
         }
@@ -412,8 +412,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         slot.Grace = TimeSpan.Zero;
         try
         {
-            slot.Sender.Send(slot.AskedQuestions.Count == 0
-                ? Unsettled.None : Unsettled.All([.. slot.AskedQuestions.Select(q => q.Asked)]));
+            slot.Sender.Send(slot.SentQuestions.Count == 0
+                ? Unsettled.None : Unsettled.All([.. slot.SentQuestions.Select(q => q.Asked)]));
         }
 #pragma warning disable CA1031 // A probe that cannot be sent has failed, for example because no thread can be started.
         catch (Exception e)
@@ -438,8 +438,8 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         var after = SnapshotRules.After(before, index, result.Answer, slot.Number, slot.SentAt, _time.TimestampFrequency, result.ArrivedAt);
         Volatile.Write(ref _snapshot, after);
         if (after.IsComplete) _firstRound.TrySetResult();
-        var (served, questions) = (slot.Served, slot.AskedQuestions);
-        (slot.Served, slot.AskedQuestions) = ([], []);
+        var (served, questions) = (slot.Served, slot.SentQuestions);
+        (slot.Served, slot.SentQuestions) = ([], []);
         foreach (var waiter in served) waiter.TrySetResult(after.Nodes[index]);
         foreach (var question in questions) question.Answer.TrySetResult(question.Asked.In(result.Ended));
         Try(() => SnapshotLog.Report(_logger, before, after));
@@ -468,7 +468,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         foreach (var slot in _slots)
         {
             foreach (var waiter in slot.Waiting.Concat(slot.Served)) waiter.TrySetException(Ended());
-            foreach (var question in slot.Questions.Concat(slot.AskedQuestions)) question.Answer.TrySetException(Ended());
+            foreach (var question in slot.Questions.Concat(slot.SentQuestions)) question.Answer.TrySetException(Ended());
         }
     }
 
@@ -542,7 +542,7 @@ internal sealed class ClusterMonitor : IAsyncDisposable
         public long SentAt;
         public TimeSpan Grace;
         public List<TaskCompletionSource<NodeState>> Served = [];
-        public List<EndedQuestion> AskedQuestions = [];
+        public List<EndedQuestion> SentQuestions = [];
 
         // Also written by other threads, under the lock.
         public ProbeResult? Arrived;

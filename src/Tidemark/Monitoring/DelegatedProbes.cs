@@ -7,9 +7,9 @@ namespace Tidemark;
 /// <param name="stop">Cancelled when the monitor ends.</param>
 internal sealed class DelegatedProbes(ProbeNode ask, int index, TimeProvider time, CancellationToken stop) : ProbeSender
 {
-    public override void Send(Unsettled asked) => _ = AskAsync();
+    public override void Send(Unsettled asked) => _ = QueryAsync();
 
-    private async Task AskAsync()
+    private async Task QueryAsync()
     {
         ProbeAnswer answer;
         try

@@ -120,7 +120,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
                 }
 
                 deadline.Asking();
-                var answer = AskOnce(out var seesPositionsAgain);
+                var answer = ProbeOnce(out var seesPositionsAgain);
                 var arrivedAt = time.GetTimestamp();
                 answer = answer with { Forks = ReadForks(answer) };
                 var result = new ProbeResult(answer, arrivedAt, asked.IsEmpty ? Unsettled.None : FindEnded(_connection!, asked));
@@ -219,7 +219,7 @@ internal sealed class NodeProbe(NpgsqlDataSource source, NpgsqlDataSource mainte
         if (!_isPooled) _command.Prepare();
     }
 
-    private ProbeAnswer AskOnce(out bool seesPositionsAgain)
+    private ProbeAnswer ProbeOnce(out bool seesPositionsAgain)
     {
         using var reader = _command!.ExecuteReader();
         reader.Read();

@@ -322,7 +322,7 @@ internal static class SnapshotRules
     /// </summary>
     private static bool IsLeftBehind(NodeState replica, TimelineChain chain, uint latest) =>
         replica.Timeline != 0 && replica.Timeline < latest
-        && chain.SurvivalOf(new LearnedPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch),
+        && chain.SurvivalOf(new KnownPosition(new WalPosition(replica.Timeline, replica.Lsn), chain.PrimaryEpoch),
             latest) == Survival.Lost;
 
     /// <summary>

@@ -60,7 +60,7 @@ internal struct ReadAttempts
     {
         get
         {
-            if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RepeatedOnPrimary);
+            if (_isMoved) return ReadRequirement.Primary(_isKnownToWrite ? RouteReason.KnownToWrite : RouteReason.RetriedOnPrimary);
             var consistency = _request.Consistency;
             var requirement = _request.Session?.Require(consistency.Demands, MayStay, _mark, _cluster.Monitor.Snapshot.Chain)
                 ?? Outside(consistency);
@@ -114,7 +114,7 @@ internal struct ReadAttempts
 
         // If the check only concerned the connection's target, the connection leads to another cluster, or for the second time not to the
         // primary.
-        if (check == ConnectionCheck.Learn || (check == ConnectionCheck.Unverified && _isVerified)) _failed |= 1UL << Decision.NodeIndex;
+        if (check == ConnectionCheck.Identify || (check == ConnectionCheck.Unverified && _isVerified)) _failed |= 1UL << Decision.NodeIndex;
         _isVerified |= check == ConnectionCheck.Unverified;
     }
 
@@ -122,7 +122,7 @@ internal struct ReadAttempts
     /// Whether lost writes of the session must be checked before the statement is sent. The reads of a single node share the pool of its
     /// writes, and a statement is not sent twice there.
     /// </summary>
-    public readonly bool MustVerifyFirst => _cluster.IsAlone && _request.Session is { IsSomewhere: true };
+    public readonly bool MustVerifyFirst => _cluster.IsAlone && _request.Session is { HasPositions: true };
 
     /// <summary>Returns what the connection must prove before its rows are used, or <see langword="null"/> if nothing.</summary>
     public readonly ReadProof? ProofOf(ConnectionCheck check)
@@ -137,10 +137,10 @@ internal struct ReadAttempts
 
             // Outside a session, no read depends on an earlier one, so a plain statement is sent without a check. The driver sends the
             // later statements of a synchronous batch from the thread pool, which callers may have exhausted.
-            ConnectionCheck.Learn when _request.Session is null && !node.IsPooled => null,
-            ConnectionCheck.Learn => new ReadProof(_cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
+            ConnectionCheck.Identify when _request.Session is null && !node.IsPooled => null,
+            ConnectionCheck.Identify => new ReadProof(_cluster, node, Position: null, Epoch: null, OnPrimary: false, identifier),
             ConnectionCheck.Unverified when !_cluster.IsAlone => new ReadProof(
-                _cluster, node, Position: null, _request.Session is { IsSomewhere: true } && !_isVerified
+                _cluster, node, Position: null, _request.Session is { HasPositions: true } && !_isVerified
                     ? node.Epoch : null, OnPrimary: true, identifier),
             _ => null,
         };
@@ -241,6 +241,6 @@ internal struct ReadAttempts
     {
         _isMoved = true;
         _last = failure;
-        Log.RepeatedOnPrimary(_cluster.Logger, Decision.Node, ((PostgresException)failure).SqlState);
+        Log.RetriedOnPrimary(_cluster.Logger, Decision.Node, ((PostgresException)failure).SqlState);
     }
 }

@@ -71,7 +71,7 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         // The positions of a rejected token are real all the same if its signature is valid. If history continued without them, the session
         // gets a report.
         else if (!BeganElsewhere(session, token, snapshot))
-            session.Resume(token.Written, token.Seen, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
+            session.Resume(token.Written, token.Observed, token.IsUnknown || problem is not null, token.IsInDoubt, token.Unknown);
     }
 
     /// <summary>
@@ -122,7 +122,7 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
     private static bool BeganElsewhere(ConsistencySession session, CausalToken token, ClusterSnapshot snapshot)
     {
         var isLost =
-            IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Seen, wasWritten: false,
+            IsOfAnother(token, token.Written, wasWritten: true, snapshot, session) | IsOfAnother(token, token.Observed, wasWritten: false,
             snapshot, session);
         if (isLost) session.Resume(null, null, isUnknown: true);
         return isLost;
@@ -145,6 +145,6 @@ internal sealed class SessionTokens(ClusterConnections cluster, WatermarkResolve
         var now = time.GetTimestamp();
         var last = Interlocked.Read(ref _lastWarning);
         if (last != 0 && time.GetElapsedTime(last, now) < WarningInterval) return;
-        if (Interlocked.CompareExchange(ref _lastWarning, now, last) == last) Log.TokenNotBelieved(cluster.Logger, problem);
+        if (Interlocked.CompareExchange(ref _lastWarning, now, last) == last) Log.TokenRejected(cluster.Logger, problem);
     }
 }

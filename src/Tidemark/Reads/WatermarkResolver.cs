@@ -33,7 +33,7 @@ internal sealed class WatermarkResolver(ClusterConnections cluster, LiveOptions 
         if (session is null) return;
         if (session.IsAheadOf(Monitor.Snapshot)) await SampleAllAsync(io, cancellationToken).ConfigureAwait(false);
         if (Monitor.Snapshot is not { Primary: { } primary } snapshot) return;
-        foreach (var replica in session.ReplicasToAsk(primary, snapshot))
+        foreach (var replica in session.ReplicasToProbe(primary, snapshot))
             await SampleAsync(replica, io, cancellationToken).ConfigureAwait(false);
         if (session.NeedsVerification(primary) && await SamplePrimaryAsync(io, cancellationToken).ConfigureAwait(false) is { } sampled)
             Report(session.Verify(sampled));

@@ -43,7 +43,7 @@ public enum RejectionReason
     TooStale,
 
     /// <summary>The node may lack what the session has read on another node.</summary>
-    SeenElsewhere,
+    ObservedElsewhere,
 
     /// <summary>The node is in another zone than this process, and a node in the same zone can serve.</summary>
     OtherZone,

@@ -31,7 +31,7 @@ public enum RouteReason
     WrittenPositionUnknown,
 
     /// <summary>The primary, because the WAL position of the session's earlier reads is not known.</summary>
-    SeenPositionUnknown,
+    ObservedPositionUnknown,
 
     /// <summary>The primary, because the read requires <see cref="Consistency.Strong"/>.</summary>
     StrongConsistency,
@@ -57,7 +57,7 @@ public enum RouteReason
     RawSql,
 
     /// <summary>The primary, because a replica reported that the statement writes (25006) or cannot run there.</summary>
-    RepeatedOnPrimary,
+    RetriedOnPrimary,
 
     /// <summary>The primary, because the statement was sent as a read before and turned out to write (25006).</summary>
     KnownToWrite,

@@ -64,7 +64,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         var node = snapshot.Nodes[stay.Index];
         var serves = MayStay(node, requirement) && !HasFailed(failed, stay.Index)
             && Evaluate(node, snapshot, requirement) is Verdict.Eligible or Verdict.ToVerify;
-        return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.SeenPositionUnknown);
+        return serves ? (stay.Index, RouteReason.StaysOnReplica) : ThePrimary(snapshot, failed, RouteReason.ObservedPositionUnknown);
     }
 
     private (int Index, RouteReason Reason) AReplica(
@@ -185,7 +185,7 @@ internal sealed class Router(RoutingRules rules, Balancer balancer)
         ConcludedStatus.Primary => rules.PrimaryReadWeight > 0 ? RejectionReason.NotPicked : RejectionReason.IsPrimary,
         _ when requirement.PrimaryBecause != RouteReason.None => RejectionReason.IsReplica,
         _ when IsTooStale(node, requirement) => RejectionReason.TooStale,
-        _ when !MayStay(node, requirement) => RejectionReason.SeenElsewhere,
+        _ when !MayStay(node, requirement) => RejectionReason.ObservedElsewhere,
         _ when requirement.MustInclude is { } position && !Leads(node, snapshot, position) => RejectionReason.OtherTimeline,
         _ when requirement.MustInclude is { } position && node.Lsn < position.Lsn => RejectionReason.Behind,
         _ when picked >= 0 && rules.IsNear[picked] && !rules.IsNear[node.Index] => RejectionReason.OtherZone,

@@ -40,7 +40,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         IsUnknown = flags.HasFlag(Flags.Unknown);
         IsInDoubt = flags.HasFlag(Flags.InDoubt);
         Written = flags.HasFlag(Flags.Written) ? ReadPosition(content, 0) : null;
-        Seen = flags.HasFlag(Flags.Seen) ? ReadPosition(content, flags.HasFlag(Flags.Written) ? 1 : 0) : null;
+        Observed = flags.HasFlag(Flags.Observed) ? ReadPosition(content, flags.HasFlag(Flags.Written) ? 1 : 0) : null;
         if (!flags.HasFlag(Flags.Since)) return;
         var since = ReadPosition(content, Positions(flags) - 1);
         Unknown = UnknownPosition.Of(since);
@@ -67,7 +67,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     {
         None = 0,
         Written = 1,
-        Seen = 2,
+        Observed = 2,
 
         /// <summary>The session wrote something, and its position is unknown. The primary must be queried.</summary>
         Unknown = 4,
@@ -93,7 +93,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     /// <summary>
     /// The WAL position that bounds what the session's reads returned, or <see langword="null"/> if they returned nothing.
     /// </summary>
-    public WalPosition? Seen { get; }
+    public WalPosition? Observed { get; }
 
     /// <summary>
     /// <see langword="true"/> if the session wrote something and its position was not determined. A process that continues the session
@@ -112,7 +112,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
     {
         get
         {
-            uint[] timelines = [Written?.Timeline ?? 0, Seen?.Timeline ?? 0, Unknown.Timeline];
+            uint[] timelines = [Written?.Timeline ?? 0, Observed?.Timeline ?? 0, Unknown.Timeline];
             return timelines.Where(timeline => timeline != 0).DefaultIfEmpty().Min();
         }
     }
@@ -178,8 +178,8 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
 
     private bool IncludesPositionOf(CausalToken other, bool written)
     {
-        if ((written ? other.Written : other.Seen) is not { } theirs) return true;
-        return (written ? Written : Seen) is { } mine && mine.Timeline == theirs.Timeline && BeginOf(written) == other.BeginOf(written)
+        if ((written ? other.Written : other.Observed) is not { } theirs) return true;
+        return (written ? Written : Observed) is { } mine && mine.Timeline == theirs.Timeline && BeginOf(written) == other.BeginOf(written)
             && mine.Lsn >= theirs.Lsn;
     }
 
@@ -200,7 +200,7 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
         if (bytes[0] != Version) return false;
         var flags = (Flags)bytes[1];
         problem = "it is corrupted";
-        if ((flags & ~(Flags.Written | Flags.Seen | Flags.Unknown | Flags.InDoubt | Flags.Since)) != 0) return false;
+        if ((flags & ~(Flags.Written | Flags.Observed | Flags.Unknown | Flags.InDoubt | Flags.Since)) != 0) return false;
         var size = HeadSize + (Positions(flags) * PositionSize);
         if (bytes.Length != size && bytes.Length != size + SignatureSize) return false;
         token = new CausalToken(bytes[..size].ToArray(), bytes[size..].ToArray());
@@ -224,12 +224,12 @@ public sealed class CausalToken : IEquatable<CausalToken>, IParsable<CausalToken
             && TryRead(bytes[..written], out result, out problem);
     }
 
-    private static int Positions(Flags flags) => BitOperations.PopCount((uint)(flags & (Flags.Written | Flags.Seen | Flags.Since)));
+    private static int Positions(Flags flags) => BitOperations.PopCount((uint)(flags & (Flags.Written | Flags.Observed | Flags.Since)));
 
     private static byte[] Write(ulong cluster, WalPosition? written, WalPosition? seen, UnknownPosition? unknown, bool isInDoubt,
         DateTimeOffset expiresAt, TimelineChain chain)
     {
-        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Seen) | (isInDoubt ? Flags.InDoubt : 0)
+        var flags = (written is null ? 0 : Flags.Written) | (seen is null ? 0 : Flags.Observed) | (isInDoubt ? Flags.InDoubt : 0)
             | (unknown is null ? 0 : Flags.Unknown) | (unknown is { Timeline: not 0 } ? Flags.Since : 0);
         var content = new byte[HeadSize + (PositionSize * Positions(flags))];
         content[0] = Version;

@@ -25,13 +25,13 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     public static Consistency Eventual { get; } = new(ConsistencyDemands.None);
 
     /// <summary>The read includes everything that the session has read before.</summary>
-    public static Consistency MonotonicReads { get; } = new(ConsistencyDemands.Seen);
+    public static Consistency MonotonicReads { get; } = new(ConsistencyDemands.Observed);
 
     /// <summary>The read includes everything that the session has written.</summary>
     public static Consistency ReadYourWrites { get; } = new(ConsistencyDemands.Written);
 
     /// <summary>The read includes everything that the session has written and read, so a user never goes back in time.</summary>
-    public static Consistency Session { get; } = new(ConsistencyDemands.Written | ConsistencyDemands.Seen);
+    public static Consistency Session { get; } = new(ConsistencyDemands.Written | ConsistencyDemands.Observed);
 
     /// <summary>The read goes to the primary. The guarantee holds only if an old primary is fenced after a failover.</summary>
     public static Consistency Strong { get; } = new(ConsistencyDemands.Primary);
@@ -124,7 +124,7 @@ public readonly record struct Consistency : ISpanParsable<Consistency>
     private string Name => Demands switch
     {
         ConsistencyDemands.None => nameof(Eventual),
-        ConsistencyDemands.Seen => nameof(MonotonicReads),
+        ConsistencyDemands.Observed => nameof(MonotonicReads),
         ConsistencyDemands.Written => nameof(ReadYourWrites),
         ConsistencyDemands.Primary => nameof(Strong),
         _ => nameof(Session),

@@ -10,7 +10,7 @@ internal enum ConsistencyDemands
     Written = 1,
 
     /// <summary>What the session's reads may have returned.</summary>
-    Seen = 2,
+    Observed = 2,
 
     /// <summary>The primary, which includes everything.</summary>
     Primary = 4,

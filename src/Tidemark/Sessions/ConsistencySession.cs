@@ -43,7 +43,7 @@ public sealed class ConsistencySession : IDisposable
     /// The WAL position that bounds what the session's reads returned, or <see langword="null"/> if they returned nothing or the position
     /// is not known.
     /// </summary>
-    public WalPosition? Seen
+    public WalPosition? Observed
     {
         get
         {
@@ -93,14 +93,14 @@ public sealed class ConsistencySession : IDisposable
     {
         lock (_lock)
         {
-            var withSeen = what.HasFlag(ConsistencyDemands.Seen);
+            var withObserved = what.HasFlag(ConsistencyDemands.Observed);
             UnknownPosition? unknown = null;
 
             // A token has room for one position per watermark. If the latest position may not include the others, the token is marked as
             // unknown, so that the session that continues it reports a loss.
             var (hasWrites, hasObservations) =
                 (_pending.HasWrites || !IsSettled(_written, chain), _pending.HasObservations || !IsSettled(_seen, chain));
-            if (hasWrites || (withSeen && hasObservations))
+            if (hasWrites || (withObserved && hasObservations))
             {
                 // The earliest timeline of anything in the session, and the server processes that may still commit something.
                 var timeline = _written.Timelines.Concat(_seen.Timelines).Concat(_pending.Timelines).Where(t => t != 0).DefaultIfEmpty()
@@ -109,7 +109,7 @@ public sealed class ConsistencySession : IDisposable
             }
 
             return new CapturedWatermarks(
-                hasWrites ? null : _written.Latest, withSeen && !hasObservations ? _seen.Latest : null, unknown, _pending.IsInDoubt);
+                hasWrites ? null : _written.Latest, withObserved && !hasObservations ? _seen.Latest : null, unknown, _pending.IsInDoubt);
         }
     }
 
@@ -236,18 +236,18 @@ public sealed class ConsistencySession : IDisposable
                 must = _written.Latest;
             }
 
-            if (!demands.HasFlag(ConsistencyDemands.Seen)) return new ReadRequirement { MustInclude = must };
+            if (!demands.HasFlag(ConsistencyDemands.Observed)) return new ReadRequirement { MustInclude = must };
             must = WalPosition.Later(must, _seen.Latest);
             if (must is { } latest && !(_seen.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty)
                 && (!demands.HasFlag(ConsistencyDemands.Written) || _written.IsContainedIn(latest.Timeline, chain ?? TimelineChain.Empty))))
             {
-                return ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
+                return ReadRequirement.Primary(RouteReason.ObservedPositionUnknown);
             }
 
             if (!_pending.HasObservationsAt(mark)) return new ReadRequirement { MustInclude = must };
             return mayStay && _pending.OnlyObservation is { OnPrimary: false } observation
                 ? new ReadRequirement { MustInclude = must, StayOn = observation.Node, StayConnection = observation.Connection }
-                : ReadRequirement.Primary(RouteReason.SeenPositionUnknown);
+                : ReadRequirement.Primary(RouteReason.ObservedPositionUnknown);
         }
     }
 
@@ -301,7 +301,7 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary><see langword="true"/> if the session has written or read something that a crash of the primary may have lost.</summary>
-    internal bool IsSomewhere
+    internal bool HasPositions
     {
         get
         {
@@ -331,9 +331,9 @@ public sealed class ConsistencySession : IDisposable
     /// Returns the indexes of the replicas to probe before it is evaluated whether what they returned is lost; see
     /// <see cref="PendingPositions"/>.
     /// </summary>
-    internal int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
+    internal int[] ReplicasToProbe(NodeState primary, ClusterSnapshot snapshot)
     {
-        lock (_lock) return _pending.ReplicasToAsk(primary, snapshot);
+        lock (_lock) return _pending.ReplicasToProbe(primary, snapshot);
     }
 
     /// <summary>Records the loss of something that the session continues. The next read reports it.</summary>
@@ -378,12 +378,12 @@ public sealed class ConsistencySession : IDisposable
                 if (isInDoubt && unknown.Backend == 0) AddUnknownWrite(unknown, isInDoubt);
                 foreach (var backend in unknown.Backends) AddUnknownWrite(unknown, isInDoubt, backend);
                 var timeline = unknown.Timeline != 0 ? unknown.Timeline : _monitor?.Snapshot.LatestTimeline ?? 0;
-                _pending.Add(ObservationSomewhere(timeline, LearnedPosition.Unknown));
+                _pending.Add(ObservationSomewhere(timeline, KnownPosition.Unknown));
             }
 
             var epoch = _monitor?.Snapshot.Chain.PrimaryEpoch ?? 0;
-            if (written is { } w) _written.Add(new LearnedPosition(w, LearnedPosition.Unknown, epoch));
-            if (seen is { } s) _seen.Add(new LearnedPosition(s, LearnedPosition.Unknown, epoch));
+            if (written is { } w) _written.Add(new KnownPosition(w, KnownPosition.Unknown, epoch));
+            if (seen is { } s) _seen.Add(new KnownPosition(s, KnownPosition.Unknown, epoch));
         }
     }
 
@@ -414,7 +414,7 @@ public sealed class ConsistencySession : IDisposable
     /// epoch.
     /// </param>
     /// <param name="openTransaction">The transaction that may still be committed, or <see langword="null"/> if none is known.</param>
-    internal void EndWrite(NodeState node, LearnedPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0,
+    internal void EndWrite(NodeState node, KnownPosition? at, bool isInDoubt = false, int backend = 0, long probesSent = 0,
         string? openTransaction = null)
     {
         lock (_lock)
@@ -476,7 +476,7 @@ public sealed class ConsistencySession : IDisposable
     /// <param name="at">The position that bounds what was observed, or <see langword="null"/> if unknown.</param>
     /// <param name="connection">The identity of the physical connection.</param>
     /// <param name="epoch">The epoch that the connection itself reported, or <see langword="null"/> to use that of the node.</param>
-    internal void Observe(NodeState node, bool onPrimary, LearnedPosition? at = null, object? connection = null, ServerEpoch? epoch = null)
+    internal void Observe(NodeState node, bool onPrimary, KnownPosition? at = null, object? connection = null, ServerEpoch? epoch = null)
     {
         lock (_lock)
         {
@@ -586,7 +586,7 @@ public sealed class ConsistencySession : IDisposable
         // If no server process is known, the end of the primary's current run settles the write.
         var primary = backend == 0 ? snapshot?.Primary : null;
         _pending.Add(new PendingWrite(
-            at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.PrimaryEpoch ?? LearnedPosition.Unknown,
+            at.Timeline != 0 ? at.Timeline : snapshot?.LatestTimeline ?? 0, snapshot?.Chain.PrimaryEpoch ?? KnownPosition.Unknown,
             Node: primary?.Index ?? -1, isInDoubt, primary?.Epoch ?? default, backend));
     }
 

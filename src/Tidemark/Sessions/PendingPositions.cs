@@ -141,7 +141,7 @@ internal sealed class PendingPositions
                 if (!write.IsOpen(snapshot)) return _marks;
         }
 
-        if (!demands.HasFlag(ConsistencyDemands.Seen) || _observations.Count == 0 || !HasObservationsAt(mark)) return null;
+        if (!demands.HasFlag(ConsistencyDemands.Observed) || _observations.Count == 0 || !HasObservationsAt(mark)) return null;
         if (mark == 0 && KeepsToPrimary) return null;
         if (!mayStay || OnlyObservation is not { OnPrimary: false } observation) return _marks;
 
@@ -168,7 +168,7 @@ internal sealed class PendingPositions
 
             // The commit may not have waited for its flush, which only its own connection could report. Its position is then beyond the
             // flush position.
-            written.Add(new LearnedPosition(new WalPosition(primary.Timeline, primary.InsertLsn), primary.PrimaryEpoch));
+            written.Add(new KnownPosition(new WalPosition(primary.Timeline, primary.InsertLsn), primary.PrimaryEpoch));
         }
 
         foreach (ref var observation in CollectionsMarshal.AsSpan(_observations))
@@ -178,7 +178,7 @@ internal sealed class PendingPositions
             // On the primary, the asynchronous commits of others are visible before they are flushed. Replicas receive only flushed WAL.
             // The same applies to a connection whose replica was promoted after it was opened.
             var bound = observation.OnPrimary || observation.Node.Index == primary.Index ? primary.InsertLsn : primary.Lsn;
-            seen.Add(new LearnedPosition(new WalPosition(primary.Timeline, bound), primary.PrimaryEpoch));
+            seen.Add(new KnownPosition(new WalPosition(primary.Timeline, bound), primary.PrimaryEpoch));
             observation = observation with { BoundAt = mark };
         }
 
@@ -215,7 +215,7 @@ internal sealed class PendingPositions
             // A crash of the primary loses WAL that was not flushed, which no replica has returned. Only storage that is rolled back loses
             // more.
             var mayBeLost = observation.OnPrimary || snapshot.Chain.IsRolledBackSince(observation.PrimaryEpoch);
-            if (!IsOver(observation.Timeline, mayBeLost ? observation.PrimaryEpoch : LearnedPosition.Unknown, primary)) continue;
+            if (!IsOver(observation.Timeline, mayBeLost ? observation.PrimaryEpoch : KnownPosition.Unknown, primary)) continue;
             if (observation.Timeline == primary.Timeline) lost = LostWrite.Worse(lost, LostWrite.OfCrash(wasWritten: false));
             else if (!observation.HasComeTo(primary.Timeline, snapshot))
                 lost = LostWrite.Worse(lost, LostWrite.OfUnknownObservation(observation.Timeline, primary.Timeline));
@@ -229,7 +229,7 @@ internal sealed class PendingPositions
     /// Returns the indexes of the replicas that were observed on a timeline that is over, and that may follow the current one by now. A
     /// probe can determine that. Empty if there are none.
     /// </summary>
-    public int[] ReplicasToAsk(NodeState primary, ClusterSnapshot snapshot)
+    public int[] ReplicasToProbe(NodeState primary, ClusterSnapshot snapshot)
     {
         List<int>? replicas = null;
         foreach (var observation in _observations)
@@ -310,5 +310,5 @@ internal sealed class PendingPositions
     private static bool IsOver(uint timeline, int primaryEpoch, NodeState primary) =>
         timeline != 0
             && (timeline < primary.Timeline
-            || (timeline == primary.Timeline && primaryEpoch != LearnedPosition.Unknown && primaryEpoch != primary.PrimaryEpoch));
+            || (timeline == primary.Timeline && primaryEpoch != KnownPosition.Unknown && primaryEpoch != primary.PrimaryEpoch));
 }

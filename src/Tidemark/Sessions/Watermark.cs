@@ -7,7 +7,7 @@ namespace Tidemark;
 /// <param name="isWritten"><see langword="true"/> for the session's writes; <see langword="false"/> for its observed reads.</param>
 internal sealed class Watermark(bool isWritten)
 {
-    private readonly List<LearnedPosition> _positions = [];
+    private readonly List<KnownPosition> _positions = [];
 
     public bool IsEmpty => _positions.Count == 0;
 
@@ -32,7 +32,7 @@ internal sealed class Watermark(bool isWritten)
         return true;
     }
 
-    public void Add(LearnedPosition added)
+    public void Add(KnownPosition added)
     {
         for (var i = 0; i < _positions.Count; i++)
         {
@@ -57,7 +57,7 @@ internal sealed class Watermark(bool isWritten)
     public bool IsAheadOf(uint timeline)
     {
         foreach (var learned in _positions)
-            if (learned.PrimaryEpoch == LearnedPosition.Unknown && learned.Position.Timeline > timeline) return true;
+            if (learned.PrimaryEpoch == KnownPosition.Unknown && learned.Position.Timeline > timeline) return true;
         return false;
     }
 
@@ -138,11 +138,11 @@ internal sealed class Watermark(bool isWritten)
         var present = isWritten ? primary.Lsn : primary.InsertLsn;
         if (keepsPosition && _positions[index].Position.Lsn > present) present = _positions[index].Position.Lsn;
         _positions.RemoveAt(index);
-        Add(new LearnedPosition(new WalPosition(primary.Timeline, present), primary.PrimaryEpoch));
+        Add(new KnownPosition(new WalPosition(primary.Timeline, present), primary.PrimaryEpoch));
     }
 
-    private static bool IsBeyond(LearnedPosition learned, NodeState primary) =>
-        learned.PrimaryEpoch == LearnedPosition.Unknown
+    private static bool IsBeyond(KnownPosition learned, NodeState primary) =>
+        learned.PrimaryEpoch == KnownPosition.Unknown
         && (learned.Position.Timeline > primary.Timeline
             || (learned.Position.Timeline == primary.Timeline
                 && primary.Pages.BeforeHeader(learned.Position.Lsn) > primary.InsertLsn));

@@ -42,7 +42,7 @@ internal sealed class TimelineChain
     /// <summary>Returns whether the history of the current timeline includes the WAL position.</summary>
     /// <param name="learned">The WAL position, and the epoch of the primary in which it was sampled.</param>
     /// <param name="current">The current timeline of the cluster.</param>
-    public Survival SurvivalOf(LearnedPosition learned, uint current)
+    public Survival SurvivalOf(KnownPosition learned, uint current)
     {
         var survival = SurvivedCrashes(learned);
         var timeline = current;
@@ -103,7 +103,7 @@ internal sealed class TimelineChain
         return null;
     }
 
-    private Survival SurvivedCrashes(LearnedPosition learned)
+    private Survival SurvivedCrashes(KnownPosition learned)
     {
         var survival = Survival.Holds;
         foreach (var crash in _crashes)
@@ -113,7 +113,7 @@ internal sealed class TimelineChain
 
             // A position from another process carries no epoch of the primary. Beyond the crash point it may belong to the next epoch. If
             // it was received after the crash was recorded, it is assumed to.
-            if (survived == Survival.Lost && learned.PrimaryEpoch == LearnedPosition.Unknown)
+            if (survived == Survival.Lost && learned.PrimaryEpoch == KnownPosition.Unknown)
                 survived = learned.ReceivedIn < crash.PrimaryEpoch ? Survival.MayBeLost : Survival.Holds;
             survival = Worse(survival, survived);
         }

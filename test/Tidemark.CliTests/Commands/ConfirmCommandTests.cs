@@ -19,7 +19,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         ran.Json.GetProperty("senders").EnumerateArray().ShouldAllBe(sender => sender.GetProperty("state").GetString() == "streaming");
         ran.Json.GetProperty("slots").EnumerateArray().Count(slot => slot.GetProperty("isActive").GetBoolean()).ShouldBe(2);
         ran.Json.GetProperty("receivers").EnumerateArray().ShouldAllBe(receiver => receiver.GetProperty("timeline").GetInt32() == 1);
-        (await AskAsync<long>("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tidemark%'")).ShouldBe(0);
+        (await QueryAsync<long>("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tidemark%'")).ShouldBe(0);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     [Fact]
     public async Task A_role_without_the_privilege_gets_the_missing_grant()
     {
-        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader "
+        await QueryAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN CREATE ROLE reader "
             + "LOGIN; END IF; END $$");
         await three.Cluster.WaitForReplayAsync(Cancelled);
 
@@ -81,11 +81,11 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task A_connection_limit_is_reported_with_the_statement_that_raises_it(string which, string remedy)
     {
         var settings = new NpgsqlConnectionStringBuilder(three.Cluster.Primary.ConnectionString) { Username = "limited" };
-        await AskAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited "
+        await QueryAsync<object>("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'limited') THEN CREATE ROLE limited "
             + "LOGIN; END IF; END $$");
-        await AskAsync<object>(which == "role" ? "ALTER ROLE limited CONNECTION LIMIT 0" : "ALTER ROLE limited CONNECTION LIMIT -1");
-        await AskAsync<object>("DROP DATABASE IF EXISTS limited");
-        await AskAsync<object>("CREATE DATABASE limited CONNECTION LIMIT 0");
+        await QueryAsync<object>(which == "role" ? "ALTER ROLE limited CONNECTION LIMIT 0" : "ALTER ROLE limited CONNECTION LIMIT -1");
+        await QueryAsync<object>("DROP DATABASE IF EXISTS limited");
+        await QueryAsync<object>("CREATE DATABASE limited CONNECTION LIMIT 0");
         if (which == "database") settings.Database = "limited";
 
         var ran = await RanCommand.RunAsync("doctor", "--connection", settings.ConnectionString);
@@ -99,7 +99,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
     public async Task No_table_is_created_if_all_tables_are_published(string command)
     {
         // Its subscribers do not have the table, and would stop at its rows.
-        await AskAsync<object>("CREATE PUBLICATION everything FOR ALL TABLES");
+        await QueryAsync<object>("CREATE PUBLICATION everything FOR ALL TABLES");
         try
         {
             var ran = await RanCommand.RunAsync([command, .. three.Options]);
@@ -108,7 +108,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
         }
         finally
         {
-            await AskAsync<object>("DROP PUBLICATION everything");
+            await QueryAsync<object>("DROP PUBLICATION everything");
         }
     }
 
@@ -131,7 +131,7 @@ public sealed class ConfirmCommandTests(ClusterOfThree three) : IClassFixture<Cl
 
     private Task<RanCommand> ConfirmAsync(params string[] arguments) => RanCommand.RunAsync(["confirm", .. three.Options, .. arguments]);
 
-    private async Task<T?> AskAsync<T>(string sql)
+    private async Task<T?> QueryAsync<T>(string sql)
     {
         await using var connection = new NpgsqlConnection(three.Cluster.Primary.ConnectionString);
         await connection.OpenAsync(Cancelled);

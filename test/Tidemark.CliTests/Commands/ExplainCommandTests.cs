@@ -94,7 +94,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     [InlineData(true)]
     public async Task A_lost_write_is_reported_regardless_of_ThrowOnLostWrite(bool throwsOnLostWrite)
     {
-        var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
+        var identity = await three.Cluster.Primary.QueryAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
         var future = new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(ulong.MaxValue / 2));
         var token =
             new CausalToken((ulong)identity, future, seen: null, unknown: null, DateTimeOffset.UtcNow.AddHours(1), TimelineChain.Empty,
@@ -120,7 +120,7 @@ public sealed class ExplainCommandTests(ClusterOfThree three) : IClassFixture<Cl
     [Fact]
     public async Task An_expired_token_is_reported()
     {
-        var identity = await three.Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
+        var identity = await three.Cluster.Primary.QueryAsync<long>("SELECT system_identifier FROM pg_control_system()", Cancelled);
         var token =
             new CausalToken((ulong)identity, new WalPosition(1, new NpgsqlTypes.NpgsqlLogSequenceNumber(100)), seen: null, unknown: null,
             DateTimeOffset.UtcNow.AddHours(-1), TimelineChain.Empty, key: null);

@@ -88,7 +88,7 @@ public sealed class TerminalTests : IDisposable
     public void An_error_keeps_its_lines_without_control_characters()
     {
         using var errors = new StringWriter { NewLine = "\n" };
-        CommandLine.Complain("no node can be reached:\r\n  pg-1: \e[2Jgone", new Terminal(errors, errors));
+        CommandLine.Fail("no node can be reached:\r\n  pg-1: \e[2Jgone", new Terminal(errors, errors));
         errors.ToString().ShouldBe("tidemark: no node can be reached:\n  pg-1: ?[2Jgone\n");
     }
 

@@ -51,7 +51,7 @@ public sealed class HistoryPageTests
     public void Lag_is_the_age_of_the_oldest_acknowledged_commit_missing_from_a_read()
     {
         var history = Histories.Of(HandedOver);
-        SeenLag.Of(history, new ReportClock(history)).ShouldBe([new SeenLag(0, 0.7, 0), new SeenLag(1, 1.4, 1.4 - 0.5)]);
+        ObservedLag.Of(history, new ReportClock(history)).ShouldBe([new ObservedLag(0, 0.7, 0), new ObservedLag(1, 1.4, 1.4 - 0.5)]);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class SimulateCommandTests : IDisposable
     [Fact]
     public async Task A_detected_fault_is_a_success_and_an_undetected_one_a_finding()
     {
-        var caught = await RanCommand.RunAsync("simulate", "--seeds", "30", "--fault", "GateAsSeenWatermark", "--json");
+        var caught = await RanCommand.RunAsync("simulate", "--seeds", "30", "--fault", "GateAsObservedWatermark", "--json");
         caught.Json.GetProperty("violations").GetInt64().ShouldBeGreaterThan(0);
         caught.ExitCode.ShouldBe(ExitCode.Success);
 
@@ -130,7 +130,7 @@ public sealed class SimulateCommandTests : IDisposable
     [InlineData("--parallel must be an integer from 1", "--parallel", "-1")]
     [InlineData("--seed and --seeds cannot be combined", "--seed", "1", "--seeds", "2")]
     [InlineData("--seed and --faults cannot be combined", "--seed", "1", "--faults")]
-    [InlineData("--faults and --fault cannot be combined", "--faults", "--fault", "GateAsSeenWatermark")]
+    [InlineData("--faults and --fault cannot be combined", "--faults", "--fault", "GateAsObservedWatermark")]
     [InlineData("--json and --markdown cannot be combined", "--json", "--markdown")]
     [InlineData("--profile all and --seed cannot be combined", "--profile", "all", "--seed", "1")]
     [InlineData("--html applies to a single run and requires --seed", "--html", "x.html")]

@@ -38,12 +38,12 @@ public sealed class SimulationCampaignTests
     public void A_hunt_ends_with_the_smallest_seed_that_detects_the_fault()
     {
         var options = new SimulationCampaignOptions { Seeds = 300, FirstSeed = 3 };
-        var hunt = SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 4 }, Stop);
+        var hunt = SimulationCampaign.Hunt(PlantedFault.GateAsObservedWatermark, options with { Parallelism = 4 }, Stop);
 
         hunt.IsCaught.ShouldBeTrue();
         hunt.Seeds.ShouldBe(hunt.By!.Seed - 3 + 1);
-        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Parallelism = 1 }, Stop).ShouldBe(hunt);
-        SimulationCampaign.Hunt(PlantedFault.GateAsSeenWatermark, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop)
+        SimulationCampaign.Hunt(PlantedFault.GateAsObservedWatermark, options with { Parallelism = 1 }, Stop).ShouldBe(hunt);
+        SimulationCampaign.Hunt(PlantedFault.GateAsObservedWatermark, options with { Seeds = Math.Max(1, hunt.Seeds - 1) }, Stop)
             .IsCaught.ShouldBe(hunt.Seeds == 1);
     }
 

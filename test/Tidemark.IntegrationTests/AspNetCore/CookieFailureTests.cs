@@ -63,7 +63,7 @@ public sealed class CookieFailureTests(OneServer shared) : IClassFixture<OneServ
 
         cookies.ShouldAllBe(c => c.Contains("httponly", StringComparison.Ordinal) && c.Contains("samesite=lax", StringComparison.Ordinal));
         if (doesLogThrow) return;
-        log.Entries.ShouldContain(e => e.Event == "CookieNotBelieved");
+        log.Entries.ShouldContain(e => e.Event == "CookieRejected");
         log.Entries.Any(e => e.Event == "CookieNotWritten").ShouldBe(isBroken);
     }
 

@@ -155,7 +155,7 @@ public sealed class CookieOrderTests(StoreCluster shared) : IClassFixture<StoreC
 
     private async Task UntilWrittenAsync(string name)
     {
-        while (await shared.Cluster.Primary.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'") == 0)
+        while (await shared.Cluster.Primary.QueryAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'") == 0)
             await Task.Delay(5, Stop);
     }
 

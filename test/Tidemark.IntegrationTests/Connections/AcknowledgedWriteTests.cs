@@ -88,7 +88,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
             var item = new Item { Name = name };
             context.Add(item);
             (await context.SaveChangesAsync(Stop)).ShouldBe(1);
-            item.Id.ShouldBe(await test._store.Cluster.Primary.AskAsync<int>($"SELECT id FROM items WHERE name = '{name}'"));
+            item.Id.ShouldBe(await test._store.Cluster.Primary.QueryAsync<int>($"SELECT id FROM items WHERE name = '{name}'"));
             context.Entry(item).State.ShouldBe(EntityState.Unchanged);
         },
         ["EF, a save, sync"] = async (test, name) =>
@@ -97,7 +97,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
             var item = new Item { Name = name };
             context.Add(item);
             context.SaveChanges().ShouldBe(1);
-            item.Id.ShouldBe(await test._store.Cluster.Primary.AskAsync<int>($"SELECT id FROM items WHERE name = '{name}'"));
+            item.Id.ShouldBe(await test._store.Cluster.Primary.QueryAsync<int>($"SELECT id FROM items WHERE name = '{name}'"));
         },
         ["EF, a changed entity"] = async (test, name) =>
         {
@@ -154,7 +154,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
         _relay.IsArmed.ShouldBeFalse("no position query was sent");
 
         (session.IsUnknown, session.IsInDoubt).ShouldBe((true, false));
-        (await _store.Cluster.Primary.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
+        (await _store.Cluster.Primary.QueryAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
         await StoreCluster.UntilAsync(_source, nodes => nodes.Primary == "pg-1");
         (await _source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).Value.ShouldBe(1);
         session.IsUnknown.ShouldBeFalse();
@@ -212,7 +212,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
         context.AddRange(new Item { Name = "first" }, new Item { Name = "second" });
         await Should.ThrowAsync<DbUpdateException>(async () => _ = isAsync ? await context.SaveChangesAsync(Stop) : context.SaveChanges());
 
-        (await _store.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name IN ('first', 'second')")).ShouldBe(1);
+        (await _store.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name IN ('first', 'second')")).ShouldBe(1);
     }
 
     [Fact]
@@ -254,7 +254,7 @@ public sealed class AcknowledgedWriteTests : IAsyncLifetime
 
         await over.CancelAsync();
         await Task.WhenAll(writers);
-        var stored = await _store.Cluster.Primary.AskAsync<string[]>("SELECT array_agg(name) FROM items WHERE name LIKE 'drill%'");
+        var stored = await _store.Cluster.Primary.QueryAsync<string[]>("SELECT array_agg(name) FROM items WHERE name LIKE 'drill%'");
         stored.ShouldBeUnique();
         saved.Except(stored).ShouldBeEmpty();
 

@@ -147,7 +147,7 @@ public sealed class FailedWriteTests : IAsyncLifetime
             (await question.ExecuteScalarAsync(Stop)).ShouldBe(i + 200);
         }
 
-        (await _store.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name IN ('midway', 'never')")).ShouldBe(0);
-        (await _store.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM children")).ShouldBe(0);
+        (await _store.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name IN ('midway', 'never')")).ShouldBe(0);
+        (await _store.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM children")).ShouldBe(0);
     }
 }

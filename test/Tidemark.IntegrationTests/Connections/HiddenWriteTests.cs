@@ -18,7 +18,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
     {
         await using var source = await shared.ConnectAsync();
         using var counted = new CountedWrites();
-        var before = await shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
+        var before = await shared.Cluster.Primary.QueryAsync<long>("SELECT nextval('tickets')");
         var attempts = new List<string>();
         using var listener = Listen(attempts);
         for (var i = 1; i <= 3; i++)
@@ -81,7 +81,7 @@ public sealed class HiddenWriteTests(StoreCluster shared) : IClassFixture<StoreC
         await using var source = await shared.ConnectAsync();
         await using var context = new DrawingContext(source);
         var query = context.Items.Where(i => i.Id <= 3).OrderBy(i => i.Id).Select(i => DrawingContext.Draw(i.Id));
-        foreach (var reason in (RouteReason[])[RouteReason.RepeatedOnPrimary, RouteReason.KnownToWrite])
+        foreach (var reason in (RouteReason[])[RouteReason.RetriedOnPrimary, RouteReason.KnownToWrite])
         {
             using var session = source.BeginSession();
             var drawn = isAsync ? await query.ToListAsync(Stop) : query.ToList();

@@ -38,13 +38,13 @@ public sealed class LeaseThroughPromotionTests : IAsyncLifetime
             refused.IsTransient.ShouldBeTrue();
         }
 
-        (await _store.Cluster["pg-1"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'split'")).ShouldBe(0);
+        (await _store.Cluster["pg-1"].QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'split'")).ShouldBe(0);
         await using var second = _store.Source.CreateConnection();
         await second.ExecuteAsync("INSERT INTO items (name) VALUES ('new')");
         context.Add(new Item { Name = "new" });
         await context.SaveChangesAsync(Stop);
         await context.Database.GetDbConnection().ExecuteAsync("INSERT INTO items (name) VALUES ('new')");
-        (await _store.Cluster["pg-2"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'new'")).ShouldBe(3);
+        (await _store.Cluster["pg-2"].QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'new'")).ShouldBe(3);
     }
 
     [Fact]

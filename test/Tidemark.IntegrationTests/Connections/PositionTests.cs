@@ -59,7 +59,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
 
         // The replica has received the commit, and its replay waits before it.
         await replica.UntilAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_receive_lsn()", received => received >= reached);
-        (await replica.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()")).ShouldBeLessThan(lsn);
+        (await replica.QueryAsync<NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()")).ShouldBeLessThan(lsn);
         (await replica.CountAsync("items")).ShouldBe(before);
 
         await replica.DelayReplayAsync(TimeSpan.Zero, Stop);
@@ -126,7 +126,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             await WriteAsync(source, by, name);
             (await source.ReadAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'", Consistency.Parse(level)))
                 .Value.ShouldBe(1, name);
-            if (await Primary.AskAsync<bool>("SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()")) unflushed++;
+            if (await Primary.QueryAsync<bool>("SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()")) unflushed++;
         }
 
         // A commit that waits for its flush also flushes the others, which the row counts on replicas in later tests require.
@@ -150,7 +150,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
             token = await shared.Source.CaptureTokenAsync(Stop);
         }
 
-        token.Seen.ShouldNotBeNull().Lsn.ShouldBeGreaterThan(await Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT "
+        token.Observed.ShouldNotBeNull().Lsn.ShouldBeGreaterThan(await Primary.QueryAsync<NpgsqlLogSequenceNumber>("SELECT "
             + "pg_current_wal_flush_lsn()"));
         using var session = shared.Source.BeginSession(token);
         var watch = Stopwatch.StartNew();
@@ -256,7 +256,7 @@ public sealed class PositionTests(StoreCluster shared) : IClassFixture<StoreClus
         return position;
     }
 
-    private async Task<ulong> InsertPositionAsync() => (ulong)await Primary.AskAsync<NpgsqlLogSequenceNumber>(Position);
+    private async Task<ulong> InsertPositionAsync() => (ulong)await Primary.QueryAsync<NpgsqlLogSequenceNumber>(Position);
 
     private static async Task<NpgsqlLogSequenceNumber> InTransactionAsync(NpgsqlConnection connection)
     {

@@ -81,7 +81,7 @@ public sealed class RepeatTests(OneServerAndReplica shared) : IClassFixture<OneS
         session.IsUnknown.ShouldBeFalse("its position was piggybacked");
     }
 
-    private Task<long> NextAsync() => shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
+    private Task<long> NextAsync() => shared.Cluster.Primary.QueryAsync<long>("SELECT nextval('tickets')");
 
     private static string Through(Relay relay, LocalNode node) =>
         new NpgsqlConnectionStringBuilder(node.ConnectionString) { Port = relay.Port }.ConnectionString;

@@ -159,7 +159,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
             var commit = transaction.CommitAsync(cancellation.Token).AsTask();
             if (how != "statement_timeout")
             {
-                while (!commit.IsCompleted && !await shared.Cluster.Primary.AskAsync<bool>($"SELECT coalesce(wait_event = 'SyncRep', "
+                while (!commit.IsCompleted && !await shared.Cluster.Primary.QueryAsync<bool>($"SELECT coalesce(wait_event = 'SyncRep', "
                     + $"false) FROM pg_stat_activity WHERE pid = {backend}")) Stop.ThrowIfCancellationRequested();
                 commit.IsCompleted.ShouldBeFalse();
                 if (how == "token") await cancellation.CancelAsync();
@@ -249,12 +249,12 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
         transaction.Connection.ExecuteAsync("INSERT INTO items (name) VALUES (@name)", new { name }, transaction.Transaction);
 
     private static Task<long> CountAsync(LocalNode node, string name) =>
-        node.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'");
+        node.QueryAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'");
 
     private async Task SetStandbyNamesAsync(string sql, Func<string, bool> isSet)
     {
         await shared.Cluster.Primary.RunAsync(sql);
         await shared.Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
-        while (!isSet(await shared.Cluster.Primary.AskAsync<string>("SHOW synchronous_standby_names"))) Stop.ThrowIfCancellationRequested();
+        while (!isSet(await shared.Cluster.Primary.QueryAsync<string>("SHOW synchronous_standby_names"))) Stop.ThrowIfCancellationRequested();
     }
 }

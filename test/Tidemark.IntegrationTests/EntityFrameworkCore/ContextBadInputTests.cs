@@ -48,7 +48,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
             error.IsTransient.ShouldBeFalse();
         }
 
-        (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM wishes WHERE kind <> 'no'")).ShouldBe(1);
+        (await shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM wishes WHERE kind <> 'no'")).ShouldBe(1);
         (await context.Wishes.OnNode("pg-1").ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "yes"), Stop)).ShouldBe(1);
     }
 

@@ -32,7 +32,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
             }
 
             foreach (var replica in shared.Cluster.Replicas)
-                (await replica.AskAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
+                (await replica.QueryAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
             ContextRouting.Of(context)!.Session.Written.ShouldNotBeNull();
             (await SettingAsync(context)).ShouldBe("local");
         }
@@ -64,7 +64,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
             await commit;
 
             log.Entries.ShouldContain(e => e.Event == "CommitWaitCancelled");
-            (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'not waited for'")).ShouldBe(1);
+            (await shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'not waited for'")).ShouldBe(1);
         }
         finally
         {
@@ -118,7 +118,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
         (await context.Wishes.Where(w => w.Id == 1).ExecuteUpdateAsync(set => set.SetProperty(w => w.Kind, "after the report"), Stop))
             .ShouldBe(1);
         (await context.Wishes.Where(w => w.Kind == "after the report").CountAsync(Stop)).ShouldBe(1);
-        (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM wishes WHERE kind = 'after the report'")).ShouldBe(1);
+        (await shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM wishes WHERE kind = 'after the report'")).ShouldBe(1);
         await context.Database.ExecuteSqlRawAsync("UPDATE wishes SET kind = 'a lighthouse'", Stop);
     }
 

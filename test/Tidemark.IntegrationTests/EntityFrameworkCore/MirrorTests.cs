@@ -31,7 +31,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         Routes.Writes.ShouldAllBe(r => r.Role == NodeRole.Primary && r.Reason == RouteReason.Write);
         Routes.Reads[0].CommandText.ShouldContain("SELECT");
         await Transaction.RollbackAsync(Stop);
-        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'rolled back'")).ShouldBe(0);
+        (await Shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'rolled back'")).ShouldBe(0);
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class MirrorTests(OneServer shared) : MirrorTestBase(shared, "repo
         var drawn = context.Items.Where(i => i.Id <= 3).Select(i => MirrorContext.Draw(i.Id));
         (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);
         Routes.Reads.Select(r => r.Role).ShouldBe([NodeRole.Replica, NodeRole.Primary]);
-        Routes.Reads[1].Reason.ShouldBe(RouteReason.RepeatedOnPrimary);
+        Routes.Reads[1].Reason.ShouldBe(RouteReason.RetriedOnPrimary);
 
         // Treated as a write from now on, as in production.
         (isAsync ? await drawn.ToListAsync(Stop) : drawn.ToList()).Count.ShouldBe(3);

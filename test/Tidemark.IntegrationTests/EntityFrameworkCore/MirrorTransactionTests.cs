@@ -14,7 +14,7 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        (await Shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items")).ShouldBe(10, "a mirror leaves nothing in the database");
+        (await Shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items")).ShouldBe(10, "a mirror leaves nothing in the database");
     }
 
     [Theory]
@@ -171,28 +171,28 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
         var messages = new List<string>();
         await using var context = create();
         var draws = context.Items.Select(i => MirrorContext.Draw(i.Id));
-        await TellAsync(() => draws.ExplainAnalyzeAsync(Stop));
-        await TellAsync(() => Task.FromResult(context.Database.BeginReadOnlyTransaction(isolation: IsolationLevel.Serializable)));
+        await ReportAsync(() => draws.ExplainAnalyzeAsync(Stop));
+        await ReportAsync(() => Task.FromResult(context.Database.BeginReadOnlyTransaction(isolation: IsolationLevel.Serializable)));
         await using (var other = create())
         await using (await other.Database.BeginTransactionAsync(Stop))
         {
-            await TellAsync(() => other.Database.BeginTransactionAsync(Stop));
-            await TellAsync(() => other.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
+            await ReportAsync(() => other.Database.BeginTransactionAsync(Stop));
+            await ReportAsync(() => other.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop));
         }
 
         await using (await context.Database.BeginReadOnlyTransactionAsync(cancellationToken: Stop))
         {
-            await TellAsync(() => context.Database.BeginTransactionAsync(Stop));
+            await ReportAsync(() => context.Database.BeginTransactionAsync(Stop));
             context.Add(new Item { Name = "no" });
-            await TellAsync(() => context.SaveChangesAsync(Stop));
-            await TellAsync(() => context.Items.ExecuteDeleteAsync(Stop));
-            await TellAsync(() => context.Database.ExecuteSqlRawAsync("DELETE FROM items", Stop));
-            await TellAsync(() => context.Items.FromSqlRaw("DELETE FROM items RETURNING *").ToListAsync(Stop));
+            await ReportAsync(() => context.SaveChangesAsync(Stop));
+            await ReportAsync(() => context.Items.ExecuteDeleteAsync(Stop));
+            await ReportAsync(() => context.Database.ExecuteSqlRawAsync("DELETE FROM items", Stop));
+            await ReportAsync(() => context.Items.FromSqlRaw("DELETE FROM items RETURNING *").ToListAsync(Stop));
         }
 
         return messages;
 
-        async Task TellAsync(Func<Task> refused)
+        async Task ReportAsync(Func<Task> refused)
         {
             try
             {

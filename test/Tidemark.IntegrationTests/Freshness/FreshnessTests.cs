@@ -148,7 +148,7 @@ public sealed class FreshnessTests(StoreCluster shared) : IClassFixture<StoreClu
         await using var source = await ConnectAsync(await MakeTableAsync(), out var store);
         using var session = source.BeginSession();
         await source.NoteWriteAsync("k", Stop);
-        (session.HasMoved, session.Written, session.IsUnknown, session.Seen).ShouldBe((false, null, false, null));
+        (session.HasMoved, session.Written, session.IsUnknown, session.Observed).ShouldBe((false, null, false, null));
 
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
         {

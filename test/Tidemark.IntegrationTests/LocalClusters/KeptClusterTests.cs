@@ -79,9 +79,9 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await using var again = await LocalCluster.OpenAsync("one", Stop);
         again.Primary.Name.ShouldBe("pg-3");
         again.Replicas.ShouldHaveSingleItem().Follows.ShouldBe(again.Primary);
-        (await KeptCluster.Read("one").AskNodesAsync(Stop)).Select(node => node.Role)
+        (await KeptCluster.Read("one").QueryNodesAsync(Stop)).Select(node => node.Role)
             .ShouldBe([LocalNodeRole.OldPrimary, LocalNodeRole.Replica, LocalNodeRole.Primary]);
-        (await again["pg-2"].AskAsync<string>("SHOW recovery_min_apply_delay")).ShouldBe("1h");
+        (await again["pg-2"].QueryAsync<string>("SHOW recovery_min_apply_delay")).ShouldBe("1h");
     }
 
     [Fact]
@@ -102,12 +102,12 @@ public sealed class KeptClusterTests : IAsyncLifetime
         lines[0] = other.Id.ToString(CultureInfo.InvariantCulture);
         await File.WriteAllLinesAsync(file, lines, Stop);
 
-        (await KeptCluster.Read("one").AskNodesAsync(Stop)).ShouldAllBe(node => !node.IsRunning && !node.Answers);
+        (await KeptCluster.Read("one").QueryNodesAsync(Stop)).ShouldAllBe(node => !node.IsRunning && !node.Answers);
         await using var again = await LocalCluster.OpenAsync("one", Stop);
         foreach (var node in again.Nodes)
             await node.StartAsync(Stop);
         await again.WaitForReplayAsync(Stop);
-        (await again["pg-2"].AskAsync<bool>("SELECT to_regclass('survives') IS NOT NULL")).ShouldBeTrue();
+        (await again["pg-2"].QueryAsync<bool>("SELECT to_regclass('survives') IS NOT NULL")).ShouldBeTrue();
         other.HasExited.ShouldBeFalse();
         other.Kill();
     }
@@ -163,7 +163,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         await (await KeptClusters.StartAsync("one", replicas: 0)).DisposeAsync();
         (await Should.ThrowAsync<LocalClusterException>(() => KeptClusters.StartAsync("one")))
             .Message.ShouldContain("There is a cluster one already");
-        (await KeptCluster.Read("one").AskNodesAsync(Stop)).ShouldHaveSingleItem().Answers.ShouldBeTrue();
+        (await KeptCluster.Read("one").QueryNodesAsync(Stop)).ShouldHaveSingleItem().Answers.ShouldBeTrue();
     }
 
     [Fact]
@@ -231,7 +231,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
         try
         {
             Environment.SetEnvironmentVariable(SearchEnvironment.ClustersVariable, link);
-            (await KeptCluster.Read("one").AskNodesAsync(Stop)).ShouldHaveSingleItem().Answers.ShouldBeTrue();
+            (await KeptCluster.Read("one").QueryNodesAsync(Stop)).ShouldHaveSingleItem().Answers.ShouldBeTrue();
             await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
             {
                 await cluster.Primary.StopAsync(cancellationToken: Stop);
@@ -240,7 +240,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
                     cluster.Launcher.Binaries.Describe(["postgres", "-D", Path.Combine(link, "one", "pg-1") + "/"], user))!;
             }
 
-            (await Poll.UntilAsync(async () => (await KeptCluster.Read("one").AskNodesAsync(Stop)).Single().Answers,
+            (await Poll.UntilAsync(async () => (await KeptCluster.Read("one").QueryNodesAsync(Stop)).Single().Answers,
                 TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
             await using (var cluster = await LocalCluster.OpenAsync("one", Stop))
                 cluster.Primary.ProcessId.ShouldBe(server.Id);
@@ -360,7 +360,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
 
         await using var again = await LocalCluster.OpenAsync("one", Stop);
         again.Primary.Name.ShouldBe("pg-2");
-        (await KeptCluster.Read("one").AskNodesAsync(Stop)).Select(node => node.Role)
+        (await KeptCluster.Read("one").QueryNodesAsync(Stop)).Select(node => node.Role)
             .ShouldBe([LocalNodeRole.OldPrimary, LocalNodeRole.Primary]);
         (await again["pg-1"].RejoinAsync(Stop)).Method.ShouldBe(RejoinMethod.Rewind);
     }
@@ -379,7 +379,7 @@ public sealed class KeptClusterTests : IAsyncLifetime
                 await taken[^1].OpenAsync(Stop);
             }
 
-            var node = (await KeptCluster.Read("one").AskNodesAsync(Stop)).ShouldHaveSingleItem();
+            var node = (await KeptCluster.Read("one").QueryNodesAsync(Stop)).ShouldHaveSingleItem();
             (node.IsRunning, node.Answers).ShouldBe((true, false));
             node.Refusal.ShouldNotBeNull().ShouldContain("too many clients");
         }

@@ -70,7 +70,7 @@ public sealed class LocalClusterEndTests : IDisposable
         await child.WaitForExitAsync(Stop);
         (await Poll.UntilAsync(() => ValueTask.FromResult(Directory.GetDirectories(_parent).Length == 1 && !servers.Any(IsAlive)),
             TimeSpan.FromSeconds(20), TimeProvider.System, Stop)).ShouldBeTrue();
-        (await ours.Primary.AskAsync<int>("SELECT 1")).ShouldBe(1);
+        (await ours.Primary.QueryAsync<int>("SELECT 1")).ShouldBe(1);
     }
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class LocalClusterEpochTests
         cluster.Replicas.ShouldBe([cluster["pg-2"], cluster["pg-4"]]);
         await next.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; INSERT INTO {table} VALUES (1); COMMIT");
         (await cluster["pg-2"].CountAsync(table)).ShouldBe(1);
-        (await next.AskAsync<string>(SynchronousStandbys)).ShouldBe("pg-2");
+        (await next.QueryAsync<string>(SynchronousStandbys)).ShouldBe("pg-2");
 
         // The stopped node still follows the old primary until FollowAsync.
         await cluster["pg-4"].FollowAsync(next, Stop);
@@ -96,7 +96,7 @@ public sealed class LocalClusterEpochTests
         await cluster.WaitForReplayAsync(Stop);
         (await cluster["pg-4"].CountAsync(table)).ShouldBe(1);
         await next.RunAsync($"BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); COMMIT");
-        (await next.AskAsync<string>(SynchronousStandbys)).ShouldBe("pg-2 pg-4");
+        (await next.QueryAsync<string>(SynchronousStandbys)).ShouldBe("pg-2 pg-4");
 
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (2)");

@@ -8,7 +8,7 @@ internal static class LocalClusterSql
 {
     private static int _tables;
 
-    public static async Task<T> AskAsync<T>(this LocalNode node, string sql)
+    public static async Task<T> QueryAsync<T>(this LocalNode node, string sql)
     {
         await using var connection = new NpgsqlConnection(node.ConnectionString + ";Pooling=false");
         await connection.OpenAsync(TestContext.Current.CancellationToken);
@@ -16,7 +16,7 @@ internal static class LocalClusterSql
         return (T)(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
     }
 
-    public static Task RunAsync(this LocalNode node, string sql) => node.AskAsync<object?>(sql);
+    public static Task RunAsync(this LocalNode node, string sql) => node.QueryAsync<object?>(sql);
 
     /// <summary>Creates a table with a unique name and one column: id.</summary>
     public static async Task<string> MakeTableAsync(this LocalNode node)
@@ -26,5 +26,5 @@ internal static class LocalClusterSql
         return name;
     }
 
-    public static Task<long> CountAsync(this LocalNode node, string table) => node.AskAsync<long>($"SELECT count(*) FROM {table}");
+    public static Task<long> CountAsync(this LocalNode node, string table) => node.QueryAsync<long>($"SELECT count(*) FROM {table}");
 }

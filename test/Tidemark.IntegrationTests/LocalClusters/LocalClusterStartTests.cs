@@ -21,12 +21,12 @@ public sealed class LocalClusterStartTests
         await one.WaitForReplayAsync(Stop);
         await two.WaitForReplayAsync(Stop);
         const string exists = "SELECT to_regclass('only_here') IS NOT NULL";
-        (await one["pg-2"].AskAsync<bool>(exists)).ShouldBeTrue();
-        (await two["pg-2"].AskAsync<bool>(exists)).ShouldBeFalse();
+        (await one["pg-2"].QueryAsync<bool>(exists)).ShouldBeTrue();
+        (await two["pg-2"].QueryAsync<bool>(exists)).ShouldBeFalse();
 
         const string identity = "SELECT system_identifier FROM pg_control_system()";
-        (await one["pg-2"].AskAsync<long>(identity)).ShouldBe(await one.Primary.AskAsync<long>(identity));
-        (await two.Primary.AskAsync<long>(identity)).ShouldNotBe(await one.Primary.AskAsync<long>(identity));
+        (await one["pg-2"].QueryAsync<long>(identity)).ShouldBe(await one.Primary.QueryAsync<long>(identity));
+        (await two.Primary.QueryAsync<long>(identity)).ShouldNotBe(await one.Primary.QueryAsync<long>(identity));
     }
 
     [Fact]
@@ -67,9 +67,9 @@ public sealed class LocalClusterStartTests
                 Settings = { ["work_mem"] = "7MB", ["application.note"] = @"a 'b' \c" } }, Stop);
         foreach (var node in cluster.Nodes)
         {
-            (await node.AskAsync<string>("SELECT current_database()::text")).ShouldBe("shop's");
-            (await node.AskAsync<string>("SHOW work_mem")).ShouldBe("7MB");
-            (await node.AskAsync<string>("SHOW application.note")).ShouldBe(@"a 'b' \c");
+            (await node.QueryAsync<string>("SELECT current_database()::text")).ShouldBe("shop's");
+            (await node.QueryAsync<string>("SHOW work_mem")).ShouldBe("7MB");
+            (await node.QueryAsync<string>("SHOW application.note")).ShouldBe(@"a 'b' \c");
         }
     }
 
@@ -82,7 +82,7 @@ public sealed class LocalClusterStartTests
         await cluster.Primary.RunAsync($"INSERT INTO {table} VALUES (1)");
         await cluster.WaitForReplayAsync(Stop);
         (await cluster["pg-2"].CountAsync(table)).ShouldBe(1);
-        (await cluster["pg-2"].AskAsync<string>("SHOW server_version")).ShouldStartWith("18.");
+        (await cluster["pg-2"].QueryAsync<string>("SHOW server_version")).ShouldStartWith("18.");
 
         await cluster.Primary.KillAsync(Stop);
         await cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
@@ -115,7 +115,7 @@ public sealed class LocalClusterStartTests
         await using (var cluster = await ClusterLauncher.StartAsync(new LocalClusterOptions { Replicas = 1 },
             here with { ChosenBin = null, Path = [programs], UsualFolders = [], Cache = cache }, () => PortBlock.Claim(kept: []), Stop))
         {
-            (await cluster.Primary.AskAsync<string>("SELECT setting FROM pg_config WHERE name = 'BINDIR'")).ShouldStartWith(cache);
+            (await cluster.Primary.QueryAsync<string>("SELECT setting FROM pg_config WHERE name = 'BINDIR'")).ShouldStartWith(cache);
             await cluster.WaitForReplayAsync(Stop);
         }
 

@@ -22,8 +22,8 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
         foreach (var replica in _cluster.Replicas)
         {
             (await replica.CountAsync(table)).ShouldBe(1);
-            (await replica.AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
-            (await replica.AskAsync<string>("SELECT slot_name::text FROM pg_stat_wal_receiver"))
+            (await replica.QueryAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
+            (await replica.QueryAsync<string>("SELECT slot_name::text FROM pg_stat_wal_receiver"))
                 .ShouldBe(ServerSettings.SlotOf(replica.Name));
         }
     }
@@ -73,11 +73,11 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
             // The pause happens while this is written, sent and replayed.
             var written = _cluster.Primary.RunAsync($"INSERT INTO {table} SELECT generate_series(1, 50000)");
             await paused.PauseReplayAsync(Stop);
-            var stoppedAt = await paused.AskAsync<NpgsqlLogSequenceNumber>(position);
+            var stoppedAt = await paused.QueryAsync<NpgsqlLogSequenceNumber>(position);
             await written;
             await _cluster.WaitForReplayAsync(Stop);
-            (await paused.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBe(stoppedAt);
-            (await other.AskAsync<NpgsqlLogSequenceNumber>(position)).ShouldBeGreaterThan(stoppedAt);
+            (await paused.QueryAsync<NpgsqlLogSequenceNumber>(position)).ShouldBe(stoppedAt);
+            (await other.QueryAsync<NpgsqlLogSequenceNumber>(position)).ShouldBeGreaterThan(stoppedAt);
             await paused.ResumeReplayAsync(Stop);
         }
     }
@@ -122,9 +122,9 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     public async Task An_idle_cluster_stays_at_one_position()
     {
         await _cluster.WaitForReplayAsync(Stop);
-        var lsn = await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
+        var lsn = await _cluster.Primary.QueryAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()");
         await _cluster.WaitForReplayAsync(Stop);
-        (await _cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(lsn);
+        (await _cluster.Primary.QueryAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_insert_lsn()")).ShouldBe(lsn);
     }
 
     [Fact]
@@ -132,12 +132,12 @@ public sealed class LocalClusterTests(LocalClusterOfThree shared) : IClassFixtur
     {
         foreach (var node in _cluster.Nodes)
         {
-            var file = await node.AskAsync<string>("SELECT pg_read_file('postmaster.pid')");
+            var file = await node.QueryAsync<string>("SELECT pg_read_file('postmaster.pid')");
             file.Split('\n')[0].ShouldBe(node.ProcessId?.ToString(CultureInfo.InvariantCulture));
-            (await node.AskAsync<string>("SHOW cluster_name")).ShouldBe(node.Name);
-            (await node.AskAsync<string>("SHOW data_directory")).ShouldBe(node.DataDirectory);
-            (await node.AskAsync<string>("SELECT current_database()::text")).ShouldBe("store");
-            (await node.AskAsync<string>("SHOW fsync")).ShouldBe("off");
+            (await node.QueryAsync<string>("SHOW cluster_name")).ShouldBe(node.Name);
+            (await node.QueryAsync<string>("SHOW data_directory")).ShouldBe(node.DataDirectory);
+            (await node.QueryAsync<string>("SELECT current_database()::text")).ShouldBe("store");
+            (await node.QueryAsync<string>("SHOW fsync")).ShouldBe("off");
             node.ReadLog(5).Count.ShouldBeInRange(1, 5);
             node.ReadLog(int.MaxValue).ShouldContain(line => line.Contains("ready to accept", StringComparison.Ordinal));
         }

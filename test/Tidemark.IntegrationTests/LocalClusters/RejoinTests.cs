@@ -197,7 +197,7 @@ public sealed class RejoinTests
 
         var refusal = await Should.ThrowAsync<InvalidOperationException>(() => cluster["pg-3"].PromoteAsync(cancellationToken: Stop));
         refusal.Message.ShouldContain("it follows pg-1, but pg-2 is now the primary");
-        (await cluster["pg-3"].AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
+        (await cluster["pg-3"].QueryAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
         await cluster.Primary.StartAsync(Stop);
         await cluster["pg-3"].RejoinAsync(Stop);
         await cluster["pg-3"].PromoteAsync(cancellationToken: Stop);
@@ -239,14 +239,14 @@ public sealed class RejoinTests
     {
         node.Follows.ShouldBe(cluster.Primary);
         await cluster.WaitForReplayAsync(Stop);
-        (await node.AskAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
-        (await node.AskAsync<int[]>($"SELECT array_agg(id) FROM {table}")).ShouldBe([row]);
-        (await node.AskAsync<long>("SELECT count(*) FROM pg_replication_slots")).ShouldBe(0);
+        (await node.QueryAsync<bool>("SELECT pg_is_in_recovery()")).ShouldBeTrue();
+        (await node.QueryAsync<int[]>($"SELECT array_agg(id) FROM {table}")).ShouldBe([row]);
+        (await node.QueryAsync<long>("SELECT count(*) FROM pg_replication_slots")).ShouldBe(0);
 
         // WaitForReplayAsync waits for it as for any other replica.
         await cluster.Primary.RunAsync("BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); DROP TABLE "
             + "barrier; COMMIT");
-        (await cluster.Primary.AskAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'"))
+        (await cluster.Primary.QueryAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'"))
             .ShouldBe("sync");
     }
 }

@@ -126,7 +126,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
             var name = NextName();
             await using (var command = source.CreateReadCommand($"SELECT note('{name}')")) await command.ExecuteScalarAsync(Stop);
             (await source.ReadAsync<long>($"SELECT count(*) FROM notes WHERE note = '{name}'")).Value.ShouldBe(1);
-            (await Cluster.Primary.AskAsync<long>($"SELECT count(*) FROM notes WHERE note = '{name}'")).ShouldBe(1);
+            (await Cluster.Primary.QueryAsync<long>($"SELECT count(*) FROM notes WHERE note = '{name}'")).ShouldBe(1);
             session.HasMoved.ShouldBeTrue();
         }
     }
@@ -201,7 +201,7 @@ public abstract class MatrixTests(MatrixCluster matrix, Way way)
         await Cluster.Primary.StartAsync(Stop);
         await Cluster.Primary.RunAsync("ALTER SYSTEM RESET wal_writer_delay");
         await Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
-        (await Cluster.Primary.AskAsync<long>(CountSql(name))).ShouldBe(0, "nothing was lost: the commit had been flushed");
+        (await Cluster.Primary.QueryAsync<long>(CountSql(name))).ShouldBe(0, "nothing was lost: the commit had been flushed");
 
         // Later WAL passes the position of what was lost.
         await Cluster.Primary.RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");

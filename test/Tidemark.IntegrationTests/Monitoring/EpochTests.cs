@@ -72,7 +72,7 @@ public sealed class EpochTests : IAsyncLifetime
         await source.WriteAsync("INSERT INTO items (name) VALUES ('lost')");
         await CrashAsync(of);
         await PrimaryIsBackAsync(source);
-        (await Cluster["pg-1"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
+        (await Cluster["pg-1"].QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
             .ShouldBe(0, "nothing was lost: the commit had been flushed");
         await Cluster["pg-1"].RunAsync("INSERT INTO items (name) SELECT 'later' FROM generate_series(1, 1000)");
 
@@ -190,7 +190,7 @@ public sealed class EpochTests : IAsyncLifetime
             try
             {
                 NpgsqlConnection.ClearAllPools();
-                await primary.AskAsync<int>("SELECT 1");
+                await primary.QueryAsync<int>("SELECT 1");
                 return;
             }
             catch (NpgsqlException)

@@ -60,7 +60,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
         async Task EndAsync()
         {
             while (!ending.IsCancellationRequested)
-                foreach (var node in _store.Cluster.Nodes) ended += await node.AskAsync<long>(EndMonitorConnections);
+                foreach (var node in _store.Cluster.Nodes) ended += await node.QueryAsync<long>(EndMonitorConnections);
         }
 
         for (var round = 0; round < 200; round++)
@@ -154,7 +154,7 @@ public sealed class MonitorTests : IClassFixture<StoreCluster>
     {
         var source = await _store.ConnectAsync(builder => builder.AddToConnectionStrings("Application Name=closes"));
         const string Count = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'closes%'";
-        (await _store.Cluster.Primary.AskAsync<long>(Count)).ShouldBeGreaterThan(0);
+        (await _store.Cluster.Primary.QueryAsync<long>(Count)).ShouldBeGreaterThan(0);
         await source.DisposeAsync();
         await _store.Cluster.Primary.UntilAsync<long>(Count, count => count == 0);
     }

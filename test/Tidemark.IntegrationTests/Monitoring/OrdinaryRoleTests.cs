@@ -115,7 +115,7 @@ public sealed class OrdinaryRoleTests : IAsyncLifetime
     [Fact]
     public async Task A_wrong_SystemIdentifier_refuses_every_node_and_names_both_identifiers()
     {
-        var right = (ulong)await Cluster.Primary.AskAsync<long>("SELECT system_identifier FROM pg_control_system()");
+        var right = (ulong)await Cluster.Primary.QueryAsync<long>("SELECT system_identifier FROM pg_control_system()");
         await using var wrong = await ConnectAsync(b => b.Options.SystemIdentifier = right + 1);
         await using var well = await ConnectAsync(b => b.Options.SystemIdentifier = right);
 

@@ -42,7 +42,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         await source.Cluster.Monitor.SampleAsync(1, Stop);
         (await ReadAsync(source, id)).ShouldBe(("v5", replica.Port));
 
-        var (start, lsn) = (await StartTimeAsync(replica), await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed));
+        var (start, lsn) = (await StartTimeAsync(replica), await replica.QueryAsync<NpgsqlLogSequenceNumber>(Replayed));
         await replica.DelayReplayAsync(TimeSpan.FromMinutes(10), Stop);
         if (crash == "one backend") await KillOneBackendAsync(replica);
         else
@@ -54,8 +54,8 @@ public sealed class ServerEpochTests : IAsyncLifetime
         // The pooled connections are broken. Without this step, the first reads would run on connections that are younger than the last
         // probe.
         if (monitor == "a slow monitor") source.Cluster.Clear();
-        (await replica.AskAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(lsn);
-        (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
+        (await replica.QueryAsync<NpgsqlLogSequenceNumber>(Replayed)).ShouldBeLessThan(lsn);
+        (await replica.QueryAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
         if (crash == "one backend") (await StartTimeAsync(replica)).ShouldBe(start);
 
         await ShouldReadAsync(source, id, "v5");
@@ -76,7 +76,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         await replica.DelayReplayAsync(TimeSpan.FromMinutes(10), Stop);
         await KillOneBackendAsync(replica);
         source.Cluster.Clear();
-        (await replica.AskAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
+        (await replica.QueryAsync<string>($"SELECT name FROM items WHERE id = {id}")).ShouldBe("v4");
 
         await ShouldReadAsync(source, id, "v5");
     }
@@ -91,7 +91,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         await Cluster["pg-3"].PauseReplayAsync(Stop);
         await using var source = await _store.ConnectAsync(b => b.Options.ProbeInterval = TimeSpan.FromMinutes(1));
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
-        (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
+        (await Cluster["pg-2"].QueryAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
         source.Nodes.Single(n => n.Name == "pg-2").Role.ShouldBe(NodeRole.Replica);
 
         // The old primary still accepts the write. The promoted node writes WAL of its own past that position.
@@ -129,7 +129,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         await Cluster.Primary.KillAsync(Stop);
         await Cluster["pg-2"].PromoteAsync(cancellationToken: Stop);
         await StoreCluster.UntilAsync(_store.Source, nodes => nodes.Primary == "pg-2");
-        (await Cluster["pg-2"].AskAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
+        (await Cluster["pg-2"].QueryAsync<NpgsqlLogSequenceNumber?>(Replayed)).ShouldNotBeNull();
         await _store.Source.UntilReadOnReplicaAsync(Cluster);
         for (var i = 0; i < 50; i++) (await _store.Source.ReadAsync<int>("1")).Port.ShouldBe(Cluster["pg-3"].Port);
     }
@@ -155,7 +155,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
 
         // The primary writes, and the replicas report that they have replayed all they received. Every commit older than the bound is
         // there.
-        var id = await Cluster.Primary.AskAsync<int>("INSERT INTO items (name) VALUES ('v5') RETURNING id");
+        var id = await Cluster.Primary.QueryAsync<int>("INSERT INTO items (name) VALUES ('v5') RETURNING id");
         var (onReplicas, onPrimary) = (0, 0);
         for (var since = Stopwatch.StartNew(); onPrimary < 100;)
         {
@@ -167,7 +167,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         }
 
         onReplicas.ShouldBeGreaterThan(0);
-        (await Cluster["pg-2"].AskAsync<bool>(
+        (await Cluster["pg-2"].QueryAsync<bool>(
             "SELECT pg_last_wal_receive_lsn() IS NULL OR pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()")).ShouldBeTrue();
         source.Explain(level).Rejected.Where(r => r.Node != "pg-1").ShouldAllBe(r => r.Reason == RejectionReason.TooStale);
         if (bound == "a level") (await source.ReadAsync<int>("1", Consistency.Eventual)).Port.ShouldNotBe(Cluster.Primary.Port);
@@ -206,7 +206,7 @@ public sealed class ServerEpochTests : IAsyncLifetime
         return (int)(await command.ExecuteScalarAsync(Stop))!;
     }
 
-    private static Task<DateTime> StartTimeAsync(LocalNode node) => node.AskAsync<DateTime>("SELECT pg_postmaster_start_time()");
+    private static Task<DateTime> StartTimeAsync(LocalNode node) => node.QueryAsync<DateTime>("SELECT pg_postmaster_start_time()");
 
     /// <summary>Sends SIGKILL to one backend. The server ends all others, and recovers from its WAL under the same postmaster.</summary>
     private static async Task KillOneBackendAsync(LocalNode node)

@@ -94,7 +94,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     [Fact]
     public async Task A_hidden_write_in_a_read_on_the_primary_is_refused_there_too_and_runs_once()
     {
-        var before = await shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
+        var before = await shared.Cluster.Primary.QueryAsync<long>("SELECT nextval('tickets')");
         using (shared.Source.Require(Consistency.Strong))
         {
             await using var command = shared.Source.CreateReadCommand("SELECT nextval('tickets')");
@@ -119,7 +119,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         var hba = Path.Combine(shared.Cluster.Primary.DataDirectory, "pg_hba.conf");
         var rules = await File.ReadAllTextAsync(hba, Stop);
         await File.WriteAllTextAsync(hba, "host all locked 127.0.0.1/32 scram-sha-256\n" + rules, Stop);
-        await shared.Cluster.Primary.AskAsync<bool>("SELECT pg_reload_conf()");
+        await shared.Cluster.Primary.QueryAsync<bool>("SELECT pg_reload_conf()");
         try
         {
             using var log = new RecordingLoggerFactory();
@@ -136,7 +136,7 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
         finally
         {
             await File.WriteAllTextAsync(hba, rules, Stop);
-            await shared.Cluster.Primary.AskAsync<bool>("SELECT pg_reload_conf()");
+            await shared.Cluster.Primary.QueryAsync<bool>("SELECT pg_reload_conf()");
         }
     }
 

@@ -54,7 +54,7 @@ public sealed class FailureTests : IAsyncLifetime
         while (asked is null)
         {
             foreach (var replica in _store.Cluster.Replicas)
-                if (await replica.AskAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"))
+                if (await replica.QueryAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"))
                     asked = replica;
         }
 
@@ -136,7 +136,7 @@ public sealed class FailureTests : IAsyncLifetime
 
         old.Add(new Item { Name = "after" });
         await old.SaveChangesAsync(Stop);
-        (await _store.Cluster["pg-2"].AskAsync<long>("SELECT count(*) FROM items WHERE name = 'after'")).ShouldBe(1);
+        (await _store.Cluster["pg-2"].QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'after'")).ShouldBe(1);
         (await old.Items.AsNoTracking().CountAsync(i => i.Name == "after", Stop)).ShouldBe(1);
 
         await oldPrimary.StartAsync(Stop);
@@ -145,7 +145,7 @@ public sealed class FailureTests : IAsyncLifetime
         _store.Source.Explain(Consistency.Strong).Node.ShouldBe("pg-2");
         _store.Source.Explain(Consistency.Strong).Rejected.Single(r => r.Node == "pg-1").Reason.ShouldBe(RejectionReason.SupersededPrimary);
         await SaveAsync();
-        (await oldPrimary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'saved'")).ShouldBe(0);
+        (await oldPrimary.QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'saved'")).ShouldBe(0);
     }
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
         var scans = new Dictionary<string, long>();
         foreach (var node in shared.Cluster.Nodes)
         {
-            scans[node.Name] = await node.AskAsync<long>(
+            scans[node.Name] = await node.QueryAsync<long>(
                 "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'items'");
         }
 
@@ -139,7 +139,7 @@ public sealed class RoutingTests(StoreCluster shared) : IClassFixture<StoreClust
         await shared.Cluster.Primary.RunAsync(
             "CREATE OR REPLACE FUNCTION draw(i int) RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('tickets') $$");
         await shared.Cluster.WaitForReplayAsync(Stop);
-        var before = await shared.Cluster.Primary.AskAsync<long>("SELECT nextval('tickets')");
+        var before = await shared.Cluster.Primary.QueryAsync<long>("SELECT nextval('tickets')");
 
         await using var drawing = new DrawingContext(new DbContextOptionsBuilder<DrawingContext>().UseTidemark(shared.Source).Options);
         (await drawing.Items.Where(i => i.Id == 1).Select(i => DrawingContext.Draw(i.Id)).SingleAsync(Stop)).ShouldBe(before + 1);

@@ -68,7 +68,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stop.Token);
                 var cut = new Cut();
                 var (asked, answered) = (client.GetStream(), server.GetStream());
-                await Task.WhenAny(AskAsync(asked, answered, cut), AnswerAsync(answered, asked, cut));
+                await Task.WhenAny(QueryAsync(asked, answered, cut), AnswerAsync(answered, asked, cut));
             }
             catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
             {
@@ -77,7 +77,7 @@ internal sealed class CuttingRelay : IAsyncDisposable
         }
     }
 
-    private async Task AskAsync(NetworkStream client, NetworkStream server, Cut cut)
+    private async Task QueryAsync(NetworkStream client, NetworkStream server, Cut cut)
     {
         var buffer = new byte[64 * 1024];
         try

@@ -27,7 +27,7 @@ internal static class SourceSql
     /// <summary>Queries until the answer meets the condition. The test's own time-out ends the wait.</summary>
     public static async Task UntilAsync<T>(this LocalNode node, string sql, Func<T, bool> isSo)
     {
-        while (!isSo(await node.AskAsync<T>(sql))) await Task.Yield();
+        while (!isSo(await node.QueryAsync<T>(sql))) await Task.Yield();
     }
 
     /// <summary>Reads until a node other than the primary answers, and returns how long that took.</summary>
@@ -59,7 +59,7 @@ internal static class SourceSql
     /// <summary>Creates a row that every node has, and returns its id.</summary>
     public static async Task<int> MakeItemAsync(this LocalCluster cluster, string name)
     {
-        var id = await cluster.Primary.AskAsync<int>($"INSERT INTO items (name) VALUES ('{name}') RETURNING id");
+        var id = await cluster.Primary.QueryAsync<int>($"INSERT INTO items (name) VALUES ('{name}') RETURNING id");
         await cluster.WaitForReplayAsync(Stop);
         return id;
     }

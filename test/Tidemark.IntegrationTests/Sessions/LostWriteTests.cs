@@ -145,7 +145,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         await Cluster.Primary.StartAsync(Stop);
         await user.Source.Cluster.Monitor.SampleAsync(0, Stop);
         await StoreCluster.UntilAsync(user.Source, nodes => nodes.Primary == "pg-1");
-        (await Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
+        (await Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'lost'"))
             .ShouldBe(0, "nothing was lost: the commit had been flushed");
 
         // Later WAL passes the position of what was lost.
@@ -186,7 +186,7 @@ public sealed class LostWriteTests : IAsyncLifetime
         await Cluster["pg-2"].PromoteAsync(follow: false, cancellationToken: Stop);
         await Cluster["pg-4"].FollowAsync(Cluster["pg-2"], Stop);
         await Cluster["pg-1"].RunAsync("INSERT INTO items (name) SELECT 'dead' FROM generate_series(1, 5000)");
-        var dead = await Cluster["pg-1"].AskAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()");
+        var dead = await Cluster["pg-1"].QueryAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()");
         await left.UntilAsync<NpgsqlTypes.NpgsqlLogSequenceNumber>("SELECT pg_last_wal_replay_lsn()", at => at >= dead);
         var user = await UserAsync(_store, mayReplicate: true);
         await using var user1 = user;

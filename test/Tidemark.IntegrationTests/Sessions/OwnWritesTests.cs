@@ -225,7 +225,7 @@ public sealed class OwnWritesTests(StoreCluster shared) : IClassFixture<StoreClu
         await Should.ThrowAsync<DbException>(() => context.Database.ExecuteSqlRawAsync("SELECT 1/0", Stop));
         await transaction.CommitAsync(Stop);
 
-        (await shared.Cluster.Primary.AskAsync<long>("SELECT count(*) FROM items WHERE name = 'never'")).ShouldBe(0);
+        (await shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items WHERE name = 'never'")).ShouldBe(0);
         session.IsUnknown.ShouldBeFalse();
         await context.Items.AsNoTracking().CountAsync(Stop);
     }

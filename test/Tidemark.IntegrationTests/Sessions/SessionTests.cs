@@ -50,7 +50,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         {
             await using var insert = shared.Source.CreateCommand("INSERT INTO items (name) VALUES ('random') RETURNING id");
             var id = (int)(await insert.ExecuteScalarAsync(Stop))!;
-            if (await replicas.AskAsync<long>($"SELECT count(*) FROM items WHERE id = {id}") == 0) Interlocked.Increment(ref stale);
+            if (await replicas.QueryAsync<long>($"SELECT count(*) FROM items WHERE id = {id}") == 0) Interlocked.Increment(ref stale);
         });
 
         Print($"{WritesReadBack} writes read back on a random replica: {stale} stale ({Share(stale, WritesReadBack)})");
@@ -108,7 +108,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
                 var last = 0;
                 for (var read = 0; read < ReadsPerSession; read++)
                 {
-                    var value = await replicas.AskAsync<int>(counter.Question);
+                    var value = await replicas.QueryAsync<int>(counter.Question);
                     if (value < last) Interlocked.Increment(ref back);
                     last = value;
                 }
@@ -154,7 +154,7 @@ public sealed class SessionTests(LaggingCluster shared) : IClassFixture<LaggingC
         private readonly NpgsqlDataSource[] _sources =
             [.. store.Cluster.Replicas.Select(node => NpgsqlDataSource.Create(node.ConnectionString))];
 
-        public async Task<T> AskAsync<T>(string sql)
+        public async Task<T> QueryAsync<T>(string sql)
         {
             await using var command = _sources[Random.Shared.Next(_sources.Length)].CreateCommand(sql);
             return (T)(await command.ExecuteScalarAsync(Stop))!;

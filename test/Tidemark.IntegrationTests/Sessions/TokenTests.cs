@@ -165,7 +165,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         await Cluster.Primary.RunAsync($"UPDATE items SET name = 'v5' WHERE id = {id}");
         using var log = new RecordedLog();
         await using var source = await shared.ConnectAsync(b => (b.Options.TokenKey, b.LoggerFactory) = (Key, log));
-        var position = new WalPosition(1, await Cluster.Primary.AskAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
+        var position = new WalPosition(1, await Cluster.Primary.QueryAsync<NpgsqlLogSequenceNumber>("SELECT pg_current_wal_flush_lsn()"));
         var token = TokenOf(
             source, position, position,
             key: what switch { "expired" => Key, "unsigned" => null, _ => Key + " that is not shared" },
@@ -174,7 +174,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
         using var session = source.BeginSession(token);
         (await source.ReadAsync<string>($"SELECT name FROM items WHERE id = {id}", Consistency.Parse(level)))
             .ShouldBe(("v5", Cluster.Primary.Port));
-        log.Entries.ShouldContain(e => e.Event == "TokenNotBelieved");
+        log.Entries.ShouldContain(e => e.Event == "TokenRejected");
     }
 
     [Fact]
@@ -189,7 +189,7 @@ public sealed class TokenTests(StoreCluster shared) : IClassFixture<StoreCluster
             using (var writer = shared.Source.BeginSession())
             {
                 writer.MarkWritten();
-                token = shared.Source.Tokens.Of(writer, ConsistencyDemands.Written | ConsistencyDemands.Seen);
+                token = shared.Source.Tokens.Of(writer, ConsistencyDemands.Written | ConsistencyDemands.Observed);
             }
 
             token.IsUnknown.ShouldBeTrue();

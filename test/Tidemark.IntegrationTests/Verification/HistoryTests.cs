@@ -75,8 +75,8 @@ public sealed class HistoryTests(LaggingCluster shared) : IClassFixture<LaggingC
             + "WHERE proname LIKE 'tidemark_reg%')"
             + " + (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'tidemark_reg%')";
         await using (await HistoryRecorder.StartAsync(shared.Cluster, cancellationToken: Stop))
-            (await shared.Cluster.Primary.AskAsync<long>(left)).ShouldBeGreaterThan(2);
-        (await shared.Cluster.Primary.AskAsync<long>(left)).ShouldBe(0);
+            (await shared.Cluster.Primary.QueryAsync<long>(left)).ShouldBeGreaterThan(2);
+        (await shared.Cluster.Primary.QueryAsync<long>(left)).ShouldBe(0);
     }
 
     private async Task<HistoryReport> RunAsync(WorkloadRouter router, HistoryWorkloadOptions options)

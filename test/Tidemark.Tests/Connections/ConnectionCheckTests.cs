@@ -56,7 +56,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
     {
         await using var connection = await OpenAsync();
 
-        Check(default).ShouldBe(ConnectionCheck.Learn);
+        Check(default).ShouldBe(ConnectionCheck.Identify);
         Show(connection, Run(1));
         Check(default).ShouldBe(ConnectionCheck.None);
     }
@@ -82,7 +82,7 @@ public sealed class ConnectionCheckTests : IAsyncDisposable
 
         Check(stay).ShouldBe(ConnectionCheck.Epoch);
         Check(stay with { OnNode = "pg-2" }).ShouldBe(ConnectionCheck.Epoch, "even if it was named");
-        Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.Learn);
+        Check(stay with { StayConnection = connection.PostgresParameters }).ShouldBe(ConnectionCheck.Identify);
         Check(stay with { StayOn = new NodeEpoch(1, default) }).ShouldBe(ConnectionCheck.TooYoung, "the epoch is unknown");
         Show(connection, Run(1));
         Check(stay).ShouldBe(ConnectionCheck.None);

@@ -29,13 +29,13 @@ public sealed class ConnectionEpochsTests
     {
         var (epochs, connection) = (new ConnectionEpochs(), new object());
         epochs.EpochOf(connection).ShouldBe(default);
-        epochs.Learn(connection, Run(1));
+        epochs.Record(connection, Run(1));
         epochs.EpochOf(connection).ShouldBe(Run(1));
-        epochs.Learn(connection, Run(2));
+        epochs.Record(connection, Run(2));
         epochs.EpochOf(connection).ShouldBe(Run(2));
         epochs.EpochOf(new object()).ShouldBe(default);
         epochs.TimelineOf(connection).ShouldBe(0u);
-        epochs.Learn(connection, Run(2), timeline: 3);
+        epochs.Record(connection, Run(2), timeline: 3);
         epochs.TimelineOf(connection).ShouldBe(3u);
         epochs.TimelineOf(new object()).ShouldBe(0u);
     }

@@ -46,7 +46,7 @@ public sealed class PositionedCommitTests : IAsyncLifetime
         (await CommitAsync(isAsync)).ShouldBeTrue();
         await _connection.CloseAsync();
 
-        (_session.Written, _session.Seen).ShouldBe((Position(500), Position(500)));
+        (_session.Written, _session.Observed).ShouldBe((Position(500), Position(500)));
         _server.Received.ShouldBe(["SELECT 1", "Sync", "COMMIT", "Sync", PiggybackedQuery.Question, "Sync"]);
     }
 

@@ -29,7 +29,7 @@ public sealed class ReadLeaseTests : SessionTestBase
 
         using var other = new ConsistencySession();
         Show(LeaseOn(0, other));
-        other.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        other.Require(Both).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
     }
 
     [Fact]

@@ -108,7 +108,7 @@ public sealed class WriteLeaseTests
         WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         await connection.CloseAsync();
 
-        (_session.Written, _session.Seen).ShouldBe((Position(500), Position(500)));
+        (_session.Written, _session.Observed).ShouldBe((Position(500), Position(500)));
         Pending(source).ShouldBeNull();
     }
 
@@ -199,7 +199,7 @@ public sealed class WriteLeaseTests
         await connection.CloseAsync();
 
         _session.Require(ConsistencyDemands.Written).ShouldBe(default);
-        _session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        _session.Require(ConsistencyDemands.Observed).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
     }
 
     [Theory]
@@ -261,11 +261,11 @@ public sealed class WriteLeaseTests
         WriteLease.Of(connection)!.Join(joined);
 
         joined.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
-        joined.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        joined.Require(ConsistencyDemands.Observed).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         WriteLease.Of(connection)!.Committed(new PiggybackedPosition(Position(500)));
         await connection.CloseAsync();
-        (joined.Written, joined.Seen).ShouldBe((Position(500), Position(500)));
-        (_session.Written, _session.Seen).ShouldBe((Position(500), Position(500)));
+        (joined.Written, joined.Observed).ShouldBe((Position(500), Position(500)));
+        (_session.Written, _session.Observed).ShouldBe((Position(500), Position(500)));
     }
 
     [Fact]

@@ -6,17 +6,17 @@ internal sealed class FakeNodes(int count)
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource<ProbeAnswer>?[] _open = new TaskCompletionSource<ProbeAnswer>?[count];
     private readonly ProbeAnswer?[] _status = new ProbeAnswer?[count];
-    private readonly int[] _timesAsked = new int[count];
+    private readonly int[] _timesProbed = new int[count];
 
     /// <summary>Runs within each question.</summary>
-    public Action? OnAsk { get; set; }
+    public Action? OnQuery { get; set; }
 
-    public Task<ProbeAnswer> AskAsync(int index, CancellationToken cancellationToken)
+    public Task<ProbeAnswer> QueryAsync(int index, CancellationToken cancellationToken)
     {
-        OnAsk?.Invoke();
+        OnQuery?.Invoke();
         lock (_gate)
         {
-            _timesAsked[index]++;
+            _timesProbed[index]++;
             if (_status[index] is { } answer) return Task.FromResult(answer);
             var question = new TaskCompletionSource<ProbeAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
             cancellationToken.Register(() => question.TrySetResult(ProbeAnswer.Failed("cancelled")));
@@ -25,9 +25,9 @@ internal sealed class FakeNodes(int count)
         }
     }
 
-    public int TimesAsked(int index)
+    public int TimesProbed(int index)
     {
-        lock (_gate) return _timesAsked[index];
+        lock (_gate) return _timesProbed[index];
     }
 
     /// <summary>Answers the open question.</summary>

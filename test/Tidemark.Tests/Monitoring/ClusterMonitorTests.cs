@@ -45,9 +45,9 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     {
         await StartAsync(hanging: 2);
         _nodes.AnswerAlways(0, Primary());
-        await AdvanceUntil(() => _nodes.TimesAsked(0) >= 5);
+        await AdvanceUntil(() => _nodes.TimesProbed(0) >= 5);
 
-        _nodes.TimesAsked(2).ShouldBe(1);
+        _nodes.TimesProbed(2).ShouldBe(1);
     }
 
     [Fact(Timeout = Patience)]
@@ -106,7 +106,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _nodes.Answer(0, Primary(position: 200));
 
         (await sample).Lsn.ShouldBe(At(200));
-        _nodes.TimesAsked(1).ShouldBe(1);
+        _nodes.TimesProbed(1).ShouldBe(1);
     }
 
     [Fact(Timeout = Patience)]
@@ -122,7 +122,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _nodes.Answer(0, Primary(position: 300));
 
         (await Task.WhenAll(others)).ShouldAllBe(state => state.Lsn == At(300));
-        _nodes.TimesAsked(0).ShouldBe(3);
+        _nodes.TimesProbed(0).ShouldBe(3);
     }
 
     [Fact(Timeout = Patience)]
@@ -164,7 +164,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         _nodes.Answer(1, Silence);
 
         await WaitFor(snapshot => snapshot.Nodes[1].Status == ConcludedStatus.Unreachable);
-        _nodes.TimesAsked(0).ShouldBe(1);
+        _nodes.TimesProbed(0).ShouldBe(1);
     }
 
     [Fact(Timeout = Patience)]
@@ -184,7 +184,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     {
         await StartAsync();
         for (var node = 0; node < 3; node++) _nodes.AnswerAlways(node, Primary());
-        await AdvanceUntil(() => Enumerable.Range(0, 3).All(node => _nodes.TimesAsked(node) >= 11));
+        await AdvanceUntil(() => Enumerable.Range(0, 3).All(node => _nodes.TimesProbed(node) >= 11));
 
         _time.GetElapsedTime(0).ShouldBeGreaterThanOrEqualTo(10 * Interval);
     }
@@ -261,7 +261,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
     {
         var request = new AsyncLocal<string?> { Value = "the request that built the data source" };
         var seen = new ConcurrentQueue<string?>();
-        _nodes.OnAsk = () => seen.Enqueue(request.Value);
+        _nodes.OnQuery = () => seen.Enqueue(request.Value);
         await StartAsync();
         _monitor.Suspect(0);
         await WaitUntilAsked(0, times: 2);
@@ -270,7 +270,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         request.Value.ShouldNotBeNull();
     }
 
-    private ClusterMonitor New(ILogger logger) => new(["pg-1", "pg-2", "pg-3"], _nodes.AskAsync, Interval, Timeout, _time, logger);
+    private ClusterMonitor New(ILogger logger) => new(["pg-1", "pg-2", "pg-3"], _nodes.QueryAsync, Interval, Timeout, _time, logger);
 
     /// <summary>Starts the monitor, and gives it a first response of every node but one.</summary>
     private async Task StartAsync(int hanging = -1)
@@ -292,7 +292,7 @@ public sealed class ClusterMonitorTests : IAsyncDisposable
         }
     }
 
-    private Task WaitUntilAsked(int index, int times) => WaitUntil(() => _nodes.TimesAsked(index) >= times);
+    private Task WaitUntilAsked(int index, int times) => WaitUntil(() => _nodes.TimesProbed(index) >= times);
 
     private Task WaitFor(Func<ClusterSnapshot, bool> holds) => WaitUntil(() => holds(_monitor.Snapshot));
 

@@ -78,15 +78,15 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         _nodes[0].Answer(Primary());
         await WaitUntil(() => _monitor.Snapshot.Primary is not null);
         var first = _monitor.SampleAsync(0, Cancelled);
-        await WaitUntil(() => _nodes[0].TimesAsked == 2);
+        await WaitUntil(() => _nodes[0].TimesProbed == 2);
         var others = Enumerable.Range(0, 5_000).Select(_ => _monitor.SampleAsync(0, Cancelled)).ToArray();
         _nodes[0].Answer(Primary(position: 200));
         await first;
-        await WaitUntil(() => _nodes[0].TimesAsked == 3);
+        await WaitUntil(() => _nodes[0].TimesProbed == 3);
         _nodes[0].Answer(Primary(position: 300));
 
         (await Task.WhenAll(others)).ShouldAllBe(state => state.Lsn == At(300));
-        _nodes[0].TimesAsked.ShouldBe(3);
+        _nodes[0].TimesProbed.ShouldBe(3);
     }
 
     [Fact(Timeout = Patience)]
@@ -115,12 +115,12 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         _nodes[0].Answer(Primary());
         await WaitUntil(() => _monitor.Snapshot.Primary is not null);
         var probe = _monitor.SampleAsync(0, Cancelled);
-        await WaitUntil(() => _nodes[0].TimesAsked == 2);
+        await WaitUntil(() => _nodes[0].TimesProbed == 2);
         var one = _monitor.FindEndedAsync(0, new Unsettled([1, 2], ["740"]), Cancelled);
         var other = _monitor.FindEndedAsync(0, new Unsettled([2, 3], []), Cancelled);
         _nodes[0].Answer(Primary());
         await probe;
-        await WaitUntil(() => _nodes[0].TimesAsked == 3);
+        await WaitUntil(() => _nodes[0].TimesProbed == 3);
         _nodes[0].Asked.Backends.ShouldBe([1, 2, 3]);
         _nodes[0].Asked.Transactions.ShouldBe(["740"]);
         _nodes[0].Answer(Primary(), ended: new Unsettled([1, 2], ["740"]));
@@ -153,7 +153,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
             SynchronizationContext.SetSynchronizationContext(context);
         }
 
-        await WaitUntil(() => _nodes[0].TimesAsked == 1 && _nodes[1].TimesAsked == 1);
+        await WaitUntil(() => _nodes[0].TimesProbed == 1 && _nodes[1].TimesProbed == 1);
         _nodes[0].Answer(Primary());
         _nodes[1].Answer(Replica());
         await _monitor.FirstRoundAsync(Cancelled);
@@ -166,7 +166,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
     private async Task StartAsync()
     {
         _monitor.Start();
-        await WaitUntil(() => _nodes[0].TimesAsked == 1 && _nodes[1].TimesAsked == 1);
+        await WaitUntil(() => _nodes[0].TimesProbed == 1 && _nodes[1].TimesProbed == 1);
     }
 
     /// <summary>Advances time and wakes the monitor.</summary>
@@ -209,7 +209,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         private readonly Lock _gate = new();
         private ProbeAnswer? _status;
         private long _dueBy;
-        private int _timesAsked;
+        private int _timesProbed;
 
         public TimeSpan DueIn { get; set; } = ConnectTimeout;
 
@@ -217,7 +217,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
 
         public Unsettled Asked { get; private set; } = Unsettled.None;
 
-        public int TimesAsked => Volatile.Read(ref _timesAsked);
+        public int TimesProbed => Volatile.Read(ref _timesProbed);
 
         public override long? DueBy => Volatile.Read(ref _dueBy);
 
@@ -227,7 +227,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
         {
             if (Refuses)
             {
-                Interlocked.Increment(ref _timesAsked);
+                Interlocked.Increment(ref _timesProbed);
                 throw new InvalidOperationException("no thread");
             }
 
@@ -236,7 +236,7 @@ public sealed class MonitorThreadTests : IAsyncDisposable
             ProbeAnswer? answer;
             lock (_gate)
             {
-                Interlocked.Increment(ref _timesAsked);
+                Interlocked.Increment(ref _timesProbed);
                 answer = _status;
             }
 

@@ -572,7 +572,7 @@ public sealed class SnapshotRulesTests
     }
 
     private static Survival SurvivalOf(TimelineChain chain, ulong position, uint timeline = 1, uint? current = null) =>
-        chain.SurvivalOf(new LearnedPosition(Position(position, timeline), 0), current ?? (chain.PrimaryEpoch > 0 ? 1u : 2u));
+        chain.SurvivalOf(new KnownPosition(Position(position, timeline), 0), current ?? (chain.PrimaryEpoch > 0 ? 1u : 2u));
 
     private static ProbeAnswer Reported(ProbeAnswer answer, ulong at) =>
         answer with { Forks = [new Fork(1, answer.Timeline, At(at), At(at))] };

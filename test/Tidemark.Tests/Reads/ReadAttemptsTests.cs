@@ -59,7 +59,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         await _source.Cluster.Monitor.SampleAsync(0, TestContext.Current.CancellationToken);
         await _source.Cluster.Monitor.SampleAsync(1, TestContext.Current.CancellationToken);
         _session.BeginWrite();
-        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new LearnedPosition(Position(200, timeline: 2), 0), isInDoubt: false);
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[1], new KnownPosition(Position(200, timeline: 2), 0), isInDoubt: false);
 
         var attempts = Attempts(_session, Consistency.Session);
         attempts.NeedsSample.ShouldNotBeNull("the primary must not answer before the loss of what the session observed is reported");
@@ -73,7 +73,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         attempts.Absorb(Writes, isOpen: true).ShouldBeTrue();
 
         attempts.IsWrite.ShouldBeTrue();
-        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.RepeatedOnPrimary));
+        attempts.Next().ShouldSatisfyAllConditions(d => d.Node.ShouldBe("pg-1"), d => d.Reason.ShouldBe(RouteReason.RetriedOnPrimary));
         attempts.Absorb(Lost, isOpen: true).ShouldBeFalse("it may have been executed");
     }
 
@@ -308,7 +308,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
 
         attempts.GiveUp(ConnectionCheck.TooYoung, activity: null);
         attempts.NeedsSample.ShouldNotBeNull();
-        attempts.Next().Reason.ShouldBe(RouteReason.SeenPositionUnknown, "there was no sample");
+        attempts.Next().Reason.ShouldBe(RouteReason.ObservedPositionUnknown, "there was no sample");
     }
 
     [Fact]
@@ -351,10 +351,10 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
     {
         var attempts = Begin();
         var first = attempts.Next().Node;
-        attempts.GiveUp(ConnectionCheck.Learn, activity: null);
+        attempts.GiveUp(ConnectionCheck.Identify, activity: null);
 
         var second = attempts.Next().Node;
-        attempts.GiveUp(ConnectionCheck.Learn, activity: null);
+        attempts.GiveUp(ConnectionCheck.Identify, activity: null);
         new[] { first, second }.Order().ShouldBe(["pg-2", "pg-3"]);
         attempts.Next().Node.ShouldBe("pg-1");
     }
@@ -398,7 +398,7 @@ public sealed class ReadAttemptsTests : IAsyncDisposable
         ErrorOfNext(there).ShouldNotBeNull("otherwise the attempts would never end");
 
         ErrorOfNext(Attempts(session, Consistency.MonotonicReads, "pg-2"))
-            .Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.SeenElsewhere);
+            .Decision.Rejected.Single(r => r.Node == "pg-2").Reason.ShouldBe(RejectionReason.ObservedElsewhere);
     }
 
     /// <summary>The replicas keep up, but lack what the session wrote.</summary>

@@ -64,7 +64,7 @@ public sealed class ReadLoopTests : IAsyncDisposable
     private void WriteUpTo(ulong position)
     {
         _session.BeginWrite();
-        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new LearnedPosition(Position(position), 0));
+        _session.EndWrite(_source.Cluster.Monitor.Snapshot.Nodes[0], new KnownPosition(Position(position), 0));
     }
 
     // The last probe reported 100 as flushed. What an asynchronous commit wrote after that is lost beyond the position.

@@ -28,13 +28,13 @@ public sealed class TokenSessionTests : IAsyncDisposable
         using (var session = here.BeginSession())
         {
             session.MarkWritten();
-            session.Observe(here.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, new LearnedPosition(Position(600), 0));
+            session.Observe(here.Cluster.Monitor.Snapshot.Nodes[0], onPrimary: true, new KnownPosition(Position(600), 0));
             token = await here.CaptureTokenAsync(Cancelled);
         }
 
-        (token.Written, token.Seen, token.IsUnknown, token.IsSigned).ShouldBe((Position(500), Position(600), false, true));
+        (token.Written, token.Observed, token.IsUnknown, token.IsSigned).ShouldBe((Position(500), Position(600), false, true));
         using var next = there.BeginSession(CausalToken.Parse(token.ToString()));
-        (next.Written, next.Seen, next.HasMoved).ShouldBe((Position(500), Position(600), false));
+        (next.Written, next.Observed, next.HasMoved).ShouldBe((Position(500), Position(600), false));
     }
 
     [Fact]
@@ -47,9 +47,9 @@ public sealed class TokenSessionTests : IAsyncDisposable
         await source.Cluster.Monitor.SampleAsync(0, Cancelled);
 
         var token = await source.CaptureTokenAsync(Cancelled);
-        (token.IsUnknown, token.Seen).ShouldBe((true, null));
+        (token.IsUnknown, token.Observed).ShouldBe((true, null));
         using var next = source.BeginSession(token);
-        next.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        next.Require(ConsistencyDemands.Observed).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
     }
 
     [Theory]
@@ -90,11 +90,11 @@ public sealed class TokenSessionTests : IAsyncDisposable
         Receive();
         _time.Advance(TimeSpan.FromSeconds(59));
         Receive();
-        _log.Entries.Count(e => e.Event == "TokenNotBelieved").ShouldBe(1);
+        _log.Entries.Count(e => e.Event == "TokenRejected").ShouldBe(1);
 
         _time.Advance(TimeSpan.FromSeconds(1));
         Receive();
-        _log.Entries.Count(e => e.Event == "TokenNotBelieved").ShouldBe(2);
+        _log.Entries.Count(e => e.Event == "TokenRejected").ShouldBe(2);
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
         lost.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             l => (l.Position, l.IsCertain, l.WasWritten).ShouldBe((position, true, wasWritten)),
             l => l.Reason.ShouldBe("it was on a timeline 2 that began at 0/C8, but timeline 2 of this cluster began at 0/12C"));
-        session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        session.Require(ConsistencyDemands.Observed).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
     }
 
     [Fact]
@@ -155,11 +155,11 @@ public sealed class TokenSessionTests : IAsyncDisposable
         var source = Source();
         using var session = source.BeginSession();
         source.Tokens.Include(session, Token(Position(400)));
-        (session.Written, session.Seen, session.IsUnknown).ShouldBe((Position(400), Position(400), false));
+        (session.Written, session.Observed, session.IsUnknown).ShouldBe((Position(400), Position(400), false));
 
         source.Tokens.Include(session, Token(Position(450), cluster: Theirs));
         session.IsUnknown.ShouldBeTrue("the table was restored from a dump");
-        _log.Entries.ShouldContain(e => e.Event == "TokenNotBelieved");
+        _log.Entries.ShouldContain(e => e.Event == "TokenRejected");
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public sealed class TokenSessionTests : IAsyncDisposable
             Token(Position(400), signedWith: Key), Token(Position(300), seen: Position(450), signedWith: Key),
                 Token(null, signedWith: Key));
 
-        (session.Written, session.Seen, session.HasMoved).ShouldBe((Position(400), Position(450), false));
+        (session.Written, session.Observed, session.HasMoved).ShouldBe((Position(400), Position(450), false));
     }
 
     [Fact]

@@ -69,7 +69,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await StartAsync();
 
         (await Watermarks.WaitAsync(Position(100), Cancelled)).ShouldBeTrue();
-        _nodes.TimesAsked(1).ShouldBe(1);
+        _nodes.TimesProbed(1).ShouldBe(1);
     }
 
     [Fact(Timeout = Patience)]
@@ -113,7 +113,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await StartAsync(replicas: Replica(50));
 
         (await Watermarks.WaitAsync(Position(150), Cancelled)).ShouldBeFalse();
-        _nodes.TimesAsked(1).ShouldBe(1);
+        _nodes.TimesProbed(1).ShouldBe(1);
     }
 
     [Fact(Timeout = Patience)]
@@ -213,7 +213,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         await StartAsync();
         _session.Resume(Position(150));
         var wasProbed = new TaskCompletionSource();
-        _nodes.OnAsk = () => wasProbed.TrySetResult();
+        _nodes.OnQuery = () => wasProbed.TrySetResult();
         var isPrepared = Task.Factory.StartNew(
             () => Watermarks.PrepareAsync(_session, IoMode.Blocking, Cancelled).AsTask().IsCompleted, Cancelled,
                 TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -226,7 +226,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     [Fact(Timeout = Patience)]
     public async Task An_asynchronous_read_does_not_block_before_the_first_probe()
     {
-        _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.AskAsync }.AddNode("pg-1", "Host=none.invalid")
+        _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.QueryAsync }.AddNode("pg-1", "Host=none.invalid")
             .Build();
 
         // Use a separate thread, where blocking does not affect other tests.
@@ -289,7 +289,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
         Watermarks.Validate(_session);
 
         _lost.ShouldBeEmpty();
-        _nodes.TimesAsked(2).ShouldBe(2, "once at the start");
+        _nodes.TimesProbed(2).ShouldBe(2, "once at the start");
     }
 
     [Fact(Timeout = Patience)]
@@ -304,7 +304,7 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
 
         _lost.ShouldHaveSingleItem().WasWritten.ShouldBeFalse();
         await Watermarks.PrepareAsync(_session, IoMode.Async, Cancelled);
-        _nodes.TimesAsked(2).ShouldBe(2, "a reported loss is resolved");
+        _nodes.TimesProbed(2).ShouldBe(2, "a reported loss is resolved");
     }
 
     [Fact(Timeout = Patience)]
@@ -354,8 +354,8 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     {
         var builder = new TidemarkDataSourceBuilder
         {
-            TimeProvider = _time, ProbeNodes = _nodes.AskAsync, AskBackends = (_, _) => Task.FromResult(_gone),
-                AskTransactions = (_, _) => Task.FromResult(_ended),
+            TimeProvider = _time, ProbeNodes = _nodes.QueryAsync, QueryBackends = (_, _) => Task.FromResult(_gone),
+                QueryTransactions = (_, _) => Task.FromResult(_ended),
         };
         (builder.Options.ReadWait, builder.Options.MaxWaitingReads, builder.Options.ThrowOnLostWrite) =
             (readWait ?? ReadWait, maxWaiting, throwOnLoss);

@@ -15,7 +15,7 @@ public sealed class CausalTokenTests
         var token = Token(Position(5_000, timeline: 2), Position(7_000, timeline: 2), key: Key);
         var read = CausalToken.Parse(token.ToString());
 
-        (read.Cluster, read.Written, read.Seen, read.IsUnknown, read.ExpiresAt, read.IsSigned)
+        (read.Cluster, read.Written, read.Observed, read.IsUnknown, read.ExpiresAt, read.IsSigned)
             .ShouldBe((Ours, Position(5_000, timeline: 2), Position(7_000, timeline: 2), false, Expiry, true));
         (read.BeginOf(written: true), read.BeginOf(written: false)).ShouldBe((At(100), At(100)));
         read.ShouldBe(token);
@@ -28,7 +28,7 @@ public sealed class CausalTokenTests
     {
         var read = CausalToken.Parse(Token(written: null, Position(7_000, timeline: 2)).ToString());
 
-        (read.Written, read.Seen, read.BeginOf(written: false), read.IsSigned)
+        (read.Written, read.Observed, read.BeginOf(written: false), read.IsSigned)
             .ShouldBe((null, Position(7_000, timeline: 2), At(100), false));
     }
 
@@ -50,7 +50,7 @@ public sealed class CausalTokenTests
         signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
         signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
         CausalToken.Parse(signed.ToString())
-            .ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Seen.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
+            .ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Observed.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
     }
 
     [Fact]

@@ -111,20 +111,20 @@ public sealed class ConsistencySessionTests : SessionTestBase
     public void Each_level_requires_its_own_watermarks()
     {
         Write(Position(500));
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(700), 0));
 
         Session.Require(ConsistencyDemands.None).MustInclude.ShouldBeNull();
         Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBe(Position(500));
-        Session.Require(ConsistencyDemands.Seen).MustInclude.ShouldBe(Position(700));
+        Session.Require(ConsistencyDemands.Observed).MustInclude.ShouldBe(Position(700));
         Session.Require(Both).MustInclude.ShouldBe(Position(700));
-        (Session.Written, Session.Seen).ShouldBe((Position(500), Position(700)));
+        (Session.Written, Session.Observed).ShouldBe((Position(500), Position(700)));
         Session.HasMoved.ShouldBeTrue();
     }
 
     [Fact]
     public void A_read_does_not_move_the_session()
     {
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(700), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(700), 0));
 
         Session.HasMoved.ShouldBeFalse();
         Session.Require(ConsistencyDemands.Written).MustInclude.ShouldBeNull();
@@ -137,7 +137,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Session.Require(ConsistencyDemands.Written).ShouldBe(default);
 
         Write(at: null);
-        Session.Require(ConsistencyDemands.Seen).StayOn.ShouldBe(new NodeEpoch(1, Run(1)));
+        Session.Require(ConsistencyDemands.Observed).StayOn.ShouldBe(new NodeEpoch(1, Run(1)));
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Should.Throw<ObjectDisposedException>(Session.IgnoreWrites);
         Session.BeginWrite().ShouldBeFalse();
         Session.Observe(On(1), onPrimary: true);
-        Session.Seen.ShouldBeNull();
+        Session.Observed.ShouldBeNull();
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
                 {
                     if (Session.BeginWrite()) End(i % 3 == 0 ? null : Position((ulong)i));
                     Session.Observe(Cluster.Nodes[i % 3], onPrimary: i % 3 == 0, i % 4 == 0
-                        ? new LearnedPosition(Position((ulong)i), 0) : null);
+                        ? new KnownPosition(Position((ulong)i), 0) : null);
                     Session.Require(Both);
                     Session.Validate(Cluster);
                     if (i % 5 == 0 && Needs(Cluster, mayStay: false) is { } mark) Resolve(mark, flushed: 2_000, inserted: 2_000);
@@ -195,7 +195,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
             TestContext.Current.CancellationToken)));
 
         if (Needs(Cluster, mayStay: false) is { } last) Resolve(last, flushed: 2_000, inserted: 2_000);
-        (Session.Written, Session.Seen).ShouldBe((Position(2_000), Position(2_000)));
+        (Session.Written, Session.Observed).ShouldBe((Position(2_000), Position(2_000)));
     }
 
     [Fact]
@@ -210,10 +210,10 @@ public sealed class ConsistencySessionTests : SessionTestBase
     [Fact]
     public void The_position_of_reads_is_unknown_while_one_is_pending()
     {
-        Session.Observe(Cluster.Nodes[1], onPrimary: false, new LearnedPosition(Position(100), 0));
-        Session.Seen.ShouldBe(Position(100));
+        Session.Observe(Cluster.Nodes[1], onPrimary: false, new KnownPosition(Position(100), 0));
+        Session.Observed.ShouldBe(Position(100));
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
-        Session.Seen.ShouldBeNull();
+        Session.Observed.ShouldBeNull();
     }
 
     [Fact]
@@ -235,10 +235,10 @@ public sealed class ConsistencySessionTests : SessionTestBase
         observed.Resume(null, Position(500));
         pending.MarkWritten();
 
-        Session.IsSomewhere.ShouldBeFalse();
-        wrote.IsSomewhere.ShouldBeTrue();
-        observed.IsSomewhere.ShouldBeTrue();
-        pending.IsSomewhere.ShouldBeTrue();
+        Session.HasPositions.ShouldBeFalse();
+        wrote.HasPositions.ShouldBeTrue();
+        observed.HasPositions.ShouldBeTrue();
+        pending.HasPositions.ShouldBeTrue();
     }
 
     [Fact]
@@ -260,7 +260,7 @@ public sealed class ConsistencySessionTests : SessionTestBase
         Session.Resume(Position(500, timeline: 7));
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
 
-        Session.NeedsSample(ConsistencyDemands.Seen, Cluster, mayStay: true).ShouldBeNull("it can stay where it read");
+        Session.NeedsSample(ConsistencyDemands.Observed, Cluster, mayStay: true).ShouldBeNull("it can stay where it read");
         Session.NeedsSample(Both, Cluster, mayStay: true).ShouldNotBeNull("no replica has the write");
     }
 

@@ -15,7 +15,7 @@ public sealed class InDoubtTokenTests
         received.IsInDoubt.ShouldBeTrue();
 
         using var session = new ConsistencySession();
-        session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt);
+        session.Resume(received.Written, received.Observed, received.IsUnknown, received.IsInDoubt);
         var cluster = Of(Primary(900), Replica(900));
         session.IsInDoubt.ShouldBeTrue();
         var mark = session.NeedsSample(ConsistencyDemands.Written, cluster, mayStay: true)
@@ -36,7 +36,7 @@ public sealed class InDoubtTokenTests
             isInDoubt: true);
         var received = CausalToken.Parse(token.ToString());
         using var session = new ConsistencySession();
-        session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
+        session.Resume(received.Written, received.Observed, received.IsUnknown, received.IsInDoubt, received.Unknown);
         var cluster = Of(Primary(900), Replica(900));
         session.BackendsInDoubt(cluster.Nodes[0]).ShouldBe(backends);
 
@@ -56,7 +56,7 @@ public sealed class InDoubtTokenTests
         var token = new CausalToken(7, null, seen: null, new UnknownPosition(1), DateTimeOffset.MaxValue, TimelineChain.Empty, key: null);
         var received = CausalToken.Parse(token.ToString());
         using var session = new ConsistencySession();
-        session.Resume(received.Written, received.Seen, received.IsUnknown, received.IsInDoubt, received.Unknown);
+        session.Resume(received.Written, received.Observed, received.IsUnknown, received.IsInDoubt, received.Unknown);
 
         session.Validate(Of(Primary(900, timeline: 2))).ShouldNotBeNull().IsCertain.ShouldBeFalse();
         session.Validate(Of(Primary(900, timeline: 2))).ShouldBeNull("it is reported once");

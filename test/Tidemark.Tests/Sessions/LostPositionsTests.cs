@@ -120,7 +120,7 @@ public sealed class LostPositionsTests : SessionTestBase
         Write(Position(150));
         var crashed = Crashed();
         Session.BeginWrite();
-        Session.EndWrite(crashed.Primary!, new LearnedPosition(Position(130), crashed.Primary!.PrimaryEpoch));
+        Session.EndWrite(crashed.Primary!, new KnownPosition(Position(130), crashed.Primary!.PrimaryEpoch));
 
         Session.Validate(crashed).ShouldNotBeNull().ShouldSatisfyAllConditions(
             lost => lost.IsCertain.ShouldBeTrue(), lost => lost.Position.ShouldBe(Position(150)));
@@ -133,7 +133,7 @@ public sealed class LostPositionsTests : SessionTestBase
         var away = Crashed().Then(0, Silence);
         using var observed = new ConsistencySession();
         Write(Position(150));
-        observed.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
+        observed.Observe(On(1), onPrimary: true, new KnownPosition(Position(150), 0));
 
         Session.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeTrue();
         observed.Validate(away).ShouldNotBeNull().IsCertain.ShouldBeFalse("its position is only an upper bound of what was read");
@@ -144,10 +144,10 @@ public sealed class LostPositionsTests : SessionTestBase
     {
         var crashed = Cluster.Then(0, Primary(105) with { Epoch = Run(2), InsertLsn = At(120) });
         Write(Position(150));
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(150), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(150), 0));
 
         Session.Validate(crashed).ShouldNotBeNull();
-        (Session.Written, Session.Seen).ShouldBe((Position(105), Position(120)));
+        (Session.Written, Session.Observed).ShouldBe((Position(105), Position(120)));
     }
 
     [Fact]
@@ -165,10 +165,10 @@ public sealed class LostPositionsTests : SessionTestBase
     public void A_certain_loss_is_reported_before_a_possible_one()
     {
         Write(Position(300));
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(300), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(300), 0));
 
         Session.Validate(Promoted()).ShouldNotBeNull().IsCertain.ShouldBeTrue();
-        (Session.Written, Session.Seen).ShouldBe((Position(210, timeline: 2), Position(210, timeline: 2)));
+        (Session.Written, Session.Observed).ShouldBe((Position(210, timeline: 2), Position(210, timeline: 2)));
     }
 
     [Fact]
@@ -187,13 +187,13 @@ public sealed class LostPositionsTests : SessionTestBase
     {
         Write(Position(160));
         Write(Position(230, timeline: 2), timeline: 2);
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(160), 0));
-        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(160), 0));
+        Session.Observe(On(2), onPrimary: true, new KnownPosition(Position(230, timeline: 2), 0));
         var silent = Promoted().Then(1, Silence);
         Session.Validate(silent).ShouldBeNull("without a primary the current history is not known");
 
         var unknown = Session.Capture(Both, silent.Chain);
-        (unknown.Written, unknown.Seen, unknown.Unknown).ShouldBe((null, null, new UnknownPosition(1)));
+        (unknown.Written, unknown.Observed, unknown.Unknown).ShouldBe((null, null, new UnknownPosition(1)));
         var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
         Session.Capture(Both, contained)
             .ShouldBe(new CapturedWatermarks(Position(230, timeline: 2), Position(230, timeline: 2), null, IsInDoubt: false));
@@ -205,23 +205,23 @@ public sealed class LostPositionsTests : SessionTestBase
         var silent = Promoted().Then(1, Silence);
         Write(Position(160));
         Write(Position(230, timeline: 2), timeline: 2);
-        Session.Observe(On(1), onPrimary: true, new LearnedPosition(Position(160), 0));
-        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+        Session.Observe(On(1), onPrimary: true, new KnownPosition(Position(160), 0));
+        Session.Observe(On(2), onPrimary: true, new KnownPosition(Position(230, timeline: 2), 0));
 
         Session.Require(ConsistencyDemands.Written, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
-        Session.Require(ConsistencyDemands.Seen, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(ConsistencyDemands.Observed, chain: silent.Chain).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         var contained = TimelineChain.Empty.With([new Fork(1, 2, At(160), At(160))]);
         Session.Require(ConsistencyDemands.Written, chain: contained).MustInclude.ShouldBe(Position(230, timeline: 2));
-        Session.Require(ConsistencyDemands.Seen, chain: contained).MustInclude.ShouldBe(Position(230, timeline: 2));
+        Session.Require(ConsistencyDemands.Observed, chain: contained).MustInclude.ShouldBe(Position(230, timeline: 2));
     }
 
     [Fact]
     public void A_read_requires_positions_of_two_timelines_only_if_the_later_includes_both()
     {
         Write(Position(160));
-        Session.Observe(On(2), onPrimary: true, new LearnedPosition(Position(230, timeline: 2), 0));
+        Session.Observe(On(2), onPrimary: true, new KnownPosition(Position(230, timeline: 2), 0));
 
-        Session.Require(Both, chain: Promoted().Chain).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both, chain: Promoted().Chain).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         Session.Require(ConsistencyDemands.Written, chain: Promoted().Chain).MustInclude.ShouldBe(Position(160));
     }
 
@@ -229,7 +229,7 @@ public sealed class LostPositionsTests : SessionTestBase
     public void A_loss_in_a_crash_is_reported_while_the_primary_is_unreachable_again()
     {
         Write(Position(130));
-        Session.Observe(Cluster.Nodes[0], onPrimary: true, new LearnedPosition(Position(110), 0));
+        Session.Observe(Cluster.Nodes[0], onPrimary: true, new KnownPosition(Position(110), 0));
         var away = Crashed().Then(0, Silence);
 
         var lost = Session.Validate(away).ShouldNotBeNull();
@@ -237,8 +237,8 @@ public sealed class LostPositionsTests : SessionTestBase
         (lost.IsCertain, lost.WasWritten, lost.Position).ShouldBe((true, true, Position(130)));
         Session.Validate(away).ShouldBeNull("once");
         ShouldKeepToThePrimary();
-        Session.Require(ConsistencyDemands.Seen)
-            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "later WAL passes the position on every replica");
+        Session.Require(ConsistencyDemands.Observed)
+            .PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown, "later WAL passes the position on every replica");
         Session.HasMoved.ShouldBeTrue();
     }
 
@@ -307,7 +307,7 @@ public sealed class LostPositionsTests : SessionTestBase
         Session.Written.ShouldBe(Position(120));
 
         Session.BeginWrite();
-        Session.EndWrite(Crashed().Primary!, new LearnedPosition(Position(150), 1));
+        Session.EndWrite(Crashed().Primary!, new KnownPosition(Position(150), 1));
         Session.Validate(Crashed()).ShouldBeNull("it was written after the crash");
         Session.Written.ShouldBe(Position(150));
     }
@@ -324,7 +324,7 @@ public sealed class LostPositionsTests : SessionTestBase
 
         var lost = Session.Verify(On(1, 800)).ShouldNotBeNull();
         (lost.WasWritten, lost.IsCertain, lost.Position).ShouldBe((true, false, Position(900)));
-        (Session.Written, Session.Seen).ShouldBe((Position(800), Position(800)));
+        (Session.Written, Session.Observed).ShouldBe((Position(800), Position(800)));
     }
 
     [Fact]

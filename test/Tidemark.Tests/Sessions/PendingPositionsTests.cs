@@ -56,7 +56,7 @@ public sealed class PendingPositionsTests : SessionTestBase
             pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: false, Run(i), Backend: i));
             pending.Add(new PendingWrite(1, 0, 0, IsInDoubt: true, Run(1), Backend: 7 + (i % 2)));
             pending.Add(new PendingObservation(new NodeEpoch(0, Run(1)), 1, 0, OnPrimary: true, new object()));
-            seen.Add(new LearnedPosition(Position((ulong)i), 0));
+            seen.Add(new KnownPosition(Position((ulong)i), 0));
         }
 
         pending.Count.ShouldBe(1 + 2 + 1);
@@ -101,7 +101,7 @@ public sealed class PendingPositionsTests : SessionTestBase
         (require.StayOn, require.StayConnection, require.MustInclude, require.PrimaryBecause)
             .ShouldBe((new NodeEpoch(1, Run(1)), connection, Position(500), RouteReason.None));
         Needs(Cluster).ShouldBeNull();
-        Session.Seen.ShouldBeNull();
+        Session.Observed.ShouldBeNull();
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
 
-        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         Needs(Cluster, mayStay: false).ShouldNotBeNull();
         Needs(Cluster.Then(1, Replica() with { Epoch = Run(2) })).ShouldNotBeNull();
         Needs(Cluster.Then(1, Silence)).ShouldNotBeNull();
@@ -121,10 +121,10 @@ public sealed class PendingPositionsTests : SessionTestBase
     {
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
         Session.Observe(Cluster.Nodes[2], onPrimary: false);
-        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
 
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900).ShouldBeNull();
-        Session.Seen.ShouldBe(Position(800));
+        Session.Observed.ShouldBe(Position(800));
         Session.Require(Both).MustInclude.ShouldBe(Position(800));
         Needs(Cluster).ShouldBeNull();
     }
@@ -134,10 +134,10 @@ public sealed class PendingPositionsTests : SessionTestBase
     {
         // Asynchronous commits of others are visible there before they are flushed.
         Session.Observe(Cluster.Nodes[0], onPrimary: true);
-        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
 
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
-        Session.Seen.ShouldBe(Position(900));
+        Session.Observed.ShouldBe(Position(900));
     }
 
     [Fact]
@@ -149,8 +149,8 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.Observe(Cluster.Nodes[1], onPrimary: false);
 
         Resolve(mark, flushed: 800, inserted: 800);
-        Session.Seen.ShouldBeNull();
-        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Observed.ShouldBeNull();
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
     }
 
     [Fact]
@@ -162,12 +162,12 @@ public sealed class PendingPositionsTests : SessionTestBase
 
         var open = Session.Require(Both);
         (open.StayOn, open.MustInclude).ShouldBe((new NodeEpoch(1, Run(1)), Position(900)), "only the same node may serve");
-        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both, mayStay: false).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         Session.EndObservation(Cluster.Nodes[1], onPrimary: false);
         Session.Require(Both).StayOn.ShouldBe(new NodeEpoch(1, Run(1)), "its last rows are pending");
 
         Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 1000, inserted: 1000);
-        Session.Seen.ShouldBe(Position(1000));
+        Session.Observed.ShouldBe(Position(1000));
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class PendingPositionsTests : SessionTestBase
 
         Session.EndObservation(Cluster.Nodes[1], onPrimary: false);
         Resolve(Needs(Cluster, mayStay: false)!.Value, flushed: 900, inserted: 900);
-        Session.Seen.ShouldBe(Position(900));
+        Session.Observed.ShouldBe(Position(900));
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.EndObservation(Cluster.Nodes[1], onPrimary: false);
 
         Session.Resolve(Needs(after, mayStay: false)!.Value, after.Primary!, after);
-        Session.Seen.ShouldBe(Position(400, timeline: 2), "asynchronous commits of others are visible there before they are flushed");
+        Session.Observed.ShouldBe(Position(400, timeline: 2), "asynchronous commits of others are visible there before they are flushed");
     }
 
     [Fact]
@@ -227,7 +227,7 @@ public sealed class PendingPositionsTests : SessionTestBase
     {
         Session.BeginObservation(Cluster.Nodes[0], onPrimary: true, connection: null);
 
-        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown);
+        Session.Require(Both).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown);
         Needs(Cluster).ShouldBeNull("no sample bounds what it returns next");
         Session.EndObservation(Cluster.Nodes[0], onPrimary: true);
         Needs(Cluster).ShouldNotBeNull();
@@ -245,7 +245,7 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.NeedsSample(Both, Cluster, mayStay: false, first).ShouldBeNull();
         var second = Session.NextMark();
         Session.Require(Both, mayStay: false, second)
-            .PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "more may have been returned since");
+            .PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown, "more may have been returned since");
     }
 
     [Fact]
@@ -266,7 +266,7 @@ public sealed class PendingPositionsTests : SessionTestBase
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900);
 
         // It is not known whether the write waited for its flush, so the insert position bounds it.
-        (Session.Written, Session.Seen).ShouldBe((Position(900), Position(900)));
+        (Session.Written, Session.Observed).ShouldBe((Position(900), Position(900)));
     }
 
     [Fact]
@@ -313,10 +313,10 @@ public sealed class PendingPositionsTests : SessionTestBase
         Session.Resume(written: null, isUnknown: true);
 
         Session.Require(ConsistencyDemands.Written).PrimaryBecause.ShouldBe(RouteReason.WrittenPositionUnknown);
-        Session.Require(ConsistencyDemands.Seen).PrimaryBecause.ShouldBe(RouteReason.SeenPositionUnknown, "unknown is never fresh");
+        Session.Require(ConsistencyDemands.Observed).PrimaryBecause.ShouldBe(RouteReason.ObservedPositionUnknown, "unknown is never fresh");
         Session.HasMoved.ShouldBeFalse();
 
         Resolve(Needs(Cluster)!.Value, flushed: 800, inserted: 900).ShouldBeNull();
-        (Session.Written, Session.Seen).ShouldBe((Position(900), Position(900)));
+        (Session.Written, Session.Observed).ShouldBe((Position(900), Position(900)));
     }
 }

@@ -5,7 +5,7 @@ namespace Tidemark;
 /// <summary>A session on a primary and two replicas, with helper methods.</summary>
 public abstract class SessionTestBase
 {
-    private protected const ConsistencyDemands Both = ConsistencyDemands.Written | ConsistencyDemands.Seen;
+    private protected const ConsistencyDemands Both = ConsistencyDemands.Written | ConsistencyDemands.Observed;
 
     private protected static readonly ClusterSnapshot Cluster = Of(Primary(), Replica(), Replica());
 
@@ -15,7 +15,7 @@ public abstract class SessionTestBase
         Of(Primary(position, timeline) with { InsertLsn = At(insert == 0 ? position : insert) }).Primary!;
 
     private protected long? Pending =>
-        Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Seen, Of(Primary()), mayStay: true);
+        Session.NeedsSample(ConsistencyDemands.Written | ConsistencyDemands.Observed, Of(Primary()), mayStay: true);
 
     private protected long? Needs(ClusterSnapshot snapshot, bool mayStay = true) => Session.NeedsSample(Both, snapshot, mayStay);
 
@@ -41,7 +41,7 @@ public abstract class SessionTestBase
     }
 
     private protected void End(WalPosition? at, uint timeline = 1) =>
-        Session.EndWrite(On(timeline), at is { } position ? new LearnedPosition(position, 0) : null);
+        Session.EndWrite(On(timeline), at is { } position ? new KnownPosition(position, 0) : null);
 
     private protected void Write(WalPosition? at, uint timeline = 1)
     {

@@ -14,7 +14,7 @@ public sealed class WatermarkTests
     {
         var primary = new NodeState { Name = "a", Index = 0, Timeline = 1, InsertLsn = new NpgsqlLogSequenceNumber(8192) };
         var watermark = new Watermark(isWritten: false);
-        watermark.Add(new LearnedPosition(new WalPosition(1, new NpgsqlLogSequenceNumber(replayed)), LearnedPosition.Unknown));
+        watermark.Add(new KnownPosition(new WalPosition(1, new NpgsqlLogSequenceNumber(replayed)), KnownPosition.Unknown));
 
         watermark.IsBeyond(primary).ShouldBe(isBeyond);
         (watermark.Verify(primary) is null).ShouldBe(!isBeyond);

@@ -5,7 +5,7 @@ namespace Tidemark;
 
 public sealed class TimelineChainTests
 {
-    private const int InOtherProcess = LearnedPosition.Unknown;
+    private const int InOtherProcess = KnownPosition.Unknown;
 
     // From the history file of a server: timeline 1 was left at 100 for 2, and 2 at 200 for 3.
     private static readonly TimelineChain Exact = TimelineChain.Empty.With([Fork(1, 2, 100), Fork(2, 3, 200)]);
@@ -127,7 +127,7 @@ public sealed class TimelineChainTests
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120));
 
         chain.PrimaryEpoch.ShouldBe(1);
-        chain.SurvivalOf(new LearnedPosition(Position(position), primaryEpoch, cameIn), current: 1).ToString().ShouldBe(survival);
+        chain.SurvivalOf(new KnownPosition(Position(position), primaryEpoch, cameIn), current: 1).ToString().ShouldBe(survival);
     }
 
     [Fact]
@@ -136,9 +136,9 @@ public sealed class TimelineChainTests
         var chain = TimelineChain.Empty.WithCrash(1, At(100), At(120)).WithCrash(1, At(300), At(320)).WithCrash(2, At(500), At(520));
 
         chain.PrimaryEpoch.ShouldBe(3);
-        chain.SurvivalOf(new LearnedPosition(Position(200), 1), current: 1).ShouldBe(Holds);
-        chain.SurvivalOf(new LearnedPosition(Position(310), 1), current: 1).ShouldBe(MayBeLost);
-        chain.SurvivalOf(new LearnedPosition(Position(400), 2), current: 1).ShouldBe(Holds);
+        chain.SurvivalOf(new KnownPosition(Position(200), 1), current: 1).ShouldBe(Holds);
+        chain.SurvivalOf(new KnownPosition(Position(310), 1), current: 1).ShouldBe(MayBeLost);
+        chain.SurvivalOf(new KnownPosition(Position(400), 2), current: 1).ShouldBe(Holds);
         chain.DescribeEnd(Position(310)).ShouldBe("the primary crashed and kept all WAL up to 0/12C, possibly up to 0/140");
     }
 
@@ -147,11 +147,11 @@ public sealed class TimelineChainTests
     {
         var chain = Exact.WithCrash(1, At(50), At(70));
 
-        chain.SurvivalOf(new LearnedPosition(Position(40), 0), current: 3).ShouldBe(Holds);
-        chain.SurvivalOf(new LearnedPosition(Position(60), 0), current: 3).ShouldBe(MayBeLost);
-        chain.SurvivalOf(new LearnedPosition(Position(80), 0), current: 3).ShouldBe(Lost);
-        chain.SurvivalOf(new LearnedPosition(Position(80), 1), current: 3).ShouldBe(Holds);
-        chain.SurvivalOf(new LearnedPosition(Position(101), 1), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(new KnownPosition(Position(40), 0), current: 3).ShouldBe(Holds);
+        chain.SurvivalOf(new KnownPosition(Position(60), 0), current: 3).ShouldBe(MayBeLost);
+        chain.SurvivalOf(new KnownPosition(Position(80), 0), current: 3).ShouldBe(Lost);
+        chain.SurvivalOf(new KnownPosition(Position(80), 1), current: 3).ShouldBe(Holds);
+        chain.SurvivalOf(new KnownPosition(Position(101), 1), current: 3).ShouldBe(Lost);
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public sealed class TimelineChainTests
         chain.Leads(Position(10, timeline: 1), 2).ShouldBeTrue();
     }
 
-    private static LearnedPosition Stamped(ulong position, uint timeline) => new(Position(position, timeline), 0);
+    private static KnownPosition Stamped(ulong position, uint timeline) => new(Position(position, timeline), 0);
 
     private static Fork Fork(uint parent, uint child, ulong at) => new(parent, child, At(at), At(at));
 

@@ -118,18 +118,18 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void A_primary_that_misses_an_unacknowledged_commit_is_counted_separately()
     {
-        const string Seen = """
+        const string Observed = """
             write 0 0 50 1 1 101 acknowledged
             commit 1 1 101 1 10
             read 1 10 20 0 replica session - 1:1:101
 
             """;
-        var verdict = Check(Seen + "read 1 30 40 2 primary session - 1:0:0");
+        var verdict = Check(Observed + "read 1 30 40 2 primary session - 1:0:0");
         verdict.IsClean.ShouldBeTrue();
         verdict.VisibilityOrder.ShouldBe(1);
-        Only(MonotonicReads, Seen + "read 1 51 60 2 primary session - 1:0:0");
-        Only(MonotonicReads, Seen + "read 1 30 40 0 replica session - 1:0:0");
-        Check(Seen + "read 1 30 40 2 primary session - 1:1:101").VisibilityOrder.ShouldBe(0);
+        Only(MonotonicReads, Observed + "read 1 51 60 2 primary session - 1:0:0");
+        Only(MonotonicReads, Observed + "read 1 30 40 0 replica session - 1:0:0");
+        Check(Observed + "read 1 30 40 2 primary session - 1:1:101").VisibilityOrder.ShouldBe(0);
     }
 
     [Fact]
@@ -230,9 +230,9 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void The_end_of_a_server_process_proves_its_commit_visible()
     {
-        const string Seen = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nread 1 6 9 0 replica nothing - 1:1:101\n";
-        Only(MonotonicReads, Seen + "settled 101 10\nread 1 11 20 2 primary monotonic - 1:0:0");
-        Check(Seen + "settled 101 10\nread 1 10 20 2 primary monotonic - 1:0:0").VisibilityOrder.ShouldBe(1);
+        const string Observed = "write 0 0 5 1 0 101 unknown\ncommit 1 1 101 1 10\nread 1 6 9 0 replica nothing - 1:1:101\n";
+        Only(MonotonicReads, Observed + "settled 101 10\nread 1 11 20 2 primary monotonic - 1:0:0");
+        Check(Observed + "settled 101 10\nread 1 10 20 2 primary monotonic - 1:0:0").VisibilityOrder.ShouldBe(1);
     }
 
     [Fact]

@@ -38,9 +38,9 @@ public sealed class LossyFailoverCheckerTests
     [Fact]
     public void A_lost_observation_must_be_reported_like_a_lost_write()
     {
-        const string Seen = Failover + "read 1 20 25 0 replica nothing - 1:2:102\nread 1 50 60 0 replica session - 1:2:103";
-        Only(SilentLoss, Seen);
-        Clean(Seen + "\nloss 1 58");
+        const string Observed = Failover + "read 1 20 25 0 replica nothing - 1:2:102\nread 1 50 60 0 replica session - 1:2:103";
+        Only(SilentLoss, Observed);
+        Clean(Observed + "\nloss 1 58");
     }
 
     [Fact]

@@ -90,7 +90,7 @@ internal sealed class PrefixSearch(SmallHistory history)
     {
         var read = history.Reads[index];
         return (!read.Asks.HasFlag(ReadGuarantees.ReadYourWrites) || Contains(_chosen[index], OwnWrites(read.Client, read.Start, []), read))
-            && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Contains(_chosen[index], Seen(read.Client, read.Start, []), read));
+            && (!read.Asks.HasFlag(ReadGuarantees.MonotonicReads) || Contains(_chosen[index], Observed(read.Client, read.Start, []), read));
     }
 
     // A session is bound to a prefix of the WAL. A primary shows the part of it that is certainly visible, and must have the same history.
@@ -123,7 +123,7 @@ internal sealed class PrefixSearch(SmallHistory history)
     private bool IsInOrder(int index)
     {
         var write = history.Commits[index];
-        var before = OwnWrites(write.Client, write.Start, []) | Seen(write.Client, write.Start, []);
+        var before = OwnWrites(write.Client, write.Start, []) | Observed(write.Client, write.Start, []);
         return Each(before).Select(i => history.Commits[i])
             .All(earlier => earlier.Timeline == write.Timeline ? earlier.Rank < write.Rank : earlier.Timeline < write.Timeline);
     }
@@ -160,7 +160,7 @@ internal sealed class PrefixSearch(SmallHistory history)
         history.Commits.Select((commit, i) => commit.Client == who && (IsAcknowledgedBefore(i, when) || IsSettledBefore(i, when))
             ? 1 << i : 0));
 
-    private int Seen(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, Seen, (who, when) =>
+    private int Observed(int client, int time, HashSet<(int, int)> asked) => Union(client, time, asked, Observed, (who, when) =>
         history.Reads.Select((read, i) => read.Client == who && read.End < when ? _chosen[i].Commits : 0));
 
     // Of the client itself and of all clients that handed a session over to it.

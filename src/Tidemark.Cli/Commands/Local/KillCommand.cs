@@ -14,7 +14,7 @@ internal sealed class KillCommand(Terminal terminal) : NodeCommand(
         if (server.ProcessId is not { } process) throw new CommandException($"{node} is already down.");
         await server.KillAsync(cancellationToken);
         Terminal.Line($"Killed {node}: process {process} and its child processes.");
-        cluster.TellFindings(await cluster.ReadAsync(cancellationToken));
+        cluster.WriteFindings(await cluster.ReadAsync(cancellationToken));
         return ExitCode.Success;
     }
 }

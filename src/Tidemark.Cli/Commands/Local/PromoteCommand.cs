@@ -34,7 +34,7 @@ internal sealed class PromoteCommand(Terminal terminal) : NodeCommand(
         Terminal.Line($"{node} is the primary, on timeline {primary.Timeline}, after {Words.Seconds(took)}.");
         foreach (var follower in now.Nodes.Where(each => each.Streaming && each.Follows == node))
             Terminal.Line($"{follower.Name} follows it.");
-        cluster.TellFindings(now);
+        cluster.WriteFindings(now);
         return ExitCode.Success;
     }
 }

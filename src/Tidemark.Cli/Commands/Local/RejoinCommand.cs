@@ -33,8 +33,8 @@ internal sealed class RejoinCommand(Terminal terminal) : NodeCommand(
             _ => $"{node} was replaced by a copy of {cluster.Cluster.Primary.Name}. Data that only it had is lost.",
         });
         var now = await cluster.ReadAsync(cancellationToken);
-        cluster.Tell(now[node!]);
-        cluster.TellFindings(now);
+        cluster.Report(now[node!]);
+        cluster.WriteFindings(now);
         return ExitCode.Success;
     }
 }

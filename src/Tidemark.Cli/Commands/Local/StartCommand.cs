@@ -27,8 +27,8 @@ internal sealed class StartCommand(Terminal terminal) : NodeCommand(
         var now = await cluster.SettleAsync(each =>
             nodes.Any(started => started.Name == each.Name || (started == primary && each.Running && each.Follows == primary.Name)),
             cancellationToken);
-        foreach (var server in nodes) cluster.Tell(now[server.Name]);
-        cluster.TellFindings(now);
+        foreach (var server in nodes) cluster.Report(now[server.Name]);
+        cluster.WriteFindings(now);
         return ExitCode.Success;
     }
 }

@@ -26,7 +26,7 @@ internal sealed class StopCommand : NodeCommand
 
         await server.StopAsync(result.GetValue(_immediate) ? StopMode.Immediate : StopMode.Fast, cancellationToken);
         Terminal.Line($"Stopped {node}.");
-        cluster.TellFindings(await cluster.ReadAsync(cancellationToken));
+        cluster.WriteFindings(await cluster.ReadAsync(cancellationToken));
         return ExitCode.Success;
     }
 }

@@ -6,7 +6,7 @@ namespace Tidemark;
 /// <param name="ReceivedIn">
 /// For a position from another process, the epoch of the primary that was current when the position was received.
 /// </param>
-internal readonly record struct LearnedPosition(WalPosition Position, int PrimaryEpoch, int ReceivedIn = 0)
+internal readonly record struct KnownPosition(WalPosition Position, int PrimaryEpoch, int ReceivedIn = 0)
 {
     /// <summary>Epoch of a position that was received from another process.</summary>
     public const int Unknown = -1;

@@ -5,10 +5,10 @@ namespace Tidemark.Verification;
 /// then, and that the read does not show among its keys. The replica lagged by at least this time. A read of keys without such commits
 /// provides no lag.
 /// </summary>
-internal readonly record struct SeenLag(int Node, double At, double Seconds)
+internal readonly record struct ObservedLag(int Node, double At, double Seconds)
 {
     /// <summary>Returns the lags of all reads on replicas, in the order in which they were recorded.</summary>
-    public static IEnumerable<SeenLag> Of(History history, ReportClock clock)
+    public static IEnumerable<ObservedLag> Of(History history, ReportClock clock)
     {
         for (var i = 0; i < history.OperationCount; i++)
         {
@@ -22,7 +22,7 @@ internal readonly record struct SeenLag(int Node, double At, double Seconds)
                 if (next != VersionTable.None) missed = Math.Min(missed, history.AcknowledgedAt(next));
             }
 
-            yield return new SeenLag(read.Node, clock.Seconds(read.Start), clock.Seconds(read.Start) - clock.Seconds(missed));
+            yield return new ObservedLag(read.Node, clock.Seconds(read.Start), clock.Seconds(read.Start) - clock.Seconds(missed));
         }
     }
 }

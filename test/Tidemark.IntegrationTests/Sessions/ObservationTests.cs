@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tidemark;
 
 /// <summary>A session never reads an older state than it has observed, on whichever node and in whatever form it observed it.</summary>
-public sealed class SeenTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
+public sealed class ObservationTests(StoreCluster shared) : ObservationsOf, IClassFixture<StoreCluster>, IAsyncLifetime
 {
     protected override StoreCluster Store => shared;
 

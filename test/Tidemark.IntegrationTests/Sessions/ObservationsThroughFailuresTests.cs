@@ -2,8 +2,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Tidemark;
 
-/// <summary>The same as <see cref="SeenTests"/> while servers and connections fail. Each test breaks a cluster of its own.</summary>
-public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
+/// <summary>The same as <see cref="ObservationTests"/> while servers and connections fail. Each test breaks a cluster of its own.</summary>
+public sealed class ObservationsThroughFailuresTests : ObservationsOf, IAsyncLifetime
 {
     private readonly StoreCluster _own = new();
 
@@ -60,7 +60,7 @@ public sealed class SeenThroughFailuresTests : ObservationsOf, IAsyncLifetime
         await Cluster.Primary.UntilAsync<long>(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'", n => n == 1);
         await Cluster.Primary.RunAsync("SET synchronous_commit = local; ALTER DATABASE store RESET synchronous_commit");
-        var backend = await Cluster.Primary.AskAsync<int>("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+        var backend = await Cluster.Primary.QueryAsync<int>("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
         await Cluster.Primary.RunAsync($"SELECT pg_terminate_backend({backend})");
         await commit;
 
