@@ -110,7 +110,7 @@ internal static class CommandLine
         {
             help.MaxWidth = Math.Min(terminal.Width, 100);
             help.Invoke(parseResult);
-            if (parseResult.CommandResult.Command is TidemarkCommand command)
+            if (parseResult.CommandResult.Command is TidemarkRootCommand command)
             {
                 terminal.Line("Examples:");
                 foreach (var example in command.Examples) terminal.Line($"  {example}");

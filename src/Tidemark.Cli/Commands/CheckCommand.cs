@@ -4,7 +4,7 @@ using Tidemark.Verification;
 namespace Tidemark.Cli.Commands;
 
 /// <summary><c>tidemark check</c>: checks a history from a file.</summary>
-internal sealed class CheckCommand : TidemarkCommand
+internal sealed class CheckCommand : TidemarkRootCommand
 {
     private readonly Argument<string> _file = new("FILE") { Description = "The history, in the format of docs/histories.md." };
     private readonly Option<bool> _json = JsonOption();

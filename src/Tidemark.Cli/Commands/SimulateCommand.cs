@@ -9,7 +9,7 @@ namespace Tidemark.Cli.Commands;
 /// <summary>
 /// <c>tidemark simulate</c>: runs the library against simulated servers. Handles only the command line; the runs are in <c>Simulate</c>.
 /// </summary>
-internal sealed class SimulateCommand : TidemarkCommand
+internal sealed class SimulateCommand : TidemarkRootCommand
 {
     private const int DefaultSeeds = 1000;
     private const int DefaultSeedsOfTable = 20;

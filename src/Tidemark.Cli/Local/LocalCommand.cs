@@ -6,7 +6,7 @@ using Tidemark.Testing;
 namespace Tidemark.Cli.Local;
 
 /// <summary>A command about one local cluster, which <c>--name</c> names.</summary>
-internal abstract class LocalCommand : TidemarkCommand
+internal abstract class LocalCommand : TidemarkRootCommand
 {
     private readonly Option<string> _name = new("--name")
     {

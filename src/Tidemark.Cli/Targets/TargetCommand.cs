@@ -4,7 +4,7 @@ using System.CommandLine.Parsing;
 namespace Tidemark.Cli.Targets;
 
 /// <summary>A command that applies to a cluster, which <see cref="TargetOptions"/> finds.</summary>
-internal abstract class TargetCommand : TidemarkCommand
+internal abstract class TargetCommand : TidemarkRootCommand
 {
     private readonly TargetOptions _options;
 

@@ -14,16 +14,17 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
     /// </summary>
     /// <param name="command">The command.</param>
     /// <param name="route">What is known about its query.</param>
-    /// <param name="report">The read-only transaction that the context is in.</param>
+    /// <param name="readOnly">The read-only transaction that the context is in.</param>
     /// <param name="ask">What the query requires.</param>
     /// <exception cref="InvalidOperationException">The query names a node on which it cannot run.</exception>
-    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, Report? report, out QueryRequest ask)
+    public RouteReason WhyPrimary(in RelationalCommandParameterObject command, QueryRoute route, ReadOnlyTransaction? readOnly,
+        out QueryRequest ask)
     {
         ask = RequestOf(route, command.ParameterValues);
         if (command.CommandSource is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)) return RouteReason.Write;
         if (!access.MayBeLeft(command.Connection))
         {
-            ThrowIfElsewhere(route.NodeIn(command.ParameterValues), report, command.Connection);
+            ThrowIfElsewhere(route.NodeIn(command.ParameterValues), readOnly, command.Connection);
             return RouteReason.Transaction;
         }
 
@@ -38,9 +39,9 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
 
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
     /// <exception cref="RoutingException">The statement names a node that does not accept writes.</exception>
-    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route, Report? report)
+    public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route, ReadOnlyTransaction? readOnly)
     {
-        if (report is not null)
+        if (readOnly is not null)
         {
             throw ReadOnly(command.CommandSource switch
             {
@@ -81,14 +82,14 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
     /// Rejects a query that names another node than the one on which it must run. Such a query never moves, and in a transaction it can run
     /// only on the transaction's node.
     /// </summary>
-    private void ThrowIfElsewhere(string? named, Report? report, IRelationalConnection connection)
+    private void ThrowIfElsewhere(string? named, ReadOnlyTransaction? readOnly, IRelationalConnection connection)
     {
         if (named is null) return;
-        if (report is null && !access.LeadsToCluster(connection))
+        if (readOnly is null && !access.LeadsToCluster(connection))
             throw new InvalidOperationException(
                 $"The query names node '{named}', but the context uses its own connection or connection string, and all its queries run "
                     + "there. Remove OnNode, or use another context.");
-        var there = report?.Decision ?? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Transaction));
+        var there = readOnly?.Decision ?? source.Cluster.Decide(ReadRequirement.Primary(RouteReason.Transaction));
         if (!string.Equals(there.Node, named, StringComparison.OrdinalIgnoreCase))
             throw new InvalidOperationException(
                 $"The query names node '{named}', but the context is in a transaction (or its connection is open) on '{there.Node}', and "

@@ -37,8 +37,8 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <inheritdoc cref="ContextState.Session"/>
     public ConsistencySession Session => State.Session;
 
-    /// <inheritdoc cref="ContextState.Report"/>
-    public Report? Report => State.Report;
+    /// <inheritdoc cref="ContextState.ReadOnlyTransaction"/>
+    public ReadOnlyTransaction? ReadOnlyTransaction => State.ReadOnlyTransaction;
 
     /// <summary>Returns where the current query runs, and why.</summary>
     public RouteDecision UnderWay(IRelationalConnection main) =>
@@ -51,19 +51,19 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
     public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out QueryRequest ask)
     {
-        var pending = new PendingExecution(_classifier.WhyPrimary(command, route, Report, out ask), route.Tracks);
+        var pending = new PendingExecution(_classifier.WhyPrimary(command, route, ReadOnlyTransaction, out ask), route.Tracks);
         State.Begin(pending);
         return pending;
     }
 
     /// <summary>Returns where a command that uses the main connection runs, and why.</summary>
     public RouteDecision DecideOnMain(RouteReason because, IRelationalConnection main) =>
-        Report is not null || Access.LeadsToCluster(main) ? State.DecideOnMain(because) : RouteDecision.OwnConnection;
+        ReadOnlyTransaction is not null || Access.LeadsToCluster(main) ? State.DecideOnMain(because) : RouteDecision.OwnConnection;
 
     /// <summary>Returns where a query would run now. Performs no I/O.</summary>
     public RouteDecision Explain(ProbedQuery query, string sql)
     {
-        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, ReadOnlyTransaction, out var ask);
         if (because != RouteReason.None) return DecideOnMain(because, query.Command.Connection);
         var attempts = new ReadAttempts(Source.Cluster, BeginRead(ask) with { Text = sql });
         return Source.Cluster.Decide(attempts.Requirement, preferred: State.LastNode, affinity: Session.Affinity);
@@ -72,7 +72,7 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <summary>Returns what a query requires if it is only to be read, wherever it would run.</summary>
     public QueryRequest RequestOf(ProbedQuery query)
     {
-        var because = _classifier.WhyPrimary(query.Command, query.Route, Report, out var ask);
+        var because = _classifier.WhyPrimary(query.Command, query.Route, ReadOnlyTransaction, out var ask);
         return because == RouteReason.None ? ask : new QueryRequest(Consistency.Strong, Node: null, because);
     }
 
@@ -98,13 +98,13 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
     public void BeginSave()
     {
-        if (Report is not null) throw CommandClassifier.ReadOnly("SaveChanges");
+        if (ReadOnlyTransaction is not null) throw CommandClassifier.ReadOnly("SaveChanges");
         State.BeginSave();
     }
 
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>
     public void ThrowIfMayNotWrite(in RelationalCommandParameterObject command, QueryRoute route) =>
-        _classifier.ThrowIfMayNotWrite(command, route, Report);
+        _classifier.ThrowIfMayNotWrite(command, route, ReadOnlyTransaction);
 
     public void ResetState()
     {

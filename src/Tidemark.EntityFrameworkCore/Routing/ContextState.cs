@@ -10,7 +10,7 @@ internal sealed class ContextState : IDisposable
 {
     private readonly ReplicaEntities? _replicaEntities;
     private ConsistencySession _own;
-    private Report? _report;
+    private ReadOnlyTransaction? _readOnly;
 
     public ContextState(TidemarkDataSource source, ReplicaEntities? replicaEntities)
     {
@@ -32,7 +32,7 @@ internal sealed class ContextState : IDisposable
     public NpgsqlConnection? Main { get; private set; }
 
     /// <summary>The read-only transaction that the context is in; <see langword="null"/> outside one.</summary>
-    public Report? Report => _report is { IsOver: false } report ? report : null;
+    public ReadOnlyTransaction? ReadOnlyTransaction => _readOnly is { IsOver: false } readOnly ? readOnly : null;
 
     /// <summary>Whether the context is saving. EF Core opens and closes a connection that is opened meanwhile.</summary>
     public bool IsSaving { get; private set; }
@@ -48,7 +48,8 @@ internal sealed class ContextState : IDisposable
 
     /// <summary>Returns where a command that uses the main connection runs, and why, if that connection leads to the cluster.</summary>
     public RouteDecision DecideOnMain(RouteReason because) =>
-        Report is { } report ? report.Decision.Because(RouteReason.Transaction) : Source.Cluster.Decide(ReadRequirement.Primary(because));
+        ReadOnlyTransaction is { } readOnly
+            ? readOnly.Decision.Because(RouteReason.Transaction) : Source.Cluster.Decide(ReadRequirement.Primary(because));
 
     /// <summary>Called when the context is about to execute a query.</summary>
     public void Begin(in PendingExecution pending)
@@ -73,7 +74,7 @@ internal sealed class ContextState : IDisposable
     public void StayOn(in RouteDecision decision) => (LastNode, LastDecision) = (decision.NodeIndex, decision);
 
     /// <summary>Called when a read-only transaction begins. It ends by itself.</summary>
-    public void Enter(Report report) => _report = report;
+    public void Enter(ReadOnlyTransaction readOnly) => _readOnly = readOnly;
 
     /// <summary>Called when the context creates its main connection, or replaces it.</summary>
     public void Connected(NpgsqlConnection? main) => Main = main;

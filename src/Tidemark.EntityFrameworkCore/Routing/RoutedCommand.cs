@@ -53,7 +53,7 @@ internal sealed class RoutedCommand(
         using var activity = OnMain(routing, pending, parameterObject);
         try
         {
-            return routing.Report is { Decision.NodeIndex: var node }
+            return routing.ReadOnlyTransaction is { Decision.NodeIndex: var node }
                 ? await NodeTypes.ReadAsync(this, parameterObject, routing.Source, node, pending, mayRetry: true, io,
                     cancellationToken).ConfigureAwait(false)
                 : io == IoMode.Async ? await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false)

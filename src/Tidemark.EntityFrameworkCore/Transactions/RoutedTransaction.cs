@@ -21,7 +21,7 @@ internal class RoutedTransaction(
 {
     private readonly WriteLease? _lease = transaction.Connection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
 
-    private readonly Report? _report = ContextRouting.Of(connection.Context)?.Report;
+    private readonly ReadOnlyTransaction? _readOnly = ContextRouting.Of(connection.Context)?.ReadOnlyTransaction;
     private TidemarkDataSource? _source;
     private string _setting = "";
     private bool _isWaitCancelled;
@@ -61,14 +61,14 @@ internal class RoutedTransaction(
     protected override void ClearTransaction()
     {
         base.ClearTransaction();
-        _report?.End();
+        _readOnly?.End();
     }
 
     /// <inheritdoc cref="ClearTransaction"/>
     protected override async Task ClearTransactionAsync(CancellationToken cancellationToken = default)
     {
         await base.ClearTransactionAsync(cancellationToken).ConfigureAwait(false);
-        if (_report is not null) await _report.EndAsync().ConfigureAwait(false);
+        if (_readOnly is not null) await _readOnly.EndAsync().ConfigureAwait(false);
     }
 
     private Watching? Watch() =>

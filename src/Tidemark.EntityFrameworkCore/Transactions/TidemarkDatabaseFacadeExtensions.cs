@@ -95,7 +95,7 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return ReportOpening.Begin(routing, Main(database), routing.RequestFor(consistency), isolation);
+        return ReadOnlyTransactionOpening.Begin(routing, Main(database), routing.RequestFor(consistency), isolation);
     }
 
     /// <inheritdoc cref="BeginReadOnlyTransaction"/>
@@ -116,7 +116,8 @@ public static class TidemarkDatabaseFacadeExtensions
     {
         TidemarkReadOnlyTransaction.ThrowIfRefused(isolation);
         var routing = Routing(database);
-        return ReportOpening.BeginAsync(routing, Main(database), routing.RequestFor(consistency), isolation, cancellationToken);
+        return ReadOnlyTransactionOpening.BeginAsync(routing, Main(database), routing.RequestFor(consistency), isolation,
+            cancellationToken);
     }
 
     private static IRelationalConnection Main(DatabaseFacade database) => database.GetService<IRelationalConnection>();

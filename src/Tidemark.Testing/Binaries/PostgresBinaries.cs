@@ -78,7 +78,8 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
             return null;
 
         var unread = new PostgresBinaries(folder, "", 0);
-        var outcome = await Command.RunAsync(unread.Describe(["postgres", "--version"], user), "", cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(unread.Describe(["postgres", "--version"], user), "", cancellationToken)
+            .ConfigureAwait(false);
         var version = outcome.Output.Trim();
         if (!outcome.Succeeded || !FirstNumber().IsMatch(version))
         {
@@ -98,7 +99,7 @@ internal sealed partial record PostgresBinaries(string Folder, string Version, i
     {
         var parts = command.ToList();
         parts[0] = Path.Combine(Folder, parts[0]);
-        var description = Command.Describe(launcher.Concat(user?.Prefix ?? []).Concat(parts));
+        var description = ExternalProgram.Describe(launcher.Concat(user?.Prefix ?? []).Concat(parts));
         description.WorkingDirectory = "/";     // the current folder may be inaccessible to that user
         if (IncludesLibraries)
             description.Environment["LD_LIBRARY_PATH"] = Path.Combine(Root, "lib");

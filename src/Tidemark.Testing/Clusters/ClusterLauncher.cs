@@ -136,8 +136,8 @@ internal sealed class ClusterLauncher : IDisposable
     public ServerProcess Launch(NodeFolder node) => ServerProcess.Launch(node, Binaries, _user, _environment.FindProgram("setsid"));
 
     /// <summary>Runs a PostgreSQL program as the user of the servers.</summary>
-    public Task<Command.Outcome> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken) =>
-        Command.RunAsync(Binaries.Describe(command, _user), "", cancellationToken);
+    public Task<ExternalProgram.Outcome> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken) =>
+        ExternalProgram.RunAsync(Binaries.Describe(command, _user), "", cancellationToken);
 
     /// <summary>Replaces the data of a stopped node with a copy of a running primary's data.</summary>
     public async Task CopyAsync(LocalNode primary, NodeFolder target, CancellationToken cancellationToken)
@@ -231,7 +231,7 @@ internal sealed class ClusterLauncher : IDisposable
     private async Task RunAsUserAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
         var command = _user.Run(["/bin/sh", "-e", "-c", script, "sh", .. arguments]);
-        var outcome = await Command.RunAsync(command, cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(command, cancellationToken).ConfigureAwait(false);
         if (outcome.Succeeded)
             return;
         var setting = Options.Name is null ? "LocalClusterOptions.Directory" : SearchEnvironment.ClustersVariable;

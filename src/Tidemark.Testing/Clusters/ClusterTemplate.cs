@@ -67,14 +67,14 @@ internal sealed class ClusterTemplate(SearchEnvironment environment, PostgresBin
     {
         const string script = "printf \"\\ninclude '%s'\\n\" \"$2\" >>\"$1\"";
         var command = user.Run(["/bin/sh", "-c", script, "sh", file, NodeFolder.SettingsFile]);
-        var outcome = await Command.RunAsync(command, cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(command, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{file} could not be written as {user.Name}: {outcome.Text}");
     }
 
     private async Task RunAsync(IReadOnlyList<string> command, string input, CancellationToken cancellationToken)
     {
-        var outcome = await Command.RunAsync(binaries.Describe(command, user), input, cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(binaries.Describe(command, user), input, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException(
                 $"{string.Join(' ', command)} failed (run as {user.Name} from {binaries.Folder}):\n{outcome.Text}");

@@ -86,14 +86,14 @@ internal sealed class Watchdog : IDisposable
     public static Watchdog Start(string folder, string? setsid)
     {
         // In a session of its own; otherwise Ctrl-C would reach it before the servers are stopped.
-        var description = Command.Describe([.. setsid is null ? [] : new[] { setsid }, .. Cleaning(folder)]);
+        var description = ExternalProgram.Describe([.. setsid is null ? [] : new[] { setsid }, .. Cleaning(folder)]);
         description.RedirectStandardInput = true;
         description.WorkingDirectory = "/";
         return new Watchdog(Process.Start(description)!);
     }
 
     /// <summary>Stops the servers and deletes the folder now.</summary>
-    public static Task CleanAsync(string folder) => Command.RunAsync(Cleaning(folder), CancellationToken.None);
+    public static Task CleanAsync(string folder) => ExternalProgram.RunAsync(Cleaning(folder), CancellationToken.None);
 
     /// <summary>Starts the cleanup by the watchdog and waits until it is complete.</summary>
     public async Task FinishAsync()

@@ -55,9 +55,9 @@ internal sealed record ServerUser(string Name, IReadOnlyList<string> Prefix, boo
 
         // The test prevents mv from moving the file into a folder of that name.
         const string script = "[ ! -d \"$1\" ] && cat >\"$1.new\" && mv -f \"$1.new\" \"$1\"";
-        var description = Command.Describe(Run(["/bin/sh", "-c", script, "sh", path]));
+        var description = ExternalProgram.Describe(Run(["/bin/sh", "-c", script, "sh", path]));
         description.WorkingDirectory = "/";
-        var outcome = await Command.RunAsync(description, text, cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(description, text, cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"{path} could not be written as {Name}: {outcome.Text}");
     }
@@ -74,7 +74,7 @@ internal sealed record ServerUser(string Name, IReadOnlyList<string> Prefix, boo
     {
         if (!IsAnother)
             return;
-        var outcome = await Command.RunAsync(["chown", "-R", $"{Name}:", path], cancellationToken).ConfigureAwait(false);
+        var outcome = await ExternalProgram.RunAsync(["chown", "-R", $"{Name}:", path], cancellationToken).ConfigureAwait(false);
         if (!outcome.Succeeded)
             throw new LocalClusterException($"The owner of {path} could not be changed to {Name}: {outcome.Text}");
     }

@@ -56,7 +56,7 @@ internal sealed class ServerProcess : IDisposable
         if (!IsRunning)
             return;
         string[] kill = ["/bin/sh", "-c", "kill -s \"$1\" \"$2\"", "sh", signal, Id.ToString(CultureInfo.InvariantCulture)];
-        await Command.RunAsync(kill, CancellationToken.None).ConfigureAwait(false);
+        await ExternalProgram.RunAsync(kill, CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>Sends SIGKILL to the postmaster only. Its children detect that and end.</summary>

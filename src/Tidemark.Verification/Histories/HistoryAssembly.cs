@@ -28,7 +28,7 @@ internal sealed class HistoryAssembly
         return new History(columns, assembly._tree, assembly._versions, assembly.Settled());
     }
 
-    private static Dictionary<uint, RecordId> Timelines(Column<CommitRecord> commits)
+    private static Dictionary<uint, RecordId> Timelines(BlockList<CommitRecord> commits)
     {
         Dictionary<uint, RecordId> timelines = [];
         for (var i = 0; i < commits.Count; i++) timelines.TryAdd(commits[i].Timeline, new RecordId(RecordKind.Commit, i));

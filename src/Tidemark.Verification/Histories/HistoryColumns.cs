@@ -13,11 +13,11 @@ internal sealed class HistoryColumns(long ticksPerSecond)
     /// <summary>The keys by number.</summary>
     public List<long> Keys { get; } = [];
 
-    public Column<Operation> Operations { get; } = new();
+    public BlockList<Operation> Operations { get; } = new();
 
-    public Column<ShownRow> Rows { get; } = new();
+    public BlockList<ShownRow> Rows { get; } = new();
 
-    public Column<CommitRecord> Commits { get; } = new();
+    public BlockList<CommitRecord> Commits { get; } = new();
 
     public List<HandOverRecord> HandOvers { get; } = [];
 

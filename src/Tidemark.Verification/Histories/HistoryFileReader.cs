@@ -12,7 +12,7 @@ internal sealed class HistoryFileReader(TextReader reader)
     private static readonly string[] Roles = ["replica", "primary"];
 
     // The line of each record by kind, for contradictions that only the whole history shows.
-    private readonly Column<int>[] _lines = [.. Enum.GetValues<RecordKind>().Select(_ => new Column<int>())];
+    private readonly BlockList<int>[] _lines = [.. Enum.GetValues<RecordKind>().Select(_ => new BlockList<int>())];
     private HistoryBuilder _builder = new();
     private int _line;
     private long _records;

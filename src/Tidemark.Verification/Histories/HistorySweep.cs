@@ -7,7 +7,7 @@ namespace Tidemark.Verification;
 internal sealed class HistorySweep
 {
     private readonly History _history;
-    private readonly Column<Operation> _operations;
+    private readonly BlockList<Operation> _operations;
     private readonly SessionWatermarks _sessions;
     private readonly OperationChecker _evaluate;
     private readonly Verdicts _verdicts;

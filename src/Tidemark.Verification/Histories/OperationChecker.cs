@@ -96,7 +96,8 @@ internal sealed class OperationChecker
 
         var isBeforeOwn = EvaluateOrder(ViolationKind.MonotonicWrites, index, version, _sessions.Written(write.Client));
         var isBeforeObserved = EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Observed(write.Client));
-        if (!isBeforeOwn && !isBeforeObserved) EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
+        if (!isBeforeOwn && !isBeforeObserved)
+            EvaluateOrder(ViolationKind.WritesFollowReads, index, version, _sessions.Carried(write.Client));
     }
 
     // Only the order counts here. That history continued without something is reported at the next read.
@@ -122,7 +123,8 @@ internal sealed class OperationChecker
         }
 
         if (evaluation.Worst != Containment.Contains) _verdicts.Add(index, read, best, evaluation, _sessions, _fresh, _visible);
-        if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } unreported) _verdicts.SilentLoss(index, best.Timeline, unreported);
+        if (evaluation.HasLost && _sessions.GoOn(read, best.Timeline) is { } unreported)
+            _verdicts.SilentLoss(index, best.Timeline, unreported);
 
         // What was not shown binds the session only if it is certain which history the read was answered from. A history that continued
         // without a write of the session cannot be the one, unless the loss was reported to the session.

@@ -90,7 +90,7 @@ internal sealed class Verdicts(History history)
     private void List(ViolationKind kind, int operation, int? because, string text) =>
         _listed.Add(new Violation(kind, operation, because, text));
 
-    private static bool HasFailedWrites(Column<Operation> operations)
+    private static bool HasFailedWrites(BlockList<Operation> operations)
     {
         for (var i = 0; i < operations.Count; i++)
         {

@@ -31,7 +31,7 @@ internal sealed class VisibleCommits
     /// <summary>Returns whether a version was certainly visible at a start time.</summary>
     public bool IsVisible(int version, long start) => _since[version] < start;
 
-    private static bool HasPrimaryRead(Column<Operation> operations)
+    private static bool HasPrimaryRead(BlockList<Operation> operations)
     {
         for (var i = 0; i < operations.Count; i++)
         {

@@ -3,11 +3,11 @@ namespace Tidemark.Verification;
 /// <summary>Finds the write of a value. Uses open addressing in one array of numbers, since there may be millions of writes.</summary>
 internal sealed class WriteIndex
 {
-    private readonly Column<Operation> _operations;
+    private readonly BlockList<Operation> _operations;
     private readonly int[] _slots;
 
     /// <exception cref="HistoryException">Two writes have the same value.</exception>
-    public WriteIndex(Column<Operation> operations)
+    public WriteIndex(BlockList<Operation> operations)
     {
         _operations = operations;
         var writes = 0;

@@ -74,7 +74,8 @@ internal sealed class ClientJournal(SimulatedCluster cluster, SimulatedApplicati
         var end = cluster.Moment();
         var demands = level.Demands;
         var asked = demands.HasFlag(ConsistencyDemands.Primary) ? ReadGuarantees.Session
-            : (demands.HasFlag(ConsistencyDemands.Written) ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Observed)
+            : (demands.HasFlag(ConsistencyDemands.Written)
+                ? ReadGuarantees.ReadYourWrites : 0) | (demands.HasFlag(ConsistencyDemands.Observed)
                 ? ReadGuarantees.MonotonicReads : 0);
         var maxStaleness = level.MaxStaleness + cluster.Shape.FlushDelay;
         if (IsDivergedUnnoticed(rows, start)) (asked, maxStaleness) = (0, null);

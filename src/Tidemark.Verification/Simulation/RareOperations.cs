@@ -114,7 +114,8 @@ internal sealed class RareOperations(SimulatedCluster cluster, SimulatedApplicat
         try
         {
             var server = connection.Server;
-            var answer = await connection.QueryAsync(() => SimulatedStatements.WriteAsync(cluster, server, key, value, isAsynchronous: false))
+            var answer =
+                await connection.QueryAsync(() => SimulatedStatements.WriteAsync(cluster, server, key, value, isAsynchronous: false))
                 .ConfigureAwait(false);
             if (lease is not null)
                 lease.Committed(new PiggybackedPosition(new WalPosition(answer.Timeline, cluster.Lsn(answer.Inserted)), answer.Epoch));

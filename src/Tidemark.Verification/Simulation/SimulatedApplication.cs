@@ -263,7 +263,8 @@ internal sealed class SimulatedApplication : IDisposable
             InsertLsn = server.IsPrimary ? Pages.BeforeHeader(_cluster.Lsn(_cluster.InsertOf(server))) : default,
             Pages = Pages,
             ServerVersion = 17,
-            Forks = server.IsPrimary && _cluster.Shape.ReportsForks && link.HistoryRead != timeline ? _cluster.ForksOf(server.Branch) : null,
+            Forks = server.IsPrimary && _cluster.Shape.ReportsForks && link.HistoryRead != timeline
+                ? _cluster.ForksOf(server.Branch) : null,
         };
         if (server.IsPrimary) link.HistoryRead = timeline;
         return Distort(answer, server, link, now);

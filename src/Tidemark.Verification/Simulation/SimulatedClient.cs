@@ -493,7 +493,8 @@ internal sealed class SimulatedClient(SimulatedCluster cluster, SimulatedApplica
     private async Task<GivenToken> CaptureAsync()
     {
         using var reported = LossListener.Listen(_journal.Lost);
-        var token = await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Observed, CancellationToken.None)
+        var token =
+            await Source.Tokens.CaptureAsync(_session, ConsistencyDemands.Written | ConsistencyDemands.Observed, CancellationToken.None)
             .ConfigureAwait(false);
         if (cluster.Traces)
             cluster.Trace(

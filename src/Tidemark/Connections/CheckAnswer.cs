@@ -27,7 +27,7 @@ internal readonly record struct CheckAnswer(
 
     /// <summary>Returns the query that produces the row.</summary>
     /// <param name="hidesPositions">Whether the role may not call the functions that return WAL positions.</param>
-    public static string Question(bool hidesPositions) => hidesPositions ? WithoutPosition : WithPosition;
+    public static string Sql(bool hidesPositions) => hidesPositions ? WithoutPosition : WithPosition;
 
     /// <summary>Reads the current row of the reader.</summary>
     public static CheckAnswer Read(DbDataReader row) => new(

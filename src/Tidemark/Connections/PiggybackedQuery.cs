@@ -22,7 +22,7 @@ internal static class PiggybackedQuery
     private const int AnswerTimeoutMs = 5_000;
 
     /// <summary>Selects the timeline, the insert position, the epoch, and the transaction that is still open.</summary>
-    public const string Question =
+    public const string Sql =
         "SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS " + FirstColumn +
         ", pg_current_wal_insert_lsn(), " + ServerEpoch.Columns + ", pg_current_xact_id_if_assigned()::text";
 

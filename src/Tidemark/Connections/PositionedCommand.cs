@@ -146,7 +146,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private NpgsqlBatch Begin()
     {
         (_isAcknowledged, _hasFailed) = (false, false);
-        var batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Question);
+        var batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Sql);
         _sent = batch.BatchCommands;
         _lease.Begin(this);
         return batch;

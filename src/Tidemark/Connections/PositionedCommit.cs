@@ -80,7 +80,7 @@ internal static class PositionedCommit
         var batch = new NpgsqlBatch(connection) { EnableErrorBarriers = true };
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Probe));
         batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Question));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Sql));
         return batch;
     }
 }

@@ -23,7 +23,7 @@ internal static class ReadCheck
         NpgsqlConnection connection, ReadProof proof, IoMode io, CancellationToken cancellationToken)
     {
         var sentAt = proof.Now;
-        using var command = new NpgsqlCommand(proof.Question, connection);
+        using var command = new NpgsqlCommand(proof.Sql, connection);
         var reader = await command.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -80,7 +80,7 @@ internal static class ReadCheck
 
     private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof)
     {
-        var batch = BatchText.Before(connection, proof.Question, command);
+        var batch = BatchText.Before(connection, proof.Sql, command);
         if (!proof.Node.IsPooled) return batch;
 
         // Without a Sync in between, the statements stay together, and an error ends all of them.

@@ -24,7 +24,7 @@ internal sealed record ReadProof(ClusterConnections? Cluster, NodeState Node, Wa
     /// <summary>The monotonic time for dating samples.</summary>
     public long Now => Cluster?.Now ?? 0;
 
-    public string Question => CheckAnswer.Question(Node.HidesPositions);
+    public string Sql => CheckAnswer.Sql(Node.HidesPositions);
 
     /// <summary>Records the response of the server, and returns whether it proves what the read needs.</summary>
     /// <param name="connection">The identity of the physical connection.</param>

@@ -255,6 +255,7 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
     {
         await shared.Cluster.Primary.RunAsync(sql);
         await shared.Cluster.Primary.RunAsync("SELECT pg_reload_conf()");
-        while (!isSet(await shared.Cluster.Primary.QueryAsync<string>("SHOW synchronous_standby_names"))) Stop.ThrowIfCancellationRequested();
+        while (!isSet(await shared.Cluster.Primary.QueryAsync<string>("SHOW synchronous_standby_names")))
+            Stop.ThrowIfCancellationRequested();
     }
 }

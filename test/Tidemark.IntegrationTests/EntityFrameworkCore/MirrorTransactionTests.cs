@@ -14,7 +14,8 @@ public sealed class MirrorTransactionTests(OneServerAndReplica shared) : MirrorT
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        (await Shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items")).ShouldBe(10, "a mirror leaves nothing in the database");
+        (await Shared.Cluster.Primary.QueryAsync<long>("SELECT count(*) FROM items"))
+            .ShouldBe(10, "a mirror leaves nothing in the database");
     }
 
     [Theory]

@@ -246,7 +246,8 @@ public sealed class RejoinTests
         // WaitForReplayAsync waits for it as for any other replica.
         await cluster.Primary.RunAsync("BEGIN; SET LOCAL synchronous_commit = remote_apply; CREATE TABLE barrier (); DROP TABLE "
             + "barrier; COMMIT");
-        (await cluster.Primary.QueryAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name + "'"))
+        (await cluster.Primary.QueryAsync<string>("SELECT sync_state FROM pg_stat_replication WHERE application_name = '" + node.Name
+            + "'"))
             .ShouldBe("sync");
     }
 }

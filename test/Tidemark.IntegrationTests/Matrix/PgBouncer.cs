@@ -100,7 +100,7 @@ internal sealed class PgBouncer : IAsyncDisposable
         }
 
         var user = ServerUser.Choose(SearchEnvironment.Current());
-        var description = Command.Describe(user.Run("/bin/sh", "-c", Script, "sh", program.Path, settings));
+        var description = ExternalProgram.Describe(user.Run("/bin/sh", "-c", Script, "sh", program.Path, settings));
         description.WorkingDirectory = "/";
         description.RedirectStandardInput = true;
         description.RedirectStandardError = true;

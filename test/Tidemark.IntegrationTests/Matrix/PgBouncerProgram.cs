@@ -90,9 +90,9 @@ internal sealed record PgBouncerProgram(string Path, string? Libraries)
     private static async Task<string> RunAsync(string folder, string[] command, CancellationToken cancellationToken)
     {
         if (SearchEnvironment.Current().FindProgram(command[0]) is null) throw Missing($"{command[0]} is not in PATH");
-        var description = Command.Describe(command);
+        var description = ExternalProgram.Describe(command);
         description.WorkingDirectory = folder;
-        var outcome = await Command.RunAsync(description, "", cancellationToken);
+        var outcome = await ExternalProgram.RunAsync(description, "", cancellationToken);
         return outcome.Succeeded ? outcome.Output : throw Missing($"{string.Join(' ', command)}: {outcome.Text}");
     }
 

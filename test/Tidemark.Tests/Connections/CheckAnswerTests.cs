@@ -9,8 +9,8 @@ public sealed class CheckAnswerTests
     [Fact]
     public void Positions_are_not_queried_if_the_role_may_not_read_them()
     {
-        CheckAnswer.Question(hidesPositions: false).ShouldContain("pg_last_wal_replay_lsn()");
-        CheckAnswer.Question(hidesPositions: true).ShouldNotContain("pg_last_wal_replay_lsn()");
+        CheckAnswer.Sql(hidesPositions: false).ShouldContain("pg_last_wal_replay_lsn()");
+        CheckAnswer.Sql(hidesPositions: true).ShouldNotContain("pg_last_wal_replay_lsn()");
     }
 
     [Fact]

@@ -87,7 +87,7 @@ public sealed class PiggybackedQueryTests
         await using var connection = new NpgsqlConnection("Host=none.invalid");
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("UPDATE t SET x = 1"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Question));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(PiggybackedQuery.Sql));
 
         PiggybackedQuery.IsComplete(batch.BatchCommands[0]).ShouldBeFalse("nothing was received");
         foreach (var failure in (Exception[])[new OperationCanceledException(), new NpgsqlException("time", new TimeoutException()),

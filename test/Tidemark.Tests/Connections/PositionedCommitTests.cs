@@ -47,7 +47,7 @@ public sealed class PositionedCommitTests : IAsyncLifetime
         await _connection.CloseAsync();
 
         (_session.Written, _session.Observed).ShouldBe((Position(500), Position(500)));
-        _server.Received.ShouldBe(["SELECT 1", "Sync", "COMMIT", "Sync", PiggybackedQuery.Question, "Sync"]);
+        _server.Received.ShouldBe(["SELECT 1", "Sync", "COMMIT", "Sync", PiggybackedQuery.Sql, "Sync"]);
     }
 
     [Theory]

@@ -10,10 +10,11 @@ public sealed partial class TidyTests
     private static readonly string[] Folders = ["src", "test", "samples", "bench", "docs"];
     private static readonly string[] Pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
-    // Phrases of an older, literal English that readers had to translate. Names of methods are not searched, because `_` is a word character.
+    // Phrases that readers had to translate. Names of methods are not searched, because `_` is a word character.
     private static readonly string[] Banned =
     [
-        "(?<!there )(?<!if )is no(ne)?(?! longer| more)", "(?<!there )are no(ne)?(?! longer| more)", "for want of", "anew", "told", "tells?",
+        "(?<!there )(?<!if )is no(ne)?(?! longer| more)", "(?<!there )are no(ne)?(?! longer| more)", "for want of", "anew", "told",
+            "tells?",
         "hears?", "believe[sd]?", "in the midst", "(nobody|somebody|whoever) (who|can|has|had|is|was|knows|wrote|else|may|will|reads?)",
         "for ever", "spoilt", "horizons?", "sights?", "incarnation", "witness(es|ed)?", "harvest(s|ed)?", "mend(s|ed)?", "go(es)? on with",
         "went on", "gone on", "goes on", "stands behind", "comes to its end", "for the eye", "its feet", "takes nothing back", "is one too",

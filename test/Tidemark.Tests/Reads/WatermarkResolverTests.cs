@@ -226,7 +226,8 @@ public sealed class WatermarkResolverTests : IAsyncDisposable
     [Fact(Timeout = Patience)]
     public async Task An_asynchronous_read_does_not_block_before_the_first_probe()
     {
-        _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.QueryAsync }.AddNode("pg-1", "Host=none.invalid")
+        _source = new TidemarkDataSourceBuilder { TimeProvider = _time, ProbeNodes = _nodes.QueryAsync }.AddNode("pg-1",
+            "Host=none.invalid")
             .Build();
 
         // Use a separate thread, where blocking does not affect other tests.

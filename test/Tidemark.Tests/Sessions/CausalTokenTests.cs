@@ -50,7 +50,8 @@ public sealed class CausalTokenTests
         signed.ToString().Length.ShouldBeLessThanOrEqualTo(CausalToken.MaxLength);
         signed.ToString().ShouldAllBe(c => char.IsAsciiLetterOrDigit(c) || c == '-' || c == '_');
         CausalToken.Parse(signed.ToString())
-            .ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Observed.ShouldBe(last), t => t.Cluster.ShouldBe(ulong.MaxValue));
+            .ShouldSatisfyAllConditions(t => t.Written.ShouldBe(last), t => t.Observed.ShouldBe(last),
+                t => t.Cluster.ShouldBe(ulong.MaxValue));
     }
 
     [Fact]

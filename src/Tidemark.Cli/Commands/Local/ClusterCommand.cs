@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace Tidemark.Cli.Commands;
 
 /// <summary><c>tidemark cluster</c>: manages PostgreSQL clusters on this machine, for experiments.</summary>
-internal sealed class ClusterCommand : TidemarkCommand
+internal sealed class ClusterCommand : TidemarkRootCommand
 {
     public ClusterCommand(Terminal terminal)
         : base(

@@ -5,7 +5,7 @@ using Tidemark.Testing;
 namespace Tidemark.Cli.Commands;
 
 /// <summary><c>tidemark cluster list</c>: lists the local clusters.</summary>
-internal sealed class ClusterListCommand : TidemarkCommand
+internal sealed class ClusterListCommand : TidemarkRootCommand
 {
     private readonly Option<bool> _json = JsonOption();
 

@@ -3,9 +3,9 @@ using System.CommandLine;
 namespace Tidemark.Cli;
 
 /// <summary>A command of the tool. Each command is one class in <c>Commands</c> and one line in <see cref="CommandLine"/>.</summary>
-internal abstract class TidemarkCommand : Command
+internal abstract class TidemarkRootCommand : Command
 {
-    protected TidemarkCommand(Terminal terminal, string name, string description, params string[] examples) : base(name, description)
+    protected TidemarkRootCommand(Terminal terminal, string name, string description, params string[] examples) : base(name, description)
     {
         (Terminal, Examples) = (terminal, examples);
         SetAction(async (result, cancellationToken) => (int)await RunAsync(result, cancellationToken));

@@ -4,17 +4,18 @@ using Npgsql;
 
 namespace Tidemark;
 
-/// <summary>Begins a context's read-only transaction (<see cref="Report"/>) on a node that meets a requirement.</summary>
-internal static class ReportOpening
+/// <summary>Begins a context's read-only transaction (<see cref="ReadOnlyTransaction"/>) on a node that meets a requirement.</summary>
+internal static class ReadOnlyTransactionOpening
 {
     // Sent with BEGIN in one round trip. SET does not take a snapshot. The first query does.
     private const string ReadOnly = "SET TRANSACTION READ ONLY";
 
-    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in QueryRequest ask, IsolationLevel isolation)
+    public static IDbContextTransaction Begin(ContextRouting routing, IRelationalConnection main, in QueryRequest ask,
+        IsolationLevel isolation)
     {
         ThrowIfBusy(routing, main);
         return routing.Open(ask, (node, decision, io, stop) =>
-            StartAsync(routing, main, new Report(main, node, decision), isolation, io, stop));
+            StartAsync(routing, main, new ReadOnlyTransaction(main, node, decision), isolation, io, stop));
     }
 
     public static async Task<IDbContextTransaction> BeginAsync(
@@ -22,17 +23,18 @@ internal static class ReportOpening
     {
         ThrowIfBusy(routing, main);
         return await routing.OpenAsync(ask, (node, decision, io, stop) =>
-            StartAsync(routing, main, new Report(main, node, decision), isolation, io, stop), cancellationToken).ConfigureAwait(false);
+            StartAsync(routing, main, new ReadOnlyTransaction(main, node, decision), isolation, io, stop), cancellationToken)
+                .ConfigureAwait(false);
     }
 
     private static async ValueTask<IDbContextTransaction> StartAsync(
-        ContextRouting routing, IRelationalConnection main, Report report, IsolationLevel isolation, IoMode io,
+        ContextRouting routing, IRelationalConnection main, ReadOnlyTransaction readOnly, IsolationLevel isolation, IoMode io,
         CancellationToken cancellationToken)
     {
         try
         {
-            report.Begin();
-            routing.State.Enter(report);
+            readOnly.Begin();
+            routing.State.Enter(readOnly);
             var transaction = io == IoMode.Async
                 ? await main.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false) : main.BeginTransaction(isolation);
             using var command = new NpgsqlCommand(ReadOnly, (NpgsqlConnection)main.DbConnection);
@@ -44,8 +46,8 @@ internal static class ReportOpening
         {
             if (io == IoMode.Async && main.CurrentTransaction is { } begun) await begun.DisposeAsync().ConfigureAwait(false);
             else main.CurrentTransaction?.Dispose();
-            if (io == IoMode.Async) await report.EndAsync().ConfigureAwait(false);
-            else report.End();
+            if (io == IoMode.Async) await readOnly.EndAsync().ConfigureAwait(false);
+            else readOnly.End();
             throw;
         }
     }

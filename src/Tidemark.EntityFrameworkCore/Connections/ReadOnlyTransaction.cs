@@ -9,7 +9,7 @@ namespace Tidemark;
 /// <param name="main">The context's main connection.</param>
 /// <param name="node">The connection to the node; <see langword="null"/> if the main connection leads there.</param>
 /// <param name="decision">Where the transaction runs, and why there.</param>
-internal sealed class Report(IRelationalConnection main, NodeConnection? node, RouteDecision decision)
+internal sealed class ReadOnlyTransaction(IRelationalConnection main, NodeConnection? node, RouteDecision decision)
 {
     /// <summary>Where the transaction runs, and why there.</summary>
     public RouteDecision Decision => decision;

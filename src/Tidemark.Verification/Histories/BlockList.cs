@@ -4,7 +4,7 @@ namespace Tidemark.Verification;
 /// A list of structs that grows by blocks. It never copies existing items, so recording ten million operations does not need memory for
 /// twenty million. Supports one writer.
 /// </summary>
-internal sealed class Column<T> where T : struct
+internal sealed class BlockList<T> where T : struct
 {
     private const int BlockBits = 16;
     private const int BlockLength = 1 << BlockBits;

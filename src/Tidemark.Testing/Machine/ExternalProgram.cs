@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Tidemark.Testing;
 
 /// <summary>Runs programs to completion.</summary>
-internal static class Command
+internal static class ExternalProgram
 {
     /// <summary>The exit code and the output of a program.</summary>
     public sealed record Outcome(int ExitCode, string Output, string Errors)
