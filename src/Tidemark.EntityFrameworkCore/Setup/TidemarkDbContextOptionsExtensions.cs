@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Query;
@@ -94,6 +95,7 @@ public static class TidemarkDbContextOptionsExtensions
         .AddScoped<ContextRouting>()
         .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
 
+    [SuppressMessage("Reliability", "CA2000", Justification = "The access that is returned owns the connections.")]
     private static ClusterAccess ReachCluster(ContextState state, RelationalConnectionDependencies dependencies, ILoggerFactory logs) =>
         new(state, new NodeConnections(dependencies, logs, state.Source, PrimaryFollower.Instance));
 }

@@ -128,6 +128,7 @@ public sealed class OptionsReloadTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_services is not null) await _services.DisposeAsync();
+        _log.Dispose();
     }
 
     /// <summary>A value that no option has by default.</summary>

@@ -17,7 +17,7 @@ public sealed partial class LogMessageTests
 
         foreach (var method in methods)
         {
-            var log = new RecordedLog();
+            using var log = new RecordedLog();
             object?[] arguments = [.. method.GetParameters().Select(parameter => Sample(parameter.ParameterType, log))];
             method.Invoke(null, arguments);
             if (method.GetCustomAttribute<LoggerMessageAttribute>()!.Level < LogLevel.Information) continue;
@@ -39,7 +39,7 @@ public sealed partial class LogMessageTests
     {
         var texts = Enum.GetValues<RouteReason>().Select(reason =>
         {
-            var log = new RecordedLog();
+            using var log = new RecordedLog();
             Log.SlowRead(log, "pg-1", 12, RouteText.Of(reason), "SELECT 1");
             return log.Entries.ShouldHaveSingleItem().Text;
         }).ToArray();
@@ -70,7 +70,7 @@ public sealed partial class LogMessageTests
         {
             var text = StatusText.Of(Node with { Status = status }, snapshot);
             text.ShouldNotBeNullOrWhiteSpace(status.ToString());
-            var log = new RecordedLog();
+            using var log = new RecordedLog();
             Log.NodeRefused(log, "pg-1", text);
             return log.Entries.ShouldHaveSingleItem().Text;
         }).ToArray();
