@@ -82,9 +82,8 @@ internal static class SimulatedStatements
     public static async ValueTask<WriteAnswer> CommitAsync(SimulatedCluster cluster, OpenWrite write, long value)
     {
         await WaitAsync(cluster, write.Server, write.EpochNumber, 0.0002).ConfigureAwait(false);
-        var answer =
-            await CommitAsync(cluster, write.Server, write.EpochNumber, write.Key, value, false, write.Server.Flushed, write.Inserted)
-            .ConfigureAwait(false);
+        var answer = await CommitAsync(cluster, write.Server, write.EpochNumber, write.Key, value, isAsynchronous: false,
+            write.Server.Flushed, write.Inserted).ConfigureAwait(false);
         write.Server.OpenTransactions.Remove(write.Transaction);
         return answer;
     }
