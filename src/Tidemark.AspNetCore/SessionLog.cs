@@ -6,7 +6,7 @@ namespace Tidemark;
 internal static partial class SessionLog
 {
     [LoggerMessage(300, LogLevel.Warning,
-        "Session cookie rejected: {Problem}. The request asks the primary once for the WAL position of its writes",
+        "Session cookie rejected: {Problem}. The request queries the primary once for the WAL position of its writes",
         EventName = "CookieRejected")]
     public static partial void CookieRejected(ILogger logger, string problem);
 
