@@ -72,22 +72,17 @@ internal sealed class PositionedCommand : NpgsqlCommand
         return _isAcknowledged;
     }
 
-    public override int ExecuteNonQuery()
-    {
-        Io.Result(ExecuteAsync(readsValue: false, IoMode.Blocking, CancellationToken.None));
-        return Affected;
-    }
+    public override int ExecuteNonQuery() =>
+        Io.Result(ExecuteAsync(readsValue: false, static (command, _) => command.Affected, IoMode.Blocking, CancellationToken.None));
 
-    public override async Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken)
-    {
-        await ExecuteAsync(readsValue: false, IoMode.Async, cancellationToken).ConfigureAwait(false);
-        return Affected;
-    }
+    public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken) =>
+        ExecuteAsync(readsValue: false, static (command, _) => command.Affected, IoMode.Async, cancellationToken).AsTask();
 
-    public override object? ExecuteScalar() => Io.Result(ExecuteAsync(readsValue: true, IoMode.Blocking, CancellationToken.None));
+    public override object? ExecuteScalar() =>
+        Io.Result(ExecuteAsync(readsValue: true, static (_, value) => value, IoMode.Blocking, CancellationToken.None));
 
     public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync(readsValue: true, IoMode.Async, cancellationToken).AsTask();
+        ExecuteAsync(readsValue: true, static (_, value) => value, IoMode.Async, cancellationToken).AsTask();
 
     protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
         Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));
@@ -95,7 +90,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
     protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
         ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
 
-    private async ValueTask<object?> ExecuteAsync(bool readsValue, IoMode io, CancellationToken cancellationToken)
+    // One asynchronous method for both kinds of results, because each one that waits costs an allocation.
+    private async ValueTask<T> ExecuteAsync<T>(
+        bool readsValue, Func<PositionedCommand, object?, T> result, IoMode io, CancellationToken cancellationToken)
     {
         using var batch = Begin();
         object? value = null;
@@ -125,7 +122,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
             }
         }
 
-        return value;
+        return result(this, value);
     }
 
     private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)

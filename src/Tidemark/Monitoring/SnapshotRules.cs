@@ -281,9 +281,8 @@ internal static class SnapshotRules
             ReportedRole.NoAnswer => ConcludedStatus.Unreachable,
             ReportedRole.Aurora => ConcludedStatus.Aurora,
             _ when IsForeign(node) => ConcludedStatus.ForeignCluster,
-            ReportedRole.Replica =>
-                IsLeftBehind(node, chain, latest) ? ConcludedStatus.LeftBehind : node.IsDiverged
-                ? ConcludedStatus.Diverged : ConcludedStatus.Replica,
+            ReportedRole.Replica when IsLeftBehind(node, chain, latest) => ConcludedStatus.LeftBehind,
+            ReportedRole.Replica => node.IsDiverged ? ConcludedStatus.Diverged : ConcludedStatus.Replica,
             _ when node.Timeline < latest => ConcludedStatus.SupersededPrimary,
             _ when current.Length > 1 => ConcludedStatus.RivalPrimary,
             _ => ConcludedStatus.Primary,
