@@ -17,11 +17,22 @@ internal sealed record QueryRoute
     public const string RuledTag = "tidemark ruled";
     public const string TracksTag = "tidemark tracks";
     public const string RawTag = "tidemark raw";
+    public const string KnownTag = "tidemark query";
+    public const string ReloadsTag = "tidemark reloads";
 
     private const string Comment = "-- ";
     private const string Mark = "-- tidemark ";
 
     public static QueryRoute Plain { get; } = new();
+
+    /// <summary>
+    /// Whether Tidemark examined the query when it was compiled. Nothing is known about any other query, such as a precompiled one, or one
+    /// of a context in which another extension took Tidemark's place.
+    /// </summary>
+    public bool IsKnown { get; init; }
+
+    /// <summary>Whether the query reads the values of a tracked entity again (<c>Reload</c>, <c>GetDatabaseValues</c>).</summary>
+    public bool Reloads { get; init; }
 
     /// <summary>Whether the query hands out entities that the context tracks.</summary>
     public bool Tracks { get; init; }
@@ -85,6 +96,8 @@ internal sealed record QueryRoute
     {
         TracksTag => this with { Tracks = true },
         RawTag => this with { IsRaw = true },
+        KnownTag => this with { IsKnown = true },
+        ReloadsTag => this with { Reloads = true },
         RuledTag => this with { IsRuled = true },
         _ when After(tag, RuleTag) is { } rule => this with { Rule = Parse(rule) },
         _ when After(tag, ConsistencyTag) is { } level => this with { Consistency = With(Consistency, Parse(level)) },

@@ -40,7 +40,7 @@ internal sealed class MirrorAccess(Mirror mirror, ContextState state) : INodeAcc
         if (!LeadsToCluster(command.Connection)) return;
         var decision = state.DecideOnMain(because);
         mirror.Routes.Note(decision, commandText, command.CommandSource is CommandSource.LinqQuery or CommandSource.FromSqlQuery);
-        if (decision.Reason == RouteReason.TrackingQuery || state.ReadOnlyTransaction is not null)
+        if (decision.Reason is RouteReason.TrackingQuery or RouteReason.Reload || state.ReadOnlyTransaction is not null)
             Mirror.NoteObserved(decision, state.Session);
         else Mirror.NoteWritten(decision, state.Session);
     }

@@ -11,16 +11,14 @@ namespace Tidemark;
 /// serves all values.
 /// </summary>
 internal sealed class RouteMarker(
-    QueryTranslationPreprocessorDependencies dependencies,
-    RelationalQueryTranslationPreprocessorDependencies relationalDependencies,
-    QueryCompilationContext compilation)
-    : RelationalQueryTranslationPreprocessor(dependencies, relationalDependencies, compilation)
+    QueryTranslationPreprocessor inner, QueryTranslationPreprocessorDependencies dependencies, QueryCompilationContext compilation)
+    : QueryTranslationPreprocessor(dependencies, compilation)
 {
     public override Expression Process(Expression query)
     {
         var rules = new QueryRules();
         var plain = rules.Visit(query);
-        var processed = base.Process(plain);
+        var processed = inner.Process(plain);
 
         // At this point, navigations, includes and query filters are joins and subqueries over the entities they read.
         var entities = new QueryEntities();
@@ -32,6 +30,8 @@ internal sealed class RouteMarker(
         if (QueryCompilationContext.QueryTrackingBehavior == QueryTrackingBehavior.TrackAll
             && (new ResultShape(model).MayHoldEntity(plain.Type) || new CallersCode(model).GetsEntities(plain)))
             QueryCompilationContext.AddTag(QueryRoute.TracksTag);
+        QueryCompilationContext.AddTag(QueryRoute.KnownTag);
+        if (DatabaseValues.AreReadBy(plain)) QueryCompilationContext.AddTag(QueryRoute.ReloadsTag);
         if (entities.IsRaw) QueryCompilationContext.AddTag(QueryRoute.RawTag);
         if (entities.Rule is { } rule) QueryCompilationContext.AddTag(QueryRoute.RuleTag + rule);
         if (entities.IsRuled) QueryCompilationContext.AddTag(QueryRoute.RuledTag);

@@ -30,10 +30,12 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
 
         if (ask.IsOnNode) return RouteReason.None;
         if (route.IsRaw || command.CommandSource == CommandSource.FromSqlQuery) return RouteReason.RawSql;
+        if (!route.IsKnown) return RouteReason.UnknownQuery;
 
         // A tracking query reads from the primary like any other read that requires it: on a connection that refuses to write. That detects
         // a function in the query that writes.
-        if (route.Tracks && !source.TracksFromReplicas) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
+        if (route.Reloads) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.Reload);
+        else if (route.Tracks && !source.TracksFromReplicas) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
         return RouteReason.None;
     }
 

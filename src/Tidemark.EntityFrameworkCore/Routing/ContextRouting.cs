@@ -96,10 +96,10 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <summary>Called when the context is about to save.</summary>
     /// <exception cref="InvalidOperationException">A read-only transaction is active.</exception>
-    public void BeginSave()
+    public void Saving()
     {
         if (ReadOnlyTransaction is not null) throw CommandClassifier.ReadOnly("SaveChanges");
-        State.BeginSave();
+        State.Saving();
     }
 
     /// <inheritdoc cref="CommandClassifier.ThrowIfMayNotWrite"/>

@@ -34,7 +34,7 @@ internal sealed class ContextState : IDisposable
     /// <summary>The read-only transaction that the context is in; <see langword="null"/> outside one.</summary>
     public ReadOnlyTransaction? ReadOnlyTransaction => _readOnly is { IsOver: false } readOnly ? readOnly : null;
 
-    /// <summary>Whether the context is saving. EF Core opens and closes a connection that is opened meanwhile.</summary>
+    /// <summary>Whether the context is writing a save. EF Core opens and closes a connection that is opened meanwhile.</summary>
     public bool IsSaving { get; private set; }
 
     /// <summary>The node that the context last read from, or -1. It stays there, so that lazy loads see one state of the data.</summary>
@@ -65,7 +65,7 @@ internal sealed class ContextState : IDisposable
         if (Pending.Tracks) _replicaEntities?.Reading(decision.IsReplica);
 
         // A query that must read from the primary does not affect which replica the context's other reads stay on.
-        if (!isWrite && decision.Reason != RouteReason.TrackingQuery) LastNode = decision.NodeIndex;
+        if (!isWrite && decision.Reason is not (RouteReason.TrackingQuery or RouteReason.Reload)) LastNode = decision.NodeIndex;
     }
 
     /// <summary>
@@ -79,14 +79,13 @@ internal sealed class ContextState : IDisposable
     /// <summary>Called when the context creates its main connection, or replaces it.</summary>
     public void Connected(NpgsqlConnection? main) => Main = main;
 
-    /// <summary>Called when the context begins to save.</summary>
-    public void BeginSave()
-    {
-        _replicaEntities?.Saving();
-        IsSaving = true;
-    }
+    /// <summary>Called when the context is about to save.</summary>
+    public void Saving() => _replicaEntities?.Saving();
 
-    /// <summary>Called when the context has saved, or failed to.</summary>
+    /// <summary>Called when the context begins to write a save.</summary>
+    public void BeginSave() => IsSaving = true;
+
+    /// <summary>Called when the save is written, or has failed.</summary>
     public void EndSave() => IsSaving = false;
 
     /// <summary>Forgets everything, because the next user of a pooled context is a different one.</summary>

@@ -74,7 +74,6 @@ public static class TidemarkDbContextOptionsExtensions
         options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
         options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
         options.ReplaceService<IModificationCommandBatchFactory, SavedBatchFactory>();
-        options.ReplaceService<IQueryTranslationPreprocessorFactory, RouteMarkerFactory>();
         options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
 
         // Npgsql's own strategy wraps transient failures in advice to retry. That would hide which node was requested and why no node could
@@ -92,6 +91,8 @@ public static class TidemarkDbContextOptionsExtensions
     }
 
     private static void AddServices(IServiceCollection services) => services
+        .Decorate(typeof(IQueryTranslationPreprocessorFactory), typeof(RouteMarkerFactory<>))
+        .Decorate(typeof(IBatchExecutor), typeof(SaveExecutor<>))
         .AddScoped<ContextRouting>()
         .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
 

@@ -53,6 +53,17 @@ public enum RouteReason
     /// <summary>The primary, because the query tracks entities, which are usually modified and saved.</summary>
     TrackingQuery,
 
+    /// <summary>
+    /// The query reads the values of a tracked entity again (<c>Reload</c>, <c>GetDatabaseValues</c>), and the next save builds on them.
+    /// </summary>
+    Reload,
+
+    /// <summary>
+    /// Tidemark did not see the compilation of the query, so it may track entities or contain SQL that writes. It is precompiled, or another
+    /// extension has replaced <c>IQueryTranslationPreprocessorFactory</c> since.
+    /// </summary>
+    UnknownQuery,
+
     /// <summary>The primary, because the query is raw SQL, which may write.</summary>
     RawSql,
 

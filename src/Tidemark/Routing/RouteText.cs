@@ -20,6 +20,8 @@ internal static class RouteText
         RouteReason.Write => "writes go to the primary",
         RouteReason.Transaction => "a transaction or connection of the caller is open there",
         RouteReason.TrackingQuery => "the query tracks entities",
+        RouteReason.Reload => "the query reads the values of a tracked entity again",
+        RouteReason.UnknownQuery => "nothing is known about the query, because Tidemark did not see its compilation",
         RouteReason.RawSql => "raw SQL may write",
         RouteReason.RetriedOnPrimary => "a replica could not run the statement, so it was retried on the primary",
         RouteReason.KnownToWrite => "it was sent as a read before, and turned out to write",
