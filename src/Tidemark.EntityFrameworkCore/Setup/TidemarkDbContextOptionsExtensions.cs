@@ -79,7 +79,7 @@ public static class TidemarkDbContextOptionsExtensions
         // Npgsql's own strategy wraps transient failures in advice to retry. That would hide which node was requested and why no node could
         // serve.
         options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
-        options.AddInterceptors(PrimaryFollower.Instance, CommitPosition.Instance, SaveWatcher.Instance);
+        options.AddInterceptors(PrimaryFollower.Instance, RollbackWatcher.Instance, SaveWatcher.Instance);
         if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
         // The WAL position that a piggybacked query returns after a write is such a result set. It is read, and does not indicate a

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -31,14 +32,24 @@ internal class RoutedTransaction(
 
     public override void Commit()
     {
-        using (Watch()) base.Commit();
+        using (Watch())
+        {
+            if (_lease is null) base.Commit();
+            else Io.End(CommitAsync(_lease, IoMode.Blocking, CancellationToken.None));
+        }
+
         _lease?.Forget();
         LogCancelledWait();
     }
 
     public override async Task CommitAsync(CancellationToken cancellationToken = default)
     {
-        using (Watch()) await base.CommitAsync(cancellationToken).ConfigureAwait(false);
+        using (Watch())
+        {
+            if (_lease is null) await base.CommitAsync(cancellationToken).ConfigureAwait(false);
+            else await CommitAsync(_lease, IoMode.Async, cancellationToken).ConfigureAwait(false);
+        }
+
         _lease?.Forget();
         LogCancelledWait();
     }
@@ -69,6 +80,48 @@ internal class RoutedTransaction(
     {
         await base.ClearTransactionAsync(cancellationToken).ConfigureAwait(false);
         if (_readOnly is not null) await _readOnly.EndAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Commits as EF Core does, with the same events, but reads the position in the round trip of the COMMIT. Interceptors of the
+    /// application decide before anything is sent.
+    /// </summary>
+    private async ValueTask CommitAsync(WriteLease lease, IoMode io, CancellationToken cancellationToken)
+    {
+        var transaction = this.GetDbTransaction();
+        var (time, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        try
+        {
+            var interception = io == IoMode.Async
+                ? await Logger.TransactionCommittingAsync(Connection, transaction, TransactionId, time, cancellationToken)
+                    .ConfigureAwait(false)
+                : Logger.TransactionCommitting(Connection, transaction, TransactionId, time);
+            if (!interception.IsSuppressed)
+            {
+                // Throws what Npgsql's own commit throws if the transaction has ended. COMMIT would only be a warning then.
+                _ = transaction.IsolationLevel;
+                await PositionedCommit.ExecuteAsync((NpgsqlConnection)transaction.Connection!, lease, io, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+
+            var duration = Stopwatch.GetElapsedTime(start);
+            if (io == IoMode.Blocking) Logger.TransactionCommitted(Connection, transaction, TransactionId, time, duration);
+            else
+                await Logger.TransactionCommittedAsync(Connection, transaction, TransactionId, time, duration, cancellationToken)
+                    .ConfigureAwait(false);
+        }
+        catch (Exception failure)
+        {
+            var duration = Stopwatch.GetElapsedTime(start);
+            if (io == IoMode.Blocking) Logger.TransactionError(Connection, transaction, TransactionId, "Commit", failure, time, duration);
+            else
+                await Logger.TransactionErrorAsync(
+                    Connection, transaction, TransactionId, "Commit", failure, time, duration, cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+
+        if (io == IoMode.Blocking) ClearTransaction();
+        else await ClearTransactionAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private Watching? Watch() =>
