@@ -13,7 +13,6 @@ namespace Tidemark;
 public sealed class TidemarkDataSource : DbDataSource
 {
     private readonly LiveOptions _options;
-    private readonly TimeProvider _time;
     private readonly AsyncLocal<Ambient?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
@@ -23,7 +22,7 @@ public sealed class TidemarkDataSource : DbDataSource
     internal TidemarkDataSource(TidemarkOptions options, ClusterConnections cluster, TimeProvider time, FreshnessStore? freshness = null)
     {
         _options = new LiveOptions(options);
-        _time = time;
+        Time = time;
         Cluster = cluster;
         CommitAdvice = new CommitAdvice(cluster.Logger);
         Watermarks = new WatermarkResolver(cluster, _options, time, ReportLoss);
@@ -52,7 +51,7 @@ public sealed class TidemarkDataSource : DbDataSource
         get
         {
             var snapshot = Cluster.Monitor.Snapshot;
-            return [.. snapshot.Nodes.Select(n => NodeStatus.Of(n, snapshot, _time))];
+            return [.. snapshot.Nodes.Select(n => NodeStatus.Of(n, snapshot, Time))];
         }
     }
 
@@ -60,6 +59,8 @@ public sealed class TidemarkDataSource : DbDataSource
     public ConsistencySession? CurrentSession => _ambient.Value?.Session;
 
     internal ClusterConnections Cluster { get; }
+
+    internal TimeProvider Time { get; }
 
     internal WatermarkResolver Watermarks { get; }
 

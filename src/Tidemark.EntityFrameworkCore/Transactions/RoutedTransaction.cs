@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -23,6 +22,7 @@ internal class RoutedTransaction(
     private readonly WriteLease? _lease = transaction.Connection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
 
     private readonly ReadOnlyTransaction? _readOnly = ContextRouting.Of(connection.Context)?.ReadOnlyTransaction;
+    private readonly TimeProvider _time = ContextRouting.Of(connection.Context)?.Source.Time ?? TimeProvider.System;
     private TidemarkDataSource? _source;
     private string _setting = "";
     private bool _isWaitCancelled;
@@ -89,7 +89,7 @@ internal class RoutedTransaction(
     private async ValueTask CommitAsync(WriteLease lease, IoMode io, CancellationToken cancellationToken)
     {
         var transaction = this.GetDbTransaction();
-        var (time, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        var (time, start) = (_time.GetUtcNow(), _time.GetTimestamp());
         try
         {
             var interception = io == IoMode.Async
@@ -104,7 +104,7 @@ internal class RoutedTransaction(
                     .ConfigureAwait(false);
             }
 
-            var duration = Stopwatch.GetElapsedTime(start);
+            var duration = _time.GetElapsedTime(start);
             if (io == IoMode.Blocking) Logger.TransactionCommitted(Connection, transaction, TransactionId, time, duration);
             else
                 await Logger.TransactionCommittedAsync(Connection, transaction, TransactionId, time, duration, cancellationToken)
@@ -112,7 +112,7 @@ internal class RoutedTransaction(
         }
         catch (Exception failure)
         {
-            var duration = Stopwatch.GetElapsedTime(start);
+            var duration = _time.GetElapsedTime(start);
             if (io == IoMode.Blocking) Logger.TransactionError(Connection, transaction, TransactionId, "Commit", failure, time, duration);
             else
                 await Logger.TransactionErrorAsync(
