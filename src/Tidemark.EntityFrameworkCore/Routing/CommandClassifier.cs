@@ -35,7 +35,8 @@ internal readonly struct CommandClassifier(TidemarkDataSource source, INodeAcces
         // A tracking query reads from the primary like any other read that requires it: on a connection that refuses to write. That detects
         // a function in the query that writes.
         if (route.Reloads) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.Reload);
-        else if (route.Tracks && !source.TracksFromReplicas) ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
+        else if (route.Tracks && !source.TracksFromReplicas)
+            ask = new QueryRequest(Consistency.Strong, Node: null, RouteReason.TrackingQuery);
         return RouteReason.None;
     }
 

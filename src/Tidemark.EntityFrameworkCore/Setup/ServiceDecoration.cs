@@ -6,8 +6,8 @@ namespace Tidemark;
 internal static class ServiceDecoration
 {
     /// <summary>
-    /// Replaces the registered implementation by a decorator of it. Registers types rather than factories, because other extensions decorate
-    /// in the same way, and skip what has no implementation type.
+    /// Replaces the registered implementation by a decorator of it. Registers types rather than factories, because other extensions
+    /// decorate in the same way, and skip what has no implementation type.
     /// </summary>
     /// <param name="services">EF Core's internal services.</param>
     /// <param name="service">The service.</param>
@@ -16,9 +16,10 @@ internal static class ServiceDecoration
     {
         for (var i = services.Count - 1; i >= 0; i--)
         {
-            if (services[i] is not { ImplementationType: { } inner, Lifetime: var lifetime } found || found.ServiceType != service) continue;
-            services[i] = new ServiceDescriptor(service, decorator.MakeGenericType(inner), lifetime);
-            services.Add(new ServiceDescriptor(inner, inner, lifetime));
+            var found = services[i];
+            if (found.ServiceType != service || found.ImplementationType is not { } inner) continue;
+            services[i] = new ServiceDescriptor(service, decorator.MakeGenericType(inner), found.Lifetime);
+            services.Add(new ServiceDescriptor(inner, inner, found.Lifetime));
             return services;
         }
 

@@ -59,8 +59,8 @@ public enum RouteReason
     Reload,
 
     /// <summary>
-    /// Tidemark did not see the compilation of the query, so it may track entities or contain SQL that writes. It is precompiled, or another
-    /// extension has replaced <c>IQueryTranslationPreprocessorFactory</c> since.
+    /// Tidemark did not see the compilation of the query, so it may track entities or contain SQL that writes. It is precompiled, or
+    /// another extension has replaced <c>IQueryTranslationPreprocessorFactory</c> since.
     /// </summary>
     UnknownQuery,
 

@@ -168,7 +168,8 @@ public sealed class SynchronousCommitTests(StoreCluster shared) : IClassFixture<
 
             await commit;
             transaction.IsWaitCancelled.ShouldBeTrue();
-            log.Messages.ShouldContain(m => m.Contains("The transaction is committed, but replicas may not have it", StringComparison.Ordinal));
+            log.Messages.ShouldContain(m =>
+                m.Contains("The transaction is committed, but replicas may not have it", StringComparison.Ordinal));
             (await CountAsync(shared.Cluster.Primary, how)).ShouldBe(1);
             session.Written.ShouldNotBeNull();
             await using var read = shared.CreateContext(source);

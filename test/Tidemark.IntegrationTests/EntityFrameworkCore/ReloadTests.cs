@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore.Query.Internal;
 
 namespace Tidemark;
 
-/// <summary>What changes data is never read from a replica that lags, and a query that Tidemark does not know goes to the primary.</summary>
+/// <summary>What changes data is never read from a lagging replica, and a query that Tidemark does not know goes to the primary.</summary>
 public sealed class ReloadTests(StoreCluster shared) : IClassFixture<StoreCluster>, IAsyncLifetime
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

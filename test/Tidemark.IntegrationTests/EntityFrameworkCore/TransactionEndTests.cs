@@ -86,7 +86,8 @@ public sealed class TransactionEndTests(StoreCluster shared) : IClassFixture<Sto
             InterceptionResult result, CancellationToken cancellationToken = default) =>
             new(TransactionCommitting(transaction, eventData, result));
 
-        public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) => Observed.Add("committed");
+        public override void TransactionCommitted(DbTransaction transaction, TransactionEndEventData eventData) =>
+            Observed.Add("committed");
 
         public override Task TransactionCommittedAsync(
             DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)

@@ -108,6 +108,8 @@ public sealed class RouterTests
             RouteReason.ObservedPositionUnknown },
         { "a transaction", new(Because: RouteReason.Transaction), [Primary(), Replica()], "pg-1", RouteReason.Transaction },
         { "a tracking query", new(Because: RouteReason.TrackingQuery), [Primary(), Replica()], "pg-1", RouteReason.TrackingQuery },
+        { "a reload", new(Because: RouteReason.Reload), [Primary(), Replica()], "pg-1", RouteReason.Reload },
+        { "an unknown query", new(Because: RouteReason.UnknownQuery), [Primary(), Replica()], "pg-1", RouteReason.UnknownQuery },
         { "an entity's rule", new(Because: RouteReason.EntityRule), [Primary(), Replica()], "pg-1", RouteReason.EntityRule },
         { "known to write", new(Because: RouteReason.KnownToWrite), [Primary(), Replica()], "pg-1", RouteReason.KnownToWrite },
         { "raw SQL", new(Because: RouteReason.RawSql), [Primary(), Replica()], "pg-1", RouteReason.RawSql },
