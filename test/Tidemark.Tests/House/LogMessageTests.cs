@@ -27,6 +27,18 @@ public sealed partial class LogMessageTests
     }
 
     [Fact]
+    public void Every_template_of_the_other_packages_is_a_sentence()
+    {
+        var templates = from file in SourceTree.Files("src", ".cs")
+                        where !file.StartsWith("src/Tidemark/", StringComparison.Ordinal)
+                        from Match message in Attribute().Matches(SourceTree.Read(file))
+                        select (file, Text: string.Concat(message.Groups["part"].Captures.Select(part => part.Value)));
+
+        templates.Count().ShouldBeGreaterThan(3);
+        foreach (var (file, text) in templates) ShouldBeASentence(Placeholder().Replace(text, "x"), file);
+    }
+
+    [Fact]
     public void An_event_is_named_like_its_method_and_no_two_share_a_number()
     {
         foreach (var method in Messages())
@@ -112,6 +124,14 @@ public sealed partial class LogMessageTests
         text.ShouldNotMatch(@"\{|\(null\)|  |\.$", name);
         JoinedWithoutSpace().IsMatch(text).ShouldBeFalse($"{name}: {text}");
     }
+
+    [GeneratedRegex("""
+        \[LoggerMessage\(\s*\d+,\s*LogLevel\.\w+,\s*("(?<part>[^"]*)"\s*\+?\s*)+,
+        """, RegexOptions.ExplicitCapture)]
+    private static partial Regex Attribute();
+
+    [GeneratedRegex(@"\{\w+\}")]
+    private static partial Regex Placeholder();
 
     [GeneratedRegex(@"[a-z][.,;:][A-Z]|\)[a-zA-Z]")]
     private static partial Regex JoinedWithoutSpace();
