@@ -30,7 +30,7 @@ internal sealed class TidemarkOptionsExtension(
 
     /// <summary>Returns whether the options already name this cluster, and rejects options that contradict it.</summary>
     /// <exception cref="InvalidOperationException">The options name another cluster, database or provider.</exception>
-    public static bool IsRetried(DbContextOptions options, TidemarkDataSource source)
+    public static bool IsInUse(DbContextOptions options, TidemarkDataSource source)
     {
         var known = options.FindExtension<TidemarkOptionsExtension>();
         if (known is not null && known.Source != source)

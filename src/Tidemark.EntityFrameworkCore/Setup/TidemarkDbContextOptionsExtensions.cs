@@ -45,9 +45,9 @@ public static class TidemarkDbContextOptionsExtensions
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(source);
         source.ThrowIfDisposed();
-        var isRetried = TidemarkOptionsExtension.IsRetried(options.Options, source);
+        var isInUse = TidemarkOptionsExtension.IsInUse(options.Options, source);
         options.UseNpgsql(source, npgsql);
-        return isRetried ? options : options.AddRouting(source, ReachCluster);
+        return isInUse ? options : options.AddRouting(source, ReachCluster);
     }
 
     /// <inheritdoc cref="UseTidemark(DbContextOptionsBuilder, IServiceProvider, Action{NpgsqlDbContextOptionsBuilder}?)"/>

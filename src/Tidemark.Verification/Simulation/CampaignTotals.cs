@@ -19,12 +19,12 @@ internal sealed class CampaignTotals(SimulationCampaignOptions options)
     private long _broken;
     private long _lost;
 
-    public void Add(SimulationRun? run, FailingSeed? failing, bool isRetried)
+    public void Add(SimulationRun? run, FailingSeed? failing, bool isRunTwice)
     {
         lock (_lock)
         {
             _seeds++;
-            if (isRetried) _repeated++;
+            if (isRunTwice) _repeated++;
             if (run is not null) Add(run);
             if (failing is not null) Add(failing);
 

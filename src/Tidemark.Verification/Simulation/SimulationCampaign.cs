@@ -50,11 +50,11 @@ public static class SimulationCampaign
         {
             var seed = options.FirstSeed + index;
             var (run, failing) = Evaluate(options.World(seed));
-            var isRetried = options.CheckDeterminismEvery > 0 && index % options.CheckDeterminismEvery == 0 && run is not null;
-            if (isRetried && failing is null && Evaluate(options.World(seed)).Run?.TraceHash != run!.TraceHash)
+            var isRunTwice = options.CheckDeterminismEvery > 0 && index % options.CheckDeterminismEvery == 0 && run is not null;
+            if (isRunTwice && failing is null && Evaluate(options.World(seed)).Run?.TraceHash != run!.TraceHash)
                 failing = new FailingSeed(seed, SimulationFinding.AnotherRun, "a second run of the same seed differed from the first one.");
             if (failing is not null && options.StopAtFirstFinding) work.EndAfter(index);
-            totals.Add(run, failing, isRetried);
+            totals.Add(run, failing, isRunTwice);
         }
     }
 
