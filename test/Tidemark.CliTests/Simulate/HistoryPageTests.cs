@@ -35,7 +35,7 @@ public sealed class HistoryPageTests
         picture.Descendants().Count(e => Has(e, "required")).ShouldBe(1);
         Texts(picture, "shown").ShouldBe(["k1 v1", "k1 v1", "k1 v0"]);
         page.ShouldContain("bob continues the session of alice");
-        page.ShouldContain("version 1 had been acknowledged 900 ms earlier");
+        page.ShouldContain("version 1 of key 1 had been acknowledged 900 ms earlier");
     }
 
     [Fact]
