@@ -10,7 +10,8 @@ namespace Tidemark.Cli.Targets;
 internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder builder)
 {
     private const string ApplicationName = "tidemark";
-    private const int RoundsForStaleness = 5;
+    private const int RoundsForStaleness = 10;
+    private static readonly TimeSpan BetweenRounds = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The source, as shown to the user.</summary>
     public string Source { get; } = source;
@@ -50,7 +51,12 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
             if (!monitor.Snapshot.IsComplete) await SampleAllAsync();
             for (var round = 0; round < RoundsForStaleness
                 && monitor.Snapshot.Nodes.Any(node => node is { Status: ConcludedStatus.Replica, CompleteAsOf: null }); round++)
+            {
+                // The primary writes WAL without a commit too, such as a checkpoint. A replica needs a moment to replay it.
+                if (round > 1) await Task.Delay(BetweenRounds, cancellationToken);
                 await SampleAllAsync();
+            }
+
             return source;
         }
         catch

@@ -11,13 +11,14 @@ public sealed class StatusCommandTests(ClusterOfThree three) : IClassFixture<Clu
     [Fact]
     public async Task Each_node_is_shown_with_role_position_staleness_and_load()
     {
+        await three.Cluster.WaitForReplayAsync(TestContext.Current.CancellationToken);
         var ran = await RanCommand.RunAsync(["status", "--json", .. three.Options]);
         var nodes = ran.Json.GetProperty("nodes").EnumerateArray().ToList();
 
         (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
         nodes.Select(node => node.GetProperty("role").GetString()).ShouldBe(["Primary", "Replica", "Replica"]);
-        nodes.Skip(1)
-            .ShouldAllBe(node => node.GetProperty("stalenessMs").GetDouble() < 10_000 && node.GetProperty("lagBytes").GetInt64() == 0);
+        nodes.Skip(1).ShouldAllBe(
+            node => node.GetProperty("stalenessMs").GetDouble() < 10_000 && node.GetProperty("lagBytes").GetInt64() < 100_000, ran.Output);
         nodes.ShouldAllBe(node => node.GetProperty("load").GetProperty("connections").GetInt32() > 0
             && node.GetProperty("timeline").GetInt32() == 1);
     }

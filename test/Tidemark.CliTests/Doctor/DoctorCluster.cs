@@ -43,6 +43,18 @@ internal static class DoctorCluster
         }
     }
 
+    /// <summary>Examines the nodes repeatedly until nothing is worse than a notice, since a cluster takes time to settle.</summary>
+    public static async Task WaitUntilHealthyAsync(this IReadOnlyList<DoctorNode> nodes)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var diagnosis = await ExamineAsync(nodes);
+            if (diagnosis.Findings.All(finding => finding.Severity == Severity.Notice)) return;
+            TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, string.Join(", ", diagnosis.Ids()));
+        }
+    }
+
     /// <summary>Returns the only finding with the given id.</summary>
     public static Finding Only(this Diagnosis diagnosis, string id) => diagnosis.Findings.Where(finding => finding.Id == id)
         .ShouldHaveSingleItem($"{id} does not occur exactly once in {string.Join(", ", diagnosis.Findings.Select(finding => finding.Id))}");

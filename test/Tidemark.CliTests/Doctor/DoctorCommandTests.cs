@@ -18,10 +18,11 @@ public sealed class DoctorCommandTests(DoctorOnServersTests.HealthyCluster healt
     [Fact]
     public async Task A_healthy_cluster_is_a_success_with_the_number_of_checks()
     {
+        await DoctorCluster.Targets(Cluster.Nodes).WaitUntilHealthyAsync();
         var ran = await RanCommand.RunAsync(["doctor", .. Connections]);
         ran.Lines[0].ShouldBe(
             $"3 nodes from --connection: 127.0.0.1:{Cluster["pg-1"].Port} (primary), 127.0.0.1:{Cluster["pg-2"].Port} (replica), "
-            + $"127.0.0.1:{Cluster["pg-3"].Port} (replica). 1 notice.");
+            + $"127.0.0.1:{Cluster["pg-3"].Port} (replica). 1 notice.", ran.Output);
         ran.Lines[^2].ShouldBe($"1 notice in {Check.All.Length} checks. Each finding id is a section of docs/doctor.md.");
         (ran.ExitCode, ran.Errors).ShouldBe((ExitCode.Success, ""));
 
