@@ -13,7 +13,7 @@ namespace Tidemark;
 public sealed class TidemarkDataSource : DbDataSource
 {
     private readonly LiveOptions _options;
-    private readonly AsyncLocal<Ambient?> _ambient = new();
+    private readonly AsyncLocal<FlowScope<Surroundings>?> _ambient = new();
 
     private readonly KeyFreshness _freshness;
     private readonly Func<ConsistencySession?> _findSession;
@@ -56,7 +56,7 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>The session that surrounds the caller, or <see langword="null"/> if none exists.</summary>
-    public ConsistencySession? CurrentSession => _ambient.Value?.Session;
+    public ConsistencySession? CurrentSession => Surroundings.SessionIn(_ambient.Value);
 
     internal ClusterConnections Cluster { get; }
 
@@ -126,14 +126,14 @@ public sealed class TidemarkDataSource : DbDataSource
     public ConsistencySession BeginSession(CausalToken? after = null, string? affinity = null)
     {
         if (affinity is not null) ArgumentException.ThrowIfNullOrEmpty(affinity);
-        var outer = _ambient.Value;
-        var session = new ConsistencySession(Cluster.Monitor, () => _ambient.Value = outer)
+        FlowScope<Surroundings>? scope = null;
+        var session = new ConsistencySession(Cluster.Monitor, () => scope?.Dispose())
         {
             Affinity = affinity is null ? null : Rendezvous.Hash(affinity),
             ContinueAfter = _continueAfter,
         };
         if (after is not null) Tokens.Continue(session, after);
-        _ambient.Value = (outer ?? new Ambient()) with { Session = session };
+        scope = Enter(new Surroundings(session));
         return session;
     }
 
@@ -212,14 +212,14 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>Sets the consistency of reads until the returned scope is disposed. The innermost scope applies.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The maximum staleness is less than the probe interval.</exception>
     public IDisposable Require(Consistency consistency) =>
-        Enter((_ambient.Value ?? new Ambient()) with { Consistency = Checked(consistency) });
+        Enter(new Surroundings(Consistency: Checked(consistency)));
 
     /// <summary>Sends reads to one node until the returned scope is disposed. They never fall back to another node.</summary>
     /// <exception cref="ArgumentException">No node has that name.</exception>
     public IDisposable RequireNode(string node)
     {
         ThrowIfUnknown(node);
-        return Enter((_ambient.Value ?? new Ambient()) with { OnNode = node });
+        return Enter(new Surroundings(Node: node));
     }
 
     /// <summary>
@@ -357,7 +357,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// </param>
     internal Consistency Effective(Consistency? consistency, Consistency? rule = null, bool isRuled = false)
     {
-        var effective = consistency is { } own ? Checked(own) : _ambient.Value?.Consistency
+        var effective = consistency is { } own ? Checked(own) : Surroundings.ConsistencyIn(_ambient.Value)
             ?? (isRuled ? Consistency.Eventual : _options.Current.DefaultConsistency);
         if (rule is { } further) effective = Consistency.MostDemanding(effective, Checked(further));
         return _options.Current.MaxStaleness is { } most && !(effective.MaxStaleness <= most) ? effective.Within(most) : effective;
@@ -390,7 +390,7 @@ public sealed class TidemarkDataSource : DbDataSource
     /// <summary>Creating a connection must not fail if no primary is available. Opening it then fails.</summary>
     private int PrimaryOrFirst => Math.Max(Cluster.Monitor.Snapshot.PrimaryIndex, 0);
 
-    internal string? CurrentNode => _ambient.Value?.OnNode;
+    internal string? CurrentNode => Surroundings.NodeIn(_ambient.Value);
 
     /// <summary>Begins a read in the surrounding session, with the consistency and node of the surrounding scopes.</summary>
     internal ReadRequest BeginRead(Consistency? consistency) => new(CurrentSession, Effective(consistency), CurrentNode);
@@ -482,20 +482,7 @@ public sealed class TidemarkDataSource : DbDataSource
     }
 
     /// <summary>Makes an existing session the current session until the returned scope is disposed.</summary>
-    internal IDisposable Enter(ConsistencySession session) => Enter((_ambient.Value ?? new Ambient()) with { Session = session });
+    internal IDisposable Enter(ConsistencySession session) => Enter(new Surroundings(session));
 
-    private Scope Enter(Ambient ambient)
-    {
-        var outer = _ambient.Value;
-        _ambient.Value = ambient;
-        return new Scope(this, outer);
-    }
-
-    /// <summary>The ambient state of a call: the session, and the consistency and node of its reads.</summary>
-    private sealed record Ambient(ConsistencySession? Session = null, Consistency? Consistency = null, string? OnNode = null);
-
-    private sealed class Scope(TidemarkDataSource source, Ambient? outer) : IDisposable
-    {
-        public void Dispose() => source._ambient.Value = outer;
-    }
+    private FlowScope<Surroundings> Enter(Surroundings surroundings) => Surroundings.Enter(_ambient, surroundings);
 }

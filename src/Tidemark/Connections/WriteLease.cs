@@ -130,7 +130,7 @@ internal sealed class WriteLease
             else if (session.IgnoresWrites)
             {
                 // Writes after the end of the scope must not be ignored, although the connection was opened within it.
-                (_ignoring ??= [])[session] = ConsistencySession.AtEndOfIgnoring(() => Join(session));
+                if (session.AtEndOfIgnoring(() => Join(session)) is { } registration) (_ignoring ??= [])[session] = registration;
             }
         }
     }

@@ -11,7 +11,7 @@ namespace Tidemark;
 /// </remarks>
 public sealed class ConsistencySession : IDisposable
 {
-    private static readonly AsyncLocal<Ignoring?> IgnoringScope = new();
+    private static readonly AsyncLocal<FlowScope<Ignoring>?> IgnoringScope = new();
 
     private readonly Lock _lock = new();
     private readonly Action? _onDispose;
@@ -193,8 +193,7 @@ public sealed class ConsistencySession : IDisposable
             _hasIgnored = true;
         }
 
-        var outer = IgnoringScope.Value;
-        return IgnoringScope.Value = new Ignoring(this, outer);
+        return new Ignoring(this);
     }
 
     /// <summary>
@@ -536,13 +535,25 @@ public sealed class ConsistencySession : IDisposable
     }
 
     /// <summary>
-    /// Runs an action when the innermost <see cref="IgnoreWrites"/> scope around the caller ends, unless the returned registration is
-    /// disposed first. May be called only inside such a scope of this session.
+    /// Runs an action when the innermost <see cref="IgnoreWrites"/> scope of this session around the caller ends, unless the returned
+    /// registration is disposed first. If none surrounds the caller any longer, runs it now.
     /// </summary>
-    internal static IDisposable AtEndOfIgnoring(Action then) => IgnoringScope.Value!.AtEnd(then);
+    internal IDisposable? AtEndOfIgnoring(Action then)
+    {
+        if (IgnoringAround() is { } ignoring) return ignoring.AtEnd(then);
+        then();
+        return null;
+    }
 
     /// <summary><see langword="true"/> if the caller's writes are not tracked.</summary>
-    internal bool IgnoresWrites => IgnoringScope.Value?.Session == this;
+    internal bool IgnoresWrites => IgnoringAround() is not null;
+
+    private Ignoring? IgnoringAround()
+    {
+        for (var scope = IgnoringScope.Value; scope is not null; scope = scope.Outer)
+            if (scope.Value.Session == this && !scope.HasEnded) return scope.Value;
+        return null;
+    }
 
     // A node that receives no WAL shows no timeline, and may have been left behind on any. A node that hides its timeline counts as on the
     // latest one known at that time.
@@ -590,12 +601,19 @@ public sealed class ConsistencySession : IDisposable
             Node: primary?.Index ?? -1, isInDoubt, primary?.Epoch ?? default, backend));
     }
 
-    private sealed class Ignoring(ConsistencySession session, Ignoring? outer) : IDisposable
+    private sealed class Ignoring : IDisposable
     {
         private readonly Lock _lock = new();
+        private readonly FlowScope<Ignoring> _scope;
         private List<Action>? _atEnd = [];
 
-        public ConsistencySession Session => session;
+        public Ignoring(ConsistencySession session)
+        {
+            Session = session;
+            _scope = FlowScope<Ignoring>.Enter(IgnoringScope, this, static _ => true);
+        }
+
+        public ConsistencySession Session { get; }
 
         public IDisposable AtEnd(Action then)
         {
@@ -612,7 +630,7 @@ public sealed class ConsistencySession : IDisposable
 
         public void Dispose()
         {
-            IgnoringScope.Value = outer;
+            _scope.Dispose();
             List<Action>? atEnd;
             lock (_lock) (atEnd, _atEnd) = (_atEnd, null);
             foreach (var then in atEnd ?? []) then();

@@ -141,6 +141,19 @@ public sealed class ConsistencySessionTests : SessionTestBase
     }
 
     [Fact]
+    public async Task IgnoreWrites_scopes_end_in_any_order_and_in_any_flow()
+    {
+        using var other = new ConsistencySession();
+        var first = Session.IgnoreWrites();
+        var second = other.IgnoreWrites();
+        (Session.IgnoresWrites, other.IgnoresWrites).ShouldBe((true, true));
+        first.Dispose();
+        (Session.IgnoresWrites, other.IgnoresWrites).ShouldBe((false, true));
+        await Task.Run(second.Dispose, TestContext.Current.CancellationToken);
+        (Session.IgnoresWrites, other.IgnoresWrites).ShouldBe((false, false));
+    }
+
+    [Fact]
     public async Task IgnoreWrites_affects_only_its_own_flow()
     {
         using (Session.IgnoreWrites())
