@@ -14,6 +14,11 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 {
     private readonly NpgsqlCommand _inner = new();
 
+    // What was sent last, which is not always the caller's command: it may be a copy, or a batch with the check. Kept until the next one or
+    // the end of this command, because a command that was disposed of cannot be cancelled.
+    private DbCommand? _sent;
+    private DbBatch? _sentBatch;
+
     private TidemarkDataSource Source => source;
 
     [AllowNull]
@@ -33,7 +38,11 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     protected override DbTransaction? DbTransaction { get => null; set => throw OwnConnection(); }
 
-    public override void Cancel() => _inner.Cancel();
+    public override void Cancel()
+    {
+        _sentBatch?.Cancel();
+        _sent?.Cancel();
+    }
 
     public override void Prepare() => throw new NotSupportedException(
         "A routed command can run on a different node each time, so it cannot be prepared. Set 'Max Auto Prepare' in the connection "
@@ -59,8 +68,20 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _inner.Dispose();
+        if (disposing)
+        {
+            Sending(null, null);
+            _inner.Dispose();
+        }
+
         base.Dispose(disposing);
+    }
+
+    private void Sending(NpgsqlCommand? command, NpgsqlBatch? batch)
+    {
+        if (_sent != _inner) _sent?.Dispose();
+        _sentBatch?.Dispose();
+        (_sent, _sentBatch) = (command, batch);
     }
 
     private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
@@ -91,7 +112,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
             try
             {
-                using var command = ForWriting(connection);
+                var command = ForWriting(connection);
                 var result = await command.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
                 BatchText.TakeOutput(command, _inner);
                 return result;
@@ -124,7 +145,7 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
             try
             {
-                using var command = ForWriting(connection);
+                var command = ForWriting(connection);
                 var result = await command.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false);
                 BatchText.TakeOutput(command, _inner);
                 return result;
@@ -173,13 +194,16 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     {
         var copy = _inner.Clone();
         copy.Connection = connection;
-        return BatchText.CanPiggyback(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
+        var sent = BatchText.CanPiggyback(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
+        Sending(sent, null);
+        return sent;
     }
 
     private async ValueTask<NpgsqlDataReader> WriteAsync(
         NpgsqlConnection connection, CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
         _inner.Connection = connection;
+        Sending(_inner, null);
         var reader = await _inner.ExecuteReaderAsync(io, behavior & ~CommandBehavior.CloseConnection, cancellationToken)
             .ConfigureAwait(false);
         return ClosingItsConnection(reader, connection);
@@ -254,11 +278,15 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             NpgsqlDataReader? reader;
             if (proof is not null)
             {
-                reader = await ReadCheck.ExecuteAsync(connection, inner, proof, closing, io, cancellationToken).ConfigureAwait(false);
+                var batch = ReadCheck.Combine(connection, inner, proof, closing, io);
+                command.Sending(inner, batch);
+                reader = await ReadCheck.ExecuteAsync(connection, inner, batch, proof, closing, io, cancellationToken)
+                    .ConfigureAwait(false);
             }
             else
             {
                 inner.Connection = connection;
+                command.Sending(inner, null);
                 reader = await inner.ExecuteReaderAsync(io, closing, cancellationToken).ConfigureAwait(false);
             }
 

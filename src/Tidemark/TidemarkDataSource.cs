@@ -461,11 +461,8 @@ public sealed class TidemarkDataSource : DbDataSource
     protected override DbCommand CreateDbCommand(string? commandText = null) =>
         new TidemarkCommand(this, consistency: null, isWrite: true) { CommandText = commandText };
 
-    /// <summary>Not supported: a batch has several statements, and a session tracks writes by connection.</summary>
-    /// <exception cref="NotSupportedException">Always.</exception>
-    protected override DbBatch CreateDbBatch() => throw new NotSupportedException(
-        "A TidemarkDataSource cannot create batches. Open a connection with OpenWriteConnection or OpenReadConnection, "
-            + "and create the batch on it.");
+    /// <summary>Creates a batch that runs on the primary.</summary>
+    protected override DbBatch CreateDbBatch() => new TidemarkBatch(this);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -44,6 +44,9 @@ internal static class Io
             ? new ValueTask<NpgsqlDataReader>(batch.ExecuteReaderAsync(behavior, cancellationToken))
             : new ValueTask<NpgsqlDataReader>(batch.ExecuteReader(behavior));
 
+    public static ValueTask<int> ExecuteNonQueryAsync(this NpgsqlBatch batch, IoMode io, CancellationToken cancellationToken) =>
+        io == IoMode.Async ? new ValueTask<int>(batch.ExecuteNonQueryAsync(cancellationToken)) : new(batch.ExecuteNonQuery());
+
     public static ValueTask<object?> ExecuteScalarAsync(this NpgsqlBatch batch, IoMode io, CancellationToken cancellationToken) =>
         io == IoMode.Async ? new ValueTask<object?>(batch.ExecuteScalarAsync(cancellationToken)) : new(batch.ExecuteScalar());
 

@@ -128,5 +128,6 @@ internal static class PiggybackedQuery
     /// <summary>Returns whether the server, the network, a timeout or a cancellation ended the exchange.</summary>
     public static bool IsOfConnection(Exception failure) => failure is NpgsqlException or OperationCanceledException or IOException;
 
-    private static bool IsAnswer(DbDataReader reader) => reader.FieldCount == Columns && reader.GetName(0) == FirstColumn;
+    /// <summary>Returns whether the reader is at the result of the position query, and not at one of the caller's statement.</summary>
+    public static bool IsAnswer(DbDataReader reader) => reader.FieldCount == Columns && reader.GetName(0) == FirstColumn;
 }

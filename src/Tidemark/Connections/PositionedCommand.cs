@@ -12,7 +12,7 @@ namespace Tidemark;
 internal sealed class PositionedCommand : NpgsqlCommand
 {
     private readonly WriteLease _lease;
-    private NpgsqlBatchCommandCollection? _sent;
+    private NpgsqlBatch? _batch;
     private bool _isAcknowledged;
     private bool _hasFailed;
 
@@ -27,7 +27,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     }
 
     /// <summary>Number of rows that the statement changed, or -1 if it does not change rows.</summary>
-    public int Affected => _sent![0].RecordsAffected;
+    public int Affected => _batch!.BatchCommands[0].RecordsAffected;
 
     /// <summary>Reads the position from the reader of this command's rows, which is about to close.</summary>
     /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read.</exception>
@@ -65,12 +65,14 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// </summary>
     public bool EndWith(Exception failure)
     {
-        if (_sent is null) return false;
-        _isAcknowledged |= !_hasFailed && PiggybackedQuery.IsAcknowledged(failure, _sent, Connection!);
+        if (_batch is null) return false;
+        _isAcknowledged |= !_hasFailed && PiggybackedQuery.IsAcknowledged(failure, _batch.BatchCommands, Connection!);
         if (_isAcknowledged) _lease.AcknowledgedWithoutPosition();
         else _lease.Failed();
         return _isAcknowledged;
     }
+
+    public override void Cancel() => _batch?.Cancel();
 
     public override int ExecuteNonQuery() =>
         Io.Result(ExecuteAsync(readsValue: false, static (command, _) => command.Affected, IoMode.Blocking, CancellationToken.None));
@@ -90,19 +92,26 @@ internal sealed class PositionedCommand : NpgsqlCommand
     protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
         ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
 
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _batch?.Dispose();
+        base.Dispose(disposing);
+    }
+
     // One asynchronous method for both kinds of results, because each one that waits costs an allocation.
     private async ValueTask<T> ExecuteAsync<T>(
         bool readsValue, Func<PositionedCommand, object?, T> result, IoMode io, CancellationToken cancellationToken)
     {
-        using var batch = Begin();
+        var batch = Begin();
         object? value = null;
         try
         {
             var reader = await batch.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
             try
             {
-                // The reader that ExecuteReader returns has its first row or no rows, so it does not fail here.
-                if (readsValue && await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0)
+                // The reader that ExecuteReader returns has its first row or no rows, so it does not fail here. It skips a statement without
+                // rows, so that it may be at the position already.
+                if (readsValue && !PiggybackedQuery.IsAnswer(reader) && await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0)
                     value = reader.GetValue(0);
                 await ReadPositionAsync(reader, io, cancellationToken).ConfigureAwait(false);
             }
@@ -127,7 +136,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
-        using var batch = Begin();
+        var batch = Begin();
         try
         {
             return await batch.ExecuteReaderAsync(io, behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
@@ -143,10 +152,10 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private NpgsqlBatch Begin()
     {
         (_isAcknowledged, _hasFailed) = (false, false);
-        var batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Sql);
-        _sent = batch.BatchCommands;
+        _batch?.Dispose();
+        _batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Sql);
         _lease.Begin(this);
-        return batch;
+        return _batch;
     }
 
     private void End(in WriteAnswerAtEnd answer)

@@ -37,13 +37,28 @@ internal static class ReadCheck
     }
 
     /// <summary>
+    /// Combines the check with the command. Returns <see langword="null"/> if the check must take a separate round trip. The caller disposes
+    /// of the batch after the rows have been read, because a batch that was disposed of cannot be cancelled.
+    /// </summary>
+    public static NpgsqlBatch? Combine(
+        NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, IoMode io) =>
+        CanPiggyback(command, behavior) && !IsApart(proof, io) ? Batch(connection, command, proof) : null;
+
+    /// <summary>
     /// Runs the command after the check. Returns <see langword="null"/> if the check failed; rows and errors of the command are then
     /// discarded.
     /// </summary>
-    public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof,
-        CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
+    /// <param name="connection">An open connection to the node.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="batch">What <see cref="Combine"/> returned for them.</param>
+    /// <param name="proof">What the node must prove.</param>
+    /// <param name="behavior">The behavior of the reader.</param>
+    /// <param name="io">How to wait.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
+    public static async ValueTask<NpgsqlDataReader?> ExecuteAsync(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatch? batch,
+        ReadProof proof, CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
-        if (!CanPiggyback(command, behavior) || IsApart(proof, io))
+        if (batch is null)
         {
             if (proof.Node.IsPooled) await BeginAsync(connection, io, cancellationToken).ConfigureAwait(false);
             if (!await PassesAsync(connection, proof, io, cancellationToken).ConfigureAwait(false)) return null;
@@ -52,7 +67,6 @@ internal static class ReadCheck
         }
 
         var sentAt = proof.Now;
-        using var batch = Batch(connection, command, proof);
         var reader = await batch.ExecuteReaderAsync(io, behavior & CommandBehavior.CloseConnection, cancellationToken)
             .ConfigureAwait(false);
         try

@@ -8,6 +8,7 @@ namespace Tidemark;
 internal sealed class CheckedCommand : NpgsqlCommand
 {
     private readonly ReadProof _proof;
+    private NpgsqlBatch? _batch;
 
     /// <param name="plain">The command. Its text and parameters are moved to this command.</param>
     /// <param name="connection">An open connection to a replica.</param>
@@ -25,7 +26,23 @@ internal sealed class CheckedCommand : NpgsqlCommand
     protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
         ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
 
-    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken) =>
-        await ReadCheck.ExecuteAsync(Connection!, this, _proof, behavior, io, cancellationToken).ConfigureAwait(false)
+    public override void Cancel()
+    {
+        if (_batch is { } batch) batch.Cancel();
+        else base.Cancel();
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _batch?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
+    {
+        _batch?.Dispose();
+        _batch = ReadCheck.Combine(Connection!, this, _proof, behavior, io);
+        return await ReadCheck.ExecuteAsync(Connection!, this, _batch, _proof, behavior, io, cancellationToken).ConfigureAwait(false)
             ?? throw new ReplicaBehindException();
+    }
 }

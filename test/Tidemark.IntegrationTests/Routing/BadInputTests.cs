@@ -33,10 +33,6 @@ public sealed class BadInputTests(StoreCluster shared) : IClassFixture<StoreClus
     }
 
     [Fact]
-    public void A_batch_without_a_connection_is_refused_with_the_remedy() =>
-        Should.Throw<NotSupportedException>(() => shared.Source.CreateBatch()).Message.ShouldContain("OpenWriteConnection");
-
-    [Fact]
     public async Task Two_primaries_of_two_clusters_get_no_write_until_one_is_removed()
     {
         await using var other = await LocalCluster.StartAsync(replicas: 0, Stop);
