@@ -69,9 +69,9 @@ public static class TidemarkExplainExtensions
     private static (ProbedQuery Query, ContextRouting Routing, NpgsqlCommand Sql) Probe(IQueryable query)
     {
         ArgumentNullException.ThrowIfNull(query);
-        if (query.Provider is RoutedQueryProvider provider && query.CreateDbCommand() is NpgsqlCommand made
+        if (query.Provider is RoutedQueryProvider { Routing: { } routing } && query.CreateDbCommand() is NpgsqlCommand made
             && ProbedQuery.Of(made) is { } probed)
-            return (probed, provider.Routing, made);
+            return (probed, routing, made);
         throw new InvalidOperationException(
             $"The query does not belong to a context that uses Tidemark (its provider is {query.Provider.GetType().Name}), so Tidemark "
                 + "does not route it. Configure its context with UseTidemark.");

@@ -18,8 +18,8 @@ public static class TidemarkQueryableExtensions
     public static IQueryable<T> WithConsistency<T>(this IQueryable<T> query, Consistency consistency)
     {
         ArgumentNullException.ThrowIfNull(query);
-        if (query.Provider is not RoutedQueryProvider provider) return query.TagWith(QueryRoute.ConsistencyTag + consistency);
-        provider.Routing.Source.Effective(consistency);
+        if (query.Provider is not RoutedQueryProvider { Routing: { } routing }) return query.TagWith(QueryRoute.ConsistencyTag + consistency);
+        routing.Source.Effective(consistency);
         return Call(query, WithConsistencyMethod, new Asked<Consistency>(consistency));
     }
 
@@ -33,8 +33,8 @@ public static class TidemarkQueryableExtensions
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentException.ThrowIfNullOrWhiteSpace(node);
-        if (query.Provider is not RoutedQueryProvider provider) return query.TagWith(QueryRoute.NodeTag + node);
-        provider.Routing.Source.ThrowIfUnknown(node);
+        if (query.Provider is not RoutedQueryProvider { Routing: { } routing }) return query.TagWith(QueryRoute.NodeTag + node);
+        routing.Source.ThrowIfUnknown(node);
         return Call(query, OnNodeMethod, new Asked<string>(node));
     }
 

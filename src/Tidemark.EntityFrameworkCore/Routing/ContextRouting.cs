@@ -11,14 +11,13 @@ namespace Tidemark;
 /// The routing of one context: decides where each command runs, with what the context remembers and how it reaches the nodes. Reset when a
 /// pooled context returns to its pool.
 /// </summary>
-internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDisposable
+internal sealed class ContextRouting : IDisposable, IAsyncDisposable
 {
     private readonly RelationalConnectionDependencies _dependencies;
     private readonly CommandClassifier _classifier;
 
-    public ContextRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
+    public ContextRouting(TidemarkOptionsExtension extension, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
     {
-        var extension = TidemarkOptionsExtension.CheckedOf(options);
         var source = extension.Source;
         _dependencies = dependencies;
         State = new ContextState(source, source.TracksFromReplicas ? new ReplicaEntities(source, dependencies.CurrentContext) : null);
@@ -46,7 +45,11 @@ internal sealed class ContextRouting : IResettableService, IDisposable, IAsyncDi
 
     /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
     public static ContextRouting? Of(DbContext? context) =>
-        context is null ? null : ((IInfrastructure<IServiceProvider>)context).Instance.GetService(typeof(ContextRouting)) as ContextRouting;
+        context is null ? null : Of((IInfrastructure<IServiceProvider>)context);
+
+    /// <inheritdoc cref="Of(DbContext)"/>
+    public static ContextRouting? Of(IInfrastructure<IServiceProvider> services) =>
+        (services.Instance.GetService(typeof(OptionalRouting)) as OptionalRouting)?.Routing;
 
     /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
     public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out QueryRequest ask)

@@ -13,11 +13,10 @@ namespace Tidemark;
 /// <summary>Carries the cluster in the options of a context, and adds the context's routing state to EF Core's services.</summary>
 /// <param name="source">The cluster.</param>
 /// <param name="access">Creates what the commands of a context reach the nodes with.</param>
-/// <param name="addServices">Adds the services of a routed context.</param>
 /// <param name="connection">A connection that may stand in for the cluster's own; <see langword="null"/> for none.</param>
 internal sealed class TidemarkOptionsExtension(
     TidemarkDataSource source, Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> access,
-    Action<IServiceCollection> addServices, NpgsqlConnection? connection) : IDbContextOptionsExtension
+    NpgsqlConnection? connection) : IDbContextOptionsExtension
 {
     private ExtensionInfo? _info;
 
@@ -61,25 +60,34 @@ internal sealed class TidemarkOptionsExtension(
         return known is not null;
     }
 
-    /// <summary>Returns what the options of a context say, after checking that the main connection leads to the cluster.</summary>
+    /// <summary>
+    /// Returns what the options of a context say, after checking that the main connection leads to the cluster. Returns
+    /// <see langword="null"/> if the context does not use Tidemark.
+    /// </summary>
     /// <exception cref="InvalidOperationException">
     /// <c>UseNpgsql</c> was called after <c>UseTidemark</c> and directs the main connection elsewhere.
     /// </exception>
-    public static TidemarkOptionsExtension CheckedOf(IDbContextOptions options)
+    public static TidemarkOptionsExtension? CheckedOf(IDbContextOptions options)
     {
-        var own = options.FindExtension<TidemarkOptionsExtension>()!;
+        var own = options.FindExtension<TidemarkOptionsExtension>();
         var npgsql = options.FindExtension<NpgsqlOptionsExtension>();
-        if (npgsql is null || own.IsReached(npgsql)) return own;
+        if (npgsql is null || own is null || own.IsReached(npgsql)) return own;
         throw new InvalidOperationException(
             $"UseNpgsql was called after UseTidemark for {ContextOf(options)} and configured its own connection. Writes would bypass the "
                 + $"cluster, and reads would not wait for them. UseTidemark ('{own.Source.Database}') replaces UseNpgsql. Remove "
                 + "UseNpgsql, and pass its options to UseTidemark.");
     }
 
-    public void ApplyServices(IServiceCollection services) => addServices(services);
+    public void ApplyServices(IServiceCollection services) => services.AddEntityFrameworkTidemark();
 
+    /// <exception cref="InvalidOperationException">The application's own internal services lack those of Tidemark.</exception>
     public void Validate(IDbContextOptions options)
     {
+        var own = options.FindExtension<CoreOptionsExtension>()?.InternalServiceProvider;
+        if (own?.GetService<IServiceProviderIsService>() is { } services && !services.IsService(typeof(OptionalRouting)))
+            throw new InvalidOperationException(
+                $"{ContextOf(options)} has an internal service provider (UseInternalServiceProvider) without the services of UseTidemark. Its "
+                    + "queries would not be routed. Call services.AddEntityFrameworkNpgsql().AddEntityFrameworkTidemark() for that provider.");
     }
 
     private bool IsReached(NpgsqlOptionsExtension npgsql) =>

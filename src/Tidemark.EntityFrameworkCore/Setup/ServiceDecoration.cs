@@ -2,7 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark;
 
-/// <summary>Wraps services of EF Core, so that what another extension registered stays in effect.</summary>
+/// <summary>
+/// Replaces services of EF Core, and wraps those that other extensions wrap too, so that what they registered stays in effect.
+/// </summary>
 internal static class ServiceDecoration
 {
     /// <summary>
@@ -23,7 +25,24 @@ internal static class ServiceDecoration
             return services;
         }
 
-        throw new InvalidOperationException(
-            $"{service.Name} is not registered, so Tidemark cannot add to it. Call UseTidemark after extensions that replace it.");
+        throw NotRegistered(service);
     }
+
+    /// <summary>Replaces the registered implementation, and keeps its lifetime.</summary>
+    public static IServiceCollection Put<TService, TImplementation>(this IServiceCollection services)
+        where TImplementation : TService
+    {
+        for (var i = services.Count - 1; i >= 0; i--)
+        {
+            if (services[i].ServiceType != typeof(TService)) continue;
+            services[i] = new ServiceDescriptor(typeof(TService), typeof(TImplementation), services[i].Lifetime);
+            return services;
+        }
+
+        throw NotRegistered(typeof(TService));
+    }
+
+    private static InvalidOperationException NotRegistered(Type service) => new(
+        $"{service.Name} is not registered, so Tidemark cannot add to it. Call AddEntityFrameworkNpgsql before AddEntityFrameworkTidemark, "
+            + "and UseTidemark after extensions that replace this service.");
 }

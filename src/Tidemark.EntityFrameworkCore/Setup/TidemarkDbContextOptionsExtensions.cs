@@ -1,9 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.EntityFrameworkCore.Storage;
-using Microsoft.EntityFrameworkCore.Update;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -71,14 +69,6 @@ public static class TidemarkDbContextOptionsExtensions
         this DbContextOptionsBuilder options, TidemarkDataSource source,
         Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> access, NpgsqlConnection? connection = null)
     {
-        options.ReplaceService<IRelationalCommandBuilderFactory, RoutedCommandBuilderFactory>();
-        options.ReplaceService<IRelationalTransactionFactory, RoutedTransactionFactory>();
-        options.ReplaceService<IModificationCommandBatchFactory, SavedBatchFactory>();
-        options.ReplaceService<IAsyncQueryProvider, RoutedQueryProvider>();
-
-        // Npgsql's own strategy wraps transient failures in advice to retry. That would hide which node was requested and why no node could
-        // serve.
-        options.ReplaceService<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>();
         options.AddInterceptors(PrimaryFollower.Instance, RollbackWatcher.Instance, SaveWatcher.Instance);
         if (source.SlowReads.IsWanted) options.AddInterceptors(SlowReadWatcher.Instance);
 
@@ -86,15 +76,9 @@ public static class TidemarkDbContextOptionsExtensions
         // mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(
-            new TidemarkOptionsExtension(source, access, AddServices, connection));
+            new TidemarkOptionsExtension(source, access, connection));
         return options;
     }
-
-    private static void AddServices(IServiceCollection services) => services
-        .Decorate(typeof(IQueryTranslationPreprocessorFactory), typeof(RouteMarkerFactory<>))
-        .Decorate(typeof(IBatchExecutor), typeof(SaveExecutor<>))
-        .AddScoped<ContextRouting>()
-        .AddScoped<IResettableService>(provider => provider.GetRequiredService<ContextRouting>());
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The access that is returned owns the connections.")]
     private static ClusterAccess ReachCluster(ContextState state, RelationalConnectionDependencies dependencies, ILoggerFactory logs) =>
