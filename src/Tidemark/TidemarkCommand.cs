@@ -19,12 +19,23 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     private DbCommand? _sent;
     private DbBatch? _sentBatch;
 
+    // Without a timeout of its own, a command takes that of the connection string.
+    private bool _hasTimeout;
+
     private TidemarkDataSource Source => source;
 
     [AllowNull]
     public override string CommandText { get => _inner.CommandText; set => _inner.CommandText = value; }
 
-    public override int CommandTimeout { get => _inner.CommandTimeout; set => _inner.CommandTimeout = value; }
+    public override int CommandTimeout
+    {
+        get => _inner.CommandTimeout;
+        set
+        {
+            _inner.CommandTimeout = value;
+            _hasTimeout = true;
+        }
+    }
 
     public override CommandType CommandType { get => _inner.CommandType; set => _inner.CommandType = value; }
 
@@ -192,11 +203,14 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     /// </summary>
     private NpgsqlCommand ForWriting(NpgsqlConnection connection)
     {
-        var copy = _inner.Clone();
-        copy.Connection = connection;
-        var sent = BatchText.CanPiggyback(copy) ? new PositionedCommand(copy, connection, WriteLease.Of(connection)!) : copy;
-        Sending(sent, null);
-        return sent;
+        var copy = new PositionedCommand(connection, WriteLease.Of(connection)!)
+        {
+            CommandText = _inner.CommandText, CommandType = _inner.CommandType,
+        };
+        if (_hasTimeout) copy.CommandTimeout = _inner.CommandTimeout;
+        foreach (NpgsqlParameter parameter in _inner.Parameters) copy.Parameters.Add(parameter.Clone());
+        Sending(copy, null);
+        return copy;
     }
 
     private async ValueTask<NpgsqlDataReader> WriteAsync(

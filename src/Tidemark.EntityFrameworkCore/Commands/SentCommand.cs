@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -36,28 +37,61 @@ internal abstract class SentCommand(
     public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId,
         DbCommandMethod commandMethod)
     {
-        var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
         if (!Enum.IsDefined(commandMethod))
         {
             // The query is explained, not run.
-            ProbedQuery.Note(command, Route, parameterObject);
-            return command;
+            var probe = base.CreateDbCommand(parameterObject, commandId, commandMethod);
+            ProbedQuery.Note(probe, Route, parameterObject);
+            return probe;
         }
 
         var pending = _pending;
         (_pending, _piggybacked.Value) = (default, null);
-        if (pending.Proof is { } proof && command is NpgsqlCommand { Connection: { } replica } read)
-            return new CheckedCommand(read, replica, proof);
-        if (command is not NpgsqlCommand { Connection: { } connection } plain || WriteLease.Of(connection) is not { } lease) return command;
+        var own = CreateOwn(parameterObject.Connection.DbConnection, pending);
+        if (own is null) return base.CreateDbCommand(parameterObject, commandId, commandMethod);
+        if (own is PositionedCommand positioned && commandMethod == DbCommandMethod.ExecuteReader) _piggybacked.Value = positioned;
+        return Initialize(own, parameterObject, commandId, commandMethod);
+    }
+
+    /// <summary>Creates the command that is checked or returns its position. Returns <see langword="null"/> for any other.</summary>
+    private static NpgsqlCommand? CreateOwn(DbConnection connection, in PendingExecution pending)
+    {
+        if (connection is not NpgsqlConnection npgsql) return null;
+        if (pending.Proof is { } proof) return new CheckedCommand(npgsql, proof);
+        if (WriteLease.Of(npgsql) is not { } lease) return null;
 
         // The position that an earlier command of the same save reached does not apply to this one.
         lease.Forget();
-        if (!pending.CommitsByItself || !BatchText.CanPiggyback(plain)) return command;
+        return pending.CommitsByItself ? new PositionedCommand(npgsql, lease) : null;
+    }
 
-        var positioned = new PositionedCommand(plain, connection, lease);
-        plain.Dispose();
-        if (commandMethod == DbCommandMethod.ExecuteReader) _piggybacked.Value = positioned;
-        return positioned;
+    /// <summary>
+    /// Does what EF Core does with a command of its own, so that interceptors see the object that runs from its creation on.
+    /// </summary>
+    private DbCommand Initialize(DbCommand command, in RelationalCommandParameterObject parameterObject, Guid id, DbCommandMethod method)
+    {
+        var (connection, context, logger) = (parameterObject.Connection, parameterObject.Context, parameterObject.Logger);
+        var (startTime, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        var isLogged = logger?.ShouldLogCommandCreate(startTime) == true;
+        if (isLogged)
+        {
+            var creating = logger!.CommandCreating(
+                connection, method, context, id, connection.ConnectionId, startTime, parameterObject.CommandSource);
+            if (creating.HasResult) command = creating.Result;
+            command = logger.CommandCreated(
+                connection, command, method, context, id, connection.ConnectionId, startTime, Stopwatch.GetElapsedTime(start),
+                parameterObject.CommandSource);
+        }
+
+        command.CommandText = CommandText;
+        if (connection.CurrentTransaction is { } transaction) command.Transaction = transaction.GetDbTransaction();
+        if (connection.CommandTimeout is { } timeout) command.CommandTimeout = timeout;
+        foreach (var parameter in Parameters) parameter.AddDbParameter(command, parameterObject.ParameterValues);
+        return isLogged
+            ? logger!.CommandInitialized(
+                connection, command, method, context, id, connection.ConnectionId, startTime, Stopwatch.GetElapsedTime(start),
+                parameterObject.CommandSource)
+            : command;
     }
 
     /// <summary>Sends a query on the connection that was chosen for it.</summary>

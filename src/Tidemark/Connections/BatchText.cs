@@ -35,17 +35,6 @@ internal static class BatchText
     public static NpgsqlBatch Behind(NpgsqlConnection connection, NpgsqlCommand command, string question) =>
         Combine(connection, command, Copy(command), new NpgsqlBatchCommand(question));
 
-    /// <summary>
-    /// Moves timeout and parameters from one command to another. They are moved because a parameter belongs to one collection.
-    /// </summary>
-    public static void Move(NpgsqlCommand from, NpgsqlCommand to)
-    {
-        to.CommandTimeout = from.CommandTimeout;
-        var parameters = from.Parameters.ToArray();
-        from.Parameters.Clear();
-        foreach (var parameter in parameters) to.Parameters.Add(parameter);
-    }
-
     private static NpgsqlBatch Combine(NpgsqlConnection connection, NpgsqlCommand command, NpgsqlBatchCommand first,
         NpgsqlBatchCommand second)
     {

@@ -7,7 +7,7 @@ namespace Tidemark;
 /// <summary>
 /// A write outside a transaction that returns its WAL position in the same round trip. Count and scalar methods read the position
 /// themselves; a reader of rows reads it when it closes (<see cref="PiggybackedQuery"/>). A failure of the position query is not a failure
-/// of the command.
+/// of the command. A command on which the query cannot be piggybacked runs without it, and its position stays pending.
 /// </summary>
 internal sealed class PositionedCommand : NpgsqlCommand
 {
@@ -16,15 +16,10 @@ internal sealed class PositionedCommand : NpgsqlCommand
     private bool _isAcknowledged;
     private bool _hasFailed;
 
-    /// <param name="plain">The command. Its text and parameters are moved to this command.</param>
-    /// <param name="connection">An open connection.</param>
+    /// <param name="connection">A connection that is open when the command runs.</param>
     /// <param name="lease">The lease that records how the write ended.</param>
-    public PositionedCommand(NpgsqlCommand plain, NpgsqlConnection connection, WriteLease lease)
-        : base(plain.CommandText, connection)
-    {
-        _lease = lease;
-        BatchText.Move(plain, this);
-    }
+    public PositionedCommand(NpgsqlConnection connection, WriteLease lease)
+        : base(null, connection) => _lease = lease;
 
     /// <summary>Number of rows that the statement changed, or -1 if it does not change rows.</summary>
     public int Affected => _batch!.BatchCommands[0].RecordsAffected;
@@ -33,6 +28,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// <exception cref="NpgsqlException">The statement failed after the rows that the caller has read.</exception>
     public async ValueTask ReadPositionAsync(DbDataReader reader, IoMode io, CancellationToken cancellationToken = default)
     {
+        if (_batch is null) return;
         try
         {
             End(await PiggybackedQuery.ReadAnswerAsync(reader, io, cancellationToken).ConfigureAwait(false));
@@ -50,6 +46,7 @@ internal sealed class PositionedCommand : NpgsqlCommand
     /// </summary>
     public async ValueTask GiveUpAsync(DbDataReader reader, IoMode io)
     {
+        if (_batch is null) return;
         _hasFailed = true;
         await reader.DisposeAsync(io).ConfigureAwait(false);
         await PiggybackedQuery.BreakAsync(Connection!, io).ConfigureAwait(false);
@@ -57,7 +54,10 @@ internal sealed class PositionedCommand : NpgsqlCommand
     }
 
     /// <inheritdoc cref="WriteLease.EndOfAnswer"/>
-    public void EndOfAnswer() => _lease.EndOfAnswer();
+    public void EndOfAnswer()
+    {
+        if (_batch is not null) _lease.EndOfAnswer();
+    }
 
     /// <summary>
     /// Records in the lease an exception that was thrown while reading the results. Returns <see langword="true"/> if the server had
@@ -72,25 +72,37 @@ internal sealed class PositionedCommand : NpgsqlCommand
         return _isAcknowledged;
     }
 
-    public override void Cancel() => _batch?.Cancel();
+    public override void Cancel()
+    {
+        if (_batch is { } batch) batch.Cancel();
+        else base.Cancel();
+    }
 
-    public override int ExecuteNonQuery() =>
-        Io.Result(ExecuteAsync(readsValue: false, static (command, _) => command.Affected, IoMode.Blocking, CancellationToken.None));
+    public override int ExecuteNonQuery() => Begin() is not { } batch
+        ? base.ExecuteNonQuery()
+        : Io.Result(ExecuteAsync(
+            batch, readsValue: false, static (command, _) => command.Affected, IoMode.Blocking, CancellationToken.None));
 
-    public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync(readsValue: false, static (command, _) => command.Affected, IoMode.Async, cancellationToken).AsTask();
+    public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken) => Begin() is not { } batch
+        ? base.ExecuteNonQueryAsync(cancellationToken)
+        : ExecuteAsync(batch, readsValue: false, static (command, _) => command.Affected, IoMode.Async, cancellationToken).AsTask();
 
-    public override object? ExecuteScalar() =>
-        Io.Result(ExecuteAsync(readsValue: true, static (_, value) => value, IoMode.Blocking, CancellationToken.None));
+    public override object? ExecuteScalar() => Begin() is not { } batch
+        ? base.ExecuteScalar()
+        : Io.Result(ExecuteAsync(batch, readsValue: true, static (_, value) => value, IoMode.Blocking, CancellationToken.None));
 
-    public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync(readsValue: true, static (_, value) => value, IoMode.Async, cancellationToken).AsTask();
+    public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken) => Begin() is not { } batch
+        ? base.ExecuteScalarAsync(cancellationToken)
+        : ExecuteAsync(batch, readsValue: true, static (_, value) => value, IoMode.Async, cancellationToken).AsTask();
 
-    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
-        Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));
+    protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => Begin() is not { } batch
+        ? base.ExecuteDbDataReader(behavior)
+        : Io.Result(ExecuteReaderAsync(batch, behavior, IoMode.Blocking, CancellationToken.None));
 
     protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
-        ExecuteReaderAsync(behavior, IoMode.Async, cancellationToken).AsTask();
+        Begin() is not { } batch
+            ? base.ExecuteDbDataReaderAsync(behavior, cancellationToken)
+            : ExecuteReaderAsync(batch, behavior, IoMode.Async, cancellationToken).AsTask();
 
     protected override void Dispose(bool disposing)
     {
@@ -100,9 +112,8 @@ internal sealed class PositionedCommand : NpgsqlCommand
 
     // One asynchronous method for both kinds of results, because each one that waits costs an allocation.
     private async ValueTask<T> ExecuteAsync<T>(
-        bool readsValue, Func<PositionedCommand, object?, T> result, IoMode io, CancellationToken cancellationToken)
+        NpgsqlBatch batch, bool readsValue, Func<PositionedCommand, object?, T> result, IoMode io, CancellationToken cancellationToken)
     {
-        var batch = Begin();
         object? value = null;
         try
         {
@@ -134,9 +145,9 @@ internal sealed class PositionedCommand : NpgsqlCommand
         return result(this, value);
     }
 
-    private async ValueTask<DbDataReader> ExecuteReaderAsync(CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
+    private async ValueTask<DbDataReader> ExecuteReaderAsync(
+        NpgsqlBatch batch, CommandBehavior behavior, IoMode io, CancellationToken cancellationToken)
     {
-        var batch = Begin();
         try
         {
             return await batch.ExecuteReaderAsync(io, behavior & CommandBehavior.CloseConnection, cancellationToken).ConfigureAwait(false);
@@ -149,10 +160,14 @@ internal sealed class PositionedCommand : NpgsqlCommand
         }
     }
 
-    private NpgsqlBatch Begin()
+    /// <summary>Combines the command with the position query. Returns <see langword="null"/> if that is not possible.</summary>
+    private NpgsqlBatch? Begin()
     {
         (_isAcknowledged, _hasFailed) = (false, false);
         _batch?.Dispose();
+        _batch = null;
+        if (!BatchText.CanPiggyback(this)) return null;
+
         _batch = BatchText.Behind(Connection!, this, PiggybackedQuery.Sql);
         _lease.Begin(this);
         return _batch;

@@ -10,15 +10,10 @@ internal sealed class CheckedCommand : NpgsqlCommand
     private readonly ReadProof _proof;
     private NpgsqlBatch? _batch;
 
-    /// <param name="plain">The command. Its text and parameters are moved to this command.</param>
     /// <param name="connection">An open connection to a replica.</param>
     /// <param name="proof">What the node must prove.</param>
-    public CheckedCommand(NpgsqlCommand plain, NpgsqlConnection connection, ReadProof proof)
-        : base(plain.CommandText, connection)
-    {
-        _proof = proof;
-        BatchText.Move(plain, this);
-    }
+    public CheckedCommand(NpgsqlConnection connection, ReadProof proof)
+        : base(null, connection) => _proof = proof;
 
     protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
         Io.Result(ExecuteReaderAsync(behavior, IoMode.Blocking, CancellationToken.None));

@@ -64,6 +64,17 @@ public sealed class CallersObjectsTests(StoreCluster shared) : IClassFixture<Sto
         (await command.ExecuteScalarAsync(Stop)).ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_command_without_a_timeout_takes_that_of_the_connection_string(bool isRead)
+    {
+        await using var source = TidemarkDataSource.Create($"{shared.Cluster.Primary.ConnectionString};Command Timeout=1");
+        await using var command = isRead ? source.CreateReadCommand("SELECT pg_sleep(20)") : source.CreateCommand("SELECT pg_sleep(20)");
+        var failure = await Should.ThrowAsync<NpgsqlException>(async () => await command.ExecuteNonQueryAsync(Stop));
+        failure.InnerException.ShouldBeOfType<TimeoutException>();
+    }
+
     [Fact]
     public async Task A_batch_of_the_data_source_returns_results_counts_and_output_parameters()
     {
