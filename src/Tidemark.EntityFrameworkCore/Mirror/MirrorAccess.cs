@@ -15,7 +15,7 @@ internal sealed class MirrorAccess(Mirror mirror, ContextState state) : INodeAcc
     /// was later given another connection.
     /// </summary>
     public static Mirror? Of(DbContext? context, DbConnection connection) =>
-        ContextRouting.Of(context)?.Access is MirrorAccess access && access.Plays(connection) ? access.Mirror : null;
+        OptionalRouting.Of(context)?.Access is MirrorAccess access && access.Plays(connection) ? access.Mirror : null;
 
     private Mirror Mirror => mirror;
 

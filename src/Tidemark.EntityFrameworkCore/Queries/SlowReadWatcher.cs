@@ -38,7 +38,7 @@ internal sealed class SlowReadWatcher : DbCommandInterceptor
     private static void Note(DbCommand command, DbContextEventData eventData, TimeSpan duration, CommandSource source)
     {
         if (source is not (CommandSource.LinqQuery or CommandSource.FromSqlQuery)
-            || ContextRouting.Of(eventData.Context) is not { } routing) return;
+            || OptionalRouting.Of(eventData.Context) is not { } routing) return;
         routing.Source.SlowReads.Note(duration, routing.UnderWay(eventData.Context!.GetService<IRelationalConnection>()),
             command.CommandText);
     }

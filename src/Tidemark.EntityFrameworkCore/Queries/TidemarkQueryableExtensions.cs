@@ -18,7 +18,8 @@ public static class TidemarkQueryableExtensions
     public static IQueryable<T> WithConsistency<T>(this IQueryable<T> query, Consistency consistency)
     {
         ArgumentNullException.ThrowIfNull(query);
-        if (query.Provider is not RoutedQueryProvider { Routing: { } routing }) return query.TagWith(QueryRoute.ConsistencyTag + consistency);
+        if (query.Provider is not RoutedQueryProvider { Routing: { } routing })
+            return query.TagWith(QueryRoute.ConsistencyTag + consistency);
         routing.Source.Effective(consistency);
         return Call(query, WithConsistencyMethod, new Asked<Consistency>(consistency));
     }

@@ -43,14 +43,6 @@ internal sealed class ContextRouting : IDisposable, IAsyncDisposable
     public RouteDecision UnderWay(IRelationalConnection main) =>
         State.Pending.IsRouted ? State.LastDecision : DecideOnMain(State.Pending.WhyPrimary, main);
 
-    /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
-    public static ContextRouting? Of(DbContext? context) =>
-        context is null ? null : Of((IInfrastructure<IServiceProvider>)context);
-
-    /// <inheritdoc cref="Of(DbContext)"/>
-    public static ContextRouting? Of(IInfrastructure<IServiceProvider> services) =>
-        (services.Instance.GetService(typeof(OptionalRouting)) as OptionalRouting)?.Routing;
-
     /// <summary>Determines what a query that is about to run executes and requires, and makes it the context's current one.</summary>
     public PendingExecution Begin(in RelationalCommandParameterObject command, QueryRoute route, out QueryRequest ask)
     {

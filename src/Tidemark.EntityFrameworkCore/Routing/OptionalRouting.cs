@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Logging;
@@ -5,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Tidemark;
 
 /// <summary>
-/// The routing of one context, or none: contexts with and without <c>UseTidemark</c> share an internal service provider that the application
-/// has built itself.
+/// The routing of one context, or none: contexts with and without <c>UseTidemark</c> may share an internal service provider that the
+/// application has built itself.
 /// </summary>
 internal sealed class OptionalRouting(IDbContextOptions options, RelationalConnectionDependencies dependencies, ILoggerFactory logs)
     : IResettableService, IDisposable, IAsyncDisposable
@@ -14,6 +15,14 @@ internal sealed class OptionalRouting(IDbContextOptions options, RelationalConne
     /// <summary>The routing, or <see langword="null"/> if the context does not use Tidemark.</summary>
     public ContextRouting? Routing { get; } =
         TidemarkOptionsExtension.CheckedOf(options) is { } own ? new ContextRouting(own, dependencies, logs) : null;
+
+    /// <summary>Returns the routing of a context, or <see langword="null"/> if the context does not use Tidemark.</summary>
+    public static ContextRouting? Of(DbContext? context) =>
+        context is null ? null : Of((IInfrastructure<IServiceProvider>)context);
+
+    /// <inheritdoc cref="Of(DbContext)"/>
+    public static ContextRouting? Of(IInfrastructure<IServiceProvider> services) =>
+        (services.Instance.GetService(typeof(OptionalRouting)) as OptionalRouting)?.Routing;
 
     public void ResetState() => Routing?.ResetState();
 

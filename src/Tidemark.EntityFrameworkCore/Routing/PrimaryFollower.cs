@@ -18,14 +18,14 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
 
     public override DbConnection ConnectionCreated(ConnectionCreatedEventData eventData, DbConnection result)
     {
-        if (Lease(result) is { } lease && ContextRouting.Of(eventData.Context) is { } routing)
+        if (Lease(result) is { } lease && OptionalRouting.Of(eventData.Context) is { } routing)
             Attach(lease, (NpgsqlConnection)result, routing);
         return result;
     }
 
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
     {
-        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return result;
+        if (Lease(connection) is not { } lease || OptionalRouting.Of(eventData.Context) is not { } routing) return result;
         routing.Source.Cluster.Monitor.FirstRound();
         Follow(lease, routing, eventData.Context!);
         return result;
@@ -34,7 +34,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     public override async ValueTask<InterceptionResult> ConnectionOpeningAsync(
         DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
     {
-        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return result;
+        if (Lease(connection) is not { } lease || OptionalRouting.Of(eventData.Context) is not { } routing) return result;
         await routing.Source.Cluster.Monitor.FirstRoundAsync(cancellationToken).ConfigureAwait(false);
         Follow(lease, routing, eventData.Context!);
         return result;
@@ -85,7 +85,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     /// <summary>Explains why the main connection cannot be opened: no primary is available, and what was found instead.</summary>
     private static void Explain(DbConnection connection, ConnectionErrorEventData eventData)
     {
-        if (Lease(connection) is not { } lease || ContextRouting.Of(eventData.Context) is not { } routing) return;
+        if (Lease(connection) is not { } lease || OptionalRouting.Of(eventData.Context) is not { } routing) return;
         if (routing.Source.NoPrimary(lease.NodeIndex, eventData.Exception) is { } explained) throw explained;
     }
 
@@ -95,7 +95,7 @@ internal sealed class PrimaryFollower : DbConnectionInterceptor
     /// </summary>
     private static void ForgetDropped(DbConnection connection, ConnectionEndEventData eventData)
     {
-        if (Lease(connection) is not null || ContextRouting.Of(eventData.Context) is not { } routing) return;
+        if (Lease(connection) is not null || OptionalRouting.Of(eventData.Context) is not { } routing) return;
         var isProviders = connection.Database != routing.Source.Database && connection != eventData.Context!.Database.GetDbConnection();
         if (isProviders) routing.Source.Cluster.Clear();
     }

@@ -21,7 +21,7 @@ internal sealed class RoutedCommand(
 {
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
-        if (ContextRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
+        if (OptionalRouting.Of(parameterObject.Context) is not { } routing) return base.ExecuteReader(parameterObject);
         var pending = routing.Begin(parameterObject, Route, out var ask);
         if (pending.IsRouted)
             return ReadLoop.Run(routing.Source.Watermarks, Request(routing, ask), routing.Access.Query(this, parameterObject));
@@ -32,7 +32,7 @@ internal sealed class RoutedCommand(
     public override Task<RelationalDataReader> ExecuteReaderAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        if (ContextRouting.Of(parameterObject.Context) is not { } routing)
+        if (OptionalRouting.Of(parameterObject.Context) is not { } routing)
             return base.ExecuteReaderAsync(parameterObject, cancellationToken);
         var pending = routing.Begin(parameterObject, Route, out var ask);
         var reading = pending.IsRouted
@@ -67,7 +67,7 @@ internal sealed class RoutedCommand(
 
     public override int ExecuteNonQuery(RelationalCommandParameterObject parameterObject)
     {
-        var routing = ContextRouting.Of(parameterObject.Context);
+        var routing = OptionalRouting.Of(parameterObject.Context);
         using var activity = OnMain(routing, PendingExecution.Write, parameterObject);
         using var guard = Guard(routing, parameterObject.Connection);
         var changed = base.ExecuteNonQuery(parameterObject);
@@ -78,7 +78,7 @@ internal sealed class RoutedCommand(
     public override async Task<int> ExecuteNonQueryAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        var routing = ContextRouting.Of(parameterObject.Context);
+        var routing = OptionalRouting.Of(parameterObject.Context);
         using var activity = OnMain(routing, PendingExecution.Write, parameterObject);
         using var guard = Guard(routing, parameterObject.Connection);
         var changed = await base.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);
@@ -88,20 +88,20 @@ internal sealed class RoutedCommand(
 
     public override object? ExecuteScalar(RelationalCommandParameterObject parameterObject)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
+        using var activity = OnMain(OptionalRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
         return base.ExecuteScalar(parameterObject);
     }
 
     public override async Task<object?> ExecuteScalarAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
-        using var activity = OnMain(ContextRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
+        using var activity = OnMain(OptionalRouting.Of(parameterObject.Context), PendingExecution.Write, parameterObject);
         return await base.ExecuteScalarAsync(parameterObject, cancellationToken).ConfigureAwait(false);
     }
 
     // A migration's command names no context, but its connection belongs to one.
     private static IDbContextTransaction? Guard(ContextRouting? routing, IRelationalConnection main) =>
-        (routing ?? ContextRouting.Of(main.Context))?.Access.Guard(main);
+        (routing ?? OptionalRouting.Of(main.Context))?.Access.Guard(main);
 
     /// <summary>
     /// Prepares a command that runs on the main connection. It belongs to the current session, whichever session the connection was opened

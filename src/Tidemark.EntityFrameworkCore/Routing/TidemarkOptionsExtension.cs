@@ -13,10 +13,11 @@ namespace Tidemark;
 /// <summary>Carries the cluster in the options of a context, and adds the context's routing state to EF Core's services.</summary>
 /// <param name="source">The cluster.</param>
 /// <param name="access">Creates what the commands of a context reach the nodes with.</param>
+/// <param name="addServices">Adds the services of a routed context, among them <see cref="RoutedServices"/>.</param>
 /// <param name="connection">A connection that may stand in for the cluster's own; <see langword="null"/> for none.</param>
 internal sealed class TidemarkOptionsExtension(
     TidemarkDataSource source, Func<ContextState, RelationalConnectionDependencies, ILoggerFactory, INodeAccess> access,
-    NpgsqlConnection? connection) : IDbContextOptionsExtension
+    Action<IServiceCollection> addServices, NpgsqlConnection? connection) : IDbContextOptionsExtension
 {
     private ExtensionInfo? _info;
 
@@ -78,16 +79,17 @@ internal sealed class TidemarkOptionsExtension(
                 + "UseNpgsql, and pass its options to UseTidemark.");
     }
 
-    public void ApplyServices(IServiceCollection services) => services.AddEntityFrameworkTidemark();
+    public void ApplyServices(IServiceCollection services) => addServices(services);
 
     /// <exception cref="InvalidOperationException">The application's own internal services lack those of Tidemark.</exception>
     public void Validate(IDbContextOptions options)
     {
         var own = options.FindExtension<CoreOptionsExtension>()?.InternalServiceProvider;
-        if (own?.GetService<IServiceProviderIsService>() is { } services && !services.IsService(typeof(OptionalRouting)))
+        if (own is not null && own.GetService<RoutedServices>() is null)
             throw new InvalidOperationException(
-                $"{ContextOf(options)} has an internal service provider (UseInternalServiceProvider) without the services of UseTidemark. Its "
-                    + "queries would not be routed. Call services.AddEntityFrameworkNpgsql().AddEntityFrameworkTidemark() for that provider.");
+                $"{ContextOf(options)} has an internal service provider (UseInternalServiceProvider) without the services of UseTidemark. "
+                    + "Its queries would not be routed. Call services.AddEntityFrameworkNpgsql().AddEntityFrameworkTidemark() for that "
+                    + "provider.");
     }
 
     private bool IsReached(NpgsqlOptionsExtension npgsql) =>

@@ -14,7 +14,7 @@ internal sealed class SaveExecutor<TInner>(TInner inner) : IBatchExecutor
 {
     public int Execute(IEnumerable<ModificationCommandBatch> commandBatches, IRelationalConnection connection)
     {
-        var state = ContextRouting.Of(connection.Context)?.State;
+        var state = OptionalRouting.Of(connection.Context)?.State;
         state?.BeginSave();
         try
         {
@@ -30,7 +30,7 @@ internal sealed class SaveExecutor<TInner>(TInner inner) : IBatchExecutor
         IEnumerable<ModificationCommandBatch> commandBatches, IRelationalConnection connection,
         CancellationToken cancellationToken = default)
     {
-        var state = ContextRouting.Of(connection.Context)?.State;
+        var state = OptionalRouting.Of(connection.Context)?.State;
         state?.BeginSave();
         try
         {

@@ -9,14 +9,14 @@ internal sealed class SaveWatcher : SaveChangesInterceptor
 
     public override InterceptionResult<int> SavingChanges(DbContextEventData eventData, InterceptionResult<int> result)
     {
-        ContextRouting.Of(eventData.Context)?.Saving();
+        OptionalRouting.Of(eventData.Context)?.Saving();
         return result;
     }
 
     public override ValueTask<InterceptionResult<int>> SavingChangesAsync(
         DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
     {
-        ContextRouting.Of(eventData.Context)?.Saving();
+        OptionalRouting.Of(eventData.Context)?.Saving();
         return new ValueTask<InterceptionResult<int>>(result);
     }
 }

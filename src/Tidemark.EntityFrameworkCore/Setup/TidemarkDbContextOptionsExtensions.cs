@@ -76,7 +76,7 @@ public static class TidemarkDbContextOptionsExtensions
         // mistake.
         options.ConfigureWarnings(warnings => warnings.Ignore(RelationalEventId.UnexpectedTrailingResultSetWhenSaving));
         ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(
-            new TidemarkOptionsExtension(source, access, connection));
+            new TidemarkOptionsExtension(source, access, static services => services.AddEntityFrameworkTidemark(), connection));
         return options;
     }
 

@@ -10,8 +10,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class TidemarkEntityFrameworkServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds the services that EF Core needs for contexts with <c>UseTidemark</c>. Required only if the application builds EF Core's internal
-    /// service provider itself (<c>UseInternalServiceProvider</c>). Call it once, after <c>AddEntityFrameworkNpgsql</c>.
+    /// Adds the services that EF Core needs for contexts with <c>UseTidemark</c>. Required only if the application builds EF Core's
+    /// internal service provider itself (<c>UseInternalServiceProvider</c>). Call it once, after <c>AddEntityFrameworkNpgsql</c>.
     /// </summary>
     /// <param name="services">The services of the internal provider.</param>
     /// <exception cref="InvalidOperationException">The services of the Npgsql provider have not been added.</exception>
@@ -29,6 +29,7 @@ public static class TidemarkEntityFrameworkServiceCollectionExtensions
             .Put<IExecutionStrategyFactory, RelationalExecutionStrategyFactory>()
             .Decorate(typeof(IQueryTranslationPreprocessorFactory), typeof(RouteMarkerFactory<>))
             .Decorate(typeof(IBatchExecutor), typeof(SaveExecutor<>))
+            .AddSingleton<RoutedServices>()
             .AddScoped<OptionalRouting>()
             .AddScoped<IResettableService>(provider => provider.GetRequiredService<OptionalRouting>());
     }

@@ -21,8 +21,8 @@ internal class RoutedTransaction(
 {
     private readonly WriteLease? _lease = transaction.Connection is NpgsqlConnection npgsql ? WriteLease.Of(npgsql) : null;
 
-    private readonly ReadOnlyTransaction? _readOnly = ContextRouting.Of(connection.Context)?.ReadOnlyTransaction;
-    private readonly TimeProvider _time = ContextRouting.Of(connection.Context)?.Source.Time ?? TimeProvider.System;
+    private readonly ReadOnlyTransaction? _readOnly = OptionalRouting.Of(connection.Context)?.ReadOnlyTransaction;
+    private readonly TimeProvider _time = OptionalRouting.Of(connection.Context)?.Source.Time ?? TimeProvider.System;
     private TidemarkDataSource? _source;
     private string _setting = "";
     private bool _isWaitCancelled;

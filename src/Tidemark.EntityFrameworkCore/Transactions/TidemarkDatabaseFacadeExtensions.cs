@@ -125,7 +125,7 @@ public static class TidemarkDatabaseFacadeExtensions
     private static ContextRouting Routing(DatabaseFacade database)
     {
         ArgumentNullException.ThrowIfNull(database);
-        return ContextRouting.Of((IInfrastructure<IServiceProvider>)database)
+        return OptionalRouting.Of((IInfrastructure<IServiceProvider>)database)
             ?? throw new InvalidOperationException(
                 $"This context does not use Tidemark (its provider is '{database.ProviderName}'). Configure it with UseTidemark.");
     }

@@ -120,9 +120,10 @@ internal sealed class PositionedCommand : NpgsqlCommand
             var reader = await batch.ExecuteReaderAsync(io, CommandBehavior.Default, cancellationToken).ConfigureAwait(false);
             try
             {
-                // The reader that ExecuteReader returns has its first row or no rows, so it does not fail here. It skips a statement without
-                // rows, so that it may be at the position already.
-                if (readsValue && !PiggybackedQuery.IsAnswer(reader) && await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0)
+                // The reader that ExecuteReader returns has its first row or no rows, so it does not fail here. It skips a statement that
+                // returns no rows, so it may be at the position already.
+                if (readsValue && !PiggybackedQuery.IsAnswer(reader)
+                    && await reader.ReadAsync(io, cancellationToken).ConfigureAwait(false) && reader.FieldCount > 0)
                     value = reader.GetValue(0);
                 await ReadPositionAsync(reader, io, cancellationToken).ConfigureAwait(false);
             }

@@ -37,8 +37,8 @@ internal static class ReadCheck
     }
 
     /// <summary>
-    /// Combines the check with the command. Returns <see langword="null"/> if the check must take a separate round trip. The caller disposes
-    /// of the batch after the rows have been read, because a batch that was disposed of cannot be cancelled.
+    /// Combines the check with the command. Returns <see langword="null"/> if the check must take a separate round trip. The caller
+    /// disposes of the batch after the rows have been read, because a batch that was disposed of cannot be cancelled.
     /// </summary>
     public static NpgsqlBatch? Combine(
         NpgsqlConnection connection, NpgsqlCommand command, ReadProof proof, CommandBehavior behavior, IoMode io) =>

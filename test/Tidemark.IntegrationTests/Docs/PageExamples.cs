@@ -27,6 +27,12 @@ internal static class PageExamples
         model.Entity<Order>().Property(order => order.Version).IsRowVersion();             // a uint, mapped to PostgreSQL's xmin
     }
 
+    public static void InternalServices(DbContextOptionsBuilder options, TidemarkDataSource source)
+    {
+        var services = new ServiceCollection().AddEntityFrameworkNpgsql().AddEntityFrameworkTidemark().BuildServiceProvider();
+        options.UseInternalServiceProvider(services).UseTidemark(source);
+    }
+
     public static async Task SessionsAsync(TidemarkDataSource tidemark)
     {
         using var session = tidemark.BeginSession();                              // in a request there is one already

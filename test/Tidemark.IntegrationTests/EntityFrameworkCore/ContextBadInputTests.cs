@@ -64,7 +64,7 @@ public sealed class ContextBadInputTests(RuleCluster shared) : IClassFixture<Rul
         context.Database.GetCommandTimeout().ShouldBe(7);
         context.Add(new Item { Name = "once" });
         await context.SaveChangesAsync(Stop);
-        ContextRouting.Of(context)!.Session.Written.ShouldNotBeNull();
+        OptionalRouting.Of(context)!.Session.Written.ShouldNotBeNull();
     }
 
     [Fact]

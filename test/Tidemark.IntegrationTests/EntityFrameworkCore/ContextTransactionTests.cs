@@ -33,7 +33,7 @@ public sealed class ContextTransactionTests(RuleCluster shared) : IClassFixture<
 
             foreach (var replica in shared.Cluster.Replicas)
                 (await replica.QueryAsync<long>($"SELECT count(*) FROM items WHERE name = '{name}'")).ShouldBe(1);
-            ContextRouting.Of(context)!.Session.Written.ShouldNotBeNull();
+            OptionalRouting.Of(context)!.Session.Written.ShouldNotBeNull();
             (await SettingAsync(context)).ShouldBe("local");
         }
         finally

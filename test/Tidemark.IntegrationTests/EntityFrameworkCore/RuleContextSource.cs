@@ -2,5 +2,5 @@ namespace Tidemark;
 
 internal static class RuleContextSource
 {
-    public static TidemarkDataSource GetSource(this RuleContext context) => ContextRouting.Of(context)!.Source;
+    public static TidemarkDataSource GetSource(this RuleContext context) => OptionalRouting.Of(context)!.Source;
 }

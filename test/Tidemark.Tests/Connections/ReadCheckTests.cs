@@ -134,8 +134,9 @@ public sealed class ReadCheckTests : IAsyncLifetime
     {
         await using var command = new NpgsqlCommand(Read);
         var proof = Proof(node ?? Node, position);
-        await using var reader = await ReadCheck.ExecuteAsync(
-            _connection, command, proof, behavior, isAsync ? IoMode.Async : IoMode.Blocking, Cancelled);
+        var io = isAsync ? IoMode.Async : IoMode.Blocking;
+        await using var batch = ReadCheck.Combine(_connection, command, proof, behavior, io);
+        await using var reader = await ReadCheck.ExecuteAsync(_connection, command, batch, proof, behavior, io, Cancelled);
         if (reader is null) return null;
         return await reader.ReadAsync(Cancelled) ? reader.GetInt32(0) : 0;
     }

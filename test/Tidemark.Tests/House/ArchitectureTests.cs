@@ -48,7 +48,7 @@ public sealed class ArchitectureTests
             "RouteDecision Router",
 
             // The public API.
-            "TidemarkCommand TidemarkDataSource TidemarkDataSourceBuilder TidemarkTransaction",
+            "TidemarkBatch TidemarkCommand TidemarkDataSource TidemarkDataSourceBuilder TidemarkTransaction",
         ]);
 
     [Fact]
