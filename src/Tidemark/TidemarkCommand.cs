@@ -16,8 +16,8 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
 
     // What was sent last, which is not always the caller's command: it may be a copy, or a batch with the check. Kept until the next one or
     // the end of this command, because a command that was disposed of cannot be cancelled.
-    private DbCommand? _sent;
-    private DbBatch? _sentBatch;
+    private NpgsqlCommand? _sent;
+    private NpgsqlBatch? _sentBatch;
 
     // Without a timeout of its own, a command takes that of the connection string.
     private bool _hasTimeout;
@@ -123,9 +123,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
             try
             {
-                var command = ForWriting(connection);
-                var result = await command.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
-                BatchText.TakeOutput(command, _inner);
+                SendingWrite(connection);
+                var result = await _sent.ExecuteNonQueryAsync(io, cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(_sent, _inner);
                 return result;
             }
             finally
@@ -156,9 +156,9 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
             var connection = await source.OpenWriteAsync(source.CurrentSession, io, cancellationToken).ConfigureAwait(false);
             try
             {
-                var command = ForWriting(connection);
-                var result = await command.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false);
-                BatchText.TakeOutput(command, _inner);
+                SendingWrite(connection);
+                var result = await _sent.ExecuteScalarAsync(io, cancellationToken).ConfigureAwait(false);
+                BatchText.TakeOutput(_sent, _inner);
                 return result;
             }
             finally
@@ -199,18 +199,18 @@ internal sealed class TidemarkCommand(TidemarkDataSource source, Consistency? co
     }
 
     /// <summary>
-    /// Returns a copy of the statement, with the position query piggybacked if possible. It is a copy so that this command can run again.
+    /// Prepares a copy of the statement, with the position query piggybacked if possible. It is a copy so that this command can run again.
     /// </summary>
-    private NpgsqlCommand ForWriting(NpgsqlConnection connection)
+    [MemberNotNull(nameof(_sent))]
+    private void SendingWrite(NpgsqlConnection connection)
     {
-        var copy = new PositionedCommand(connection, WriteLease.Of(connection)!)
+        Sending(null, null);
+        _sent = new PositionedCommand(connection, WriteLease.Of(connection)!)
         {
             CommandText = _inner.CommandText, CommandType = _inner.CommandType,
         };
-        if (_hasTimeout) copy.CommandTimeout = _inner.CommandTimeout;
-        foreach (NpgsqlParameter parameter in _inner.Parameters) copy.Parameters.Add(parameter.Clone());
-        Sending(copy, null);
-        return copy;
+        if (_hasTimeout) _sent.CommandTimeout = _inner.CommandTimeout;
+        foreach (NpgsqlParameter parameter in _inner.Parameters) _sent.Parameters.Add(parameter.Clone());
     }
 
     private async ValueTask<NpgsqlDataReader> WriteAsync(

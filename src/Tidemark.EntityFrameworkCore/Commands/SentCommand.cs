@@ -1,5 +1,5 @@
 using System.Data.Common;
-using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -34,6 +34,7 @@ internal abstract class SentCommand(
     /// <summary>
     /// Creates the command that EF Core is about to run. If it is a write that commits by itself, a position query is piggybacked on it.
     /// </summary>
+    [SuppressMessage("Reliability", "CA2000", Justification = "EF Core disposes of the command.")]
     public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId,
         DbCommandMethod commandMethod)
     {
@@ -71,7 +72,8 @@ internal abstract class SentCommand(
     private DbCommand Initialize(DbCommand command, in RelationalCommandParameterObject parameterObject, Guid id, DbCommandMethod method)
     {
         var (connection, context, logger) = (parameterObject.Connection, parameterObject.Context, parameterObject.Logger);
-        var (startTime, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        var time = TimeProvider.System;     // the clock of EF Core's own commands
+        var (startTime, start) = (time.GetUtcNow(), time.GetTimestamp());
         var isLogged = logger?.ShouldLogCommandCreate(startTime) == true;
         if (isLogged)
         {
@@ -79,7 +81,7 @@ internal abstract class SentCommand(
                 connection, method, context, id, connection.ConnectionId, startTime, parameterObject.CommandSource);
             if (creating.HasResult) command = creating.Result;
             command = logger.CommandCreated(
-                connection, command, method, context, id, connection.ConnectionId, startTime, Stopwatch.GetElapsedTime(start),
+                connection, command, method, context, id, connection.ConnectionId, startTime, time.GetElapsedTime(start),
                 parameterObject.CommandSource);
         }
 
@@ -89,7 +91,7 @@ internal abstract class SentCommand(
         foreach (var parameter in Parameters) parameter.AddDbParameter(command, parameterObject.ParameterValues);
         return isLogged
             ? logger!.CommandInitialized(
-                connection, command, method, context, id, connection.ConnectionId, startTime, Stopwatch.GetElapsedTime(start),
+                connection, command, method, context, id, connection.ConnectionId, startTime, time.GetElapsedTime(start),
                 parameterObject.CommandSource)
             : command;
     }

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Transactions;
 using Npgsql;
@@ -115,6 +116,7 @@ internal sealed class WriteLease
     /// Adds a session to the open connection: what is done on it until it is closed belongs to this session too. The connection may have
     /// been opened before the session began, or outside it.
     /// </summary>
+    [SuppressMessage("Reliability", "CA2000", Justification = "The registration is disposed of when the connection closes.")]
     public void Join(ConsistencySession session)
     {
         lock (_lock)

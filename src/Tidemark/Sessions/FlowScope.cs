@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Tidemark;
 
 /// <summary>
@@ -48,6 +50,7 @@ internal sealed class FlowScope<T> : IDisposable
         _flow.Value = _flow.Value?.Without(this);
     }
 
+    [SuppressMessage("Reliability", "CA2000", Justification = "A copy of a scope is not ended separately.")]
     private FlowScope<T>? Without(FlowScope<T> ended)
     {
         if (Original == ended) return Outer;
