@@ -33,8 +33,8 @@ public sealed class FlowScopeTests
     [InlineData("210")]
     public void Scopes_end_in_any_order(string order)
     {
-        var scopes = new[] { "0", "1", "2" }.Select(name => Enter(new Surroundings(Node: name))).ToList();
-        var open = new List<string> { "0", "1", "2" };
+        List<string> open = ["0", "1", "2"];
+        var scopes = open.ConvertAll(name => Enter(new Surroundings(Node: name)));
         foreach (var scope in order)
         {
             scopes[scope - '0'].Dispose();
