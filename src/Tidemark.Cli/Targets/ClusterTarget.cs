@@ -53,7 +53,7 @@ internal sealed class ClusterTarget(string source, TidemarkDataSourceBuilder bui
                 && monitor.Snapshot.Nodes.Any(node => node is { Status: ConcludedStatus.Replica, CompleteAsOf: null }); round++)
             {
                 // The primary writes WAL without a commit too, such as a checkpoint. A replica needs a moment to replay it.
-                if (round > 1) await Task.Delay(BetweenRounds, cancellationToken);
+                if (round > 1) await Task.Delay(BetweenRounds, TimeProvider.System, cancellationToken);
                 await SampleAllAsync();
             }
 
